@@ -1,0 +1,279 @@
+//! The contract between the intercom and its hardware: traits, frames and errors; std and `toml` only.
+//!
+//! A driver is one `const` entry of a table in [`crate::registry`]: its name, a `configure` function that
+//! turns its TOML options into an [`Opener`] or fails at boot in words, and an opener that is tried again for
+//! ever at run time. Every call that waits takes a deadline. Failure is data ([`DeviceError`]).
+//!
+//! Sound is mono, signed 16 bit, 48 000 samples a second on this side of the contract, whatever the device
+//! speaks; pictures are [`I420`] (BT.601, limited range), whatever the camera sends.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Samples a second of all sound that crosses the contract.
+pub const SAMPLE_RATE: u32 = 48_000;
+
+/// A planar YUV 4:2:0 picture, planes tightly packed one after the other: `width*height` bytes of Y, then
+/// `ceil(width/2)*ceil(height/2)` bytes each of U and V. BT.601, limited range (Y 16–235).
+#[derive(Clone, PartialEq, Eq)]
+pub struct I420 {
+    width: usize,
+    height: usize,
+    data: Vec<u8>,
+}
+
+impl I420 {
+    /// A black picture of `width` x `height` pixels.
+    pub fn black(width: usize, height: usize) -> I420 {
+        let chroma = width.div_ceil(2) * height.div_ceil(2);
+        let mut data = vec![16; width * height + 2 * chroma];
+        data[width * height..].fill(128);
+        I420 { width, height, data }
+    }
+
+    /// Wraps packed planes; `None` if `data` is not exactly as long as the size needs.
+    pub fn from_packed(width: usize, height: usize, data: Vec<u8>) -> Option<I420> {
+        let chroma = width.div_ceil(2) * height.div_ceil(2);
+        (width > 0 && height > 0 && data.len() == width * height + 2 * chroma).then_some(I420 { width, height, data })
+    }
+
+    /// Width in pixels; also the stride of the Y plane.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Height in pixels.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// Width of the U and V planes, and their stride.
+    pub fn chroma_width(&self) -> usize {
+        self.width.div_ceil(2)
+    }
+
+    /// Height of the U and V planes.
+    pub fn chroma_height(&self) -> usize {
+        self.height.div_ceil(2)
+    }
+
+    /// The Y, U and V planes.
+    pub fn planes(&self) -> [&[u8]; 3] {
+        let (y, chroma) = self.data.split_at(self.width * self.height);
+        let (u, v) = chroma.split_at(chroma.len() / 2);
+        [y, u, v]
+    }
+
+    /// The Y, U and V planes, to write to.
+    pub fn planes_mut(&mut self) -> [&mut [u8]; 3] {
+        let (y, chroma) = self.data.split_at_mut(self.width * self.height);
+        let half = chroma.len() / 2;
+        let (u, v) = chroma.split_at_mut(half);
+        [y, u, v]
+    }
+
+    /// All three planes as one packed slice.
+    pub fn packed(&self) -> &[u8] {
+        &self.data
+    }
+
+    /// All three planes as one packed slice, to write to.
+    pub fn packed_mut(&mut self) -> &mut [u8] {
+        &mut self.data
+    }
+}
+
+impl fmt::Debug for I420 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "I420({}x{})", self.width, self.height)
+    }
+}
+
+/// Recycles picture buffers, so that a camera at full rate allocates nothing: a buffer comes back into use
+/// once nobody else holds it.
+#[derive(Default)]
+pub struct PicturePool {
+    pictures: Vec<Arc<I420>>,
+}
+
+impl PicturePool {
+    /// A picture of the wanted size that nobody else holds; its content is whatever it held last.
+    pub fn take(&mut self, width: usize, height: usize) -> Arc<I420> {
+        self.pictures.retain(|p| p.width == width && p.height == height);
+        let free = self.pictures.iter_mut().position(|p| Arc::get_mut(p).is_some());
+        match free {
+            Some(i) => self.pictures.swap_remove(i),
+            None => Arc::new(I420::black(width, height)),
+        }
+    }
+
+    /// Remembers a picture for later re-use; at most eight are kept.
+    pub fn keep(&mut self, picture: &Arc<I420>) {
+        if self.pictures.len() < 8 {
+            self.pictures.push(Arc::clone(picture));
+        }
+    }
+}
+
+/// One picture from a camera.
+#[derive(Clone, Debug)]
+pub struct VideoFrame {
+    /// The pixels, shared with every encoder that wants them.
+    pub picture: Arc<I420>,
+    /// When the sensor saw it (middle or end of exposure, as the device reports), on the monotonic clock.
+    pub captured: Instant,
+    /// Counts the frames of this open device, +1 each, gaps where the device itself lost frames.
+    pub sequence: u64,
+}
+
+/// Size and rate of a video stream.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct VideoMode {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Frames a second.
+    pub rate: f64,
+}
+
+impl fmt::Display for VideoMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{} at {} fps", self.width, self.height, (self.rate * 100.0).round() / 100.0)
+    }
+}
+
+/// Why a device does not work now. Each variant's remedy is said by [`DeviceError::remedy`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeviceError {
+    /// There is no such device (not plugged in, or gone).
+    Absent(String),
+    /// Another program holds it, or we may not open it.
+    Busy(String),
+    /// It is there but cannot do what is asked of it.
+    Unsupported(String),
+    /// It failed in use. Device and operation are in the text.
+    Io(String),
+}
+
+impl DeviceError {
+    /// What a person can do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            DeviceError::Absent(_) => "plug it in, or name another device in the config",
+            DeviceError::Busy(_) => "end the program that uses it, or give the intercom's user access to it",
+            DeviceError::Unsupported(_) => "choose another size, rate or device in the config",
+            DeviceError::Io(_) => "check cable and power; it is tried again by itself",
+        }
+    }
+}
+
+impl fmt::Display for DeviceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DeviceError::Absent(what) => write!(f, "not there: {what}"),
+            DeviceError::Busy(what) => write!(f, "busy: {what}"),
+            DeviceError::Unsupported(what) => write!(f, "not supported: {what}"),
+            DeviceError::Io(what) => write!(f, "failed: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for DeviceError {}
+
+/// An option of a driver that is wrong in the config; `config` adds file and line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The option's key within the driver's own table, e.g. `device`.
+    pub key: String,
+    /// What is wrong with it, as a sentence without the key's name.
+    pub problem: String,
+    /// What is allowed instead.
+    pub allowed: String,
+}
+
+/// A source of pictures.
+pub trait CaptureVideo: Send {
+    /// What the device really delivers.
+    fn mode(&self) -> VideoMode;
+
+    /// The newest picture, waiting for one until `deadline`; `None` if none came by then. A camera that was
+    /// not asked for a while answers with a fresh picture, never with one that lay in a queue meanwhile.
+    fn capture(&mut self, deadline: Instant) -> Result<Option<VideoFrame>, DeviceError>;
+}
+
+/// A source of sound.
+pub trait CaptureAudio: Send {
+    /// Fills `block` with the next samples, waiting until `deadline`. Returns when the *first* sample of the
+    /// block was heard by the microphone, or `None` (nothing consumed) if the deadline came first. Overruns
+    /// are healed inside and counted; after one, sound goes on with fresh samples.
+    fn read(&mut self, block: &mut [i16], deadline: Instant) -> Result<Option<Instant>, DeviceError>;
+
+    /// Nobody listens for now: give up what is buffered. The next `read` starts with fresh sound.
+    fn pause(&mut self) {}
+
+    /// Overruns healed since the device was opened.
+    fn overruns(&self) -> u64 {
+        0
+    }
+}
+
+/// A sink of sound.
+pub trait PlayAudio: Send {
+    /// Plays `block`, blocking until the device has room for it (this paces the caller). Returns how long it
+    /// takes from now until the sample written *next* becomes audible. Underruns are healed inside and counted.
+    fn write(&mut self, block: &[i16]) -> Result<Duration, DeviceError>;
+
+    /// Nothing to play for now: let the device run dry quietly. The next `write` starts it again.
+    fn pause(&mut self) {}
+
+    /// Underruns healed since the device was opened.
+    fn underruns(&self) -> u64 {
+        0
+    }
+}
+
+/// A screen.
+pub trait Display: Send {
+    /// The size that pictures should have, in pixels.
+    fn size(&self) -> (u32, u32);
+
+    /// Shows `picture` from the next refresh on; a picture of another size is scaled.
+    fn show(&mut self, picture: &I420) -> Result<(), DeviceError>;
+}
+
+/// Opens a configured device, as often as it takes.
+pub trait Opener<D: ?Sized>: Send {
+    /// Opens the device or says why not.
+    fn open(&mut self) -> Result<Box<D>, DeviceError>;
+
+    /// The device in words for logs and the doctor, e.g. `/dev/video0` or `test card 1280x720 at 30 fps`.
+    fn describe(&self) -> String;
+}
+
+/// What the intercom would like of a device; each kind of driver takes what concerns it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Wanted {
+    /// Size and rate of the camera's pictures.
+    pub camera: VideoMode,
+    /// Size of the TV's picture where the display does not dictate it.
+    pub display: (u32, u32),
+}
+
+/// A configured driver's way to its device.
+pub type BoxedOpener<D> = Box<dyn Opener<D>>;
+
+/// One driver: an entry of a `const` table.
+pub struct Driver<D: ?Sized + 'static> {
+    /// The word in the config.
+    pub name: &'static str,
+    /// One line for `intercom drivers`.
+    pub summary: &'static str,
+    /// The keys of its option table, each with a sentence (default and unit in it).
+    pub options: &'static [(&'static str, &'static str)],
+    /// Checks the options and makes an opener. Touches no device.
+    pub configure: fn(&toml::Table, &Wanted) -> Result<BoxedOpener<D>, ConfigError>,
+    /// Whether `auto` may choose it now: `Ok(what was found)` or `Err(why not)`, both in words.
+    pub detect: fn(&toml::Table) -> Result<String, String>,
+}

@@ -1,0 +1,1 @@
+//! Slows down those who guess keys, per address.

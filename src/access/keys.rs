@@ -1,0 +1,1 @@
+//! Access keys: minted, hashed, compared in constant time, kept in a file.

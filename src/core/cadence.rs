@@ -1,0 +1,1 @@
+//! Fixed-rate ticks with a phase locked to the camera.

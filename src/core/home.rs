@@ -1,0 +1,1 @@
+//! All visits: admission, signaling, media, rungs.

@@ -1,0 +1,1 @@
+//! One state machine per device: when to open it again.

@@ -1,0 +1,1 @@
+//! Running for years: metrics, doctor, watchdog.

@@ -1,0 +1,1 @@
+//! One thread, one poll, explicit deadlines.

@@ -1,0 +1,13 @@
+//! Touches the world, and is thin: clock, event loop, sockets, gateway, device and encoder threads.
+
+pub mod clock;
+pub mod control;
+pub mod devices;
+pub mod encoders;
+pub mod event_loop;
+pub mod gateway;
+pub mod run;
+pub mod tls;
+pub mod udp;
+pub mod wake;
+pub mod wires;

@@ -1,0 +1,1 @@
+//! Starts all threads, ends them in order.

@@ -1,0 +1,1 @@
+//! Certificates: our own CA and leaves, or a trusted pair from files.

@@ -1,0 +1,1 @@
+//! The UDP sockets: batched, with the local address of each datagram.
