@@ -12,3 +12,4 @@ pub mod tls;
 pub mod udp;
 pub mod wake;
 pub mod wires;
+pub mod worker;
