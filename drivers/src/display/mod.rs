@@ -1,0 +1,1 @@
+//! Display drivers; private, so that only the registry can name them.

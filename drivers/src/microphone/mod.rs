@@ -1,0 +1,1 @@
+//! Microphone drivers; private, so that only the registry can name them.

@@ -1,0 +1,1 @@
+//! Speaker drivers; private, so that only the registry can name them.
