@@ -1,1 +1,1 @@
-//! x
+//! Seeded faults.
