@@ -9,6 +9,9 @@ pub mod scale;
 pub mod scene;
 #[cfg(test)]
 pub(crate) mod test_pictures;
+#[cfg(test)]
+pub(crate) mod test_sound;
 pub mod text;
 pub mod video_decoder;
 pub mod video_encoder;
+pub mod voice;
