@@ -1,0 +1,107 @@
+//! The measuring tools themselves, on pages whose truth is known.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::time::Duration;
+
+use crate::harness::chromium::Permission;
+use crate::harness::frames::Judgement;
+use crate::lab::Lab;
+
+const DRAW: &str = r#"
+function strip(context, width, at, seq) {
+  const bytes = new Uint8Array(9);
+  let value = BigInt(at) % (1n << 44n) << 12n | BigInt(seq % 4096);
+  for (let i = 6; i >= 0; i--) { bytes[i] = Number(value & 255n); value >>= 8n; }
+  let crc = 0xffff;
+  for (const byte of bytes.subarray(0, 7)) {
+    crc ^= byte << 8;
+    for (let i = 0; i < 8; i++) crc = (crc & 0x8000 ? crc << 1 ^ 0x1021 : crc << 1) & 0xffff;
+  }
+  bytes[7] = crc >> 8; bytes[8] = crc & 255;
+  const bits = Array.from({ length: 72 }, (_, i) => bytes[i >> 3] >> 7 - (i & 7) & 1);
+  const rows = [[1, 0, 1, 0, ...bits.slice(0, 36)], [0, 1, 0, 1, ...bits.slice(36)]];
+  rows.forEach((row, r) => row.forEach((bit, c) => {
+    context.fillStyle = bit ? '#fff' : '#000';
+    const x = Math.floor(c * width / 40), y = Math.floor(r * width / 40);
+    context.fillRect(x, y, Math.ceil(width / 40), Math.ceil(width / 40));
+  }));
+  return rows.map(row => row.join(''));
+}
+"#;
+
+const CALL: &str = r#"
+<!doctype html><body><video id="home" autoplay muted playsinline></video><canvas width=640 height=480></canvas>
+<script>
+const canvas = document.querySelector('canvas'), context = canvas.getContext('2d');
+let seq = 4090;
+setInterval(() => {
+  context.fillStyle = `hsl(${seq} 50% 50%)`; context.fillRect(0, 32, 640, 448);
+  strip(context, 640, Date.now(), seq++);
+}, 50);
+(async () => {
+  const sound = await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false } });
+  const [far, near] = [new RTCPeerConnection(), new RTCPeerConnection()];
+  far.onicecandidate = e => near.addIceCandidate(e.candidate);
+  near.onicecandidate = e => far.addIceCandidate(e.candidate);
+  const stream = new MediaStream([...canvas.captureStream().getTracks(), ...sound.getTracks()]);
+  stream.getTracks().forEach(t => far.addTrack(t, stream));
+  near.ontrack = e => { document.querySelector('#home').srcObject = e.streams[0]; };
+  await far.setLocalDescription(); await near.setRemoteDescription(far.localDescription);
+  await near.setLocalDescription(); await far.setRemoteDescription(near.localDescription);
+})();
+</script>"#;
+
+/// The written test vector of the coded strip, drawn and read at three widths; and one with a wrong bit.
+pub fn strip_vector(lab: &mut Lab) {
+    let page = lab.viewer(Permission::Granted);
+    page.open(&serve(format!("<!doctype html><body><script>{DRAW}</script>")));
+    page.wait_for("the page", Duration::from_secs(10), "typeof strip === 'function'");
+    for width in [640, 1280, 1920] {
+        let read = page.eval(&format!(
+            "(() => {{ const c = document.createElement('canvas'); c.width = {width}; c.height = 360;
+               const rows = strip(c.getContext('2d'), {width}, 1790000000000, 0x5a3);
+               return {{ rows, ...lab.readStrip(c, {width}) }}; }})()"
+        ));
+        assert_eq!(read["rows"][0], "1010000110100000110001000101000001101100");
+        assert_eq!(read["rows"][1], "0101000000000101101000110111011100110101");
+        assert_eq!((read["at"].as_u64(), read["seq"].as_u64()), (Some(1_790_000_000_000), Some(0x5a3)), "{width}");
+    }
+    let spoiled = page.eval(
+        "(() => { const c = document.createElement('canvas'); c.width = 640; c.height = 480;
+           const g = c.getContext('2d'); strip(g, 640, 1790000000000, 1); g.fillStyle = '#fff'; g.fillRect(160, 16, 16, 16);
+           const one = lab.readStrip(c, 640); g.fillStyle = '#777'; g.fillRect(0, 0, 640, 32);
+           return [one.unreadable, lab.readStrip(c, 640).unreadable]; })()",
+    );
+    assert_eq!(spoiled, serde_json::json!(["crc", "sync"]));
+}
+
+/// A call of a page with itself: stamped frames come in order across the wrap of their number, and the fake
+/// microphone's beep is found twice a second.
+pub fn loopback(lab: &mut Lab) {
+    let page = lab.viewer(Permission::Granted);
+    page.open(&serve(CALL.replace("<script>", &format!("<script>{DRAW}"))));
+    page.wait_coded_frames(30, Duration::from_secs(20));
+    let judged = Judgement::of(&page.frames_since(0.0));
+    assert_eq!((judged.bad_crc, judged.backwards), (0, 0), "{judged:?}");
+    let median = judged.latency(0.5).expect("a latency");
+    assert!((0.0..2000.0).contains(&median), "an age in ms: {judged:?}");
+    let sound = page.hear(2.0);
+    let beeps = sound.beeps(400.0);
+    assert!(beeps.len() >= 2, "beeps at {beeps:?}, loudness {}", sound.loudness());
+    assert!(page.stats()["video"]["framesDecoded"].as_u64() > Some(20), "{}", page.stats());
+}
+
+/// Serves one page on loopback, which browsers trust like HTTPS; gives its address.
+fn serve(html: String) -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let address = listener.local_addr().expect("its address");
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: text/html; charset=utf-8\r\nconnection: close";
+            let _ = write!(stream, "{head}\r\ncontent-length: {}\r\n\r\n{html}", html.len());
+        }
+    });
+    format!("http://{address}/")
+}
