@@ -1,11 +1,12 @@
 //! The measuring tools themselves, on pages whose truth is known.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::time::Duration;
 
 use crate::harness::chromium::Permission;
 use crate::harness::frames::Judgement;
+use crate::harness::net::{self, Routed};
 use crate::lab::Lab;
 
 const DRAW: &str = r#"
@@ -90,6 +91,61 @@ pub fn loopback(lab: &mut Lab) {
     let beeps = sound.beeps(400.0);
     assert!(beeps.len() >= 2, "beeps at {beeps:?}, loudness {}", sound.loudness());
     assert!(page.stats()["video"]["framesDecoded"].as_u64() > Some(20), "{}", page.stats());
+}
+
+/// A viewer who says yes, no and nothing.
+pub fn permissions(lab: &mut Lab) {
+    let ask = "Promise.race([navigator.mediaDevices.getUserMedia({ audio: true, video: true }).then(() => 'yes', e => e.name),
+        new Promise(r => setTimeout(r, 1500, 'no answer'))])";
+    for (permission, answer) in
+        [(Permission::Granted, "yes"), (Permission::Denied, "NotAllowedError"), (Permission::Undecided, "no answer")]
+    {
+        let page = lab.viewer(permission);
+        page.open(&serve("<!doctype html><body>".into()));
+        page.wait_for("the page", Duration::from_secs(10), "!!document.body && location.port");
+        assert_eq!(page.eval(ask), answer, "{permission:?}");
+    }
+}
+
+/// Two masquerading routers: the forwarded port leads home, and nothing else leads inside.
+pub fn routers(_: &mut Lab) {
+    if !net::allowed() {
+        return net::say_skipped("instruments: routers");
+    }
+    let routed = Routed::new(40443, 8443);
+    let bind = |address: &'static str| {
+        let socket = UdpSocket::bind(address).expect("bind");
+        socket.set_read_timeout(Some(Duration::from_secs(1))).expect("a time limit");
+        socket
+    };
+    let home = routed.home.enter(|| bind("192.168.11.2:8443"));
+    let viewer = routed.viewer.enter(|| bind("192.168.22.2:5000"));
+    let mut text = [0; 16];
+    viewer.send_to(b"to home", "203.0.113.1:40443").expect("send");
+    let (_, from) = home.recv_from(&mut text).expect("the forwarded port leads home");
+    assert_eq!(from.ip().to_string(), "203.0.113.2", "the viewer is masqueraded");
+    home.send_to(b"back", from).expect("send");
+    let (_, from) = viewer.recv_from(&mut text).expect("the way back is open");
+    assert_eq!(from.to_string(), "203.0.113.1:40443");
+    home.send_to(b"unasked", "203.0.113.2:5000").expect("send");
+    assert!(viewer.recv_from(&mut text).is_err(), "nothing comes in unasked");
+}
+
+/// UDP cut and joined again.
+pub fn cut(_: &mut Lab) {
+    if !net::allowed() {
+        return net::say_skipped("instruments: cut");
+    }
+    let (home, viewer) = net::home_and_viewer();
+    let (a, b) = (home.enter(|| UdpSocket::bind("10.77.0.1:8443")), viewer.enter(|| UdpSocket::bind("10.77.0.2:5000")));
+    let (a, b) = (a.expect("bind"), b.expect("bind"));
+    a.set_read_timeout(Some(Duration::from_millis(500))).expect("a time limit");
+    let cut = home.cut_udp(8443);
+    b.send_to(b"x", "10.77.0.1:8443").expect("send");
+    assert!(a.recv_from(&mut [0; 9]).is_err(), "nothing passes while it is cut");
+    drop(cut);
+    b.send_to(b"x", "10.77.0.1:8443").expect("send");
+    assert!(a.recv_from(&mut [0; 9]).is_ok(), "everything passes again");
 }
 
 /// Serves one page on loopback, which browsers trust like HTTPS; gives its address.

@@ -10,5 +10,8 @@ fn main() -> std::process::ExitCode {
     lab::run(&[
         ("instruments_read_the_strips_test_vector", instruments::strip_vector),
         ("instruments_see_and_hear_a_loopback_call", instruments::loopback),
+        ("instruments_answer_for_the_viewer", instruments::permissions),
+        ("instruments_route_as_homes_do", instruments::routers),
+        ("instruments_cut_udp", instruments::cut),
     ])
 }

@@ -41,6 +41,7 @@ impl From<Permission> for Options {
 pub struct Chromium {
     browser: Option<Browser>,
     process: Child,
+    permission: Permission,
     _profile: TempDir,
 }
 
@@ -114,13 +115,18 @@ impl Chromium {
         let url = url.recv_timeout(Duration::from_secs(30)).expect("Chromium opens its debugging port within 30 s");
         // The time is also the longest that any command may take.
         let browser = Browser::connect_with_timeout(url, Duration::from_secs(60)).expect("talk to Chromium");
-        Chromium { browser: Some(browser), process, _profile: profile }
+        Chromium { browser: Some(browser), process, permission: options.permission, _profile: profile }
     }
 
     /// A blank page of a viewer of its own: no storage is shared with any other.
     pub fn viewer(&self) -> Page {
         let context = self.browser().new_context().expect("a new viewer").get_id().to_owned();
-        Page::new(self.browser(), Some(context))
+        let page = Page::new(self.browser(), Some(context));
+        if self.permission == Permission::Undecided {
+            // Without a screen Chromium refuses by itself what it cannot ask.
+            page.before_load("if (navigator.mediaDevices) navigator.mediaDevices.getUserMedia = () => new Promise(() => {});");
+        }
+        page
     }
 
     /// The version, in words.

@@ -13,6 +13,12 @@ pub fn allowed() -> bool {
     rustix::process::geteuid().is_root()
 }
 
+/// Says so that nobody can overlook it: a test that needs root did not run.
+pub fn say_skipped(test: &str) {
+    let line = "!".repeat(78);
+    eprintln!("{line}\n!! NOT RUN: {test}\n!! It makes its own network, and that needs root.\n{line}");
+}
+
 /// A network namespace, removed with the last clone.
 #[derive(Clone, Debug)]
 pub struct Namespace(Arc<Owned>);
