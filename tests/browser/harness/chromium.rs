@@ -124,7 +124,9 @@ impl Chromium {
         let page = Page::new(self.browser(), Some(context));
         if self.permission == Permission::Undecided {
             // Without a screen Chromium refuses by itself what it cannot ask.
-            page.before_load("if (navigator.mediaDevices) navigator.mediaDevices.getUserMedia = () => new Promise(() => {});");
+            page.before_load(
+                "if (navigator.mediaDevices) navigator.mediaDevices.getUserMedia = () => new Promise(() => {});",
+            );
         }
         page
     }

@@ -21,6 +21,7 @@ pub struct Page {
     context: Option<String>,
     tab: Arc<Tab>,
     console: Arc<Mutex<Vec<String>>>,
+    scripts: Arc<Mutex<Vec<String>>>,
 }
 
 impl Page {
@@ -43,7 +44,7 @@ impl Page {
                 hidden: None,
             })
             .expect("a new tab");
-        let page = Page { browser: browser.clone(), context, tab, console: Arc::default() };
+        let page = Page { browser: browser.clone(), context, tab, console: Arc::default(), scripts: Arc::default() };
         let console = Arc::clone(&page.console);
         let listener = move |event: &Event| {
             let line = match event {
@@ -68,12 +69,17 @@ impl Page {
         page.tab.add_event_listener(Arc::new(listener)).expect("listen to the page");
         page.tab.enable_runtime().expect("listen to the console");
         page.tab.enable_log().expect("listen to the browser's log");
-        page.before_load(PROBE);
+        page.add_script(PROBE);
         page
     }
 
-    /// Runs a script at the start of every later load, before the page's own.
+    /// Runs a script at the start of every later load, before the page's own; in [`Page::second_tab`], too.
     pub fn before_load(&self, script: &str) {
+        self.add_script(script);
+        self.scripts.lock().unwrap_or_else(|e| e.into_inner()).push(script.to_owned());
+    }
+
+    fn add_script(&self, script: &str) {
         self.tab
             .call_method(PageDomain::AddScriptToEvaluateOnNewDocument {
                 source: script.to_owned(),
@@ -86,7 +92,9 @@ impl Page {
 
     /// A second tab of the same viewer.
     pub fn second_tab(&self) -> Page {
-        Page::new(&self.browser, self.context.clone())
+        let page = Page::new(&self.browser, self.context.clone());
+        self.scripts.lock().unwrap_or_else(|e| e.into_inner()).iter().for_each(|script| page.before_load(script));
+        page
     }
 
     /// Goes to `url`; returns when the first answer is there, long before the page has loaded.

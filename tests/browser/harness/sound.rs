@@ -101,11 +101,8 @@ impl Sound {
     /// are not.
     pub fn beeps(&self, hz: f64) -> Vec<f64> {
         let window = (self.rate * 0.01) as usize;
-        let power: Vec<f64> = self
-            .samples
-            .chunks_exact(window)
-            .map(|w| rms(w).powi(2) * fitted_share(w, self.rate, hz))
-            .collect();
+        let power: Vec<f64> =
+            self.samples.chunks_exact(window).map(|w| rms(w).powi(2) * fitted_share(w, self.rate, hz)).collect();
         let loudest = power.iter().copied().fold(0.0, f64::max);
         let mut beeps = Vec::new();
         let mut quiet = 10;
