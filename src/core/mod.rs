@@ -3,5 +3,9 @@
 
 pub mod cadence;
 pub mod home;
+pub mod items;
+pub mod ladder;
+pub mod peer;
+pub mod playout;
 pub mod protocol;
 pub mod supervisor;

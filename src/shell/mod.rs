@@ -7,6 +7,7 @@ pub mod encoders;
 pub mod event_loop;
 pub mod gateway;
 pub mod run;
+pub mod signaling;
 pub mod tls;
 pub mod udp;
 pub mod wake;
