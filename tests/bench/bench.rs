@@ -11,6 +11,7 @@ mod harness;
 mod measure;
 mod proc;
 mod report;
+mod str0m_viewer;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -10,6 +10,7 @@ use crate::harness::daemon::{Daemon, Setup};
 use crate::harness::frames::{Frame, Judgement, quantile};
 use crate::harness::page::Page;
 use crate::proc;
+use crate::str0m_viewer::Viewer;
 
 /// More CPU than this taken by other machines spoils a run; in cores.
 const STEAL_LIMIT: f64 = 0.05;
@@ -154,6 +155,18 @@ fn once(plan: &Plan) -> Run {
             std::thread::sleep(Duration::from_millis(100));
         }
     }
+    let address = link.trim_start_matches("https://").split('/').next().expect("an address");
+    let others: Vec<Viewer> = (CHROMIUM_VIEWERS..plan.viewers)
+        .map(|_| Viewer::visit(address.parse().expect("an IP address and a port"), &home.key()))
+        .collect();
+    while others.iter().any(|viewer| viewer.frames() == 0 || viewer.sounds() == 0) {
+        if Instant::now() > limit {
+            complete = false;
+            eprintln!("a str0m viewer without picture or sound:\n{}", home.log_tail(40));
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
     std::thread::sleep(plan.warmup);
 
     let stats = || pages.iter().map(Page::stats).collect::<Vec<_>>();
@@ -165,6 +178,7 @@ fn once(plan: &Plan) -> Run {
     };
     let (home0, chromium0, machine0, all0, t0) = read();
     let threads0 = proc::threads(home.pid());
+    let frames0: Vec<u64> = others.iter().map(Viewer::frames).collect();
     let mut rss = home0.rss;
     let end = t0 + plan.window;
     while let Some(left) = end.checked_duration_since(Instant::now()) {
@@ -173,6 +187,7 @@ fn once(plan: &Plan) -> Run {
     }
     let (home1, chromium1, machine1, all1, t1) = read();
     let threads1 = proc::threads(home.pid());
+    let other_fps = others.iter().zip(frames0).map(|(v, before)| (v.frames() - before) as f64).collect::<Vec<_>>();
     let ends: Vec<f64> = pages.iter().map(Page::now).collect();
     let stats_after = stats();
     let wall = (t1 - t0).as_secs_f64();
@@ -223,7 +238,10 @@ fn once(plan: &Plan) -> Run {
         other_cpu: (machine1.busy - machine0.busy) / wall - steal - ours,
         steal,
         stages: home.status().map_or_else(|e| json!({ "unknown": e }), |mut s| s["stages"].take()),
-        detail: detail.collect(),
+        detail: json!({
+            "chromium": detail.collect::<Vec<_>>(),
+            "str0m_fps": other_fps.iter().map(|frames| frames / wall).collect::<Vec<_>>(),
+        }),
     }
 }
 
