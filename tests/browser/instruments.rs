@@ -140,7 +140,7 @@ pub fn cut(_: &mut Lab) {
     let (a, b) = (home.enter(|| UdpSocket::bind("10.77.0.1:8443")), viewer.enter(|| UdpSocket::bind("10.77.0.2:5000")));
     let (a, b) = (a.expect("bind"), b.expect("bind"));
     a.set_read_timeout(Some(Duration::from_millis(500))).expect("a time limit");
-    let cut = home.cut_udp(8443);
+    let cut = home.cut("udp", 8443);
     b.send_to(b"x", "10.77.0.1:8443").expect("send");
     assert!(a.recv_from(&mut [0; 9]).is_err(), "nothing passes while it is cut");
     drop(cut);

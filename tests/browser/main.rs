@@ -40,6 +40,7 @@ fn main() -> std::process::ExitCode {
         ("a_full_home", access::full),
         ("a_revoked_link", access::revoked),
         ("the_socket_dies_while_ice_is_checking", networks::socket_dies_while_checking),
+        ("the_socket_falls_silent", networks::socket_falls_silent),
         ("udp_breaks_for_a_while", networks::udp_breaks_for_a_while),
         ("home_and_viewer_behind_routers", networks::routers),
         ("screens_for_human_eyes", looks::screens),

@@ -18,7 +18,7 @@ pub fn socket_dies_while_checking(lab: &mut Lab) {
     let (inside, outside) = net::home_and_viewer();
     let home = Daemon::start_in(Some(&inside), Setup::default());
     let page = lab.viewer_in(Some(&outside), Permission::Undecided);
-    let cut = inside.cut_udp(home.port);
+    let cut = inside.cut("udp", home.port);
     page.open(&format!("https://10.77.0.1:{}/#k={}", home.port, home.key()));
     page.wait_for("ICE is checking", PATIENCE, "lab.connections[0]?.iceConnectionState === 'checking'");
     assert_eq!(page.eval("document.body.dataset.media"), "checking");
@@ -50,11 +50,35 @@ pub fn udp_breaks_for_a_while(lab: &mut Lab) {
     let page = lab.viewer_in(Some(&outside), Permission::Undecided);
     page.open(&format!("https://10.77.0.1:{}/#k={}", home.port, home.key()));
     living(&page);
-    let cut = inside.cut_udp(home.port);
+    let cut = inside.cut("udp", home.port);
     page.wait_for("the page notices", PATIENCE, "document.body.dataset.state !== 'live'");
     drop(cut);
     page.wait_state("live", Duration::from_secs(40));
     page.wait_coded_frames(30, PATIENCE);
+}
+
+/// The socket's network falls silent without a word to either side: only pings can tell. The picture goes on, and
+/// the page resumes when the network is back.
+pub fn socket_falls_silent(lab: &mut Lab) {
+    if !net::allowed() {
+        return net::say_skipped("the socket falls silent");
+    }
+    let (inside, outside) = net::home_and_viewer();
+    let home = Daemon::start_in(Some(&inside), Setup::default());
+    let page = lab.viewer_in(Some(&outside), Permission::Undecided);
+    page.open(&format!("https://10.77.0.1:{}/#k={}", home.port, home.key()));
+    living(&page);
+    let since = page.now();
+    let cut = inside.cut("tcp", home.port);
+    page.wait_for("the page notices", PATIENCE, "document.body.dataset.socket === 'closed'");
+    page.wait_coded_frames(60, PATIENCE);
+    drop(cut);
+    page.wait_for("the page resumes", Duration::from_secs(40), "document.body.dataset.socket === 'open'");
+    page.wait_state("live", PATIENCE);
+    page.wait_coded_frames(30, PATIENCE);
+    let judged = assert_clean(&page, since);
+    assert!(judged.longest_gap < 1000.0, "the picture stood still: {judged:?}");
+    assert_eq!(page.eval("lab.connections.length"), 1, "resuming keeps the connection");
 }
 
 /// Home behind one forwarded port and the viewer behind a router of their own: no other server is there to help.

@@ -84,12 +84,13 @@ impl Namespace {
         self.ip(&format!("route add default via {router}"));
     }
 
-    /// Drops every UDP packet from or to a port until the result is dropped.
-    pub fn cut_udp(&self, port: u16) -> Cut {
+    /// Drops every packet of a protocol (`udp` or `tcp`) from or to a port until the result is dropped.
+    pub fn cut(&self, protocol: &str, port: u16) -> Cut {
         self.nft(&format!(
             "add table inet cut; add chain inet cut in {{ type filter hook input priority -200; }}; \
              add chain inet cut out {{ type filter hook output priority -200; }}; \
-             add rule inet cut in udp dport {port} drop; add rule inet cut out udp sport {port} drop"
+             add rule inet cut in {protocol} dport {port} drop; \
+             add rule inet cut out {protocol} sport {port} drop"
         ));
         Cut(self.clone())
     }
@@ -101,7 +102,7 @@ impl Drop for Owned {
     }
 }
 
-/// UDP is cut while this lives.
+/// The protocol is cut while this lives.
 pub struct Cut(Namespace);
 
 impl Drop for Cut {
