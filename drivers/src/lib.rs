@@ -12,9 +12,16 @@ mod display;
 mod microphone;
 #[allow(dead_code)] // Each build uses the kinds of options that its drivers have.
 mod options;
-#[cfg(any(feature = "microphone-tone", feature = "speaker-wav", feature = "speaker-none"))]
+#[cfg(any(
+    feature = "microphone-tone",
+    feature = "microphone-alsa",
+    feature = "speaker-alsa",
+    feature = "speaker-wav",
+    feature = "speaker-none"
+))]
 mod pace;
 #[cfg(any(feature = "microphone-alsa", feature = "speaker-alsa"))]
+#[allow(dead_code)] // Each direction uses its half.
 mod pcm;
 #[cfg(any(feature = "camera-exec", feature = "microphone-exec"))]
 mod process;
