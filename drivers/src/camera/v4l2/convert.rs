@@ -120,7 +120,7 @@ fn shrink(from: &[u8], stride: usize, rows: usize, to: &mut [u8], width: usize, 
         let (upper, lower) = (row(n * down), row(n * down + down - 1));
         if across == 1 {
             for ((to, &a), &b) in line.iter_mut().zip(upper).zip(lower) {
-                *to = ((u16::from(a) + u16::from(b) + 1) / 2) as u8;
+                *to = (u16::from(a) + u16::from(b)).div_ceil(2) as u8;
             }
         } else {
             for (x, to) in line.iter_mut().enumerate() {
@@ -285,10 +285,10 @@ mod tests {
     fn jpeg(picture: &I420, subsamp: Subsamp) -> Vec<u8> {
         let [y, u, v] = picture.planes();
         let (width, height, chroma_width) = (picture.width(), picture.height(), picture.chroma_width());
-        let mut rgb = Vec::with_capacity(width * height * 3);
-        for n in 0..width * height {
+        let mut rgb = Vec::with_capacity(y.len() * 3);
+        for (n, &luma) in y.iter().enumerate() {
             let chroma = n / width / 2 * chroma_width + n % width / 2;
-            let luma = 1.164 * (f32::from(y[n]) - 16.0);
+            let luma = 1.164 * (f32::from(luma) - 16.0);
             let (cb, cr) = (f32::from(u[chroma]) - 128.0, f32::from(v[chroma]) - 128.0);
             rgb.extend([luma + 1.596 * cr, luma - 0.392 * cb - 0.813 * cr, luma + 2.017 * cb].map(|c| c as u8));
         }
