@@ -229,9 +229,13 @@ mod tests {
         assert_eq!(first, history(7));
         assert_ne!(first, history(8));
         for kind in ["not there", "busy", "not supported", "failed"] {
-            assert!(first.iter().flat_map(|r| r.as_ref().err()).any(|error| error.to_string().starts_with(kind)), "{kind}");
+            assert!(
+                first.iter().flat_map(|r| r.as_ref().err()).any(|error| error.to_string().starts_with(kind)),
+                "{kind}"
+            );
         }
-        let (good, none) = (first.iter().filter(|r| **r == Ok(true)).count(), first.iter().filter(|r| **r == Ok(false)).count());
+        let (good, none) =
+            (first.iter().filter(|r| **r == Ok(true)).count(), first.iter().filter(|r| **r == Ok(false)).count());
         assert!(good > none && none > 50);
     }
 

@@ -227,7 +227,8 @@ pub fn detect(options: &toml::Table, direction: Direction) -> Result<String, Str
         Direction::Playback => ("speaker", "playback"),
     };
     if device == "default"
-        && let Some(card) = std::fs::read_to_string("/proc/asound/pcm").ok().as_deref().and_then(|text| card(text, word))
+        && let Some(card) =
+            std::fs::read_to_string("/proc/asound/pcm").ok().as_deref().and_then(|text| card(text, word))
     {
         return Ok(format!("found the sound card {card}"));
     }

@@ -19,7 +19,10 @@ pub const DRIVER: Driver<dyn PlayAudio> = Driver {
 };
 
 const OPTIONS: &[(&str, &str)] = &[
-    ("device", "ALSA's name of the device as `aplay -L` lists it, e.g. \"plughw:CARD=Headphones\"; default \"default\""),
+    (
+        "device",
+        "ALSA's name of the device as `aplay -L` lists it, e.g. \"plughw:CARD=Headphones\"; default \"default\"",
+    ),
     ("buffer_ms", "sound kept ready, 20 to 500 ms; more is later but survives a busier machine; default 40"),
 ];
 
