@@ -138,27 +138,63 @@ fn the_shipped_file_says_what_an_empty_one_means() {
 fn the_shipped_file_gives_every_key_a_sentence_that_ends_with_its_default() {
     let mut comment = String::new();
     let mut table = String::new();
-    let mut keys = 0;
+    let (mut keys, mut examples) = (0, 0);
     for line in BUILT_IN.lines() {
-        if let Some(text) = line.strip_prefix("# ") {
+        let text = line.strip_prefix("# ");
+        if text.is_some_and(|text| text.contains(" = ") && !text.ends_with('.')) {
+            assert!(comment.contains("without this"), "[{table}] {line}: nothing is said of its absence");
+            examples += 1;
+            comment.clear();
+        } else if let Some(text) = text {
             comment = format!("{comment} {text}");
         } else if let Some(name) = line.strip_prefix('[') {
             table = name.trim_end_matches(']').to_owned();
             comment.clear();
         } else if let Some((key, value)) = line.split_once(" = ") {
+            keys += 1;
+            let comment = std::mem::take(&mut comment);
+            if comment.ends_with("there is no default.") {
+                examples += 1;
+                continue;
+            }
             let (_, default) =
                 comment.rsplit_once("Default: ").unwrap_or_else(|| panic!("[{table}] {key}: no default"));
             let said = default.trim_end_matches('.').split(", or ").next().unwrap_or_default();
-            let said = said.strip_suffix(" to keep the shape").unwrap_or(said);
             assert_eq!(said, value, "[{table}] {key}");
-            keys += 1;
-            comment.clear();
         } else {
-            assert!(line.is_empty() || line == "#", "{line}");
+            assert_eq!(line, "");
             comment.clear();
         }
     }
-    assert!(keys >= 25, "{keys} keys");
+    assert!(keys >= 30 && examples >= 5, "{keys} keys, {examples} examples");
+}
+
+/// A driver's defaults are its own: the file must say what the driver takes when it is told nothing.
+#[test]
+fn the_shipped_options_of_each_driver_are_what_it_takes_without_any() {
+    fn check<D: ?Sized>(kind: &str, drivers: &[Driver<D>], shipped: &toml::Table) {
+        let camera = VideoMode { width: 640, height: 480, rate: 30.0 };
+        let wanted = Wanted { camera, display: (640, 480) };
+        for driver in drivers {
+            let table = shipped[kind].get(driver.name).and_then(toml::Value::as_table).cloned().unwrap_or_default();
+            let told = (driver.configure)(&table, &wanted).unwrap_or_else(|e| panic!("{kind} {}: {e:?}", driver.name));
+            // Only a driver that needs to be told something (a command) refuses an empty table.
+            if let Ok(untold) = (driver.configure)(&toml::Table::new(), &wanted) {
+                assert_eq!(told.describe(), untold.describe(), "{kind} {}", driver.name);
+            }
+            for (key, sentence) in driver.options {
+                let Some((_, default)) = sentence.rsplit_once("default ") else { continue };
+                let Some(value) = table.get(*key) else { continue };
+                assert!(default.starts_with(&value.to_string()), "{kind} {} {key}: {sentence}", driver.name);
+            }
+        }
+    }
+    let shipped: toml::Table = BUILT_IN.parse().expect("the shipped file is TOML");
+    let all = drivers();
+    check("camera", all.cameras, &shipped);
+    check("microphone", all.microphones, &shipped);
+    check("speaker", all.speakers, &shipped);
+    check("display", all.displays, &shipped);
 }
 
 /// Holds of the full build; a smaller one has fewer drivers than the shipped file.
@@ -329,6 +365,10 @@ fn a_build_with_fewer_drivers_takes_the_shipped_file_and_says_what_it_lacks() {
         refuse("[camera]\ndriver = \"picam\"")
             .contains("there is no camera driver \"picam\"; allowed: \"auto\", \"test-card\"")
     );
+    let lacks = "this build is without \"v4l2\" (cargo feature camera-v4l2); allowed: \"auto\", \"test-card\"";
+    assert!(refuse("[camera]\ndriver = \"v4l2\"").contains(lacks));
+    let stays = parse_with("[camera.v4l2]\ndevice = \"/dev/video0\"\n", "x", &small, &at_home);
+    assert_eq!(stays.map(|config| config.camera.driver).ok(), Some("test-card"));
     let none = Drivers { cameras: &[], ..FAKES };
     let errors = parse_with("", "x", &none, &at_home).err().map(|errors| errors.to_string());
     assert!(errors.is_some_and(|text| text.contains("this build has no camera driver that auto may choose")));
