@@ -19,6 +19,7 @@ mod options;
     feature = "speaker-wav",
     feature = "speaker-none"
 ))]
+#[allow(dead_code)] // As above.
 mod pace;
 #[cfg(any(feature = "microphone-alsa", feature = "speaker-alsa"))]
 #[allow(dead_code)] // Each direction uses its half.

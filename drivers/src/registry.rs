@@ -1,5 +1,7 @@
 //! All drivers of this build, in const tables: the best choice of `auto` first, its stand-in last.
 
+use std::fmt;
+
 use crate::contract::{CaptureAudio, CaptureVideo, Display, Driver, PlayAudio};
 
 /// Every camera driver of this build.
@@ -61,6 +63,12 @@ pub struct Choice<D: ?Sized + 'static> {
     pub why: String,
 }
 
+impl<D: ?Sized> fmt::Debug for Choice<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Choice({})", self.why)
+    }
+}
+
 /// Chooses the first driver that has something to work with now. `kind` is the word for the log (`camera`),
 /// `section` the config's table of that kind, whose sub-tables are the drivers' options. `Err` says why
 /// none will do.
@@ -120,12 +128,12 @@ mod tests {
     #[test]
     fn auto_says_which_and_why() {
         let none = toml::Table::new();
-        let choice = auto("speaker", FAKES, &none).ok().expect("the stand-in");
+        let choice = auto("speaker", FAKES, &none).expect("the stand-in");
         assert_eq!((choice.driver.name, choice.why.as_str()), ("none", "speaker: none, because card found no card"));
         let named = "[card]\ndevice = 'x'".parse().unwrap();
-        let choice = auto("speaker", FAKES, &named).ok().expect("the card");
+        let choice = auto("speaker", FAKES, &named).expect("the card");
         assert_eq!(choice.why, "speaker: card, found the named device");
-        let error = auto("speaker", &FAKES[..2], &none).err().expect("nothing fits");
+        let error = auto("speaker", &FAKES[..2], &none).expect_err("nothing fits");
         assert_eq!(error, "speaker: none, because card found no card");
         assert_eq!(names(FAKES), ["auto", "card", "file", "none"]);
         assert!(find(FAKES, "file").is_some() && find(FAKES, "auto").is_none());

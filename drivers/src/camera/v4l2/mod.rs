@@ -1,1 +1,407 @@
+//! A camera of the kernel (Video4Linux 2): webcams, capture cards, simple camera modules.
 
+mod convert;
+mod mode;
+mod ring;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::io::{Errno, FdFlags, fcntl_setfd};
+use v4l::device::Device;
+use v4l::frameinterval::FrameIntervalEnum;
+use v4l::framesize::FrameSizeEnum;
+use v4l::video::Capture;
+use v4l::video::capture::Parameters;
+use v4l::{FourCC, Fraction};
+
+use convert::{Converter, Layout};
+use mode::{Candidate, PixelFormat, choose, interval_within, on_steps};
+use ring::Ring;
+
+use crate::clock;
+use crate::contract::{
+    BoxedOpener, CaptureVideo, ConfigError, DeviceError, Driver, Opener, PicturePool, VideoFrame, VideoMode, Wanted,
+};
+use crate::options::{self, Options};
+use crate::wait::wait;
+
+/// The entry of the registry's table.
+pub const DRIVER: Driver<dyn CaptureVideo> = Driver {
+    name: "v4l2",
+    summary: "a camera of the Linux kernel: webcam, capture card, camera module",
+    options: OPTIONS,
+    configure,
+    detect,
+};
+
+const OPTIONS: &[(&str, &str)] = &[
+    ("device", "a path like /dev/video0, or a name from /dev/v4l/by-id; default \"auto\": the first that captures"),
+    ("format", "auto, nv12, yuyv or mjpeg; default \"auto\": the mode nearest to the wanted size and rate"),
+];
+
+const BUFFERS: u32 = 4;
+/// A camera that gives no good frame for so long is broken.
+const SILENCE: Duration = Duration::from_secs(5);
+/// Older stamps than this are of another clock.
+const OLDEST: Duration = Duration::from_secs(2);
+
+fn configure(table: &toml::Table, wanted: &Wanted) -> Result<BoxedOpener<dyn CaptureVideo>, ConfigError> {
+    let options = Options::new(table, OPTIONS)?;
+    let device = options.text("device")?.unwrap_or_else(|| "auto".into());
+    if device.contains('\0') {
+        return Err(options::error("device", "contains a zero byte", "a path or \"auto\""));
+    }
+    let word = options.text("format")?.unwrap_or_else(|| "auto".into());
+    let format = match PixelFormat::ALL.iter().find(|(_, name, _)| *name == word) {
+        Some((format, ..)) => Some(*format),
+        None if word == "auto" => None,
+        None => return Err(options::error("format", &format!("is unknown: {word}"), "auto, nv12, yuyv or mjpeg")),
+    };
+    Ok(Box::new(V4l2Opener { device, format, wanted: wanted.camera }))
+}
+
+fn detect(table: &toml::Table) -> Result<String, String> {
+    let device = table.get("device").and_then(toml::Value::as_str).unwrap_or("auto");
+    let paths = paths(device);
+    if device == "auto" && paths.is_empty() {
+        return Err("v4l2 found no /dev/video*".into());
+    }
+    let mut reasons = Vec::new();
+    for path in &paths {
+        match open_device(path) {
+            Ok((_, name)) => return Ok(format!("found {name} at {}", path.display())),
+            Err(DeviceError::Busy(what)) => return Ok(format!("found {what}, busy now")),
+            Err(error) => reasons.push(error.to_string()),
+        }
+    }
+    Err(format!("v4l2 found no camera ({})", reasons.join("; ")))
+}
+
+/// Where a device of this name may be, the likeliest first.
+fn paths(device: &str) -> Vec<PathBuf> {
+    if device != "auto" {
+        let known = ["/dev/v4l/by-id", "/dev/v4l/by-path", "/dev"].map(|directory| Path::new(directory).join(device));
+        let found = known.into_iter().find(|path| !device.starts_with('/') && path.exists());
+        return vec![found.unwrap_or_else(|| PathBuf::from(device))];
+    }
+    let number = |path: &PathBuf| path.file_name()?.to_str()?.strip_prefix("video")?.parse::<u32>().ok();
+    let entries = std::fs::read_dir("/dev").into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut nodes: Vec<(u32, PathBuf)> = entries.filter_map(|path| Some((number(&path)?, path))).collect();
+    nodes.sort();
+    nodes.into_iter().map(|(_, path)| path).collect()
+}
+
+/// Opens a node that is a camera; with its name.
+fn open_device(path: &Path) -> Result<(Device, String), DeviceError> {
+    let at = path.display();
+    let device = Device::with_path(path).map_err(|error| failure(&error, &format!("{at}: open")))?;
+    let handle = device.handle();
+    // The crate opens without it, and a command of the user's must not inherit the camera.
+    let _ = fcntl_setfd(ring::fd(&handle), FdFlags::CLOEXEC);
+    let (name, captures) = ring::capabilities(&handle).map_err(|error| failure(&error, &format!("{at}: ask")))?;
+    if !captures {
+        return Err(DeviceError::Unsupported(format!("{at} ({name}) does not capture video")));
+    }
+    if PixelFormat::ALL.iter().all(|(_, _, codes)| codes.iter().all(|code| sizes(&device, code).is_empty())) {
+        return Err(DeviceError::Unsupported(format!("{at} ({name}) sends none of NV12, YUYV and MJPEG")));
+    }
+    Ok((device, name))
+}
+
+fn sizes(device: &Device, code: &[u8; 4]) -> Vec<FrameSizeEnum> {
+    let sizes = device.enum_framesizes(FourCC::new(code)).unwrap_or_default();
+    sizes.into_iter().map(|size| size.size).collect()
+}
+
+/// All modes that the camera offers, of a stepwise offer the one nearest to `wanted`.
+fn candidates(device: &Device, only: Option<PixelFormat>, wanted: &VideoMode) -> Vec<Candidate> {
+    let mut all = Vec::new();
+    let formats = PixelFormat::ALL.iter().filter(|(format, ..)| only.is_none_or(|only| only == *format));
+    for (format, code) in formats.flat_map(|(format, _, codes)| codes.iter().map(move |code| (*format, **code))) {
+        for size in sizes(device, &code) {
+            let (width, height) = match size {
+                FrameSizeEnum::Discrete(size) => (size.width, size.height),
+                FrameSizeEnum::Stepwise(range) => (
+                    on_steps(wanted.width, range.min_width, range.max_width, range.step_width),
+                    on_steps(wanted.height, range.min_height, range.max_height, range.step_height),
+                ),
+            };
+            let candidate = |interval| Candidate { format, code, width, height, interval };
+            let pair = |fraction: Fraction| (fraction.numerator, fraction.denominator);
+            let offered = device.enum_frameintervals(FourCC::new(&code), width, height).unwrap_or_default();
+            let known = all.len();
+            all.extend(offered.into_iter().filter_map(|offer| match offer.interval {
+                FrameIntervalEnum::Discrete(one) => {
+                    (one.numerator > 0 && one.denominator > 0).then(|| candidate(pair(one)))
+                }
+                FrameIntervalEnum::Stepwise(range) => {
+                    Some(candidate(interval_within(wanted.rate, pair(range.min), pair(range.max))))
+                }
+            }));
+            if all.len() == known {
+                // It does not say: it may well do what is wanted.
+                all.push(candidate((1000, (wanted.rate * 1000.0).round().max(1.0) as u32)));
+            }
+        }
+    }
+    all
+}
+
+fn failure(error: &io::Error, what: &str) -> DeviceError {
+    let text = format!("{what}: {error}");
+    match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::NOENT | Errno::NODEV | Errno::NXIO) => DeviceError::Absent(text),
+        Some(Errno::BUSY | Errno::ACCESS | Errno::PERM) => DeviceError::Busy(text),
+        Some(Errno::INVAL | Errno::NOTTY | Errno::NOSYS | Errno::NOTSUP) => DeviceError::Unsupported(text),
+        _ => DeviceError::Io(text),
+    }
+}
+
+struct V4l2Opener {
+    device: String,
+    format: Option<PixelFormat>,
+    wanted: VideoMode,
+}
+
+impl Opener<dyn CaptureVideo> for V4l2Opener {
+    fn open(&mut self) -> Result<Box<dyn CaptureVideo>, DeviceError> {
+        let mut refused = None;
+        for path in paths(&self.device) {
+            match self.open_at(&path) {
+                Ok(camera) => return Ok(Box::new(camera)),
+                // A busy camera says more than a node beside it that is none.
+                Err(error) if matches!(error, DeviceError::Busy(_)) || refused.is_none() => refused = Some(error),
+                Err(_) => {}
+            }
+        }
+        Err(refused.unwrap_or_else(|| DeviceError::Absent("a camera at /dev/video*".into())))
+    }
+
+    fn describe(&self) -> String {
+        match self.device.as_str() {
+            "auto" => "the first camera at /dev/video*".into(),
+            device => format!("camera {device}"),
+        }
+    }
+}
+
+impl V4l2Opener {
+    fn open_at(&self, path: &Path) -> Result<V4l2Camera, DeviceError> {
+        let (device, name) = open_device(path)?;
+        let name = format!("{} ({name})", path.display());
+        let chosen = choose(&candidates(&device, self.format, &self.wanted), &self.wanted)
+            .ok_or_else(|| DeviceError::Unsupported(format!("{name}: it does not offer the format in the config")))?;
+        let handle = device.handle();
+        let granted = ring::set_format(&handle, chosen.width, chosen.height, chosen.code)
+            .map_err(|error| failure(&error, &format!("{name}: set the format")))?;
+        if granted.code != chosen.code || granted.width == 0 || granted.height == 0 {
+            let text = String::from_utf8_lossy(&granted.code).into_owned();
+            return Err(DeviceError::Unsupported(format!("{name}: it insists on {text:?}")));
+        }
+        // Many drivers know one rate only and refuse to be asked.
+        let (over, under) = chosen.interval;
+        let interval = device.set_params(&Parameters::new(Fraction::new(over, under))).map(|given| given.interval);
+        let rate = match interval {
+            Ok(given) if given.numerator > 0 && given.denominator > 0 => {
+                f64::from(given.denominator) / f64::from(given.numerator)
+            }
+            _ => chosen.rate(),
+        };
+        let ring = Ring::start(handle, BUFFERS).map_err(|error| failure(&error, &format!("{name}: start")))?;
+        let layout = Layout { format: chosen.format, stride: granted.stride, full_range: granted.full_range };
+        let mode = VideoMode { width: granted.width, height: granted.height, rate };
+        log::info!("{name}: {mode}, {:?}", chosen.format);
+        Ok(V4l2Camera {
+            name,
+            mode,
+            ring,
+            device,
+            converter: Converter::new(layout),
+            pool: PicturePool::default(),
+            count: Count::default(),
+            asked: None,
+            waited: Duration::ZERO,
+            bad: 0,
+        })
+    }
+}
+
+struct V4l2Camera {
+    name: String,
+    mode: VideoMode,
+    // Before the device, whose descriptor it needs to end the stream.
+    ring: Ring,
+    device: Device,
+    converter: Converter,
+    pool: PicturePool,
+    count: Count,
+    asked: Option<Instant>,
+    /// How long was waited for a good frame since the last.
+    waited: Duration,
+    /// Bad frames since then.
+    bad: u64,
+}
+
+impl CaptureVideo for V4l2Camera {
+    fn mode(&self) -> VideoMode {
+        self.mode
+    }
+
+    fn capture(&mut self, deadline: Instant) -> Result<Option<VideoFrame>, DeviceError> {
+        let asked = clock::now();
+        let period = Duration::from_secs_f64(1.0 / self.mode.rate.clamp(0.1, 1000.0));
+        let idle = self.asked.is_none_or(|last| asked.saturating_duration_since(last) > 3 * period);
+        // While nobody took frames out, the queue filled up with old ones and the camera stopped there.
+        if idle && let Err(error) = self.empty() {
+            return Err(self.failure(&error, "empty the queue"));
+        }
+        loop {
+            let newest = self.newest();
+            match newest.map_err(|error| self.failure(&error, "take a frame"))? {
+                Some(frame) => {
+                    self.asked = Some(clock::now());
+                    return Ok(Some(frame));
+                }
+                None => {
+                    let handle = self.device.handle();
+                    let mut fds = [PollFd::from_borrowed_fd(ring::fd(&handle), PollFlags::IN)];
+                    let ready = wait(&mut fds, deadline).map_err(|error| self.failure(&error, "wait for a frame"))?;
+                    let now = clock::now();
+                    if ready && now < deadline {
+                        if fds[0].revents().contains(PollFlags::ERR) {
+                            // The next turn takes the error that is meant; until it comes, this must not spin.
+                            clock::sleep_until((now + Duration::from_millis(2)).min(deadline));
+                        }
+                        continue;
+                    }
+                    self.asked = Some(now);
+                    self.waited += now.saturating_duration_since(asked);
+                    if self.waited > SILENCE {
+                        let seconds = self.waited.as_secs();
+                        let what = format!("{}: no frame in {seconds} s, {} bad ones", self.name, self.bad);
+                        return Err(DeviceError::Io(what));
+                    }
+                    return Ok(None);
+                }
+            }
+        }
+    }
+}
+
+impl V4l2Camera {
+    fn empty(&mut self) -> io::Result<()> {
+        while let Some(filled) = self.ring.take()? {
+            self.ring.give_back(filled)?;
+        }
+        Ok(())
+    }
+
+    /// The newest good frame that is there; older ones go back unseen.
+    fn newest(&mut self) -> io::Result<Option<VideoFrame>> {
+        let mut newest = None;
+        while let Some(filled) = self.ring.take()? {
+            let sequence = self.count.extend(filled.sequence);
+            if let Some((older, _)) = newest.replace((filled, sequence)) {
+                self.ring.give_back(older)?;
+            }
+        }
+        let Some((filled, sequence)) = newest else { return Ok(None) };
+        let now = clock::now();
+        let captured = filled.stamp.and_then(|stamp| clock::from_monotonic(stamp, OLDEST)).unwrap_or(now);
+        let mut picture = self.pool.take(self.mode.width as usize, self.mode.height as usize);
+        let converted = match Arc::get_mut(&mut picture) {
+            Some(picture) if !filled.damaged => self.converter.convert(self.ring.bytes(&filled), picture),
+            _ => Err(convert::BadFrame("the kernel says that it is damaged".into())),
+        };
+        self.ring.give_back(filled)?;
+        self.pool.keep(&picture);
+        match converted {
+            Ok(()) => {
+                if self.bad > 0 {
+                    log::info!("{}: good frames again after {} bad ones", self.name, self.bad);
+                    self.bad = 0;
+                }
+                self.waited = Duration::ZERO;
+                Ok(Some(VideoFrame { picture, captured, sequence }))
+            }
+            Err(convert::BadFrame(why)) => {
+                if self.bad == 0 {
+                    log::warn!("{}: a bad frame: {why}", self.name);
+                }
+                self.bad += 1;
+                Ok(None)
+            }
+        }
+    }
+
+    fn failure(&self, error: &io::Error, doing: &str) -> DeviceError {
+        match failure(error, &format!("{}: {doing}", self.name)) {
+            // In the middle of a stream the kernel says EINVAL when it has stopped it.
+            DeviceError::Unsupported(what) => DeviceError::Io(what),
+            other => other,
+        }
+    }
+}
+
+/// Extends the driver's 32 bit count; drivers that do not count are counted for.
+#[derive(Default)]
+struct Count {
+    last: Option<u32>,
+    total: u64,
+}
+
+impl Count {
+    fn extend(&mut self, sequence: u32) -> u64 {
+        const GAP: u32 = 10_000;
+        if let Some(last) = self.last.replace(sequence) {
+            let step = sequence.wrapping_sub(last);
+            self.total += if (1..=GAP).contains(&step) { u64::from(step) } else { 1 };
+        }
+        self.total
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_counted_over_the_wrap_and_without_the_drivers_help() {
+        let mut count = Count::default();
+        assert_eq!([5, 6, 9, 9, 9, 2].map(|n| count.extend(n)), [0, 1, 4, 5, 6, 7]);
+        let mut count = Count::default();
+        assert_eq!([u32::MAX - 1, u32::MAX, 0, 1].map(|n| count.extend(n)), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn a_device_is_named_by_path_by_id_or_not_at_all() {
+        assert_eq!(paths("/dev/video7"), [PathBuf::from("/dev/video7")]);
+        assert_eq!(paths("usb-nobody_has_this"), [PathBuf::from("usb-nobody_has_this")]);
+        assert_eq!(paths("null"), [PathBuf::from("/dev/null")]);
+    }
+
+    #[test]
+    fn what_is_no_camera_is_refused_in_words() {
+        let wanted = Wanted { camera: VideoMode { width: 640, height: 480, rate: 30.0 }, display: (640, 480) };
+        for (device, absent) in [("/dev/no-such-video", true), ("/dev/null", false)] {
+            let table = toml::Table::from_iter([("device".to_string(), toml::Value::String(device.into()))]);
+            let error = configure(&table, &wanted).ok().unwrap().open().err().expect("an error");
+            assert!(error.to_string().contains(device), "{error}");
+            assert_eq!(matches!(error, DeviceError::Absent(_)), absent, "{error}");
+            assert!(detect(&table).unwrap_err().contains("no camera"));
+        }
+    }
+
+    #[test]
+    fn only_known_formats_are_taken() {
+        let wanted = Wanted { camera: VideoMode { width: 640, height: 480, rate: 30.0 }, display: (640, 480) };
+        for (format, good) in [("auto", true), ("mjpeg", true), ("h264", false)] {
+            let table = toml::Table::from_iter([("format".to_string(), toml::Value::String(format.into()))]);
+            assert_eq!(configure(&table, &wanted).is_ok(), good, "{format}");
+        }
+    }
+}
