@@ -5,10 +5,14 @@ pub mod h264;
 pub mod jitter;
 pub mod mixer;
 pub mod opus;
+pub mod paint;
 pub mod scale;
 pub mod scene;
 #[cfg(test)]
 pub(crate) mod test_pictures;
+#[cfg(test)]
+pub(crate) mod test_sound;
 pub mod text;
 pub mod video_decoder;
 pub mod video_encoder;
+pub mod voice;

@@ -1,0 +1,40 @@
+//! The home's doorkeeper: the keys, and the patience with those who guess.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use crate::access::guessers::Guessers;
+use crate::access::keys::{KeyId, KeyRing};
+use crate::core::home::{Doorkeeper, KeyNumber};
+
+/// See the module.
+#[derive(Debug)]
+pub struct Door {
+    ring: KeyRing,
+    guessers: Guessers,
+}
+
+impl Door {
+    /// A door that these keys open.
+    pub fn new(ring: KeyRing) -> Door {
+        Door { ring, guessers: Guessers::new() }
+    }
+}
+
+impl Doorkeeper for Door {
+    fn verify(&self, key: &str) -> Option<KeyNumber> {
+        self.ring.verify(key).map(|id| id.0)
+    }
+
+    fn handle_wrong(&mut self, address: IpAddr, now: Instant) -> Duration {
+        self.guessers.handle_wrong(address, now)
+    }
+
+    fn handle_added(&mut self, key: KeyNumber, hash: [u8; 32]) {
+        self.ring.add(KeyId(key), hash);
+    }
+
+    fn handle_revoked(&mut self, key: KeyNumber) {
+        self.ring.revoke(KeyId(key));
+    }
+}
