@@ -137,7 +137,7 @@ pub fn parse(text: &str, file: &str) -> Result<Config, ConfigErrors> {
 }
 
 /// All drivers of this build.
-pub fn drivers() -> Drivers<'static> {
+pub fn drivers() -> Drivers {
     Drivers {
         cameras: registry::CAMERAS,
         microphones: registry::MICROPHONES,
@@ -197,7 +197,7 @@ fn read(path: &Path) -> Result<String, ConfigErrors> {
     })
 }
 
-fn parse_with(text: &str, file: &str, drivers: &Drivers<'_>, env: Environment<'_>) -> Result<Config, ConfigErrors> {
+fn parse_with(text: &str, file: &str, drivers: &Drivers, env: Environment<'_>) -> Result<Config, ConfigErrors> {
     let mut reader = Reader::new(text, file)?;
     let r = &mut reader;
     let home = read_home(r, file, env);

@@ -1,6 +1,7 @@
 //! Chooses the drivers: by their word, or by `auto`, which takes real hardware where there is some and says why.
 
 use intercom_drivers::contract::{BoxedOpener, CaptureAudio, CaptureVideo, Display, Driver, PlayAudio, Wanted};
+use intercom_drivers::registry;
 
 use super::problem::{list, nearest, quoted};
 use super::reader::{Reader, Wrong};
@@ -9,7 +10,7 @@ use super::reader::{Reader, Wrong};
 pub struct Device<D: ?Sized + 'static> {
     /// The driver's name; what `auto` chose.
     pub driver: &'static str,
-    /// What `auto` found and passed over, in words, for the log; "named in the config" if it was.
+    /// Which driver and why, for the log, e.g. `camera: test-card, because v4l2 found no camera`.
     pub why: String,
     /// The way to the device.
     pub opener: BoxedOpener<D>,
@@ -17,35 +18,33 @@ pub struct Device<D: ?Sized + 'static> {
 
 /// The drivers that there are to choose from; the best choice of `auto` first.
 #[derive(Clone, Copy)]
-pub struct Drivers<'d> {
+pub struct Drivers {
     /// For `[camera]`.
-    pub cameras: &'d [Driver<dyn CaptureVideo>],
+    pub cameras: &'static [Driver<dyn CaptureVideo>],
     /// For `[microphone]`.
-    pub microphones: &'d [Driver<dyn CaptureAudio>],
+    pub microphones: &'static [Driver<dyn CaptureAudio>],
     /// For `[speaker]`.
-    pub speakers: &'d [Driver<dyn PlayAudio>],
+    pub speakers: &'static [Driver<dyn PlayAudio>],
     /// For `[display]`.
-    pub displays: &'d [Driver<dyn Display>],
+    pub displays: &'static [Driver<dyn Display>],
 }
 
 /// Reads `[kind]` and its drivers' tables; `None` if something there is wrong, which the reader then knows.
 pub(super) fn choose<D: ?Sized + 'static>(
     reader: &mut Reader<'_>,
     kind: &str,
-    drivers: &[Driver<D>],
+    drivers: &'static [Driver<D>],
     wanted: &Wanted,
 ) -> Option<Device<D>> {
     let before = reader.problems();
-    let word = read_word(reader, kind, drivers);
+    let named = read_word(reader, kind, drivers);
     let tables = read_tables(reader, kind, drivers);
-    let table_of = |driver: &Driver<D>| {
-        tables.iter().find(|(name, _)| name == driver.name).map(|(_, table)| table.clone()).unwrap_or_default()
-    };
+    let table_of =
+        |driver: &Driver<D>| tables.get(driver.name).and_then(toml::Value::as_table).cloned().unwrap_or_default();
     // Every table that is in the file is checked, so that changing the one word later brings no surprise.
     let mut openers = Vec::new();
     for driver in drivers {
-        let written = tables.iter().any(|(name, _)| name == driver.name);
-        if written || word.as_deref() == Some(driver.name) {
+        if tables.contains_key(driver.name) || named.is_some_and(|named| named.name == driver.name) {
             let opener = configure(reader, kind, driver, table_of(driver), wanted);
             openers.extend(opener.map(|opener| (driver.name, opener)));
         }
@@ -53,67 +52,59 @@ pub(super) fn choose<D: ?Sized + 'static>(
     if reader.problems() > before {
         return None;
     }
-    if drivers.is_empty() {
-        let wrong = Wrong::new(format!("this build has no {kind} driver at all"));
-        reader.complain(reader.line(kind), kind, wrong, "a build with at least one of cargo's driver features");
-        return None;
-    }
-    let mut open = |reader: &mut Reader<'_>, driver: &Driver<D>| {
-        let ready = openers.iter().position(|(name, _)| *name == driver.name).map(|i| openers.swap_remove(i).1);
-        ready.or_else(|| configure(reader, kind, driver, table_of(driver), wanted))
-    };
-    if let Some(driver) = drivers.iter().find(|driver| word.as_deref() == Some(driver.name)) {
-        let opener = open(reader, driver)?;
-        return Some(Device { driver: driver.name, why: "named in the config".to_owned(), opener });
-    }
-    let mut passed_over = Vec::new();
-    for driver in drivers {
-        match (driver.detect)(&table_of(driver)) {
-            Ok(found) => {
-                let opener = open(reader, driver)?;
-                let why = format!("auto: {}", sentence(&found, &passed_over));
-                return Some(Device { driver: driver.name, why, opener });
+    let (driver, why) = match named {
+        Some(driver) => (driver, format!("{kind}: {}, as the config says", driver.name)),
+        None => match registry::auto(kind, drivers, &tables) {
+            Ok(choice) => (choice.driver, choice.why),
+            Err(why) => {
+                // Nothing is there yet; the best one is tried for ever, so that a device plugged in later is found.
+                let Some(driver) = drivers.iter().find(|driver| (driver.configure)(&table_of(driver), wanted).is_ok())
+                else {
+                    let wrong = Wrong::new(format!("this build has no {kind} driver that auto may choose"));
+                    let line = reader.line(kind);
+                    reader.complain(line, kind, wrong, &words_of(drivers));
+                    return None;
+                };
+                (driver, format!("{why}; waiting for {}", driver.name))
             }
-            Err(why_not) => passed_over.push(format!("{} passed over: {why_not}", driver.name)),
-        }
-    }
-    // Nothing is there yet; the best one is tried for ever, so that a device plugged in later is found.
-    let driver = &drivers[0];
-    let opener = open(reader, driver)?;
-    let why = format!("auto: {}", sentence(&format!("nothing found yet, waiting for {}", driver.name), &passed_over));
+        },
+    };
+    let ready = openers.into_iter().find(|(name, _)| *name == driver.name).map(|(_, opener)| opener);
+    let opener = ready.or_else(|| configure(reader, kind, driver, table_of(driver), wanted))?;
     Some(Device { driver: driver.name, why, opener })
 }
 
-fn sentence(found: &str, passed_over: &[String]) -> String {
-    let parts: Vec<&str> = std::iter::once(found).chain(passed_over.iter().map(String::as_str)).collect();
-    parts.join("; ")
+/// What `driver =` may say.
+fn words_of<D: ?Sized>(drivers: &'static [Driver<D>]) -> String {
+    let words: Vec<String> = registry::names(drivers).into_iter().map(quoted).collect();
+    list(words.iter().map(String::as_str))
 }
 
 /// `driver = "…"`; `None` for `auto`, or if it is wrong.
-fn read_word<D: ?Sized>(reader: &mut Reader<'_>, kind: &str, drivers: &[Driver<D>]) -> Option<String> {
-    let names: Vec<&str> = drivers.iter().map(|driver| driver.name).collect();
-    let allowed = list(
-        std::iter::once("auto").chain(names.iter().copied()).map(quoted).collect::<Vec<_>>().iter().map(String::as_str),
-    );
+fn read_word<D: ?Sized>(
+    reader: &mut Reader<'_>,
+    kind: &str,
+    drivers: &'static [Driver<D>],
+) -> Option<&'static Driver<D>> {
     let shipped = reader.shipped_tables_in(kind);
-    reader.text(&format!("{kind}.driver"), &allowed, |word| {
-        if word == "auto" {
-            Ok(None)
-        } else if names.contains(&word) {
-            Ok(Some(word.to_owned()))
-        } else if shipped.iter().any(|name| name == word) {
-            let feature = format!("{kind}-{word}");
-            Err(Wrong::new(format!("this build is without {} (cargo feature {feature})", quoted(word))))
-        } else {
-            let candidates = names.iter().copied().chain(["auto"]);
-            let near = nearest(word, candidates).map(quoted);
-            Err(Wrong::near(format!("there is no {kind} driver {}", quoted(word)), near))
+    reader.text(&format!("{kind}.driver"), &words_of(drivers), |word| {
+        if word == registry::AUTO {
+            return Ok(None);
         }
+        if let Some(driver) = registry::find(drivers, word) {
+            return Ok(Some(driver));
+        }
+        if shipped.iter().any(|name| name == word) {
+            let feature = format!("{kind}-{word}");
+            return Err(Wrong::new(format!("this build is without {} (cargo feature {feature})", quoted(word))));
+        }
+        let near = nearest(word, registry::names(drivers)).map(quoted);
+        Err(Wrong::near(format!("there is no {kind} driver {}", quoted(word)), near))
     })
 }
 
 /// The option tables of this build's drivers that are in the file, without the keys that nobody knows.
-fn read_tables<D: ?Sized>(reader: &mut Reader<'_>, kind: &str, drivers: &[Driver<D>]) -> Vec<(String, toml::Table)> {
+fn read_tables<D: ?Sized>(reader: &mut Reader<'_>, kind: &str, drivers: &'static [Driver<D>]) -> toml::Table {
     for driver in drivers {
         let path = format!("{kind}.{}", driver.name);
         reader.know_table(&path);
@@ -121,14 +112,14 @@ fn read_tables<D: ?Sized>(reader: &mut Reader<'_>, kind: &str, drivers: &[Driver
             reader.know(&format!("{path}.{option}"));
         }
     }
-    let mut tables = Vec::new();
+    let mut tables = toml::Table::new();
     for name in reader.tables_in(kind) {
         let path = format!("{kind}.{name}");
-        match drivers.iter().find(|driver| driver.name == name) {
+        match registry::find(drivers, &name) {
             Some(driver) => {
                 let mut table = reader.plain_table(&path);
                 table.retain(|key, _| driver.options.iter().any(|(option, _)| *option == key));
-                tables.push((name, table));
+                tables.insert(name, toml::Value::Table(table));
             }
             // The shipped file has tables for all drivers, and a smaller build must not stumble over them.
             None if reader.shipped_tables_in(kind).contains(&name) => reader.skip_table(&path),
@@ -150,20 +141,19 @@ fn configure<D: ?Sized>(
     let table = format!("{kind}.{}", driver.name);
     let mut wrong = false;
     loop {
-        match (driver.configure)(&options, wanted) {
+        let error = match (driver.configure)(&options, wanted) {
             Ok(opener) => return (!wrong).then_some(opener),
-            Err(error) => {
-                let was_there = options.remove(error.key.split('.').next().unwrap_or_default()).is_some();
-                // A complaint about an option that is missing only now is ours, not the user's.
-                if !wrong || was_there {
-                    let path = if error.key.is_empty() { table.clone() } else { format!("{table}.{}", error.key) };
-                    reader.complain(reader.line(&path), &path, Wrong::new(error.problem), &error.allowed);
-                }
-                wrong = true;
-                if !was_there {
-                    return None;
-                }
-            }
+            Err(error) => error,
+        };
+        let was_there = options.remove(error.key.split('.').next().unwrap_or_default()).is_some();
+        // A complaint about an option that is missing only now is ours, not the user's.
+        if !wrong || was_there {
+            let path = if error.key.is_empty() { table.clone() } else { format!("{table}.{}", error.key) };
+            reader.complain(reader.line(&path), &path, Wrong::new(error.problem), &error.allowed);
+        }
+        wrong = true;
+        if !was_there {
+            return None;
         }
     }
 }

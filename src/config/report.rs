@@ -28,8 +28,10 @@ impl Config {
         lines.push(("audio", format!("Opus, {}", self.audio.bitrate)));
         lines.push(("tv", format!("{}x{}, at most {} fps", self.tv.width, self.tv.height, self.tv.rate.fps())));
         lines.push(("log", self.log_level.to_string().to_lowercase()));
-        for (kind, sentence) in self.devices() {
-            lines.push((kind, sentence));
+        let devices = self.devices();
+        for sentence in &devices {
+            let (kind, choice) = sentence.split_once(": ").unwrap_or(("", sentence));
+            lines.push((kind, choice.to_owned()));
         }
         let mut text = String::new();
         for (head, line) in lines {
@@ -38,21 +40,16 @@ impl Config {
         text
     }
 
-    /// Each device's kind, and a sentence that says which driver was chosen and why.
-    pub fn devices(&self) -> [(&'static str, String); 4] {
-        [
-            ("camera", self.camera.sentence()),
-            ("microphone", self.microphone.sentence()),
-            ("speaker", self.speaker.sentence()),
-            ("display", self.display.sentence()),
-        ]
+    /// A sentence for each device that says which driver was chosen and why, for the log.
+    pub fn devices(&self) -> [String; 4] {
+        [self.camera.sentence(), self.microphone.sentence(), self.speaker.sentence(), self.display.sentence()]
     }
 }
 
 impl<D: ?Sized> Device<D> {
-    /// Which driver, which device, and why, e.g. `v4l2: /dev/video0 (auto: found a camera)`.
+    /// Which driver, why, and which device, e.g. `camera: v4l2, found /dev/video0 (/dev/video0)`.
     pub fn sentence(&self) -> String {
-        format!("{}: {} ({})", self.driver, self.opener.describe(), self.why)
+        format!("{} ({})", self.why, self.opener.describe())
     }
 }
 
@@ -61,7 +58,7 @@ fn rung(rung: &Rung) -> String {
     format!("{width}x{height} at {} fps, {} to {max}", rate.fps(), floor.kbps())
 }
 
-impl Drivers<'_> {
+impl Drivers {
     /// All drivers with their options, by kind.
     pub fn listing(&self) -> String {
         let mut text = String::from(

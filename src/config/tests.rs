@@ -57,7 +57,7 @@ const fn entry<D: ?Sized>(
 }
 
 fn absent(_: &toml::Table) -> Result<String, String> {
-    Err("no camera is plugged in".to_owned())
+    Err("no device is plugged in".to_owned())
 }
 
 fn present(options: &toml::Table) -> Result<String, String> {
@@ -72,14 +72,14 @@ const HARDWARE_OPTIONS: &[(&str, &str)] = &[("device", "a path"), ("buffers", "1
 static CAMERAS: [Driver<dyn CaptureVideo>; 3] = [
     entry("v4l2", HARDWARE_OPTIONS, hardware, absent),
     entry("test-card", &[], plain_one, |_| Ok("the stand-in".to_owned())),
-    entry("exec", &[("command", "what to run")], command, |_| Err("only when named".to_owned())),
+    entry("exec", &[("command", "what to run")], command, |_| Err("exec must be named".to_owned())),
 ];
 static MICROPHONES: [Driver<dyn CaptureAudio>; 2] =
     [entry("alsa", HARDWARE_OPTIONS, hardware, present), entry("tone", &[("hz", "of the tone")], plain_one, absent)];
 static SPEAKERS: [Driver<dyn PlayAudio>; 1] = [entry("none", &[], plain_one, |_| Ok("silence".to_owned()))];
 static DISPLAYS: [Driver<dyn Display>; 1] = [entry("png", &[("path", "of the file")], plain_one, absent)];
 
-const FAKES: Drivers<'static> =
+const FAKES: Drivers =
     Drivers { cameras: &CAMERAS, microphones: &MICROPHONES, speakers: &SPEAKERS, displays: &DISPLAYS };
 
 fn at_home(name: &str) -> Option<OsString> {
@@ -138,27 +138,63 @@ fn the_shipped_file_says_what_an_empty_one_means() {
 fn the_shipped_file_gives_every_key_a_sentence_that_ends_with_its_default() {
     let mut comment = String::new();
     let mut table = String::new();
-    let mut keys = 0;
+    let (mut keys, mut examples) = (0, 0);
     for line in BUILT_IN.lines() {
-        if let Some(text) = line.strip_prefix("# ") {
+        let text = line.strip_prefix("# ");
+        if text.is_some_and(|text| text.contains(" = ") && !text.ends_with('.')) {
+            assert!(comment.contains("without this"), "[{table}] {line}: nothing is said of its absence");
+            examples += 1;
+            comment.clear();
+        } else if let Some(text) = text {
             comment = format!("{comment} {text}");
         } else if let Some(name) = line.strip_prefix('[') {
             table = name.trim_end_matches(']').to_owned();
             comment.clear();
         } else if let Some((key, value)) = line.split_once(" = ") {
+            keys += 1;
+            let comment = std::mem::take(&mut comment);
+            if comment.ends_with("there is no default.") {
+                examples += 1;
+                continue;
+            }
             let (_, default) =
                 comment.rsplit_once("Default: ").unwrap_or_else(|| panic!("[{table}] {key}: no default"));
             let said = default.trim_end_matches('.').split(", or ").next().unwrap_or_default();
-            let said = said.strip_suffix(" to keep the shape").unwrap_or(said);
             assert_eq!(said, value, "[{table}] {key}");
-            keys += 1;
-            comment.clear();
         } else {
-            assert!(line.is_empty() || line == "#", "{line}");
+            assert_eq!(line, "");
             comment.clear();
         }
     }
-    assert!(keys >= 25, "{keys} keys");
+    assert!(keys >= 30 && examples >= 5, "{keys} keys, {examples} examples");
+}
+
+/// A driver's defaults are its own: the file must say what the driver takes when it is told nothing.
+#[test]
+fn the_shipped_options_of_each_driver_are_what_it_takes_without_any() {
+    fn check<D: ?Sized>(kind: &str, drivers: &[Driver<D>], shipped: &toml::Table) {
+        let camera = VideoMode { width: 640, height: 480, rate: 30.0 };
+        let wanted = Wanted { camera, display: (640, 480) };
+        for driver in drivers {
+            let table = shipped[kind].get(driver.name).and_then(toml::Value::as_table).cloned().unwrap_or_default();
+            let told = (driver.configure)(&table, &wanted).unwrap_or_else(|e| panic!("{kind} {}: {e:?}", driver.name));
+            // Only a driver that needs to be told something (a command) refuses an empty table.
+            if let Ok(untold) = (driver.configure)(&toml::Table::new(), &wanted) {
+                assert_eq!(told.describe(), untold.describe(), "{kind} {}", driver.name);
+            }
+            for (key, sentence) in driver.options {
+                let Some((_, default)) = sentence.rsplit_once("default ") else { continue };
+                let Some(value) = table.get(*key) else { continue };
+                assert!(default.starts_with(&value.to_string()), "{kind} {} {key}: {sentence}", driver.name);
+            }
+        }
+    }
+    let shipped: toml::Table = BUILT_IN.parse().expect("the shipped file is TOML");
+    let all = drivers();
+    check("camera", all.cameras, &shipped);
+    check("microphone", all.microphones, &shipped);
+    check("speaker", all.speakers, &shipped);
+    check("display", all.displays, &shipped);
 }
 
 /// Holds of the full build; a smaller one has fewer drivers than the shipped file.
@@ -274,21 +310,20 @@ fn what_is_not_toml_is_refused_with_its_lines() {
 #[test]
 fn auto_takes_the_first_that_is_there_and_says_what_it_passed_over() {
     let config = take("[microphone.alsa]\ndevice = \"hw:1\"\n");
-    let [camera, microphone, speaker, display] = config.devices().map(|(_, sentence)| sentence);
-    assert_eq!(camera, "test-card: stand-in (auto: the stand-in; v4l2 passed over: no camera is plugged in)");
-    assert_eq!(microphone, "alsa: hw:1 1280x720 at 30 fps (auto: found hw:1)");
-    assert_eq!(speaker, "none: stand-in (auto: silence)");
-    let waits = "png: stand-in (auto: nothing found yet, waiting for png; png passed over: no camera is plugged in)";
-    assert_eq!(display, waits);
+    let [camera, microphone, speaker, display] = config.devices();
+    assert_eq!(camera, "camera: test-card, because no device is plugged in (stand-in)");
+    assert_eq!(microphone, "microphone: alsa, found hw:1 (hw:1 1280x720 at 30 fps)");
+    assert_eq!(speaker, "speaker: none, silence (stand-in)");
+    assert_eq!(display, "display: none, because no device is plugged in; waiting for png (stand-in)");
 }
 
 #[test]
 fn one_word_swaps_the_hardware_and_other_drivers_tables_may_stay() {
     let tables = "[camera.v4l2]\ndevice = \"/dev/video2\"\n[camera.exec]\ncommand = \"x\"\n[camera.test-card]\n";
     let named = take(&format!("[camera]\ndriver = \"v4l2\"\n{tables}"));
-    assert_eq!(named.camera.sentence(), "v4l2: /dev/video2 1280x720 at 30 fps (named in the config)");
+    assert_eq!(named.camera.sentence(), "camera: v4l2, as the config says (/dev/video2 1280x720 at 30 fps)");
     let swapped = take(&format!("[camera]\ndriver = \"exec\"\n{tables}"));
-    assert_eq!(swapped.camera.sentence(), "exec: a command (named in the config)");
+    assert_eq!(swapped.camera.sentence(), "camera: exec, as the config says (a command)");
 }
 
 #[test]
@@ -330,9 +365,13 @@ fn a_build_with_fewer_drivers_takes_the_shipped_file_and_says_what_it_lacks() {
         refuse("[camera]\ndriver = \"picam\"")
             .contains("there is no camera driver \"picam\"; allowed: \"auto\", \"test-card\"")
     );
+    let lacks = "this build is without \"v4l2\" (cargo feature camera-v4l2); allowed: \"auto\", \"test-card\"";
+    assert!(refuse("[camera]\ndriver = \"v4l2\"").contains(lacks));
+    let stays = parse_with("[camera.v4l2]\ndevice = \"/dev/video0\"\n", "x", &small, &at_home);
+    assert_eq!(stays.map(|config| config.camera.driver).ok(), Some("test-card"));
     let none = Drivers { cameras: &[], ..FAKES };
     let errors = parse_with("", "x", &none, &at_home).err().map(|errors| errors.to_string());
-    assert!(errors.is_some_and(|text| text.contains("this build has no camera driver at all")));
+    assert!(errors.is_some_and(|text| text.contains("this build has no camera driver that auto may choose")));
 }
 
 #[test]
@@ -421,7 +460,7 @@ fn the_summary_and_the_listing_read_well() {
     let summary = take("[network]\npublic_address = \"203.0.113.7\"").summary();
     assert!(summary.contains("  port        8443, TCP and UDP; from outside at 203.0.113.7:8443\n"), "{summary}");
     assert!(summary.contains("  video       1280x720 at 30 fps, 1500 to 2500 kbit/s\n"), "{summary}");
-    assert!(summary.contains("  camera      test-card: stand-in (auto: "), "{summary}");
+    assert!(summary.contains("  camera      test-card, because no device is plugged in (stand-in)\n"), "{summary}");
     let listing = FAKES.listing();
     assert!(listing.contains("\n[camera]\n  v4l2        a fake for tests\n"), "{listing}");
     assert!(listing.contains("buffers  1 to 8, default 4\n"), "{listing}");
