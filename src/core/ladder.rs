@@ -6,7 +6,7 @@ use crate::core::protocol::RungName;
 use crate::units::Bitrate;
 
 /// An estimate must stay below the floor for this long before the viewer goes down: one dip is no trend.
-const DOWN_AFTER: Duration = Duration::from_millis(1500);
+const DOWN_AFTER: Duration = Duration::from_secs(4);
 
 /// And comfortably above it for this long before the viewer comes up again.
 const UP_AFTER: Duration = Duration::from_secs(5);
@@ -19,6 +19,14 @@ const MAX_PAUSE: Duration = Duration::from_secs(120);
 
 /// A climb that held this long was right: the pause starts over.
 const HELD: Duration = Duration::from_secs(60);
+
+/// While frames queue up, and for this long after, the viewer's path is used with more room.
+const PRESSED_FOR: Duration = Duration::from_secs(2);
+
+/// Part of the estimate that is used, in percent. The estimator finds the edge by stepping over it; what is kept free
+/// is what keeps those steps from becoming delay.
+const USED: u64 = 85;
+const USED_PRESSED: u64 = 65;
 
 /// The bitrates of a rung.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,6 +44,7 @@ pub struct Place {
     /// What the full rung needs at least, sound and headers included.
     need: Bitrate,
     estimate: Option<Bitrate>,
+    pressed_until: Option<Instant>,
     below_since: Option<Instant>,
     above_since: Option<Instant>,
     climbed: Option<Instant>,
@@ -50,6 +59,7 @@ impl Place {
             rung: RungName::Full,
             need,
             estimate: None,
+            pressed_until: None,
             below_since: None,
             above_since: None,
             climbed: None,
@@ -76,15 +86,25 @@ impl Place {
         self.handle_timeout(now);
     }
 
+    /// What of the path may be used now.
+    pub fn usable(&self) -> Option<Bitrate> {
+        let used = if self.pressed_until.is_some() { USED_PRESSED } else { USED };
+        self.estimate.map(|e| e.percent(used))
+    }
+
     /// Takes note that frames queue up although the estimate may not say so yet.
-    pub fn handle_congestion(&mut self, now: Instant) {
-        if self.rung == RungName::Full && self.estimate.is_some_and(|e| e < self.need) {
+    pub fn handle_pressure(&mut self, jammed: bool, now: Instant) {
+        self.pressed_until = Some(now + PRESSED_FOR);
+        if jammed && self.rung == RungName::Full && self.estimate.is_some_and(|e| e < self.need) {
             self.go_down(now);
         }
     }
 
     /// To be called at [`Place::poll_timeout`].
     pub fn handle_timeout(&mut self, now: Instant) {
+        if self.pressed_until.is_some_and(|t| t <= now) {
+            self.pressed_until = None;
+        }
         match self.rung {
             RungName::Full => {
                 if self.below_since.is_some_and(|t| now.saturating_duration_since(t) >= DOWN_AFTER) {
@@ -120,10 +140,11 @@ impl Place {
     }
 }
 
-/// The bitrate of a rung: what the slowest of its viewers can take, within the rung's range. `overhead` is what
-/// sound and headers take of each estimate. Viewers without an estimate yet do not hold the others back.
-pub fn rung_bitrate(range: Range, overhead: Bitrate, estimates: impl Iterator<Item = Bitrate>) -> Bitrate {
-    let slowest = estimates.min().map(|e| e.less(overhead).percent(90));
+/// The bitrate of a rung: what the slowest of its viewers can take, within the rung's range. `usable` is what each
+/// viewer's path offers, `overhead` what sound and headers take of it. Viewers of whom nothing is known yet do not
+/// hold the others back.
+pub fn rung_bitrate(range: Range, overhead: Bitrate, usable: impl Iterator<Item = Bitrate>) -> Bitrate {
+    let slowest = usable.min().map(|e| e.less(overhead));
     slowest.unwrap_or(range.max).clamp(range.floor, range.max)
 }
 
@@ -178,7 +199,7 @@ mod tests {
         let overhead = Bitrate::from_kbps(100);
         let rate = |kbps: &[u64]| rung_bitrate(range, overhead, kbps.iter().map(|k| Bitrate::from_kbps(*k))).kbps();
         assert_eq!(rate(&[]), 2500);
-        assert_eq!(rate(&[9000, 2100]), 1800);
+        assert_eq!(rate(&[9000, 2100]), 2000);
         assert_eq!(rate(&[9000, 700]), 1500);
     }
 }

@@ -23,6 +23,9 @@ const DRAIN_LIMIT: usize = 4096;
 /// An encoded frame that has waited this long in the pacer means that the path carries less than we send.
 const QUEUE_LIMIT: Duration = Duration::from_millis(250);
 
+/// And this long, that it soon will.
+const QUEUE_PRESSURE: Duration = Duration::from_millis(80);
+
 /// The same DTLS certificate for every peer of this process: making one takes milliseconds.
 #[derive(Clone)]
 pub struct Identity(DtlsCert);
@@ -117,6 +120,17 @@ pub struct Peer {
     video: Option<Track>,
     connected: bool,
     locals: Vec<Candidate>,
+}
+
+/// How a path keeps up with our video.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pressure {
+    /// It takes all there is.
+    None,
+    /// Frames begin to wait.
+    Rising,
+    /// More video would only come later still.
+    Jammed,
 }
 
 /// How much a viewer's player may hold back to smooth the picture (the playout-delay extension).
@@ -336,15 +350,19 @@ impl Peer {
         self.drain(now);
     }
 
-    /// Whether video has been waiting so long in the pacer that more of it would only come later still.
-    pub fn is_congested(&mut self, now: Instant) -> bool {
-        let Some(mid) = self.video.as_ref().map(|t| t.mid) else { return false };
+    /// How the path keeps up with our video, from how long it has been waiting in the pacer.
+    pub fn pressure(&mut self, now: Instant) -> Pressure {
+        let Some(mid) = self.video.as_ref().map(|t| t.mid) else { return Pressure::None };
         let mut api = self.rtc.direct_api();
-        let Some(stream) = api.stream_tx_by_mid(mid, None) else { return false };
-        let waiting_since = stream.queue_info().and_then(|queue| queue.first_unsent());
-        let congested = waiting_since.is_some_and(|since| now.saturating_duration_since(since) > QUEUE_LIMIT);
+        let Some(stream) = api.stream_tx_by_mid(mid, None) else { return Pressure::None };
+        let since = stream.queue_info().and_then(|queue| queue.first_unsent());
+        let waited = since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
         self.drain(now);
-        congested
+        match waited {
+            waited if waited > QUEUE_LIMIT => Pressure::Jammed,
+            waited if waited > QUEUE_PRESSURE => Pressure::Rising,
+            _ => Pressure::None,
+        }
     }
 
     /// Closes the connection; what is left to say comes out of [`Peer::poll_output`].

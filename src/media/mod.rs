@@ -1,11 +1,17 @@
 //! Codecs, jitter buffer, mixer, TV scene: pure transforms over pictures and blocks of sound.
 
 pub mod card;
+pub mod h264;
 pub mod jitter;
 pub mod mixer;
 pub mod opus;
 pub mod scale;
 pub mod scene;
+#[cfg(test)]
+pub(crate) mod test_pictures;
+#[cfg(test)]
+pub(crate) mod test_sound;
 pub mod text;
 pub mod video_decoder;
 pub mod video_encoder;
+pub mod voice;

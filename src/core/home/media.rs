@@ -7,7 +7,7 @@ use crate::config::Rung;
 use crate::core::home::{Home, HomeOutput, ROUTES_PER_VISIT, Why};
 use crate::core::items::{EncodedAudio, EncodedVideo, EncoderOrder, ToPictures, ToSpeaker, VisitId};
 use crate::core::ladder::{Range, rung_bitrate};
-use crate::core::peer::PeerOutput;
+use crate::core::peer::{PeerOutput, Pressure};
 use crate::core::protocol::{FromHome, RungName};
 use crate::units::Bitrate;
 
@@ -25,18 +25,26 @@ pub(super) struct RungState {
     name: RungName,
     range: Range,
     ordered: Option<Bitrate>,
+    ordered_at: Instant,
     last_keyframe: Option<Instant>,
     keyframe_due: Option<Instant>,
 }
 
 impl RungState {
-    pub fn new(name: RungName, rung: &Rung) -> RungState {
+    pub fn new(name: RungName, rung: &Rung, now: Instant) -> RungState {
         let range = Range { floor: rung.floor, max: rung.max };
-        RungState { name, range, ordered: None, last_keyframe: None, keyframe_due: None }
+        RungState { name, range, ordered: None, ordered_at: now, last_keyframe: None, keyframe_due: None }
     }
 
     pub fn deadline(&self) -> Option<(Instant, Why)> {
         self.keyframe_due.map(|t| (t, Why::Keyframe(self.name)))
+    }
+
+    /// Down at once, up by a tenth a second: an estimate that shoots over the mark is back before we follow it.
+    fn at_most(&self, wanted: Bitrate, now: Instant) -> Bitrate {
+        let Some(ordered) = self.ordered else { return wanted };
+        let millis = now.saturating_duration_since(self.ordered_at).as_millis() as u64;
+        wanted.min(Bitrate::from_bps(ordered.bps() + ordered.bps() / 10 * millis.min(10_000) / 1000))
     }
 
     pub fn status(&self) -> serde_json::Value {
@@ -100,6 +108,7 @@ impl Home {
             rung.keyframe_due = None;
         }
         let mut keyframe_missing = false;
+        let mut pressed = false;
         for index in 0..self.visits.len() {
             let visit = &mut self.visits[index];
             if !visit.connected {
@@ -118,11 +127,15 @@ impl Home {
                 continue;
             }
             let Some(peer) = &mut visit.peer else { continue };
-            if peer.is_congested(now) {
+            let pressure = peer.pressure(now);
+            if pressure != Pressure::None {
+                visit.place.handle_pressure(pressure == Pressure::Jammed, now);
+                pressed = true;
+            }
+            if pressure == Pressure::Jammed {
                 // Old video would only delay the new: nothing until a keyframe.
                 visit.needs_keyframe = true;
                 visit.frames_held += 1;
-                visit.place.handle_congestion(now);
                 self.collect(index, now);
                 continue;
             }
@@ -137,6 +150,9 @@ impl Home {
                 visit.frames_sent += 1;
             }
             self.collect(index, now);
+        }
+        if pressed {
+            self.update_rungs(now);
         }
         if keyframe_missing {
             self.order_keyframe(frame.rung, now);
@@ -299,9 +315,10 @@ impl Home {
                 wanted && (v.connected || v.encode_until.is_some())
             });
             let used = users.clone().next().is_some();
-            let estimates = users.filter(|v| v.place.rung() == name).filter_map(|v| v.place.estimate());
+            let estimates = users.filter(|v| v.place.rung() == name).filter_map(|v| v.place.usable());
             let state = &mut self.rungs[at];
             let wanted = used.then(|| rung_bitrate(state.range, overhead, estimates));
+            let wanted = wanted.map(|wanted| state.at_most(wanted, now));
             let order = match (state.ordered, wanted) {
                 (None, None) => None,
                 (Some(_), None) => Some(EncoderOrder::Stop),
@@ -310,6 +327,7 @@ impl Home {
             };
             if let Some(order) = order {
                 state.ordered = wanted;
+                state.ordered_at = now;
                 self.out.push_back(HomeOutput::Encoder(name, order));
             }
         }

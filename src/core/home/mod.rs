@@ -145,7 +145,10 @@ impl Home {
         now: Instant,
         unix: Duration,
     ) -> Home {
-        let rungs = [RungState::new(RungName::Full, &config.full), RungState::new(RungName::Reduced, &config.reduced)];
+        let rungs = [
+            RungState::new(RungName::Full, &config.full, now),
+            RungState::new(RungName::Reduced, &config.reduced, now),
+        ];
         Home {
             config,
             identity,

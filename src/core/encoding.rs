@@ -1,0 +1,321 @@
+//! What one video encoder does next: its ticks, the keyframes it owes, and the card while the camera is away.
+
+use std::time::{Duration, Instant};
+
+use crate::core::cadence::{Cadence, Tick};
+use crate::units::{Bitrate, FrameRate};
+
+/// A frame of this age is still good enough for a keyframe that somebody waits for.
+const FRESH_ENOUGH: Duration = Duration::from_millis(100);
+/// Without a new frame for so long, the card takes the picture's place.
+const STALLED: Duration = Duration::from_secs(1);
+
+/// What to encode now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Which picture.
+    pub source: Source,
+    /// Whether it must become a keyframe.
+    pub keyframe: bool,
+}
+
+/// The picture of a [`Job`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The newest frame, for the first time.
+    Fresh,
+    /// The newest frame, once more.
+    Repeat,
+    /// The card that says that the camera is unplugged.
+    Card,
+}
+
+/// Why [`EncoderPlan::poll_timeout`] names its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The grace of a tick ends.
+    Tick,
+    /// Somebody waits for a keyframe, and a fresh frame did not come.
+    Keyframe,
+}
+
+/// The plan of one encoder.
+#[derive(Debug)]
+pub struct EncoderPlan {
+    cadence: Cadence,
+    running: Option<Bitrate>,
+    keyframe: Option<Owed>,
+    newest: Option<Newest>,
+    /// The camera said itself that it is gone; no need to wait for the stall.
+    lost: bool,
+    /// An arrival took its tick; the job is due now.
+    due: bool,
+}
+
+/// A keyframe that somebody waits for.
+#[derive(Clone, Copy, Debug)]
+struct Owed {
+    /// Made at this time of whatever is there, even if no fresh frame came.
+    deadline: Instant,
+    /// Made before it of a frame that is not too old.
+    at_once: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Newest {
+    arrived: Instant,
+    encoded: bool,
+}
+
+impl EncoderPlan {
+    /// A plan for ticks at `rate`; stopped.
+    pub fn new(rate: FrameRate) -> EncoderPlan {
+        EncoderPlan {
+            cadence: Cadence::new(rate),
+            running: None,
+            keyframe: None,
+            newest: None,
+            lost: false,
+            due: false,
+        }
+    }
+
+    /// The bitrate to encode at; `None` while stopped.
+    pub fn running(&self) -> Option<Bitrate> {
+        self.running
+    }
+
+    /// Run, at this bitrate. The first frame after a stop is a keyframe, made at once.
+    pub fn handle_run(&mut self, bitrate: Bitrate, now: Instant) {
+        if self.running.replace(bitrate).is_none() {
+            self.keyframe = Some(self.owed(now, true));
+            self.cadence.start(now);
+        }
+    }
+
+    /// Somebody needs a keyframe.
+    pub fn handle_keyframe(&mut self, now: Instant) {
+        if self.running.is_some() {
+            let owed = self.owed(now, true);
+            self.keyframe.get_or_insert(owed);
+        }
+    }
+
+    /// Nobody looks any more.
+    pub fn handle_stop(&mut self) {
+        self.running = None;
+        self.keyframe = None;
+        self.due = false;
+        self.cadence.stop();
+    }
+
+    /// A new frame came at `arrived`; it is now the newest.
+    pub fn handle_frame(&mut self, arrived: Instant) {
+        self.lost = false;
+        self.newest = Some(Newest { arrived, encoded: false });
+        self.due |= self.cadence.handle_frame(arrived);
+    }
+
+    /// The camera is unplugged.
+    pub fn handle_camera_lost(&mut self) {
+        self.lost = true;
+    }
+
+    /// What to encode now; call again until `None`.
+    pub fn poll(&mut self, now: Instant) -> Option<Job> {
+        self.running?;
+        if let Some(owed) = self.keyframe {
+            let ready = owed.at_once && (self.is_fresh(now) || self.shows_card(now));
+            if self.due || ready || now >= owed.deadline {
+                return Some(self.job(true, now));
+            }
+        }
+        if self.due {
+            return Some(self.job(false, now));
+        }
+        // A tick that falls while a keyframe is owed is spent on it: of the same picture, one frame is enough.
+        self.cadence.poll(now).map(|_: Tick| self.job(self.keyframe.is_some(), now))
+    }
+
+    /// When [`EncoderPlan::poll`] has something to do if nothing else happens before; `None` while stopped.
+    pub fn poll_timeout(&self) -> Option<(Instant, Why)> {
+        self.running?;
+        let tick = self.cadence.poll_timeout().map(|at| (at, Why::Tick));
+        let keyframe = self.keyframe.map(|owed| (owed.deadline, Why::Keyframe));
+        [tick, keyframe].into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+
+    /// A keyframe that was ordered did not come to pass (its raw frame was dropped): it is still owed.
+    pub fn keyframe_still_owed(&mut self, now: Instant) {
+        // Whatever was in the way is given a period's time.
+        self.keyframe = Some(self.owed(now, false));
+    }
+
+    fn job(&mut self, keyframe: bool, now: Instant) -> Job {
+        self.keyframe = None;
+        self.due = false;
+        self.cadence.consumed();
+        let card = self.shows_card(now);
+        let source = match &mut self.newest {
+            Some(newest) if !card => {
+                if std::mem::replace(&mut newest.encoded, true) {
+                    Source::Repeat
+                } else {
+                    Source::Fresh
+                }
+            }
+            _ => Source::Card,
+        };
+        Job { source, keyframe }
+    }
+
+    fn is_fresh(&self, now: Instant) -> bool {
+        self.newest.is_some_and(|newest| now.saturating_duration_since(newest.arrived) <= FRESH_ENOUGH)
+    }
+
+    fn shows_card(&self, now: Instant) -> bool {
+        self.lost || self.newest.is_some_and(|newest| now.saturating_duration_since(newest.arrived) > STALLED)
+    }
+
+    fn owed(&self, now: Instant, at_once: bool) -> Owed {
+        Owed { deadline: now + self.cadence.period(), at_once }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+    const RATE: Bitrate = Bitrate::from_kbps(1500);
+
+    fn plan() -> (Instant, EncoderPlan) {
+        (Instant::now(), EncoderPlan::new(FrameRate::from_fps(30.0)))
+    }
+
+    /// Runs until `end`, frames arriving at `frames`; returns what was encoded when.
+    fn run(plan: &mut EncoderPlan, from: Instant, end: Instant, frames: &[Instant]) -> Vec<(Instant, Job)> {
+        let mut out = Vec::new();
+        let mut frames = frames.iter().copied().peekable();
+        let mut now = from;
+        loop {
+            while let Some(job) = plan.poll(now) {
+                out.push((now, job));
+                assert!(out.len() < 100_000, "it spins");
+            }
+            let timer = plan.poll_timeout().map(|(at, _)| at);
+            let next = [timer, frames.peek().copied()].into_iter().flatten().min();
+            match next {
+                Some(next) if next <= end => now = next.max(now),
+                _ => return out,
+            }
+            if frames.peek() == Some(&now) {
+                frames.next();
+                plan.handle_frame(now);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_happens_until_somebody_looks_and_after_they_left() {
+        let (now, mut plan) = plan();
+        plan.handle_frame(now);
+        assert_eq!(plan.poll(now), None);
+        assert_eq!(plan.poll_timeout(), None);
+        plan.handle_run(RATE, now);
+        assert!(plan.poll(now).is_some());
+        plan.handle_stop();
+        plan.handle_keyframe(now);
+        assert_eq!(plan.poll(now + 100 * MS), None);
+        assert_eq!(plan.poll_timeout(), None);
+    }
+
+    #[test]
+    fn the_first_viewer_gets_the_frame_at_hand_at_once_as_a_keyframe() {
+        let (now, mut plan) = plan();
+        plan.handle_frame(now);
+        plan.handle_run(RATE, now + 20 * MS);
+        assert_eq!(plan.poll(now + 20 * MS), Some(Job { source: Source::Fresh, keyframe: true }));
+    }
+
+    #[test]
+    fn an_old_frame_waits_a_period_for_a_fresh_one() {
+        let (now, mut plan) = plan();
+        plan.handle_frame(now);
+        let run_at = now + 400 * MS;
+        plan.handle_run(RATE, run_at);
+        let fresh = run_at + 20 * MS;
+        let jobs = run(&mut plan, run_at, run_at + 22 * MS, &[fresh]);
+        assert_eq!(jobs, [(fresh, Job { source: Source::Fresh, keyframe: true })]);
+    }
+
+    #[test]
+    fn if_none_comes_the_old_one_must_do() {
+        let (now, mut plan) = plan();
+        plan.handle_frame(now);
+        let run_at = now + 400 * MS;
+        plan.handle_run(RATE, run_at);
+        let jobs = run(&mut plan, run_at, run_at + 34 * MS, &[]);
+        assert_eq!(jobs.len(), 1);
+        assert_eq!(jobs[0].1, Job { source: Source::Fresh, keyframe: true });
+        assert!(jobs[0].0 - run_at <= 34 * MS);
+    }
+
+    #[test]
+    fn a_keyframe_asked_for_between_ticks_is_made_of_the_newest_frame_without_waiting() {
+        let (now, mut plan) = plan();
+        plan.handle_run(RATE, now);
+        plan.handle_frame(now);
+        run(&mut plan, now, now + 10 * MS, &[]);
+        plan.handle_keyframe(now + 11 * MS);
+        plan.handle_keyframe(now + 11 * MS);
+        assert_eq!(plan.poll(now + 11 * MS), Some(Job { source: Source::Repeat, keyframe: true }));
+        assert_eq!(plan.poll(now + 11 * MS), None);
+        let fresh = now + 33 * MS;
+        let jobs = run(&mut plan, now + 12 * MS, now + 40 * MS, &[fresh]);
+        assert_eq!(jobs, [(fresh, Job { source: Source::Fresh, keyframe: false })]);
+    }
+
+    #[test]
+    fn a_camera_that_never_was_shows_the_card_within_a_period() {
+        let (now, mut plan) = plan();
+        plan.handle_camera_lost();
+        plan.handle_run(RATE, now);
+        assert_eq!(plan.poll(now), Some(Job { source: Source::Card, keyframe: true }));
+    }
+
+    #[test]
+    fn a_stalled_camera_is_bridged_for_a_second_then_the_card_comes_and_goes() {
+        let (now, mut plan) = plan();
+        plan.handle_run(RATE, now);
+        let frames: Vec<Instant> =
+            (0..30).map(|n| now + n * 33 * MS).chain((0..5).map(|n| now + 5000 * MS + n * 33 * MS)).collect();
+        let jobs = run(&mut plan, now, now + 5200 * MS, &frames);
+        let stalled = now + 29 * 33 * MS;
+        for (at, job) in &jobs {
+            let expected = match *at {
+                at if at <= stalled => Source::Fresh,
+                at if at <= stalled + 1000 * MS => Source::Repeat,
+                at if at < now + 5000 * MS => Source::Card,
+                at if (at - now).as_millis() % 33 == 17 => Source::Fresh,
+                _ => continue,
+            };
+            assert_eq!(job.source, expected, "{:?}", *at - now);
+        }
+        assert!(jobs.iter().any(|(_, job)| job.source == Source::Card));
+        assert_eq!(jobs.last().unwrap().1.source, Source::Repeat);
+        assert_eq!(jobs.iter().filter(|(_, job)| job.keyframe).count(), 1);
+    }
+
+    #[test]
+    fn a_keyframe_that_was_dropped_is_still_owed() {
+        let (now, mut plan) = plan();
+        plan.handle_run(RATE, now);
+        plan.handle_frame(now);
+        assert!(plan.poll(now).unwrap().keyframe);
+        plan.keyframe_still_owed(now);
+        let jobs = run(&mut plan, now, now + 34 * MS, &[]);
+        assert_eq!(jobs.iter().filter(|(_, job)| job.keyframe).count(), 1);
+    }
+}
