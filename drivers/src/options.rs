@@ -17,7 +17,8 @@ impl<'a> Options<'a> {
             None => Ok(Options { table }),
             Some(key) => {
                 let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
-                let allowed = if names.is_empty() { "nothing: it has no options".to_string() } else { names.join(", ") };
+                let allowed =
+                    if names.is_empty() { "nothing: it has no options".to_string() } else { names.join(", ") };
                 Err(error(key, "is not an option of this driver", &allowed))
             }
         }

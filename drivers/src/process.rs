@@ -34,7 +34,8 @@ pub struct Process {
 impl Process {
     /// Starts `command` (program and arguments). `pipe` is the size wished for the pipe between, in bytes.
     pub fn start(command: &[String], pipe: usize) -> Result<Process, DeviceError> {
-        let (program, arguments) = command.split_first().ok_or_else(|| DeviceError::Absent("an empty command".into()))?;
+        let (program, arguments) =
+            command.split_first().ok_or_else(|| DeviceError::Absent("an empty command".into()))?;
         let name = if arguments.first().is_some_and(|first| first == "-c") {
             arguments.get(1).cloned().unwrap_or_default()
         } else {
@@ -118,9 +119,11 @@ impl Process {
     fn ended(&mut self) -> DeviceError {
         // Its last words are in the pipe already or never come.
         for _ in 0..16 {
-            if self.stderr.as_ref().is_some_and(|fd| {
-                wait(&mut [PollFd::new(fd, PollFlags::IN)], clock::now()).unwrap_or(false)
-            }) {
+            if self
+                .stderr
+                .as_ref()
+                .is_some_and(|fd| wait(&mut [PollFd::new(fd, PollFlags::IN)], clock::now()).unwrap_or(false))
+            {
                 self.listen();
             }
         }

@@ -64,11 +64,7 @@ pub struct Choice<D: ?Sized + 'static> {
 /// Chooses the first driver that has something to work with now. `kind` is the word for the log (`camera`),
 /// `section` the config's table of that kind, whose sub-tables are the drivers' options. `Err` says why
 /// none will do.
-pub fn auto<D: ?Sized>(
-    kind: &str,
-    table: &'static [Driver<D>],
-    section: &toml::Table,
-) -> Result<Choice<D>, String> {
+pub fn auto<D: ?Sized>(kind: &str, table: &'static [Driver<D>], section: &toml::Table) -> Result<Choice<D>, String> {
     let none = toml::Table::new();
     let mut passed_over = Vec::new();
     for driver in table {
@@ -111,7 +107,11 @@ mod tests {
 
     static FAKES: &[Driver<dyn PlayAudio>] = &[
         fake("card", |options| {
-            if options.contains_key("device") { Ok("found the named device".into()) } else { Err("card found no card".into()) }
+            if options.contains_key("device") {
+                Ok("found the named device".into())
+            } else {
+                Err("card found no card".into())
+            }
         }),
         fake("file", |_| Err("file must be named".into())),
         fake("none", |_| Ok("the stand-in".into())),
@@ -132,10 +132,8 @@ mod tests {
     }
 
     fn check<D: ?Sized>(kind: &str, table: &'static [Driver<D>]) {
-        let wanted = Wanted {
-            camera: crate::contract::VideoMode { width: 640, height: 480, rate: 30.0 },
-            display: (640, 480),
-        };
+        let wanted =
+            Wanted { camera: crate::contract::VideoMode { width: 640, height: 480, rate: 30.0 }, display: (640, 480) };
         for driver in table {
             assert!(driver.name != AUTO && !driver.summary.is_empty());
             assert_eq!(table.iter().filter(|other| other.name == driver.name).count(), 1, "{} twice", driver.name);

@@ -126,7 +126,8 @@ impl Shared {
     fn write_until_end(&self, path: &Path, every: Duration) {
         let mut slot = self.lock();
         loop {
-            slot = self.changed.wait_while(slot, |slot| !slot.fresh && !slot.end).unwrap_or_else(PoisonError::into_inner);
+            slot =
+                self.changed.wait_while(slot, |slot| !slot.fresh && !slot.end).unwrap_or_else(PoisonError::into_inner);
             let ends = slot.end;
             if slot.fresh {
                 slot.fresh = false;
@@ -158,7 +159,8 @@ fn to_rgb(picture: &I420) -> Vec<u8> {
     let [y_plane, u_plane, v_plane] = picture.planes();
     let (width, height) = (picture.width() as u32, picture.height() as u32);
     let (y_stride, chroma) = (width, picture.chroma_width() as u32);
-    let image = YuvPlanarImage { y_plane, y_stride, u_plane, u_stride: chroma, v_plane, v_stride: chroma, width, height };
+    let image =
+        YuvPlanarImage { y_plane, y_stride, u_plane, u_stride: chroma, v_plane, v_stride: chroma, width, height };
     let mut rgb = vec![0; picture.width() * picture.height() * 3];
     // It refuses only planes that do not fit their size, which an I420 rules out.
     let _ = yuv420_to_rgb(&image, &mut rgb, width * 3, YuvRange::Limited, YuvStandardMatrix::Bt601);

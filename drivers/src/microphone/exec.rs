@@ -158,7 +158,8 @@ mod tests {
             match microphone.read(&mut block, soon()) {
                 Ok(heard) => {
                     assert!(heard.is_some());
-                    let expected: Vec<i16> = (0..100).map(|n| i16::from_le_bytes([b'a' + (n % 5) as u8, b'0'])).collect();
+                    let expected: Vec<i16> =
+                        (0..100).map(|n| i16::from_le_bytes([b'a' + (n % 5) as u8, b'0'])).collect();
                     assert_eq!(block[..], expected[..]);
                     blocks += 1;
                 }

@@ -185,7 +185,8 @@ fn parse(line: &[u8]) -> Result<Header, Y4mError> {
                 rate = (over > 0 && under > 0 && (0.1..=1000.0).contains(&told)).then_some(told);
             }
             "C" if !matches!(value, "420" | "420jpeg" | "420mpeg2" | "420paldv") => {
-                let problem = format!("the colour space {} (only 4:2:0 with 8 bits is read: 420jpeg)", shown(value.as_bytes()));
+                let problem =
+                    format!("the colour space {} (only 4:2:0 with 8 bits is read: 420jpeg)", shown(value.as_bytes()));
                 return Err(Y4mError::Unsupported(problem));
             }
             "I" if !matches!(value, "p" | "?") => {
@@ -278,7 +279,14 @@ mod tests {
 
     #[test]
     fn garbage_is_refused_early_and_never_panics() {
-        for bad in [&b"\n"[..], b"GIF89a", b"YUV4MPEG2\n", b"YUV4MPEG2 W-1 H2\n", b"YUV4MPEG2 W2 H2 F1\n", b"YUV4MPEG2 W99999999999999999999\n"] {
+        for bad in [
+            &b"\n"[..],
+            b"GIF89a",
+            b"YUV4MPEG2\n",
+            b"YUV4MPEG2 W-1 H2\n",
+            b"YUV4MPEG2 W2 H2 F1\n",
+            b"YUV4MPEG2 W99999999999999999999\n",
+        ] {
             assert!(matches!(feed(bad, 1000), Err(Y4mError::Garbage(_))), "{bad:?}");
         }
         let endless = [&b"YUV4MPEG2 W2 H2 X"[..], &[b'a'; 5000]].concat();

@@ -140,9 +140,7 @@ pub fn stroke(picture: &mut I420, from: (f32, f32), to: (f32, f32), thickness: f
         from.0.max(to.0) + edge,
         from.1.max(to.1) + edge,
     );
-    blend(picture, area, color, |x, y| {
-        (thickness / 2.0 + 0.5 - distance((x, y), from, to)).clamp(0.0, 1.0) * opacity
-    });
+    blend(picture, area, color, |x, y| (thickness / 2.0 + 0.5 - distance((x, y), from, to)).clamp(0.0, 1.0) * opacity);
 }
 
 /// How far a point is from a stretch of line.
