@@ -4,9 +4,10 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use intercom::access::keys::KeyId;
 use intercom::cli::{self, Command};
 use intercom::config::{self, Config};
-use intercom::shell::run;
+use intercom::shell::{control, run};
 
 fn main() -> ExitCode {
     let command = match cli::parse(std::env::args_os().skip(1)) {
@@ -32,8 +33,39 @@ fn execute(command: Command) -> u8 {
             Ok(config) => start(config, !no_link),
             Err(code) => code,
         },
-        Command::Link { .. } => cli::FAILED,
+        Command::Link { revoke, config } => match link(revoke, config.as_deref()) {
+            Ok(()) => cli::DONE,
+            Err((code, why)) => {
+                eprintln!("{why}");
+                code
+            }
+        },
     }
+}
+
+/// Mints a key and prints its links, or ends one; through the running intercom if there is one.
+fn link(revoke: Option<u64>, path: Option<&Path>) -> Result<(), (u8, String)> {
+    let failed = |why: String| (cli::FAILED, format!("intercom: {why}"));
+    let dirs = config::state_dirs(path).map_err(|errors| (cli::WRONG, errors.to_string()))?;
+    // The one where an intercom runs, else where the next one will look.
+    let running = dirs.iter().find(|dir| control::ask(dir, &control::Request::Status {}).is_ok());
+    let Some(dir) = running.or(dirs.first()) else {
+        return Err(failed("no state directory".into()));
+    };
+    if let Some(number) = revoke {
+        control::revoke(dir, KeyId(number)).map_err(failed)?;
+        println!("key {number} is revoked, and its visits are over");
+        return Ok(());
+    }
+    let config = config::load_chosen(path).map_err(|errors| (cli::WRONG, errors.to_string()))?;
+    let network = &config.network;
+    let new = control::new_link(dir, network.port, network.public_address.as_ref()).map_err(failed)?;
+    let number = new.key.0;
+    println!("key {number}; it is shown only now, `intercom link --revoke {number}` ends it");
+    if !new.running {
+        println!("no intercom runs here now; the link works as soon as one does");
+    }
+    run::print_links(&mut std::io::stdout().lock(), &new.links).map_err(|e| failed(e.to_string()))
 }
 
 fn say(text: &str) -> u8 {

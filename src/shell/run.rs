@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::access::door::Door;
-use crate::access::keys::{Key, KeyId, KeyRing};
+use crate::access::keys::{Key, KeyId};
 use crate::config::Config;
 use crate::core::home::{Home, HomeConfig};
 use crate::core::peer::Identity;
@@ -21,11 +21,12 @@ use crate::reach::links::{Links, links};
 use crate::reach::qr::{Paint, half_blocks};
 use crate::shell::addresses::{self, AddressBook, Watch};
 use crate::shell::clock;
+use crate::shell::control::{self, Claim, ControlConfig};
 use crate::shell::devices::{Presence, camera};
 use crate::shell::encoders::{EncoderControl, spawn_encoder};
 use crate::shell::event_loop::EventLoop;
 use crate::shell::gateway::{Gateway, GatewayConfig};
-use crate::shell::state;
+use crate::shell::key_file::{KeyFile, mint_key};
 use crate::shell::tls::Certificates;
 use crate::shell::udp::Udp;
 use crate::shell::wake::Wake;
@@ -69,7 +70,7 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
         log::info!("{kind}: {driver} ({why})");
     }
     let state_dir = home.state_dir;
-    state::make_private_dir(&state_dir).map_err(cannot("state directory"))?;
+    let claim = Claim::take(&state_dir).map_err(RunError)?;
 
     let public = network.public_address.as_ref();
     let book = AddressBook::new(addresses::read(public.and_then(|p| p.socket())));
@@ -98,6 +99,16 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
         wake: wake.clone(),
     })
     .map_err(cannot(&format!("TCP port {}", network.port)))?;
+    let control = control::start(ControlConfig {
+        claim,
+        state_dir: state_dir.clone(),
+        to_loop: handle.clone(),
+        addresses: book.clone(),
+        port: network.port,
+        public: network.public_address.clone(),
+    })
+    .map_err(cannot("control socket"))?;
+
     let now = clock::now();
     let home_config = HomeConfig {
         name: home.name.clone(),
@@ -147,6 +158,7 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
     drop(handle);
     watch.stop();
     gateway.stop();
+    control.stop();
     workers.iter().for_each(Worker::dismiss);
     for worker in &workers {
         worker.join_within(until.saturating_duration_since(clock::now()).max(Duration::from_millis(10)));
@@ -205,12 +217,10 @@ fn ended_within(ended: &Receiver<()>, time: Duration) -> bool {
 
 /// The keys that are stored, and one that ends with the process if its links are to be printed.
 fn open_door(state_dir: &Path, print_links: bool) -> Result<(Door, Option<Key>), RunError> {
-    let path = state_dir.join("keys.toml");
-    let text = state::read(&path).map_err(cannot("keys"))?.unwrap_or_default();
-    let mut ring = KeyRing::from_toml(&text).map_err(cannot(&path.display().to_string()))?;
+    let mut ring = KeyFile::in_dir(state_dir).load().map_err(cannot("keys"))?;
     let mut link = None;
     if print_links {
-        let key = Key::mint(|bytes| getrandom::fill(bytes)).map_err(cannot("random numbers"))?;
+        let key = mint_key().map_err(cannot("keys"))?;
         ring.add(KeyId::TEMPORARY, key.hash());
         link = Some(key);
     }
@@ -263,7 +273,10 @@ fn announce(
 }
 
 /// Prints the links and the QR code of the best one.
-fn print_links(out: &mut impl Write, links: &Links) -> io::Result<()> {
+///
+/// # Errors
+/// If standard output is closed.
+pub fn print_links(out: &mut impl Write, links: &Links) -> io::Result<()> {
     for link in &links.all {
         writeln!(out, "open: {link}")?;
     }
@@ -272,15 +285,4 @@ fn print_links(out: &mut impl Write, links: &Links) -> io::Result<()> {
         write!(out, "{code}")?;
     }
     Ok(())
-}
-
-/// Prints the links that `intercom link` got.
-pub fn print_minted(all: &[String], best: Option<&str>) -> io::Result<()> {
-    let links = Links { all: all.to_vec(), best: best.map(str::to_owned) };
-    print_links(&mut io::stdout().lock(), &links)
-}
-
-/// Where the control socket is, for commands beside the running intercom.
-pub fn control_socket(state_dir: &Path) -> std::path::PathBuf {
-    state_dir.join("control.sock")
 }
