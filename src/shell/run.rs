@@ -61,13 +61,8 @@ fn cannot<E: fmt::Display>(what: &str) -> impl FnOnce(E) -> RunError {
 pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
     let signals = signals()?;
     let Config { home, network, tls, full, reduced, audio, tv, camera, microphone, speaker, display, .. } = config;
-    for (kind, driver, why) in [
-        ("camera", camera.driver, &camera.why),
-        ("microphone", microphone.driver, &microphone.why),
-        ("speaker", speaker.driver, &speaker.why),
-        ("display", display.driver, &display.why),
-    ] {
-        log::info!("{kind}: {driver} ({why})");
+    for why in [&camera.why, &microphone.why, &speaker.why, &display.why] {
+        log::info!("{why}");
     }
     let state_dir = home.state_dir;
     let claim = Claim::take(&state_dir).map_err(RunError)?;
