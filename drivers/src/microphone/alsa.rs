@@ -27,7 +27,7 @@ const BUFFER: usize = 20 * PERIOD;
 /// A microphone that gives nothing for so long is broken.
 const SILENCE: Duration = Duration::from_secs(3);
 /// How late the reader of a device without a clock may come before it counts as an overrun.
-const SLIP: Duration = Duration::from_millis(200);
+const SLIP: Duration = Duration::from_secs(1);
 
 fn configure(table: &toml::Table, _: &Wanted) -> Result<BoxedOpener<dyn CaptureAudio>, ConfigError> {
     let device = Options::new(table, OPTIONS)?.text("device")?.unwrap_or_else(|| "default".into());
