@@ -1,4 +1,94 @@
 //! Command line, exit code, wiring of threads and channels; nothing else.
 #![forbid(unsafe_code)]
 
-fn main() {}
+use std::path::Path;
+use std::process::ExitCode;
+
+use intercom::access::keys::KeyId;
+use intercom::cli::{self, Command};
+use intercom::config::{self, Config};
+use intercom::shell::{control, run};
+
+fn main() -> ExitCode {
+    let command = match cli::parse(std::env::args_os().skip(1)) {
+        Ok(command) => command,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(cli::WRONG);
+        }
+    };
+    ExitCode::from(execute(command))
+}
+
+fn execute(command: Command) -> u8 {
+    match command {
+        Command::Help(text) => say(text),
+        Command::Version => say(cli::VERSION),
+        Command::Drivers => say(&config::drivers().listing()),
+        Command::Check { config } => match load(config.as_deref()) {
+            Ok(config) => say(&config.summary()),
+            Err(code) => code,
+        },
+        Command::Run { config, no_link } => match load(config.as_deref()) {
+            Ok(config) => start(config, !no_link),
+            Err(code) => code,
+        },
+        Command::Link { revoke, config } => match link(revoke, config.as_deref()) {
+            Ok(()) => cli::DONE,
+            Err((code, why)) => {
+                eprintln!("{why}");
+                code
+            }
+        },
+    }
+}
+
+/// Mints a key and prints its links, or ends one; through the running intercom if there is one.
+fn link(revoke: Option<u64>, path: Option<&Path>) -> Result<(), (u8, String)> {
+    let failed = |why: String| (cli::FAILED, format!("intercom: {why}"));
+    let dirs = config::state_dirs(path).map_err(|errors| (cli::WRONG, errors.to_string()))?;
+    // The one where an intercom runs, else where the next one will look.
+    let running = dirs.iter().find(|dir| control::ask(dir, &control::Request::Status {}).is_ok());
+    let Some(dir) = running.or(dirs.first()) else {
+        return Err(failed("no state directory".into()));
+    };
+    if let Some(number) = revoke {
+        control::revoke(dir, KeyId(number)).map_err(failed)?;
+        println!("key {number} is revoked, and its visits are over");
+        return Ok(());
+    }
+    let config = config::load_chosen(path).map_err(|errors| (cli::WRONG, errors.to_string()))?;
+    let network = &config.network;
+    let new = control::new_link(dir, network.port, network.public_address.as_ref()).map_err(failed)?;
+    let number = new.key.0;
+    println!("key {number}; it is shown only now, `intercom link --revoke {number}` ends it");
+    if !new.running {
+        println!("no intercom runs here now; the link works as soon as one does");
+    }
+    run::print_links(&mut std::io::stdout().lock(), &new.links).map_err(|e| failed(e.to_string()))
+}
+
+fn say(text: &str) -> u8 {
+    println!("{}", text.trim_end());
+    cli::DONE
+}
+
+fn load(path: Option<&Path>) -> Result<Config, u8> {
+    config::load_chosen(path).map_err(|errors| {
+        eprintln!("{errors}");
+        cli::WRONG
+    })
+}
+
+fn start(config: Config, print_links: bool) -> u8 {
+    let level = config.log_level;
+    let format = simplelog::ConfigBuilder::new().set_time_format_rfc3339().set_thread_level(level).build();
+    let _ = simplelog::WriteLogger::init(level, format, std::io::stderr());
+    match run::run(config, print_links) {
+        Ok(()) => cli::DONE,
+        Err(error) => {
+            eprintln!("intercom: {error}");
+            cli::FAILED
+        }
+    }
+}

@@ -1,8 +1,8 @@
 // How home's picture sits on the screen, and where the viewer's own small one does.
 
-// A screen of another shape than the picture's may cut this much of it away to be filled; beyond it stays whole.
-const MOST_CUT = 1.34;
-const UPRIGHT_ZOOM = 1.25;
+// A screen of nearly the picture's shape is filled; a very different one only partly, so that the room stays in sight.
+const NEAR = 1.34;
+const PARTLY = 1.45;
 const GLOW_MS = 500;
 const MARGIN = 14;
 
@@ -12,6 +12,7 @@ export class Framing {
   #glow;
   #paint;
   #filled = false;
+  #clear = 0;
   #timer = 0;
 
   constructor(video, glow) {
@@ -20,16 +21,22 @@ export class Framing {
     this.#paint = glow.getContext('2d', { alpha: false });
     addEventListener('resize', () => this.fit());
     video.addEventListener('resize', () => this.fit());
-    let lastTap = 0;
+    let lastTap = -1000;
     video.addEventListener('click', (event) => {
       if (event.timeStamp - lastTap < 350) this.toggle();
       lastTap = event.timeStamp;
     });
   }
 
-  /** Between the whole picture and a filled screen; for a double tap. */
+  /** Between the usual and the other: the whole picture, or a filled screen. */
   toggle() {
     this.#filled = !this.#filled;
+    this.fit();
+  }
+
+  /** Something covers this many px at the bottom: a framed picture moves out of its way. */
+  keepClear(px) {
+    this.#clear = px;
     this.fit();
   }
 
@@ -40,14 +47,26 @@ export class Framing {
     const tall = innerHeight / videoHeight;
     const whole = Math.min(wide, tall);
     const full = Math.max(wide, tall) / whole;
-    const near = full <= MOST_CUT;
-    const zoom = near !== this.#filled ? full : near ? 1 : Math.min(full, UPRIGHT_ZOOM);
-    this.#video.style.transform = zoom > 1.001 ? `scale(${zoom})` : '';
+    const near = full <= NEAR;
+    const zoom = near !== this.#filled ? full : near ? 1 : Math.min(full, PARTLY);
     const framed = zoom < full - 0.02;
+    const upright = wide < tall;
+    const shift = framed && upright ? this.#shift(videoHeight * whole * zoom) : 0;
+    const style = this.#video.style;
+    style.transform = zoom > 1.001 || shift ? `translateY(${Math.round(shift)}px) scale(${zoom})` : '';
+    style.setProperty('--across', upright ? 'to bottom' : 'to right');
+    style.setProperty('--edge', `${upright ? (innerHeight - videoHeight * whole) / 2 : (innerWidth - videoWidth * whole) / 2}px`);
     document.body.classList.toggle('framed', framed);
     clearInterval(this.#timer);
-    if (framed) this.#timer = setInterval(() => this.#shine(), GLOW_MS);
-    if (framed) this.#shine();
+    if (!framed) return;
+    this.#timer = setInterval(() => this.#shine(), GLOW_MS);
+    this.#shine();
+  }
+
+  /** A little above the middle, or in the middle of what is left free. */
+  #shift(height) {
+    const middle = this.#clear ? Math.max(height / 2 + 40, (innerHeight - this.#clear) / 2 + 20) : innerHeight * 0.46;
+    return middle - innerHeight / 2;
   }
 
   #shine() {

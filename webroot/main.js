@@ -29,6 +29,8 @@ const ui = new Ui({
     if (player.sound === 'off') ui.note('sound-off');
   },
   tapSound: () => player.allow(),
+  zoom: () => framing.toggle(),
+  covered: (px) => framing.keepClear(px),
   join: () => {
     player.allow();
     media.join();
@@ -156,7 +158,9 @@ showDevices();
 document.getElementById('hide-self').addEventListener('click', () => self.toggle(true));
 document.getElementById('show-self').addEventListener('click', () => self.toggle(false));
 // Any tap is the one that the browser waits for before it plays sound.
-for (const type of ['pointerup', 'keydown']) addEventListener(type, () => player.allow());
+for (const type of ['pointerup', 'keydown']) {
+  addEventListener(type, (event) => event.target.closest?.('#sound') || player.allow());
+}
 setInterval(measure, QUALITY_MS);
 
 document.addEventListener('visibilitychange', seenAgain);

@@ -103,7 +103,8 @@ export class Signal {
       console.warn('intercom: home sent something that is not JSON');
       return;
     }
-    if (message?.type === 'pong') {
+    if (typeof message?.type !== 'string') return;
+    if (message.type === 'pong') {
       clearTimeout(this.#pongTimer);
       this.#pongTimer = 0;
     } else {

@@ -6,7 +6,10 @@ const NOTE_MS = 3200;
 const LONG_NOTE_MS = 8000;
 const by = (id) => document.getElementById(id);
 
-/** `on` holds one function per wish of the person: mic, cam, switch, sound, tapSound, leave, again, join, watch, paste. */
+/**
+ * `on` holds one function per wish of the person: mic, cam, switch, self, sound, tapSound, zoom, leave, again, join,
+ * watch and paste(text), which says whether it was a link; and covered(px), when a sheet opens or closes.
+ */
 export class Ui {
   #on;
   #notes = new Map();
@@ -108,6 +111,7 @@ export class Ui {
   ask(open, then) {
     by('ask').hidden = !open;
     if (open) this.#wake();
+    this.#sheets();
     then?.();
   }
 
@@ -129,7 +133,14 @@ export class Ui {
       );
       this.#wake();
     }
+    this.#sheets();
     then?.();
+  }
+
+  /** How much of the bottom an open sheet covers. */
+  #sheets() {
+    const sheet = [by('ask'), by('help')].find((one) => !one.hidden);
+    this.#on.covered(sheet ? innerHeight - sheet.getBoundingClientRect().top : 0);
   }
 
   fullscreen(on = !document.fullscreenElement) {
@@ -182,7 +193,7 @@ export class Ui {
       return;
     }
     if (!this.#live || event.repeat) return;
-    const act = { m: this.#on.mic, c: this.#on.cam, x: this.#on.switch, s: this.#on.sound, v: this.#on.self }[key];
+    const act = { m: this.#on.mic, c: this.#on.cam, x: this.#on.switch, s: this.#on.sound, v: this.#on.self, z: this.#on.zoom }[key];
     if (act) act();
     else if (key === 'f') this.fullscreen();
   }

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+pub mod door;
 pub mod guessers;
 pub mod keys;
 

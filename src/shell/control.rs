@@ -1,1 +1,475 @@
-//! The control socket: `intercom link` and friends talk to the running daemon here.
+//! The control socket: `intercom link` and friends talk to the running daemon here, one line of JSON each way.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, fchmod};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::access::keys::{Key, KeyId};
+use crate::config::PublicAddress;
+use crate::reach::links;
+use crate::shell::addresses::{self, AddressBook};
+use crate::shell::clock;
+use crate::shell::key_file::KeyFile;
+use crate::shell::state::{self, Lock};
+use crate::shell::wake::Wake;
+use crate::shell::wires::{ToLoop, ToLoopHandle};
+use crate::shell::worker::{Exit, Worker, spawn_worker};
+
+/// Longest request, its line feed included.
+const LONGEST_REQUEST: usize = 4096;
+/// Longest answer that a command line reads.
+const LONGEST_ANSWER: u64 = 256 * 1024;
+/// For a client to be done with.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Clients that wait while one is served; further ones are told that it is busy.
+const WAITING: i32 = 4;
+
+/// What can be asked of the daemon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// A link for a new viewer: `{"key": 3, "links": ["https://…"], "best": "https://…" or null}`.
+    Link {},
+    /// Ends a key and its visits: `{"revoked": 3}`.
+    Revoke {
+        /// Number of the key; 0 is the one that ends with the process.
+        id: u64,
+    },
+    /// How things are: the event loop's own object.
+    Status {},
+}
+
+impl Request {
+    /// Reads one line. The error says what was wrong.
+    pub fn parse(line: &[u8]) -> Result<Request, String> {
+        serde_json::from_slice(line).map_err(|e| format!("not a request: {e}"))
+    }
+}
+
+/// The right to be the only daemon of a state directory; given up when the process ends, however it does.
+#[derive(Debug)]
+pub struct Claim(#[allow(dead_code)] Lock);
+
+impl Claim {
+    /// Takes it, making the directory if need be. Fails in words if another daemon has it.
+    pub fn take(state_dir: &Path) -> Result<Claim, String> {
+        state::make_private_dir(state_dir).map_err(|e| e.to_string())?;
+        match Lock::try_take(&state_dir.join("intercom.lock")) {
+            Ok(Some(lock)) => Ok(Claim(lock)),
+            Ok(None) => Err(format!("intercom is already running with the state directory {}", state_dir.display())),
+            Err(e) => Err(e.to_string()),
+        }
+    }
+}
+
+/// What the control socket needs.
+pub struct ControlConfig {
+    /// The right to be here.
+    pub claim: Claim,
+    /// Where `control.sock` and the keys are.
+    pub state_dir: PathBuf,
+    /// To tell of keys and ask for the status.
+    pub to_loop: ToLoopHandle,
+    /// Where home can be reached now.
+    pub addresses: AddressBook,
+    /// Our port, for links.
+    pub port: u16,
+    /// The public address, for links.
+    pub public: Option<PublicAddress>,
+}
+
+/// The running control socket.
+pub struct ControlHandle {
+    stop: Arc<AtomicBool>,
+    wake: Wake,
+    worker: Worker,
+    path: PathBuf,
+}
+
+/// Opens `control.sock` (0600) and serves it in the thread `control`. One left by a killed daemon is replaced.
+pub fn start(config: ControlConfig) -> io::Result<ControlHandle> {
+    let path = config.state_dir.join("control.sock");
+    let listener =
+        listen(&path).map_err(|e| io::Error::new(e.kind(), format!("cannot listen on {}: {e}", path.display())))?;
+    let (stop, wake) = (Arc::new(AtomicBool::new(false)), Wake::new()?);
+    let (stopped, woken) = (stop.clone(), wake.clone());
+    let worker = spawn_worker("control", move || {
+        while !stopped.load(Ordering::Acquire) {
+            ready(listener.as_fd(), PollFlags::IN, &woken, None);
+            match listener.accept() {
+                Ok((client, _)) => {
+                    if let Err(e) = serve(client, &config, &woken) {
+                        log::debug!("control: {e}");
+                    }
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                Err(e) => {
+                    log::warn!("control: {e}");
+                    return Exit::Again;
+                }
+            }
+        }
+        Exit::Done
+    })?;
+    Ok(ControlHandle { stop, wake, worker, path })
+}
+
+impl ControlHandle {
+    /// Closes the socket and ends the thread.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+        self.wake.wake();
+        self.worker.dismiss();
+        self.worker.join_within(Duration::from_millis(500));
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+fn listen(path: &Path) -> io::Result<UnixListener> {
+    // The claim says that nobody lives behind it.
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    // Linux gives the file the mode of the socket, so that it is never open to others, not even for a moment.
+    fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
+    rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
+    rustix::net::listen(&socket, WAITING)?;
+    Ok(UnixListener::from(socket))
+}
+
+/// Reads one request and answers it.
+fn serve(mut client: UnixStream, config: &ControlConfig, wake: &Wake) -> io::Result<()> {
+    client.set_nonblocking(true)?;
+    let deadline = clock::now() + PATIENCE;
+    let answer = match read_line(&mut client, wake, deadline)? {
+        None => json!({ "error": format!("a request is one line of at most {LONGEST_REQUEST} bytes") }),
+        Some(line) => match Request::parse(&line).and_then(|request| answer(&request, config)) {
+            Ok(answer) => answer,
+            Err(problem) => json!({ "error": problem }),
+        },
+    };
+    let mut line = answer.to_string().into_bytes();
+    line.push(b'\n');
+    let mut left = &line[..];
+    let deadline = clock::now() + PATIENCE;
+    while !left.is_empty() {
+        match client.write(left) {
+            Ok(count) => left = &left[count..],
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                if !ready(client.as_fd(), PollFlags::OUT, wake, Some(deadline)) {
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
+
+/// One line without its line feed; `None` if it is too long.
+fn read_line(client: &mut UnixStream, wake: &Wake, deadline: Instant) -> io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    let mut chunk = [0; LONGEST_REQUEST];
+    loop {
+        match client.read(&mut chunk) {
+            Ok(0) => return Ok(Some(line)),
+            Ok(count) => {
+                line.extend_from_slice(&chunk[..count]);
+                if let Some(end) = line.iter().position(|byte| *byte == b'\n') {
+                    line.truncate(end);
+                    return Ok((end < LONGEST_REQUEST).then_some(line));
+                }
+                if line.len() >= LONGEST_REQUEST {
+                    return Ok(None);
+                }
+            }
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                if !ready(client.as_fd(), PollFlags::IN, wake, Some(deadline)) {
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+/// Waits until `fd` is ready; false if it is woken, or the deadline is there, before.
+fn ready(fd: BorrowedFd<'_>, flags: PollFlags, wake: &Wake, deadline: Option<Instant>) -> bool {
+    let mut fds = [PollFd::from_borrowed_fd(fd, flags), PollFd::new(wake, PollFlags::IN)];
+    let timeout = deadline.map(|deadline| {
+        let left = deadline.saturating_duration_since(clock::now());
+        Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) }
+    });
+    let interrupted = poll(&mut fds, timeout.as_ref()) == Err(rustix::io::Errno::INTR);
+    // The wake is only for the end and stays set, so that everything that waits meanwhile returns.
+    (interrupted || !fds[0].revents().is_empty()) && fds[1].revents().is_empty()
+}
+
+fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
+    let keys = KeyFile::in_dir(&config.state_dir);
+    match request {
+        Request::Link {} => {
+            let (id, key) = keys.mint().map_err(|e| e.to_string())?;
+            config.to_loop.tell(ToLoop::KeyAdded { id: id.0, hash: key.hash() });
+            log::info!("key {id} was made");
+            let links = links::links(&config.addresses.current(), config.port, config.public.as_ref(), &key);
+            Ok(json!({ "key": id.0, "links": links.all, "best": links.best }))
+        }
+        Request::Revoke { id } => {
+            if KeyId(*id) != KeyId::TEMPORARY {
+                revoke_stored(&keys, KeyId(*id))?;
+            }
+            config.to_loop.tell(ToLoop::Revoked(*id));
+            log::info!("key {id} was revoked");
+            Ok(json!({ "revoked": id }))
+        }
+        Request::Status {} => {
+            let (sender, receiver) = crossbeam_channel::bounded(1);
+            config.to_loop.tell(ToLoop::Status(sender));
+            let text = receiver.recv_timeout(PATIENCE).map_err(|_| "the daemon does not answer".to_owned())?;
+            serde_json::from_str(&text).map_err(|e| e.to_string())
+        }
+    }
+}
+
+fn revoke_stored(keys: &KeyFile, id: KeyId) -> Result<(), String> {
+    let there_are = |ids: Vec<KeyId>| match ids[..] {
+        [] => "there are none".to_owned(),
+        _ => format!("there are {}", ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+    };
+    match keys.revoke(id).map_err(|e| e.to_string())? {
+        Ok(()) => Ok(()),
+        Err(ids) => Err(format!("there is no key {id}; {}", there_are(ids))),
+    }
+}
+
+/// Why the daemon could not be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AskError {
+    /// There is no daemon.
+    NotRunning(PathBuf),
+    /// It said no, or nothing; in words.
+    Failed(String),
+}
+
+impl fmt::Display for AskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AskError::NotRunning(dir) => write!(
+                f,
+                "intercom is not running with the state directory {}; start it with `intercom run`, or name its \
+                 configuration",
+                dir.display()
+            ),
+            AskError::Failed(problem) => f.write_str(problem),
+        }
+    }
+}
+
+impl std::error::Error for AskError {}
+
+/// Asks the daemon of `state_dir`. For the command line.
+pub fn ask(state_dir: &Path, request: &Request) -> Result<Value, AskError> {
+    let path = state_dir.join("control.sock");
+    let failed = |e: io::Error| AskError::Failed(format!("{}: {e}", path.display()));
+    let mut stream = UnixStream::connect(&path).map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => AskError::NotRunning(state_dir.to_owned()),
+        io::ErrorKind::PermissionDenied => AskError::Failed(format!(
+            "{}: not allowed; intercom runs as another user, so ask as that user (or with sudo)",
+            path.display()
+        )),
+        io::ErrorKind::WouldBlock => AskError::Failed("intercom is busy; try again".into()),
+        _ => failed(e),
+    })?;
+    stream.set_read_timeout(Some(PATIENCE * 3)).map_err(failed)?;
+    stream.set_write_timeout(Some(PATIENCE)).map_err(failed)?;
+    let line = serde_json::to_string(request).map_err(|e| AskError::Failed(e.to_string()))? + "\n";
+    stream.write_all(line.as_bytes()).map_err(failed)?;
+    let mut answer = String::new();
+    stream.take(LONGEST_ANSWER).read_to_string(&mut answer).map_err(|e| match e.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => AskError::Failed("intercom does not answer".into()),
+        _ => failed(e),
+    })?;
+    let answer: Value =
+        serde_json::from_str(&answer).map_err(|_| AskError::Failed("intercom ended without an answer".into()))?;
+    match answer.get("error").and_then(Value::as_str) {
+        Some(problem) => Err(AskError::Failed(problem.to_owned())),
+        None => Ok(answer),
+    }
+}
+
+/// A link for a new viewer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewLink {
+    /// Number of its key.
+    pub key: KeyId,
+    /// The links.
+    pub links: links::Links,
+    /// Whether a daemon runs that takes it at once.
+    pub running: bool,
+}
+
+/// Makes a link: asks the daemon, or, if there is none, writes the key where the next one will find it. `port` and
+/// `public` are those of the configuration, for the latter case.
+pub fn new_link(state_dir: &Path, port: u16, public: Option<&PublicAddress>) -> Result<NewLink, String> {
+    match ask(state_dir, &Request::Link {}) {
+        Ok(answer) => {
+            let texts = |value: &Value| value.as_str().map(str::to_owned);
+            let all = answer["links"].as_array().map(|all| all.iter().filter_map(texts).collect()).unwrap_or_default();
+            let key = answer["key"].as_u64().ok_or("intercom gave an answer without a key")?;
+            Ok(NewLink { key: KeyId(key), links: links::Links { all, best: texts(&answer["best"]) }, running: true })
+        }
+        Err(AskError::NotRunning(_)) => {
+            state::make_private_dir(state_dir).map_err(|e| e.to_string())?;
+            let (id, key): (KeyId, Key) = KeyFile::in_dir(state_dir).mint().map_err(|e| e.to_string())?;
+            let links = links::links(&addresses::read(None), port, public, &key);
+            Ok(NewLink { key: id, links, running: false })
+        }
+        Err(e) => Err(e.to_string()),
+    }
+}
+
+/// Ends a key and its visits, through the daemon or, if there is none, in the file.
+pub fn revoke(state_dir: &Path, id: KeyId) -> Result<(), String> {
+    match ask(state_dir, &Request::Revoke { id: id.0 }) {
+        Ok(_) => Ok(()),
+        Err(AskError::NotRunning(_)) if id != KeyId::TEMPORARY && state_dir.is_dir() => {
+            revoke_stored(&KeyFile::in_dir(state_dir), id)
+        }
+        Err(e) => Err(e.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::thread;
+
+    use crossbeam_channel::{Receiver, bounded};
+
+    use super::*;
+    use crate::reach::Addresses;
+    use crate::shell::state::tests::TestDir;
+
+    struct Daemon {
+        dir: TestDir,
+        handle: ControlHandle,
+        events: Receiver<ToLoop>,
+    }
+
+    impl Daemon {
+        fn start() -> Daemon {
+            let dir = TestDir::new();
+            let (events, receiver) = bounded(8);
+            let best = "192.0.2.7".parse().unwrap();
+            let addresses = AddressBook::new(Addresses { local: vec![best], best: Some(best), public: None });
+            let handle = start(ControlConfig {
+                claim: Claim::take(&dir.0).unwrap(),
+                state_dir: dir.0.clone(),
+                to_loop: ToLoopHandle { events, wake: Wake::new().unwrap() },
+                addresses,
+                port: 8443,
+                public: None,
+            })
+            .unwrap();
+            Daemon { dir, handle, events: receiver }
+        }
+    }
+
+    fn say(dir: &TestDir, bytes: &[u8]) -> String {
+        let mut stream = UnixStream::connect(dir.0.join("control.sock")).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.write_all(bytes).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    #[test]
+    fn a_link_is_made_told_to_the_loop_and_revoked() {
+        let daemon = Daemon::start();
+        let link = new_link(&daemon.dir.0, 1, None).unwrap();
+        assert!(link.running);
+        let best = link.links.best.unwrap();
+        let key = best.strip_prefix("https://192.0.2.7:8443/#k=").unwrap();
+        let ToLoop::KeyAdded { id, hash } = daemon.events.recv().unwrap() else { panic!("not a key") };
+        assert_eq!((KeyId(id), hash), (link.key, Key::parse(key).unwrap().hash()));
+        assert_eq!(KeyFile::in_dir(&daemon.dir.0).load().unwrap().verify(key), Some(link.key));
+
+        assert!(revoke(&daemon.dir.0, KeyId(99)).unwrap_err().contains("no key 99; there are 1"));
+        revoke(&daemon.dir.0, link.key).unwrap();
+        assert!(matches!(daemon.events.recv().unwrap(), ToLoop::Revoked(1)));
+        assert_eq!(KeyFile::in_dir(&daemon.dir.0).load().unwrap().verify(key), None);
+    }
+
+    #[test]
+    fn the_status_is_the_loops_own() {
+        let daemon = Daemon::start();
+        let events = daemon.events.clone();
+        let loop_thread = thread::spawn(move || {
+            let ToLoop::Status(answer) = events.recv().unwrap() else { panic!("not a status") };
+            answer.send(r#"{"visits":2}"#.into()).unwrap();
+        });
+        assert_eq!(ask(&daemon.dir.0, &Request::Status {}).unwrap()["visits"], 2);
+        loop_thread.join().unwrap();
+    }
+
+    #[test]
+    fn rubbish_is_answered_and_the_next_one_served() {
+        let daemon = Daemon::start();
+        assert!(say(&daemon.dir, b"make me a link\n").contains("not a request"));
+        assert!(say(&daemon.dir, b"{\"command\":\"dance\"}\n").contains("unknown variant"));
+        assert!(say(&daemon.dir, b"{\"command\":\"revoke\",\"id\":-1}\n").contains("error"));
+        assert!(say(&daemon.dir, &[b'x'; LONGEST_REQUEST]).contains("one line of at most"));
+        let mut silent: Vec<UnixStream> = Vec::new();
+        silent.push(UnixStream::connect(daemon.dir.0.join("control.sock")).unwrap());
+        assert!(new_link(&daemon.dir.0, 1, None).is_ok(), "behind a client that says nothing");
+    }
+
+    #[test]
+    fn the_socket_is_private_and_gone_in_the_end_and_a_second_daemon_is_refused() {
+        let daemon = Daemon::start();
+        let path = daemon.dir.0.join("control.sock");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(Claim::take(&daemon.dir.0).unwrap_err().contains("already running"));
+        daemon.handle.stop();
+        assert!(!path.exists() && daemon.handle.worker.has_ended());
+    }
+
+    #[test]
+    fn a_socket_left_by_a_killed_daemon_is_replaced() {
+        let dir = TestDir::new();
+        let path = dir.0.join("control.sock");
+        drop(UnixListener::bind(&path).unwrap());
+        assert!(matches!(ask(&dir.0, &Request::Status {}), Err(AskError::NotRunning(_))));
+        assert!(listen(&path).is_ok());
+    }
+
+    #[test]
+    fn without_a_daemon_links_are_made_and_ended_in_the_file() {
+        let dir = TestDir::new();
+        let state_dir = dir.0.join("not/there/yet");
+        let public = PublicAddress { host: "home.example.org".into(), port: 443 };
+        let link = new_link(&state_dir, 8443, Some(&public)).unwrap();
+        assert!(!link.running && link.links.best.unwrap().starts_with("https://home.example.org/#k="));
+        revoke(&state_dir, link.key).unwrap();
+        assert!(revoke(&state_dir, link.key).unwrap_err().contains("there are none"));
+        assert!(revoke(&state_dir, KeyId::TEMPORARY).unwrap_err().contains("not running"));
+    }
+}

@@ -236,8 +236,7 @@ impl<'a> EncoderThread<'a> {
             }
             return Exit::Done;
         }
-        let stalled =
-            self.newest.as_ref().is_none_or(|f| now.saturating_duration_since(f.captured) > STALLED);
+        let stalled = self.newest.as_ref().is_none_or(|f| now.saturating_duration_since(f.captured) > STALLED);
         let captured = match &self.newest {
             Some(frame) if self.unseen && !stalled => frame.captured,
             // A picture shown once more is of now: its time must go on.
@@ -262,12 +261,14 @@ impl<'a> EncoderThread<'a> {
                 if (picture.width(), picture.height()) == size {
                     picture
                 } else {
-                    scale::scale_into(picture, &mut self.scaled);
+                    scale::letterbox(picture, &mut self.scaled);
                     &self.scaled
                 }
             }
             last => self.card.get_or_insert_with(|| {
-                card::unplugged(size.0, size.1, last.as_ref().map(|frame| &*frame.picture))
+                let mut canvas = I420::black(size.0, size.1);
+                card::unplugged(last.as_ref().map(|frame| &*frame.picture), &mut canvas);
+                canvas
             }),
         };
         let began = clock::now();

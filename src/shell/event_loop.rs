@@ -220,8 +220,7 @@ impl EventLoop {
                     let _ = answer.try_send(self.status().to_string());
                 }
                 ToLoop::Shutdown => end = true,
-                #[allow(unreachable_patterns)]
-                _ => {}
+                ToLoop::KeyAdded { id, hash } => self.home.handle_key_added(id, hash),
             }
             self.flush();
         }

@@ -1,1 +1,288 @@
-//! Starts all threads, ends them in order.
+//! Starts all threads, prints the links, and ends everything in order.
+
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use crate::access::door::Door;
+use crate::access::keys::{Key, KeyId};
+use crate::config::Config;
+use crate::core::home::{Home, HomeConfig};
+use crate::core::peer::Identity;
+use crate::core::protocol::RungName;
+use crate::reach::links::{Links, links};
+use crate::reach::qr::{Paint, half_blocks};
+use crate::shell::addresses::{self, AddressBook, Watch};
+use crate::shell::clock;
+use crate::shell::control::{self, Claim, ControlConfig};
+use crate::shell::devices::{Presence, camera};
+use crate::shell::encoders::{EncoderControl, spawn_encoder};
+use crate::shell::event_loop::EventLoop;
+use crate::shell::gateway::{Gateway, GatewayConfig};
+use crate::shell::key_file::{KeyFile, mint_key};
+use crate::shell::tls::Certificates;
+use crate::shell::udp::Udp;
+use crate::shell::wake::Wake;
+use crate::shell::wires::{LoopInputs, LoopOutputs, ToLoop, ToLoopHandle};
+use crate::shell::worker::Worker;
+
+/// Everything must have ended this long after SIGTERM; what has not is left behind.
+const END_WITHIN: Duration = Duration::from_millis(1500);
+
+/// Why the intercom could not start, or had to end.
+#[derive(Debug)]
+pub struct RunError(String);
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for RunError {}
+
+fn cannot<E: fmt::Display>(what: &str) -> impl FnOnce(E) -> RunError {
+    let what = what.to_owned();
+    move |error| RunError(format!("{what}: {error}"))
+}
+
+/// Is the intercom until SIGTERM or SIGINT. With `print_links` a key that ends with the process is minted and its
+/// links are printed.
+///
+/// # Errors
+/// If the port is taken, the state directory cannot be used, a certificate is broken, or the event loop died.
+pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
+    let signals = signals()?;
+    let Config { home, network, tls, full, reduced, audio, tv, camera, microphone, speaker, display, .. } = config;
+    for (kind, driver, why) in [
+        ("camera", camera.driver, &camera.why),
+        ("microphone", microphone.driver, &microphone.why),
+        ("speaker", speaker.driver, &speaker.why),
+        ("display", display.driver, &display.why),
+    ] {
+        log::info!("{kind}: {driver} ({why})");
+    }
+    let state_dir = home.state_dir;
+    let claim = Claim::take(&state_dir).map_err(RunError)?;
+
+    let public = network.public_address.as_ref();
+    let book = AddressBook::new(addresses::read(public.and_then(|p| p.socket())));
+    let certificates =
+        Certificates::open(&state_dir, &home.name, tls.as_ref(), &book.current(), public.map(|p| p.host.as_str()))
+            .map_err(cannot("certificate"))?;
+    let certificates = Arc::new(certificates);
+    let (door, link) = open_door(&state_dir, print_links)?;
+
+    let wake = Wake::new().map_err(cannot("eventfd"))?;
+    let presence = Arc::new(Presence::new());
+    let (video_out, video) = bounded(8);
+    let (audio_out, sound) = bounded(16);
+    let (sockets_out, sockets) = bounded(16);
+    let (events_out, events) = bounded(64);
+    let (speaker_out, to_speaker) = bounded(64);
+    let (pictures_out, to_pictures) = bounded(16);
+    let handle = ToLoopHandle { events: events_out, wake: wake.clone() };
+
+    let udp = Udp::bind(network.port).map_err(cannot(&format!("UDP port {}", network.port)))?;
+    let gateway = Gateway::start(GatewayConfig {
+        port: network.port,
+        certificates: Arc::clone(&certificates),
+        private_dir: state_dir.join("gateway"),
+        sockets: sockets_out,
+        wake: wake.clone(),
+    })
+    .map_err(cannot(&format!("TCP port {}", network.port)))?;
+    let control = control::start(ControlConfig {
+        claim,
+        state_dir: state_dir.clone(),
+        to_loop: handle.clone(),
+        addresses: book.clone(),
+        port: network.port,
+        public: network.public_address.clone(),
+    })
+    .map_err(cannot("control socket"))?;
+
+    let now = clock::now();
+    let home_config = HomeConfig {
+        name: home.name.clone(),
+        max_viewers: home.max_viewers,
+        port: network.port,
+        full,
+        reduced,
+        audio: audio.bitrate,
+    };
+    let mut the_home =
+        Home::new(home_config, Identity::generate(), Box::new(door), Box::new(entropy), now, clock::unix_time());
+    the_home.handle_addresses(book.current(), now);
+
+    let no_thread = || cannot::<io::Error>("a thread");
+    let mut workers: Vec<Worker> = Vec::new();
+    let mut encoders = Vec::new();
+    for (name, rung) in [(RungName::Full, full), (RungName::Reduced, reduced)] {
+        let control = Arc::new(EncoderControl::default());
+        let thread = spawn_encoder(name, rung, Arc::clone(&control), video_out.clone(), wake.clone());
+        workers.push(thread.map_err(no_thread())?);
+        encoders.push((name, control));
+    }
+    let controls: Vec<_> = encoders.iter().map(|(_, control)| Arc::clone(control)).collect();
+    let camera = camera::spawn_camera(camera.opener, controls.clone(), Arc::clone(&presence), handle.clone());
+    workers.push(camera.map_err(no_thread())?);
+    let outputs =
+        LoopOutputs { speaker: speaker_out, pictures: pictures_out, encoders, presence: Arc::clone(&presence) };
+    let inputs = LoopInputs { video, audio: sound, sockets, events };
+    let (loop_alive, loop_ended) = bounded::<()>(0);
+    let event_loop = EventLoop::new(the_home, udp, wake, inputs, outputs);
+    let spawned = thread::Builder::new().name("loop".into()).spawn(move || {
+        let _alive = loop_alive;
+        event_loop.run();
+    });
+    spawned.map_err(cannot("the loop's thread"))?;
+    let watch = watch(&book, public.and_then(|p| p.socket()), &handle, &certificates)?;
+
+    announce(&book, network.port, public, link.as_ref(), &certificates);
+    let reason = wait(&signals, &loop_ended);
+    log::info!("ending: {reason}");
+
+    handle.tell(ToLoop::Shutdown);
+    let until = clock::now() + END_WITHIN;
+    let clean = ended_within(&loop_ended, END_WITHIN);
+    presence.stop();
+    controls.iter().for_each(|control| control.stop());
+    drop(handle);
+    watch.stop();
+    gateway.stop();
+    control.stop();
+    workers.iter().for_each(Worker::dismiss);
+    for worker in &workers {
+        worker.join_within(until.saturating_duration_since(clock::now()).max(Duration::from_millis(10)));
+    }
+    match reason {
+        End::Signal(_) if clean => Ok(()),
+        End::Signal(_) => Err(RunError("the event loop did not end in time".into())),
+        End::LoopDied => Err(RunError("the event loop ended unexpectedly; see the log above".into())),
+    }
+}
+
+enum End {
+    Signal(i32),
+    LoopDied,
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            End::Signal(SIGTERM) => f.write_str("SIGTERM"),
+            End::Signal(SIGINT) => f.write_str("interrupted"),
+            End::Signal(number) => write!(f, "signal {number}"),
+            End::LoopDied => f.write_str("the event loop is gone"),
+        }
+    }
+}
+
+/// Signals arrive on a channel from a thread of their own, so that nothing happens inside a handler.
+fn signals() -> Result<Receiver<i32>, RunError> {
+    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT]).map_err(cannot("signals"))?;
+    let (sender, receiver): (Sender<i32>, _) = bounded(1);
+    let thread = thread::Builder::new().name("signals".into());
+    thread
+        .spawn(move || {
+            for signal in signals.forever() {
+                if sender.try_send(signal).is_err() {
+                    // The first one was not enough.
+                    std::process::exit(1);
+                }
+            }
+        })
+        .map_err(cannot("signals"))?;
+    Ok(receiver)
+}
+
+fn wait(signals: &Receiver<i32>, loop_ended: &Receiver<()>) -> End {
+    crossbeam_channel::select! {
+        recv(signals) -> signal => signal.map_or(End::LoopDied, End::Signal),
+        recv(loop_ended) -> _ => End::LoopDied,
+    }
+}
+
+fn ended_within(ended: &Receiver<()>, time: Duration) -> bool {
+    ended.recv_timeout(time) != Err(crossbeam_channel::RecvTimeoutError::Timeout)
+}
+
+/// The keys that are stored, and one that ends with the process if its links are to be printed.
+fn open_door(state_dir: &Path, print_links: bool) -> Result<(Door, Option<Key>), RunError> {
+    let mut ring = KeyFile::in_dir(state_dir).load().map_err(cannot("keys"))?;
+    let mut link = None;
+    if print_links {
+        let key = mint_key().map_err(cannot("keys"))?;
+        ring.add(KeyId::TEMPORARY, key.hash());
+        link = Some(key);
+    }
+    Ok((Door::new(ring), link))
+}
+
+fn entropy(bytes: &mut [u8]) {
+    if let Err(error) = getrandom::fill(bytes) {
+        // Session tokens that can be guessed are worse than no intercom.
+        panic!("the system gives no random numbers: {error}");
+    }
+}
+
+fn watch(
+    book: &AddressBook,
+    public: Option<SocketAddr>,
+    handle: &ToLoopHandle,
+    certificates: &Arc<Certificates>,
+) -> Result<Watch, RunError> {
+    let (events, certificates) = (handle.clone(), Arc::clone(certificates));
+    let on_change = move |addresses: crate::reach::Addresses| {
+        certificates.handle_addresses(&addresses);
+        events.tell(ToLoop::Addresses(addresses));
+    };
+    Watch::start(book.clone(), public, on_change).map_err(cannot("the addresses' thread"))
+}
+
+/// Prints how to get in.
+fn announce(
+    book: &AddressBook,
+    port: u16,
+    public: Option<&crate::config::PublicAddress>,
+    key: Option<&Key>,
+    certificates: &Certificates,
+) {
+    let mut out = io::stdout().lock();
+    // A closed standard output is no reason not to be an intercom.
+    let _ = match key {
+        Some(key) => {
+            let mut addresses = book.current();
+            if addresses.local.is_empty() {
+                addresses.local.push(std::net::Ipv4Addr::LOCALHOST.into());
+            }
+            print_links(&mut out, &links(&addresses, port, public, key))
+        }
+        None => writeln!(out, "ready on port {port}; `intercom link` makes a link for a viewer"),
+    };
+    let _ = writeln!(out, "certificate SHA-256: {}", certificates.fingerprint());
+    let _ = out.flush();
+}
+
+/// Prints the links and the QR code of the best one.
+///
+/// # Errors
+/// If standard output is closed.
+pub fn print_links(out: &mut impl Write, links: &Links) -> io::Result<()> {
+    for link in &links.all {
+        writeln!(out, "open: {link}")?;
+    }
+    let paint = if io::stdout().is_terminal() { Paint::Colours } else { Paint::Plain };
+    if let Some(code) = links.best.as_ref().and_then(|best| half_blocks(best, paint)) {
+        write!(out, "{code}")?;
+    }
+    Ok(())
+}

@@ -1,5 +1,7 @@
 //! Who may come in, and what the others are told.
 
+use std::time::Duration;
+
 use crate::harness::chromium::Permission;
 use crate::harness::daemon::{Daemon, Setup};
 use crate::lab::Lab;
@@ -37,8 +39,9 @@ pub fn full(lab: &mut Lab) {
     first.wait_coded_frames(30, PATIENCE);
     first.click("#leave");
     first.wait_state("left", PATIENCE);
-    second.open(&home.link());
-    living(&second);
+    // By itself: the page knocks again every quarter of a minute.
+    second.wait_state("live", Duration::from_secs(30));
+    second.wait_coded_frames(15, PATIENCE);
 }
 
 /// A link of its own for a new viewer, and its end.

@@ -81,7 +81,8 @@ pub fn refused(lab: &mut Lab) {
     let page = lab.visit(Permission::Denied);
     living(&page);
     page.click("#join");
-    page.wait_for("a word about it", PATIENCE, "document.querySelector('#note')?.innerText.trim()");
+    let word = "['#help', '#note'].map(s => document.querySelector(s)).find(e => e?.checkVisibility())?.innerText";
+    page.wait_for("a word about it", PATIENCE, word);
     let since = page.now();
     page.wait_coded_frames(60, PATIENCE);
     assert_clean(&page, since);

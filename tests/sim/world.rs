@@ -35,6 +35,10 @@ impl Doorkeeper for OneKey {
         self.wrong += 1;
         Duration::from_secs(self.wrong.into())
     }
+
+    fn handle_added(&mut self, _key: u64, _hash: [u8; 32]) {}
+
+    fn handle_revoked(&mut self, _key: u64) {}
 }
 
 /// Encodes nothing: frames of the ordered size, numbered, at the rung's rate.

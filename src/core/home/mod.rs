@@ -52,6 +52,12 @@ pub trait Doorkeeper {
 
     /// A wrong key came from `address`: how long its answer is held back.
     fn handle_wrong(&mut self, address: IpAddr, now: Instant) -> Duration;
+
+    /// A key was minted elsewhere; `hash` is its SHA-256.
+    fn handle_added(&mut self, key: KeyNumber, hash: [u8; 32]);
+
+    /// A key was revoked elsewhere.
+    fn handle_revoked(&mut self, key: KeyNumber);
 }
 
 /// What the home needs to know of the config.
@@ -202,8 +208,14 @@ impl Home {
         }
     }
 
-    /// Ends every visit of a key.
+    /// A key was minted: whoever shows it may come in from now on.
+    pub fn handle_key_added(&mut self, key: KeyNumber, hash: [u8; 32]) {
+        self.doorkeeper.handle_added(key, hash);
+    }
+
+    /// Forgets a key and ends every visit of it.
     pub fn handle_revoked(&mut self, key: KeyNumber, now: Instant) {
+        self.doorkeeper.handle_revoked(key);
         let ended: Vec<VisitId> = self.visits.iter().filter(|v| v.key == key).map(|v| v.id).collect();
         for id in ended {
             self.end_visit(id, Some(ByeReason::Revoked), now);

@@ -85,7 +85,10 @@ impl Daemon {
         text += "[camera]\ndriver = \"test-card\"\n[microphone]\ndriver = \"tone\"\n";
         if *recorded {
             text += &format!("[speaker]\ndriver = \"wav\"\n[speaker.wav]\npath = \"{}\"\n", self.wav().display());
-            text += &format!("[display]\ndriver = \"png\"\n[display.png]\npath = \"{}\"\n", self.png().display());
+            text += &format!(
+                "[display]\ndriver = \"png\"\n[display.png]\npath = \"{}\"\nevery_ms = 200\n",
+                self.png().display()
+            );
         }
         std::fs::write(self.config(), text).expect("write the config");
     }

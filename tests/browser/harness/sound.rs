@@ -16,6 +16,9 @@ pub struct Sound {
 }
 
 impl Sound {
+    /// Nothing at all.
+    pub const SILENCE: Sound = Sound { rate: 48_000.0, samples: Vec::new(), gaps: 0 };
+
     /// What the probe's `hear` gave.
     pub fn from_probe(value: &Value) -> Sound {
         let pcm = value["pcm"].as_str().expect("sound as the probe writes it");
@@ -54,15 +57,10 @@ impl Sound {
         }
     }
 
-    /// Length in seconds.
-    pub fn seconds(&self) -> f64 {
-        self.samples.len() as f64 / self.rate
-    }
-
-    /// The last `seconds` of it.
-    pub fn tail(&self, seconds: f64) -> Sound {
-        let keep = ((seconds * self.rate) as usize).min(self.samples.len());
-        Sound { rate: self.rate, samples: self.samples[self.samples.len() - keep..].to_vec(), gaps: self.gaps }
+    /// What comes from sample number `start` on.
+    pub fn since(&self, start: usize) -> Sound {
+        let start = start.min(self.samples.len());
+        Sound { rate: self.rate, samples: self.samples[start..].to_vec(), gaps: self.gaps }
     }
 
     /// Root mean square.

@@ -1,0 +1,471 @@
+//! One stranger's connection, from its first byte to its answer or its WebSocket; every stage has a deadline.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Sender;
+use rustix::event::PollFlags;
+use rustls::{ServerConfig, ServerConnection};
+use tungstenite::WebSocket;
+use tungstenite::protocol::{Role, WebSocketConfig};
+
+use super::TlsStream;
+use super::crowd::{Member, Progress};
+use super::head::{self, Head, LONGEST_HEAD, Method, Refusal};
+use super::relay::Relay;
+use super::reply::{self, FromPages};
+use crate::access::Stranger;
+use crate::core::protocol::MAX_MESSAGE;
+use crate::shell::wake::Wake;
+use crate::shell::wires::OpenSocket;
+
+/// From the connection to its first byte, and from that to the end of the TLS handshake.
+const HANDSHAKE: Duration = Duration::from_secs(5);
+/// From the handshake to the request's first byte: browsers connect ahead of need.
+const IDLE: Duration = Duration::from_secs(10);
+/// From the first byte of the request's head to its last.
+const HEAD: Duration = Duration::from_secs(5);
+/// From the request to the end of its answer.
+const ANSWER: Duration = Duration::from_secs(10);
+/// For a refusal to be sent.
+const REFUSAL: Duration = Duration::from_secs(2);
+/// From the answer's end until the far end closes too.
+const LINGER: Duration = Duration::from_secs(1);
+/// Bytes thrown away meanwhile.
+const MOST_DISCARDED: usize = 64 * 1024;
+/// Records read a turn, so that a stranger who sends without end does not hold up the others.
+const READS_A_TURN: usize = 8;
+
+/// The first byte of a TLS handshake record (RFC 8446 section 5.1).
+const TLS_HANDSHAKE: u8 = 0x16;
+/// Where the WebSocket is.
+const SIGNAL: &str = "/signal";
+
+/// What all connections share.
+pub struct Context {
+    pub tls: Arc<ServerConfig>,
+    pub port: u16,
+    pub pages_socket: PathBuf,
+    pub longest_page: usize,
+    pub sockets: Sender<OpenSocket>,
+    pub wake: Wake,
+}
+
+/// A connection.
+pub struct Connection {
+    peer: SocketAddr,
+    local: SocketAddr,
+    stranger: Stranger,
+    opened: Instant,
+    deadline: (Instant, Why),
+    socket: TcpStream,
+    /// None while it is plain HTTP, or nothing yet.
+    tls: Option<Box<ServerConnection>>,
+    stage: Stage,
+    /// What has come in and is not used up: the head, then what follows it.
+    received: Vec<u8>,
+}
+
+/// Why a connection's time is limited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    FirstByte,
+    Handshake,
+    Request,
+    Head,
+    Answer,
+    Linger,
+}
+
+enum Stage {
+    /// Nothing came yet.
+    First,
+    Handshake,
+    /// The head up to `scanned` has no end.
+    Head {
+        scanned: usize,
+    },
+    /// For its turn with `pages`.
+    Waiting(Head),
+    Relaying(Relay),
+    Replying {
+        bytes: Vec<u8>,
+        sent: usize,
+        upgrade: bool,
+    },
+    /// The answer is out and our half closed. Closing both at once with bytes unread would reset the connection, and
+    /// the browser might lose the answer.
+    Lingering {
+        discarded: usize,
+    },
+}
+
+/// What becomes of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// It stays.
+    Stay,
+    /// It is over.
+    Close,
+    /// It has become a WebSocket: see [`Connection::into_socket`].
+    Upgraded,
+}
+
+impl Connection {
+    /// Takes in a stranger.
+    pub fn new(socket: TcpStream, peer: SocketAddr, now: Instant) -> io::Result<Connection> {
+        socket.set_nonblocking(true)?;
+        socket.set_nodelay(true)?;
+        Ok(Connection {
+            peer,
+            local: socket.local_addr()?,
+            stranger: Stranger::at(peer.ip()),
+            opened: now,
+            deadline: (now + HANDSHAKE, Why::FirstByte),
+            socket,
+            tls: None,
+            stage: Stage::First,
+            received: Vec::new(),
+        })
+    }
+
+    /// As the crowd sees it.
+    pub fn member(&self) -> Member {
+        let progress = match self.stage {
+            Stage::First | Stage::Handshake | Stage::Head { .. } => Progress::Unfinished,
+            Stage::Waiting(_) | Stage::Relaying(_) | Stage::Replying { .. } => Progress::Asked,
+            Stage::Lingering { .. } => Progress::Answered,
+        };
+        Member { stranger: self.stranger, opened: self.opened, progress }
+    }
+
+    /// When [`Connection::handle_deadline`] is due.
+    pub fn deadline(&self) -> Instant {
+        self.deadline.0
+    }
+
+    /// What to wait for on the connection itself.
+    pub fn interest(&self) -> (BorrowedFd<'_>, PollFlags) {
+        let wants_write = self.tls.as_ref().is_some_and(|tls| tls.wants_write());
+        let flags = match self.stage {
+            Stage::First | Stage::Lingering { .. } => PollFlags::IN,
+            Stage::Handshake | Stage::Head { .. } if wants_write => PollFlags::IN | PollFlags::OUT,
+            Stage::Handshake | Stage::Head { .. } => PollFlags::IN,
+            // What more is sent can wait in the kernel. Errors are told anyway.
+            Stage::Waiting(_) | Stage::Relaying(_) => PollFlags::empty(),
+            Stage::Replying { .. } => PollFlags::OUT,
+        };
+        (self.socket.as_fd(), flags)
+    }
+
+    /// What to wait for on the way to `pages`, if it is on it.
+    pub fn relay_interest(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
+        match &self.stage {
+            Stage::Relaying(relay) => Some(relay.interest()),
+            _ => None,
+        }
+    }
+
+    /// Since when it waits for its turn with `pages`, if it does.
+    pub fn waiting_since(&self) -> Option<Instant> {
+        match self.stage {
+            Stage::Waiting(_) => Some(self.opened),
+            _ => None,
+        }
+    }
+
+    /// Whether it takes up a turn with `pages`.
+    pub fn is_relaying(&self) -> bool {
+        matches!(self.stage, Stage::Relaying(_))
+    }
+
+    /// It is this connection's turn with `pages`.
+    pub fn start_relay(&mut self, context: &Context, now: Instant) -> Next {
+        let Stage::Waiting(head) = &self.stage else { return Next::Stay };
+        // 4 KiB for the answer's head.
+        match Relay::open(&context.pages_socket, head, context.longest_page + 4096) {
+            Ok(relay) => self.stage = Stage::Relaying(relay),
+            Err(e) => {
+                log::debug!("pages: {e}");
+                let with_body = head.method == Method::Get;
+                self.reply(reply::refusal(Refusal::Unavailable, with_body), false);
+            }
+        }
+        self.handle_ready(context, now)
+    }
+
+    /// Goes on as far as it can without waiting.
+    pub fn handle_ready(&mut self, context: &Context, now: Instant) -> Next {
+        loop {
+            let step = match self.stage {
+                Stage::First => self.first_byte(context, now),
+                Stage::Handshake => self.handshake(now),
+                Stage::Head { scanned } => self.head(scanned, context, now),
+                Stage::Waiting(_) => return Next::Stay,
+                Stage::Relaying(_) => self.relay(),
+                Stage::Replying { .. } => self.send(now),
+                Stage::Lingering { .. } => self.discard(),
+            };
+            match step {
+                Ok(Step::Go) => {}
+                Ok(Step::Out(next)) => return next,
+                Err(e) => {
+                    log::trace!("{}: {e}", self.peer);
+                    return Next::Close;
+                }
+            }
+        }
+    }
+
+    /// The deadline is there.
+    pub fn handle_deadline(&mut self, context: &Context, now: Instant) -> Next {
+        let refusal = match self.deadline.1 {
+            Why::Head => Refusal::TooSlow,
+            Why::Answer if matches!(self.stage, Stage::Waiting(_) | Stage::Relaying(_)) => Refusal::Unavailable,
+            Why::FirstByte | Why::Handshake | Why::Request | Why::Answer | Why::Linger => return Next::Close,
+        };
+        log::trace!("{}: too slow, {:?}", self.peer, self.deadline.1);
+        self.deadline = (now + REFUSAL, Why::Linger);
+        self.reply(reply::refusal(refusal, true), false);
+        self.handle_ready(context, now)
+    }
+
+    /// The WebSocket that it has become; what came in behind the request's head is not lost. `None` if it has not.
+    pub fn into_socket(self) -> Option<OpenSocket> {
+        let stream = TlsStream::new(*self.tls?, self.socket);
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(MAX_MESSAGE))
+            .max_frame_size(Some(MAX_MESSAGE))
+            .read_buffer_size(8 * 1024)
+            // Messages leave when they are written; what the network does not take stays, up to two of the longest.
+            .write_buffer_size(0)
+            .max_write_buffer_size(2 * MAX_MESSAGE + 1024);
+        let socket = WebSocket::from_partially_read(stream, self.received, Role::Server, Some(config));
+        Some(OpenSocket { peer: self.peer, local: self.local, socket })
+    }
+
+    fn first_byte(&mut self, context: &Context, now: Instant) -> io::Result<Step> {
+        let mut first = [0];
+        match self.socket.peek(&mut first) {
+            Ok(0) => return Ok(Step::Out(Next::Close)),
+            Ok(_) => {}
+            Err(e) if is_not_ready(&e) => return Ok(Step::Out(Next::Stay)),
+            Err(e) => return Err(e),
+        }
+        match first[0] {
+            TLS_HANDSHAKE => {
+                let tls = ServerConnection::new(context.tls.clone()).map_err(io::Error::other)?;
+                self.tls = Some(Box::new(tls));
+                self.stage = Stage::Handshake;
+                self.deadline = (now + HANDSHAKE, Why::Handshake);
+            }
+            // An HTTP method, which is in capitals.
+            b'A'..=b'Z' => {
+                self.stage = Stage::Head { scanned: 0 };
+                self.deadline = (now + HEAD, Why::Head);
+            }
+            _ => return Ok(Step::Out(Next::Close)),
+        }
+        Ok(Step::Go)
+    }
+
+    fn handshake(&mut self, now: Instant) -> io::Result<Step> {
+        let Some(tls) = &mut self.tls else { return Ok(Step::Out(Next::Close)) };
+        let read = read_records(tls, &mut self.socket);
+        // Also after a failure: the alert says what went wrong.
+        write_records(tls, &mut self.socket)?;
+        let eof = read?;
+        if !tls.is_handshaking() {
+            self.stage = Stage::Head { scanned: 0 };
+            self.deadline = (now + IDLE, Why::Request);
+            return Ok(Step::Go);
+        }
+        Ok(Step::Out(if eof { Next::Close } else { Next::Stay }))
+    }
+
+    fn head(&mut self, scanned: usize, context: &Context, now: Instant) -> io::Result<Step> {
+        let eof = self.receive()?;
+        if self.deadline.1 == Why::Request && !self.received.is_empty() {
+            self.deadline = (now + HEAD, Why::Head);
+        }
+        let longest = &self.received[..self.received.len().min(LONGEST_HEAD)];
+        let Some(end) = head::end_of_head(longest, scanned) else {
+            if self.received.len() > LONGEST_HEAD {
+                self.refuse(head::too_long(&self.received), true, now);
+                return Ok(Step::Go);
+            }
+            self.stage = Stage::Head { scanned: self.received.len() };
+            return Ok(Step::Out(if eof { Next::Close } else { Next::Stay }));
+        };
+        match head::parse(&self.received[..end]) {
+            Ok(head) => {
+                self.received.drain(..end);
+                self.asked(head, context, now);
+            }
+            Err(refusal) => self.refuse(refusal, true, now),
+        }
+        Ok(Step::Go)
+    }
+
+    /// The request is known: decides what it gets.
+    fn asked(&mut self, head: Head, context: &Context, now: Instant) {
+        self.deadline = (now + ANSWER, Why::Answer);
+        let with_body = head.method == Method::Get;
+        if self.tls.is_none() {
+            self.reply(reply::redirect(&head.secure_location(context.port)), false);
+        } else if head.path() != SIGNAL {
+            self.stage = Stage::Waiting(head);
+        } else {
+            match head.websocket() {
+                Ok(_) if context.sockets.is_full() => self.refuse(Refusal::Unavailable, with_body, now),
+                Ok(accept) => self.reply(reply::switching(&accept), true),
+                Err(refusal) => self.refuse(refusal, with_body, now),
+            }
+        }
+    }
+
+    fn relay(&mut self) -> io::Result<Step> {
+        let Stage::Relaying(relay) = &mut self.stage else { return Ok(Step::Out(Next::Stay)) };
+        match relay.advance() {
+            FromPages::Partial => return Ok(Step::Out(Next::Stay)),
+            FromPages::Whole(answer) => self.reply(answer, false),
+            FromPages::Broken => self.reply(reply::refusal(Refusal::Unavailable, true), false),
+        }
+        Ok(Step::Go)
+    }
+
+    fn refuse(&mut self, refusal: Refusal, with_body: bool, now: Instant) {
+        self.deadline = (now + REFUSAL, Why::Linger);
+        self.reply(reply::refusal(refusal, with_body), false);
+    }
+
+    fn reply(&mut self, bytes: Vec<u8>, upgrade: bool) {
+        self.stage = Stage::Replying { bytes, sent: 0, upgrade };
+    }
+
+    fn send(&mut self, now: Instant) -> io::Result<Step> {
+        let Stage::Replying { bytes, sent, upgrade } = &mut self.stage else { return Ok(Step::Out(Next::Stay)) };
+        loop {
+            let left = &bytes[*sent..];
+            if let Some(tls) = &mut self.tls {
+                write_records(tls, &mut self.socket)?;
+                if tls.wants_write() {
+                    return Ok(Step::Out(Next::Stay));
+                }
+            }
+            if left.is_empty() {
+                break;
+            }
+            let result = match &mut self.tls {
+                Some(tls) => tls.writer().write(left),
+                None => self.socket.write(left),
+            };
+            match result {
+                Ok(count) => *sent += count,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(Step::Out(Next::Stay)),
+                Err(e) => return Err(e),
+            }
+        }
+        if *upgrade {
+            return Ok(Step::Out(Next::Upgraded));
+        }
+        if let Some(tls) = &mut self.tls {
+            tls.send_close_notify();
+            write_records(tls, &mut self.socket)?;
+        }
+        self.socket.shutdown(Shutdown::Write)?;
+        self.stage = Stage::Lingering { discarded: 0 };
+        self.deadline = (now + LINGER, Why::Linger);
+        Ok(Step::Go)
+    }
+
+    fn discard(&mut self) -> io::Result<Step> {
+        let Stage::Lingering { discarded } = &mut self.stage else { return Ok(Step::Out(Next::Stay)) };
+        let mut chunk = [0; 4096];
+        for _ in 0..READS_A_TURN {
+            match self.socket.read(&mut chunk) {
+                Ok(0) => return Ok(Step::Out(Next::Close)),
+                Ok(count) => *discarded += count,
+                Err(e) if is_not_ready(&e) => break,
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(Step::Out(if *discarded > MOST_DISCARDED { Next::Close } else { Next::Stay }))
+    }
+
+    /// Takes in what came, up to one byte more than the longest head. Says whether the far end has closed.
+    fn receive(&mut self) -> io::Result<bool> {
+        let mut eof = false;
+        let mut chunk = [0; 2048];
+        if let Some(tls) = &mut self.tls {
+            let read = read_records(tls, &mut self.socket);
+            write_records(tls, &mut self.socket)?;
+            eof = read?;
+        }
+        while self.received.len() <= LONGEST_HEAD {
+            let room = (LONGEST_HEAD + 1 - self.received.len()).min(chunk.len());
+            let result = match &mut self.tls {
+                Some(tls) => tls.reader().read(&mut chunk[..room]),
+                None => self.socket.read(&mut chunk[..room]),
+            };
+            match result {
+                Ok(0) => return Ok(true),
+                Ok(count) => self.received.extend_from_slice(&chunk[..count]),
+                Err(e) if is_not_ready(&e) => break,
+                // Closed without TLS's goodbye: whatever it was, nobody waits for an answer.
+                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(true),
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(eof)
+    }
+}
+
+/// How one stage ended.
+enum Step {
+    /// In another stage, which may go on at once.
+    Go,
+    /// With nothing more to do now.
+    Out(Next),
+}
+
+fn is_not_ready(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+/// Takes in TLS records that have come; says whether the far end has closed.
+fn read_records(tls: &mut ServerConnection, socket: &mut TcpStream) -> io::Result<bool> {
+    for _ in 0..READS_A_TURN {
+        // It wants none while what it has deciphered is not taken.
+        if !tls.wants_read() {
+            break;
+        }
+        match tls.read_tls(socket) {
+            Ok(0) => return Ok(true),
+            Ok(_) => {
+                tls.process_new_packets().map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?;
+            }
+            Err(e) if is_not_ready(&e) => break,
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(false)
+}
+
+/// Sends TLS records that wait, as far as the network takes them.
+fn write_records(tls: &mut ServerConnection, socket: &mut TcpStream) -> io::Result<()> {
+    while tls.wants_write() {
+        match tls.write_tls(socket) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(_) => {}
+            Err(e) if is_not_ready(&e) => break,
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}

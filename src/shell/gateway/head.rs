@@ -1,0 +1,389 @@
+//! Reads the head of a stranger's request: strict, bounded, and nothing of it is passed on as it came.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+/// Longest head, its empty line included.
+pub const LONGEST_HEAD: usize = 8 * 1024;
+/// Most header fields.
+pub const MOST_HEADERS: usize = 64;
+/// Longest target of a request line.
+pub const LONGEST_TARGET: usize = 1024;
+/// Longest host with its port (RFC 1035: a name has 253 characters).
+const LONGEST_HOST: usize = 262;
+/// Longest `If-None-Match` that is passed on; ours are 66 characters.
+const LONGEST_TAGS: usize = 512;
+
+/// The methods that are answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// The page.
+    Get,
+    /// The page's head.
+    Head,
+}
+
+/// A request as far as anybody here cares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// GET or HEAD.
+    pub method: Method,
+    /// Path and query as they came: printable ASCII that begins with `/`.
+    pub target: String,
+    /// `Host`, checked: a name or address, with a port if one was said.
+    pub host: String,
+    /// The tags that the browser has already.
+    pub if_none_match: Option<String>,
+    /// Whether it wants to become something else.
+    upgrade: Option<Upgrade>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Upgrade {
+    websocket: bool,
+    http_1_1: bool,
+    version: Option<String>,
+    key: Option<String>,
+    origin: Origin,
+}
+
+/// What `Origin` said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Origin {
+    /// Nothing: not a browser.
+    None,
+    /// The page's own.
+    Ours,
+    /// Another page's.
+    Foreign,
+}
+
+/// Why a request is not answered with what it wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// 400: not a request that we understand.
+    Malformed,
+    /// 403: a WebSocket from another site's page.
+    Foreign,
+    /// 404: there is nothing.
+    NotFound,
+    /// 405: neither GET nor HEAD.
+    Method,
+    /// 408: the head did not come in time.
+    TooSlow,
+    /// 414: the target is too long.
+    TargetTooLong,
+    /// 426: a WebSocket of version 13 is wanted here.
+    NotAWebSocket,
+    /// 431: the head is too long, or of too many fields.
+    HeadTooLong,
+    /// 503: no room, or the pages do not answer.
+    Unavailable,
+    /// 505: not HTTP/1.
+    Version,
+}
+
+/// Where the head in `bytes` ends (behind its empty line), looking from `from` on; `None` if there is more to come.
+pub fn end_of_head(bytes: &[u8], from: usize) -> Option<usize> {
+    // The empty line's first byte may be up to three before what has just come.
+    let from = from.saturating_sub(3).min(bytes.len());
+    bytes[from..].windows(4).position(|four| four == b"\r\n\r\n").map(|at| from + at + 4)
+}
+
+/// What is wrong with a head that has not ended within [`LONGEST_HEAD`].
+pub fn too_long(bytes: &[u8]) -> Refusal {
+    if bytes.contains(&b'\n') { Refusal::HeadTooLong } else { Refusal::TargetTooLong }
+}
+
+/// Reads a whole head, its empty line included.
+pub fn parse(head: &[u8]) -> Result<Head, Refusal> {
+    if head.len() > LONGEST_HEAD {
+        return Err(too_long(&head[..LONGEST_HEAD]));
+    }
+    // A lone line feed would be a line's end to some readers and not to others (RFC 9112 section 2.2).
+    if head.iter().enumerate().any(|(n, byte)| *byte == b'\n' && (n == 0 || head[n - 1] != b'\r')) {
+        return Err(Refusal::Malformed);
+    }
+    let mut fields = [httparse::EMPTY_HEADER; MOST_HEADERS];
+    let mut request = httparse::Request::new(&mut fields);
+    match request.parse(head) {
+        Ok(httparse::Status::Complete(length)) if length == head.len() => {}
+        Ok(_) => return Err(Refusal::Malformed),
+        Err(httparse::Error::TooManyHeaders) => return Err(Refusal::HeadTooLong),
+        Err(httparse::Error::Version) => return Err(Refusal::Version),
+        Err(_) => return Err(Refusal::Malformed),
+    }
+    let method = match request.method {
+        Some("GET") => Method::Get,
+        Some("HEAD") => Method::Head,
+        _ => return Err(Refusal::Method),
+    };
+    let target = request.path.unwrap_or_default();
+    if target.len() > LONGEST_TARGET {
+        return Err(Refusal::TargetTooLong);
+    }
+    if !target.starts_with('/') || !target.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Refusal::Malformed);
+    }
+    let fields = Fields(request.headers);
+    // There is no body to a GET, and one that comes nevertheless would be taken for the next request.
+    if fields.any("transfer-encoding") || fields.all("content-length").any(|value| value.trim_ascii() != b"0") {
+        return Err(Refusal::Malformed);
+    }
+    let host = fields.one("host")?.filter(|host| is_host(host)).ok_or(Refusal::Malformed)?;
+    let tags = fields.text("if-none-match").filter(|tags| tags.len() <= LONGEST_TAGS && is_visible(tags));
+    let upgrade = match fields.any("upgrade") {
+        true => Some(Upgrade {
+            websocket: fields.lists("upgrade", "websocket") && fields.lists("connection", "upgrade"),
+            http_1_1: request.version == Some(1) && method == Method::Get,
+            version: fields.one("sec-websocket-version")?.map(str::to_owned),
+            key: fields.one("sec-websocket-key")?.map(str::to_owned),
+            origin: match fields.one("origin")? {
+                None => Origin::None,
+                Some(origin) if is_own_origin(origin, host) => Origin::Ours,
+                Some(_) => Origin::Foreign,
+            },
+        }),
+        false => None,
+    };
+    let (target, host) = (target.to_owned(), host.to_ascii_lowercase());
+    Ok(Head { method, target, host, if_none_match: tags.map(str::to_owned), upgrade })
+}
+
+impl Head {
+    /// The target without its query.
+    pub fn path(&self) -> &str {
+        self.target.split('?').next().unwrap_or_default()
+    }
+
+    /// The key to answer a WebSocket's handshake with (`Sec-WebSocket-Accept`), if this is one and a correct one
+    /// (RFC 6455 section 4.2.1).
+    pub fn websocket(&self) -> Result<String, Refusal> {
+        let upgrade = self.upgrade.as_ref().filter(|upgrade| upgrade.websocket).ok_or(Refusal::NotAWebSocket)?;
+        if upgrade.version.as_deref() != Some("13") {
+            return Err(Refusal::NotAWebSocket);
+        }
+        if !upgrade.http_1_1 {
+            return Err(Refusal::Malformed);
+        }
+        if upgrade.origin == Origin::Foreign {
+            return Err(Refusal::Foreign);
+        }
+        let key = upgrade.key.as_deref().ok_or(Refusal::Malformed)?;
+        match STANDARD.decode(key) {
+            Ok(nonce) if nonce.len() == 16 => Ok(tungstenite::handshake::derive_accept_key(key.as_bytes())),
+            _ => Err(Refusal::Malformed),
+        }
+    }
+
+    /// The one request that `pages` sees: made anew out of what was checked.
+    pub fn to_pages(&self) -> Vec<u8> {
+        let method = match self.method {
+            Method::Get => "GET",
+            Method::Head => "HEAD",
+        };
+        let tags = self.if_none_match.as_ref().map(|tags| format!("If-None-Match: {tags}\r\n")).unwrap_or_default();
+        format!("{method} {} HTTP/1.1\r\nHost: pages\r\nConnection: close\r\n{tags}\r\n", self.path()).into_bytes()
+    }
+
+    /// Where the same thing is with TLS. `port` is ours, for a `Host` that names none: plain HTTP came to a port that
+    /// a router forwarded, and only we know where TLS is.
+    pub fn secure_location(&self, port: u16) -> String {
+        let has_port = self.host.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
+        match (has_port, port) {
+            (false, port) if port != 443 => format!("https://{}:{port}{}", self.host, self.target),
+            _ => format!("https://{}{}", self.host, self.target),
+        }
+    }
+}
+
+/// The header fields of one request, found without regard to case.
+struct Fields<'h>(&'h [httparse::Header<'h>]);
+
+impl<'h> Fields<'h> {
+    fn all<'n>(&self, name: &'n str) -> impl Iterator<Item = &'h [u8]> + use<'h, 'n> {
+        let fields = self.0;
+        fields.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
+    }
+
+    fn any(&self, name: &str) -> bool {
+        self.all(name).next().is_some()
+    }
+
+    /// The first one that is text.
+    fn text(&self, name: &str) -> Option<&'h str> {
+        self.all(name).find_map(|value| std::str::from_utf8(value).ok()).map(str::trim)
+    }
+
+    /// The only one; twice is an attempt to be understood in two ways.
+    fn one(&self, name: &str) -> Result<Option<&'h str>, Refusal> {
+        let mut values = self.all(name);
+        match (values.next(), values.next()) {
+            (None, _) => Ok(None),
+            (Some(value), None) => std::str::from_utf8(value).map(|v| Some(v.trim())).map_err(|_| Refusal::Malformed),
+            _ => Err(Refusal::Malformed),
+        }
+    }
+
+    /// Whether `word` stands in a comma-separated list of this name.
+    fn lists(&self, name: &str, word: &str) -> bool {
+        self.all(name).any(|value| {
+            value.split(|byte| *byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(word.as_bytes()))
+        })
+    }
+}
+
+fn is_visible(text: &str) -> bool {
+    text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
+}
+
+/// A name, an IPv4 address or an IPv6 address in brackets, with or without a port.
+fn is_host(host: &str) -> bool {
+    let (name, port) = match host.strip_prefix('[') {
+        Some(rest) => {
+            let Some((address, port)) = rest.split_once(']') else { return false };
+            if address.parse::<std::net::Ipv6Addr>().is_err() {
+                return false;
+            }
+            ("v6", if port.is_empty() { None } else { Some(port.strip_prefix(':').unwrap_or("-")) })
+        }
+        None => match host.split_once(':') {
+            Some((name, port)) => (name, Some(port)),
+            None => (host, None),
+        },
+    };
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    host.len() <= LONGEST_HOST
+        && !name.is_empty()
+        && name.bytes().all(is_name)
+        && port.is_none_or(|port| {
+            !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|p| p > 0)
+        })
+}
+
+/// Whether `origin` is the site that `host` names, over TLS. Both leave out the port 443.
+fn is_own_origin(origin: &str, host: &str) -> bool {
+    let is_443 = |host: &str| host.strip_suffix(":443").unwrap_or(host).to_ascii_lowercase();
+    let (scheme, rest) = origin.split_at_checked(8).unwrap_or_default();
+    scheme.eq_ignore_ascii_case("https://") && is_443(rest) == is_443(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn get(rest: &str) -> Result<Head, Refusal> {
+        parse(format!("GET / HTTP/1.1\r\nHost: home:8443\r\n{rest}\r\n").as_bytes())
+    }
+
+    const SOCKET: &str = "Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+                          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
+    #[test]
+    fn a_browsers_request_is_understood_and_made_anew() {
+        let text = "GET /app.js?v=2 HTTP/1.1\r\nHost: Home.Example.org:8443\r\nCookie: a=b\r\nX-Evil: 1\r\n\
+                    If-None-Match: \"abc\"\r\nAccept: */*\r\n\r\n";
+        let head = parse(text.as_bytes()).unwrap();
+        assert_eq!((head.path(), head.host.as_str()), ("/app.js", "home.example.org:8443"));
+        assert_eq!(
+            String::from_utf8(head.to_pages()).unwrap(),
+            "GET /app.js HTTP/1.1\r\nHost: pages\r\nConnection: close\r\nIf-None-Match: \"abc\"\r\n\r\n"
+        );
+        assert_eq!(head.websocket(), Err(Refusal::NotAWebSocket));
+    }
+
+    #[test]
+    fn the_end_of_a_head_is_found_wherever_it_was_cut() {
+        let text = b"GET / HTTP/1.1\r\nHost: a\r\n\r\nrest";
+        let end = text.len() - 4;
+        for cut in 0..=text.len() {
+            let expected = (cut >= end).then_some(end);
+            assert_eq!(end_of_head(&text[..cut], cut.saturating_sub(1)).or(end_of_head(&text[..cut], 0)), expected);
+        }
+        assert_eq!(end_of_head(text, end - 1), Some(end));
+        assert_eq!(end_of_head(b"", 9), None);
+    }
+
+    #[test]
+    fn what_is_not_http_1_get_or_head_is_refused_with_its_own_number() {
+        let refused = |text: &str| parse(text.as_bytes()).unwrap_err();
+        assert_eq!(refused("POST / HTTP/1.1\r\nHost: a\r\n\r\n"), Refusal::Method);
+        assert_eq!(refused("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"), Refusal::Method);
+        assert_eq!(refused("PRI * HTTP/2.0\r\n\r\n"), Refusal::Version);
+        assert_eq!(refused("GET / HTTP/1.1\r\n\r\n"), Refusal::Malformed);
+        assert_eq!(refused("GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n"), Refusal::Malformed);
+        assert_eq!(refused("GET /\x07 HTTP/1.1\r\nHost: a\r\n\r\n"), Refusal::Malformed);
+        assert_eq!(refused("GET / HTTP/1.1\nHost: a\r\n\r\n"), Refusal::Malformed);
+        assert_eq!(refused("GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n"), Refusal::Malformed);
+        assert_eq!(refused("GET / HTTP/1.1\r\nHost : a\r\n\r\n"), Refusal::Malformed);
+        assert_eq!(refused("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"), Refusal::Malformed);
+        assert_eq!(get("Content-Length: 5\r\n").unwrap_err(), Refusal::Malformed);
+        assert_eq!(get("Transfer-Encoding: chunked\r\n").unwrap_err(), Refusal::Malformed);
+        assert!(get("Content-Length: 0\r\n").is_ok());
+        assert!(parse(b"HEAD / HTTP/1.0\r\nHost: a\r\n\r\n").is_ok());
+    }
+
+    #[test]
+    fn what_is_too_long_is_refused() {
+        let long = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(LONGEST_TARGET));
+        assert_eq!(parse(long.as_bytes()), Err(Refusal::TargetTooLong));
+        assert_eq!(get(&"A: b\r\n".repeat(MOST_HEADERS)), Err(Refusal::HeadTooLong));
+        assert!(get(&"A: b\r\n".repeat(MOST_HEADERS - 1)).is_ok());
+        assert_eq!(get(&format!("A: {}\r\n", "b".repeat(LONGEST_HEAD))), Err(Refusal::HeadTooLong));
+        assert_eq!(too_long(b"GET /aaaa"), Refusal::TargetTooLong);
+    }
+
+    #[test]
+    fn hosts_are_names_and_addresses_with_ports_and_nothing_else() {
+        for good in ["home", "home.local:8443", "192.168.1.2:8443", "[2001:db8::1]", "[::1]:8443", "a_b"] {
+            assert!(is_host(good), "{good}");
+        }
+        for bad in ["", ":8443", "a:", "a:0", "a:99999", "a:b", "a/b", "a@b", "[::1", "[x]", "[::1]8443", "a b", "é"] {
+            assert!(!is_host(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_websocket_needs_every_part_of_its_handshake() {
+        let socket = |fields: &str| get(fields).and_then(|head| head.websocket());
+        // The example of RFC 6455 section 1.3.
+        assert_eq!(socket(SOCKET).as_deref(), Ok("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+        for (cut, refusal) in [
+            ("Upgrade: websocket\r\n", Refusal::NotAWebSocket),
+            ("Connection: keep-alive, Upgrade\r\n", Refusal::NotAWebSocket),
+            ("Sec-WebSocket-Version: 13\r\n", Refusal::NotAWebSocket),
+            ("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", Refusal::Malformed),
+        ] {
+            assert_eq!(socket(&SOCKET.replace(cut, "")), Err(refusal), "{cut}");
+        }
+        assert_eq!(socket(&SOCKET.replace("Version: 13", "Version: 8")), Err(Refusal::NotAWebSocket));
+        assert_eq!(socket(&SOCKET.replace("dGhlIHNhbXBsZSBub25jZQ==", "c2hvcnQ=")), Err(Refusal::Malformed));
+        let twice = format!("{SOCKET}Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n");
+        assert_eq!(socket(&twice), Err(Refusal::Malformed));
+        let old = format!("GET / HTTP/1.0\r\nHost: home:8443\r\n{SOCKET}\r\n");
+        assert_eq!(parse(old.as_bytes()).and_then(|head| head.websocket()), Err(Refusal::Malformed));
+    }
+
+    #[test]
+    fn a_websocket_of_another_sites_page_is_refused() {
+        let from = |origin: &str| get(&format!("{SOCKET}Origin: {origin}\r\n")).and_then(|head| head.websocket());
+        assert!(from("https://home:8443").is_ok());
+        assert!(from("HTTPS://Home:8443").is_ok());
+        for foreign in ["https://evil:8443", "https://home", "http://home:8443", "null", "", "https://home:8443.evil"] {
+            assert_eq!(from(foreign), Err(Refusal::Foreign), "{foreign}");
+        }
+        assert!(is_own_origin("https://home", "home:443"));
+    }
+
+    #[test]
+    fn plain_http_is_sent_to_the_same_place_with_tls() {
+        let location = |host: &str, target: &str, port: u16| {
+            parse(format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()).unwrap().secure_location(port)
+        };
+        assert_eq!(location("home:9000", "/a?b", 8443), "https://home:9000/a?b");
+        assert_eq!(location("home", "/", 8443), "https://home:8443/");
+        assert_eq!(location("home", "/", 443), "https://home/");
+        assert_eq!(location("[::1]", "//evil/", 8443), "https://[::1]:8443//evil/");
+        assert_eq!(location("[::1]:80", "/", 8443), "https://[::1]:80/");
+    }
+}

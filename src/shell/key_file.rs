@@ -1,0 +1,167 @@
+//! `keys.toml` in the state directory: the keys that outlive the process, shared by the daemon and the command line.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::access::keys::{Key, KeyId, KeyRing};
+use crate::shell::clock;
+use crate::shell::state::{self, Lock, StateError};
+
+/// The file of keys could not be used.
+#[derive(Debug)]
+pub enum KeyFileError {
+    /// It could not be read or written.
+    State(StateError),
+    /// It was read, but makes no sense.
+    Broken {
+        /// Which file.
+        path: PathBuf,
+        /// Line and problem.
+        problem: String,
+    },
+    /// The system has no random numbers.
+    Entropy(String),
+}
+
+impl fmt::Display for KeyFileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KeyFileError::State(e) => e.fmt(f),
+            KeyFileError::Broken { path, problem } => {
+                write!(f, "{}: {problem}; correct it, or delete it and make new links", path.display())
+            }
+            KeyFileError::Entropy(problem) => write!(f, "no random numbers for a key: {problem}"),
+        }
+    }
+}
+
+impl std::error::Error for KeyFileError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            KeyFileError::State(e) => Some(e),
+            _ => None,
+        }
+    }
+}
+
+impl From<StateError> for KeyFileError {
+    fn from(error: StateError) -> KeyFileError {
+        KeyFileError::State(error)
+    }
+}
+
+/// A new key out of the system's random numbers.
+pub fn mint_key() -> Result<Key, KeyFileError> {
+    Key::mint(getrandom::fill).map_err(|e| KeyFileError::Entropy(e.to_string()))
+}
+
+/// The file of keys. Each change locks it, reads it, and writes it whole, so that the daemon and any number of command
+/// lines can use it at once.
+#[derive(Clone, Debug)]
+pub struct KeyFile {
+    path: PathBuf,
+    lock: PathBuf,
+}
+
+impl KeyFile {
+    /// The one in `state_dir`; it need not exist yet.
+    pub fn in_dir(state_dir: &Path) -> KeyFile {
+        KeyFile { path: state_dir.join("keys.toml"), lock: state_dir.join("keys.lock") }
+    }
+
+    /// All stored keys; none if there is no file.
+    pub fn load(&self) -> Result<KeyRing, KeyFileError> {
+        match state::read(&self.path)? {
+            None => Ok(KeyRing::new()),
+            Some(text) => {
+                KeyRing::from_toml(&text).map_err(|problem| KeyFileError::Broken { path: self.path.clone(), problem })
+            }
+        }
+    }
+
+    /// Makes a key and stores its hash; the key itself is only here.
+    pub fn mint(&self) -> Result<(KeyId, Key), KeyFileError> {
+        let key = mint_key()?;
+        let _lock = Lock::wait(&self.lock)?;
+        let mut ring = self.load()?;
+        let id = ring.add_next(key.hash(), in_words(clock::unix_time()));
+        state::write(&self.path, ring.to_toml().as_bytes(), 0o600)?;
+        Ok((id, key))
+    }
+
+    /// Ends a stored key; if there is no such number, says which there are.
+    pub fn revoke(&self, id: KeyId) -> Result<Result<(), Vec<KeyId>>, KeyFileError> {
+        let _lock = Lock::wait(&self.lock)?;
+        let mut ring = self.load()?;
+        if !ring.revoke(id) {
+            return Ok(Err(ring.ids()));
+        }
+        state::write(&self.path, ring.to_toml().as_bytes(), 0o600)?;
+        Ok(Ok(()))
+    }
+}
+
+fn in_words(time: Duration) -> String {
+    let time = OffsetDateTime::from_unix_timestamp(time.as_secs() as i64).ok();
+    time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::shell::state::tests::TestDir;
+
+    #[test]
+    fn a_minted_key_opens_until_it_is_revoked() {
+        let dir = TestDir::new();
+        let file = KeyFile::in_dir(&dir.0);
+        assert!(file.load().unwrap().is_empty());
+        let (first, key) = file.mint().unwrap();
+        let (second, other) = file.mint().unwrap();
+        assert_ne!(key, other);
+        assert_eq!(file.load().unwrap().verify(&key.to_text()), Some(first));
+        assert_eq!(file.revoke(first).unwrap(), Ok(()));
+        assert_eq!(file.revoke(first).unwrap(), Err(vec![second]));
+        assert_eq!(file.load().unwrap().verify(&key.to_text()), None);
+        assert_eq!(file.load().unwrap().verify(&other.to_text()), Some(second));
+    }
+
+    #[test]
+    fn the_file_is_private_and_holds_no_key() {
+        let dir = TestDir::new();
+        let (_, key) = KeyFile::in_dir(&dir.0).mint().unwrap();
+        let path = dir.0.join("keys.toml");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let text = std::fs::read_to_string(path).unwrap();
+        assert!(!text.contains(&key.to_text()) && text.contains("created = \"20"), "{text}");
+    }
+
+    #[test]
+    fn a_broken_file_is_told_and_left_alone() {
+        let dir = TestDir::new();
+        let path = dir.0.join("keys.toml");
+        std::fs::write(&path, "next = ?").unwrap();
+        let file = KeyFile::in_dir(&dir.0);
+        let error = file.mint().unwrap_err().to_string();
+        assert!(error.contains("keys.toml: line 1"), "{error}");
+        assert_eq!(std::fs::read_to_string(path).unwrap(), "next = ?");
+    }
+
+    #[test]
+    fn many_at_once_lose_no_key() {
+        let dir = TestDir::new();
+        let file = KeyFile::in_dir(&dir.0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..4).for_each(|_| drop(file.mint().unwrap())));
+            }
+        });
+        assert_eq!(file.load().unwrap().len(), 16);
+    }
+}

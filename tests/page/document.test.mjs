@@ -1,0 +1,61 @@
+// The document against its content security policy, its words and its own references.
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync, existsSync } from 'node:fs';
+import { test } from 'node:test';
+import { page, webroot } from './webroot.mjs';
+
+const words = await page('words.js');
+const read = (name) => readFileSync(new URL(name, webroot), 'utf8');
+const files = readdirSync(webroot);
+
+test('nothing inline and nothing from elsewhere, so that the strict policy holds', () => {
+  for (const name of files.filter((file) => file.endsWith('.html'))) {
+    const html = read(name);
+    assert.doesNotMatch(html, /\sstyle=|\son\w+=|<style|javascript:/i, name);
+    assert.doesNotMatch(html, /<script(?![^>]*\ssrc=)/, name);
+    for (const [, address] of html.matchAll(/(?:src|href)="([^"#]+)"/g)) {
+      assert.match(address, /^\//, `${name}: ${address}`);
+      if (address !== '/' && address !== '/ca.crt') assert.ok(existsSync(new URL(`.${address}`, webroot)), address);
+    }
+  }
+  for (const name of files.filter((file) => /\.(js|css|svg|webmanifest)$/.test(file))) {
+    assert.doesNotMatch(read(name).replaceAll('http://www.w3.org/2000/svg', ''), /https?:\/\//, name);
+  }
+});
+
+test('every module that is imported is there', () => {
+  for (const name of files.filter((file) => file.endsWith('.js'))) {
+    for (const [, other] of read(name).matchAll(/(?:from|import\()\s*'\.\/([^']+)'/g)) assert.ok(files.includes(other), `${name}: ${other}`);
+  }
+});
+
+test('every state has a title and a sentence of its own', () => {
+  const view = { home: 'The barn', reason: null, stuck: false, barred: false, restarting: false };
+  const seen = new Set();
+  for (const state of ['connecting', 'live', 'reconnecting', 'offline', 'full', 'wrong-link', 'blocked', 'left', 'revoked']) {
+    const { title, text } = words.stateWords({ ...view, state }, true);
+    assert.ok(title && text.endsWith('.'), state);
+    seen.add(text);
+  }
+  for (const reason of ['no-webrtc', 'no-h264', 'version']) seen.add(words.stateWords({ ...view, state: 'unsupported', reason }, true).text);
+  for (const reason of ['no-key', 'wrong-key']) seen.add(words.stateWords({ ...view, state: 'wrong-link', reason }, true).text);
+  seen.add(words.stateWords({ ...view, state: 'offline' }, false).text);
+  seen.add(words.stateWords({ ...view, state: 'reconnecting', restarting: true }, true).text);
+  assert.equal(seen.size, 15);
+});
+
+test('whatever may happen to a device has a notice', () => {
+  for (const kind of ['mic', 'cam']) {
+    for (const state of ['on', 'off', 'paused', 'lost', 'missing', 'busy']) assert.ok(words.NOTES[`${kind}-${state}`], `${kind}-${state}`);
+  }
+});
+
+test('the way to unblock fits the browser', () => {
+  const mac = 'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15';
+  assert.equal(words.browserKind(mac, 0), 'safari');
+  assert.equal(words.browserKind(mac, 5), 'ios-safari');
+  assert.equal(words.browserKind('Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) CriOS/130.0 Mobile Safari/604.1'), 'ios-other');
+  assert.equal(words.browserKind('Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/130.0 Mobile Safari/537.36'), 'android-chrome');
+  assert.equal(words.browserKind('Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0'), 'firefox');
+  for (const devices of ['microphone', 'camera', 'both']) assert.ok(words.blockedWords(devices, 'ios-safari').steps.length >= 2);
+});

@@ -1,0 +1,114 @@
+// What the page decides without a browser: keys, pauses, resuming, repairing, the one word for its state.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { page } from './webroot.mjs';
+
+const policy = await page('policy.js');
+
+test('the key is found in every form of the link', () => {
+  assert.equal(policy.keyFromHash('#k=abc_DEF-123'), 'abc_DEF-123');
+  assert.equal(policy.keyFromHash('#x=1&k=abc'), 'abc');
+  assert.equal(policy.keyFromHash('#k=a%20b'), 'a b');
+  assert.equal(policy.keyFromHash('#k=%zz'), '%zz');
+  assert.equal(policy.keyFromHash('#k='), null);
+  assert.equal(policy.keyFromHash('#token=abc'), null);
+  assert.equal(policy.keyFromHash(''), null);
+});
+
+test('a pasted link, its end, or the bare key will do, and prose will not', () => {
+  assert.equal(policy.keyFromPaste('  https://192.0.2.1:8443/#k=abc \n'), 'abc');
+  assert.equal(policy.keyFromPaste('#k=abc'), 'abc');
+  assert.equal(policy.keyFromPaste('AAAAAAAAAAAAAAAAAAAAAA'), 'AAAAAAAAAAAAAAAAAAAAAA');
+  assert.equal(policy.keyFromPaste('https://192.0.2.1:8443/'), null);
+  assert.equal(policy.keyFromPaste('hello grandma'), null);
+});
+
+test('pauses grow from 0.3 s to 5 s and a connection that flaps does not shorten them', () => {
+  const backoff = new policy.Backoff(() => 1);
+  assert.deepEqual([0, 1, 2, 3, 4, 5].map(() => backoff.next(0)), [300, 600, 1200, 2400, 4800, 5000]);
+  backoff.opened(1000);
+  assert.equal(backoff.next(3000), 5000);
+  backoff.opened(4000);
+  assert.equal(backoff.next(14000), 300);
+});
+
+test('a resumed visit keeps its connection, a forgotten one builds a new one, the first just goes on', () => {
+  assert.equal(policy.afterWelcome({ asked: false, resumed: false }), 'carry-on');
+  assert.equal(policy.afterWelcome({ asked: true, resumed: true }), 'repeat');
+  assert.equal(policy.afterWelcome({ asked: true, resumed: false }), 'rebuild');
+});
+
+/** Steps `recovery` every 250 ms and lists what it wants, with the second it wanted it. */
+function run(recovery, seconds, at, from = 0) {
+  const wishes = [];
+  for (let now = from * 1000; now <= seconds * 1000; now += 250) {
+    const wish = recovery.step(at(now / 1000), now);
+    if (wish) wishes.push(`${wish}@${now / 1000}`);
+    if (wish === 'rebuild') recovery.begin();
+  }
+  return wishes;
+}
+
+test('a connection that broke gets an ICE restart, then a new connection, then more and more time', () => {
+  const recovery = new policy.Recovery();
+  const wishes = run(recovery, 30, () => ({ media: 'failed', signaling: true }));
+  assert.deepEqual(wishes.slice(0, 3), ['restart@0', 'rebuild@6', 'restart@6.25']);
+  const disconnected = run(new policy.Recovery(), 3, () => ({ media: 'disconnected', signaling: true }));
+  assert.deepEqual(disconnected, ['restart@1.5']);
+});
+
+test('a hiccup that heals by itself is left alone', () => {
+  const wishes = run(new policy.Recovery(), 20, (s) => ({ media: s > 3 && s < 4 ? 'disconnected' : 'connected', signaling: true }));
+  assert.deepEqual(wishes, []);
+});
+
+test('while the socket is dead nothing is torn down, and afterwards checking gets its full time again', () => {
+  const recovery = new policy.Recovery();
+  const wishes = run(recovery, 70, (s) => ({ media: 'connecting', signaling: s < 3 || s >= 60 }));
+  assert.deepEqual(wishes, ['rebuild@66']);
+});
+
+test('patience grows with each connection that does not come up, and a stable one resets it', () => {
+  const recovery = new policy.Recovery();
+  assert.deepEqual(run(recovery, 60, () => ({ media: 'connecting', signaling: true })), [
+    'rebuild@6',
+    'rebuild@14.25',
+    'rebuild@26.5',
+    'rebuild@46.75',
+  ]);
+  run(recovery, 80, () => ({ media: 'connected', signaling: true }), 61);
+  assert.equal(recovery.rebuilds, 0);
+});
+
+test('each state has its word, and a living picture outshines a dead socket', () => {
+  const facts = { ended: null, alive: false, everAlive: false, welcomed: true, full: false, untrusted: false, restarting: false, downSince: 0 };
+  const state = (changes, now = 1000) => policy.pageState({ ...facts, ...changes }, now);
+  assert.equal(state({}), 'connecting');
+  assert.equal(state({ everAlive: true }), 'reconnecting');
+  assert.equal(state({ alive: true, welcomed: false }, 60000), 'live');
+  assert.equal(state({ welcomed: false }, 5000), 'connecting');
+  assert.equal(state({ welcomed: false }, 7000), 'offline');
+  assert.equal(state({ welcomed: false, everAlive: true, restarting: true }, 7000), 'reconnecting');
+  assert.equal(state({ welcomed: false, everAlive: true, restarting: true }, 21000), 'offline');
+  assert.equal(state({ welcomed: false, full: true }, 60000), 'full');
+  assert.equal(state({ welcomed: false, untrusted: true }), 'blocked');
+  assert.equal(state({ ended: 'left', alive: true }), 'left');
+});
+
+test('the certificate is suspected only where the page loads and the socket never did', () => {
+  const seen = { quickFailures: 3, everOpened: false, pageReachable: true };
+  assert.equal(policy.looksUntrusted(seen), true);
+  assert.equal(policy.looksUntrusted({ ...seen, quickFailures: 2 }), false);
+  assert.equal(policy.looksUntrusted({ ...seen, everOpened: true }), false);
+  assert.equal(policy.looksUntrusted({ ...seen, pageReachable: false }), false);
+});
+
+test('constrained baseline with whole packets comes first, other codecs do not come', () => {
+  const codec = (mimeType, sdpFmtpLine) => ({ mimeType, sdpFmtpLine });
+  const high = codec('video/H264', 'packetization-mode=1;profile-level-id=64001f');
+  const single = codec('video/H264', 'packetization-mode=0;profile-level-id=42e01f');
+  const best = codec('video/H264', 'level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f');
+  const rtx = codec('video/rtx');
+  assert.deepEqual(policy.orderCodecs([codec('video/VP8'), rtx, single, high, best]), [best, high, single, rtx]);
+  assert.deepEqual(policy.orderCodecs([codec('video/VP8'), rtx]), []);
+});

@@ -1,0 +1,76 @@
+// The black picture's own watch, and the grade of the connection.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { page } from './webroot.mjs';
+
+const { PictureWatch, gradeQuality, readStats } = await page('watch.js');
+
+/** Steps a watch every 250 ms for `seconds`; a rebuilt connection stands again after half a second. */
+function run(watch, seconds, facts) {
+  const wishes = [];
+  let downUntil = -1;
+  for (let now = 0; now <= seconds * 1000; now += 250) {
+    const wish = watch.step({ frames: 0, connected: now >= downUntil, visible: true, signaling: true, ...facts(now / 1000) }, now);
+    if (wish) wishes.push(`${wish}@${now / 1000}`);
+    if (wish === 'rebuild') {
+      watch.begin();
+      downUntil = now + 500;
+    }
+  }
+  return wishes;
+}
+
+test('black for two seconds asks for a keyframe, then rebuilds, then says so and takes its time', () => {
+  const watch = new PictureWatch();
+  const wishes = run(watch, 20, () => ({}));
+  assert.deepEqual(wishes, ['keyframe@2', 'rebuild@4', 'keyframe@6.5', 'rebuild@10.5', 'keyframe@13']);
+  assert.equal(watch.stuck, true);
+});
+
+test('words come only after a rebuilt connection stayed black too', () => {
+  const watch = new PictureWatch();
+  run(watch, 6.5, () => ({}));
+  assert.equal(watch.stuck, false);
+});
+
+test('a moving picture needs nothing, and one that moves again is forgiven', () => {
+  const watch = new PictureWatch();
+  assert.deepEqual(run(watch, 10, (s) => ({ frames: Math.floor(s * 30) })), []);
+  const stuck = new PictureWatch();
+  run(stuck, 15, () => ({}));
+  stuck.step({ frames: 1, connected: true, visible: true, signaling: true }, 16000);
+  assert.equal(stuck.stuck, false);
+});
+
+test('a hidden page, a connection that is not up and a dead socket do not count', () => {
+  assert.deepEqual(run(new PictureWatch(), 10, () => ({ visible: false })), []);
+  assert.deepEqual(run(new PictureWatch(), 10, () => ({ connected: false })), []);
+  assert.deepEqual(run(new PictureWatch(), 10, () => ({ signaling: false })), []);
+  assert.deepEqual(run(new PictureWatch(), 10, (s) => ({ visible: s > 5 })), ['keyframe@7.25', 'rebuild@9.25']);
+});
+
+test('the grade follows loss, rate, distance and home’s own word', () => {
+  const before = { lost: 0, received: 0, frames: 0, freezes: 0, roundTripMs: 20 };
+  const grade = (changes, reduced = false) =>
+    gradeQuality({ before, after: { lost: 0, received: 500, frames: 60, freezes: 0, roundTripMs: 20, ...changes }, seconds: 2, reduced });
+  assert.equal(grade({}), 'good');
+  assert.equal(grade({}, true), 'weak');
+  assert.equal(grade({ lost: 20 }), 'weak');
+  assert.equal(grade({ lost: 80 }), 'poor');
+  assert.equal(grade({ frames: 16 }), 'weak');
+  assert.equal(grade({ frames: 4 }), 'poor');
+  assert.equal(grade({ roundTripMs: 400 }), 'weak');
+  assert.equal(grade({ freezes: 1 }), 'weak');
+  assert.equal(grade({ frames: null, freezes: null, roundTripMs: null }), 'good');
+});
+
+test('statistics of any browser are read without a stumble', () => {
+  const report = new Map([
+    ['v', { type: 'inbound-rtp', kind: 'video', packetsLost: 2, packetsReceived: 100, framesDecoded: 30 }],
+    ['a', { type: 'inbound-rtp', kind: 'audio', packetsReceived: 50 }],
+    ['p', { type: 'candidate-pair', nominated: true, currentRoundTripTime: 0.025 }],
+    ['o', { type: 'outbound-rtp' }],
+  ]);
+  assert.deepEqual(readStats(report), { lost: 2, received: 150, frames: 30, freezes: null, roundTripMs: 25 });
+  assert.deepEqual(readStats(new Map()), { lost: 0, received: 0, frames: null, freezes: null, roundTripMs: null });
+});
