@@ -1,1 +1,92 @@
-//! To be written.
+//! The card that viewers see while home's camera is away: the last picture, dimmed, with a sentence.
+
+use intercom_drivers::contract::I420;
+
+use crate::media::paint::{self, Colour};
+use crate::media::scale::{self, Rect};
+use crate::media::text::{self, Align, Style, Weight};
+
+const WHITE: Colour = Colour::rgb(244, 246, 250);
+const TOP: Colour = Colour::rgb(30, 37, 50);
+const BOTTOM: Colour = Colour::rgb(14, 17, 24);
+
+/// Draws the card into all of `canvas`. `last` is the picture that was seen before, of any size.
+pub fn unplugged(last: Option<&I420>, canvas: &mut I420) {
+    let whole = Rect::of(canvas);
+    match last {
+        Some(last) => {
+            scale::letterbox(last, canvas);
+            paint::dim(canvas, whole, 0.30, 0.35);
+        }
+        None => paint::gradient(canvas, TOP, BOTTOM),
+    }
+    let unit = (canvas.width() as f32 / 1280.0).min(canvas.height() as f32 / 720.0);
+    let (x, y) = (canvas.width() as f32 / 2.0, canvas.height() as f32 / 2.0);
+    camera_off(canvas, x, y - 84.0 * unit, 64.0 * unit);
+    let size = (52.0 * unit).max(15.0);
+    let style = Style { weight: Weight::Medium, size, colour: WHITE, opacity: 1.0 };
+    text::draw(canvas, "Camera unplugged", x, y + 34.0 * unit, Align::Centre, style);
+    let small = Style { size: (32.0 * unit).max(11.0), opacity: 0.72, ..style };
+    text::draw(canvas, "The picture comes back by itself", x, y + 92.0 * unit, Align::Centre, small);
+}
+
+/// A camera with a stroke through it; `size` is half of its width.
+pub fn camera_off(canvas: &mut I420, x: f32, y: f32, size: f32) {
+    let around = |half_width: f32, half_height: f32| Rect {
+        x: (x - half_width).max(0.0) as usize,
+        y: (y - half_height).max(0.0) as usize,
+        width: (2.0 * half_width) as usize,
+        height: (2.0 * half_height) as usize,
+    };
+    let pen = (size * 0.13).max(1.5);
+    let body = Rect {
+        x: (x - size * 0.88).max(0.0) as usize,
+        y: (y - size * 0.52).max(0.0) as usize,
+        width: (size * 1.2) as usize,
+        height: (size * 1.04) as usize,
+    };
+    let body = paint::round_rect(body, size * 0.24);
+    // The bellows: a triangle, as the union of its three sides drawn with the same pen.
+    let tip = [(x + size * 0.44, y), (x + size * 0.86, y - size * 0.34), (x + size * 0.86, y + size * 0.34)];
+    let sides = [paint::line(tip[0], tip[1], pen), paint::line(tip[1], tip[2], pen), paint::line(tip[2], tip[0], pen)];
+    let stroke = paint::line((x - size * 0.72, y - size * 0.74), (x + size * 0.72, y + size * 0.74), pen);
+    let clear = paint::line((x - size * 0.72, y - size * 0.74), (x + size * 0.72, y + size * 0.74), pen * 3.0);
+    paint::shape(canvas, around(size * 1.1, size), WHITE, 1.0, move |px, py| {
+        let outline = body(px, py).abs() - pen / 2.0;
+        let camera = sides.iter().map(|side| side(px, py)).fold(outline, f32::min);
+        // The stroke stands free of the camera that it crosses.
+        camera.max(-clear(px, py)).min(stroke(px, py))
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::test_pictures::{dump_png, room};
+
+    #[test]
+    fn it_fills_every_size_and_is_dark_with_light_words() {
+        for (width, height) in [(1280, 720), (480, 270), (160, 90), (720, 1280), (322, 182)] {
+            for last in [None, Some(room(640, 480, 0))] {
+                let mut canvas = I420::black(width, height);
+                unplugged(last.as_ref(), &mut canvas);
+                let luma = canvas.planes()[0];
+                let mean = luma.iter().map(|p| f64::from(*p)).sum::<f64>() / luma.len() as f64;
+                assert!((16.0..70.0).contains(&mean), "{width}x{height}: {mean}");
+                let light = luma.iter().filter(|p| **p > 190).count() as f64 / luma.len() as f64;
+                assert!(light > 0.003, "{width}x{height}: {light}");
+            }
+        }
+    }
+
+    #[test]
+    #[ignore = "writes pictures to look at"]
+    fn look_at_it() {
+        for (width, height, last) in [(1280, 720, false), (1280, 720, true), (480, 270, true)] {
+            let mut canvas = I420::black(width, height);
+            let picture = room(1280, 720, 0);
+            unplugged(last.then_some(&picture), &mut canvas);
+            dump_png(&canvas, &format!("card-{width}-{}", if last { "after-picture" } else { "from-start" }));
+        }
+    }
+}

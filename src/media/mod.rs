@@ -5,6 +5,7 @@ pub mod h264;
 pub mod jitter;
 pub mod mixer;
 pub mod opus;
+pub mod paint;
 pub mod scale;
 pub mod scene;
 #[cfg(test)]
