@@ -1,10 +1,32 @@
 //! TOML → typed settings. Every error names file, line or key, what is allowed and the nearest right spelling.
 
-use std::path::PathBuf;
+mod address;
+mod devices;
+mod problem;
+mod reader;
+mod report;
+#[cfg(test)]
+mod tests;
 
-use intercom_drivers::contract::{BoxedOpener, CaptureAudio, CaptureVideo, Display, PlayAudio};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use intercom_drivers::contract::{CaptureAudio, CaptureVideo, Display, PlayAudio, VideoMode, Wanted};
+use intercom_drivers::registry;
+
+pub use address::PublicAddress;
+pub use devices::{Device, Drivers};
+pub use problem::{ConfigErrors, Problem, nearest};
 
 use crate::units::{Bitrate, FrameRate};
+use problem::quoted;
+use reader::{BUILT_IN, Reader, Wrong};
+
+/// Where the config is looked for when none is named.
+pub const SYSTEM_CONFIG: &str = "/etc/intercom/intercom.toml";
+
+/// Where the systemd unit keeps the state, for commands that are typed at a shell beside it.
+const SYSTEM_STATE: &str = "/var/lib/intercom";
 
 /// Everything that `etc/intercom.toml` says, checked.
 pub struct Config {
@@ -55,15 +77,6 @@ pub struct Network {
     pub public_address: Option<PublicAddress>,
 }
 
-/// How the outside reaches the router's forwarded port.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PublicAddress {
-    /// IP address or host name. Only an IP address becomes an ICE candidate: nothing is resolved.
-    pub host: String,
-    /// Port, our own if not said.
-    pub port: u16,
-}
-
 /// `[tls]`: a trusted pair in PEM instead of our own CA's; reloaded on change.
 #[derive(Clone, Debug)]
 pub struct TlsFiles {
@@ -106,12 +119,295 @@ pub struct Tv {
     pub rate: FrameRate,
 }
 
-/// A device chosen by its word.
-pub struct Device<D: ?Sized + 'static> {
-    /// The driver's name; what `auto` chose.
-    pub driver: &'static str,
-    /// What `auto` found and passed over, in words, for the log; the word itself if it was named.
-    pub why: String,
-    /// The way to the device.
-    pub opener: BoxedOpener<D>,
+/// Reads and checks the config file `path`.
+pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
+    parse(&read(path)?, &path.display().to_string())
+}
+
+/// Reads and checks the config file that a command line means: the given one, else [`SYSTEM_CONFIG`] if it
+/// exists, else the built-in defaults.
+pub fn load_chosen(given: Option<&Path>) -> Result<Config, ConfigErrors> {
+    let (text, file) = chosen(given)?;
+    parse(&text, &file)
+}
+
+/// Checks a config. `file` is named in errors, and relative paths in the config begin at its folder.
+pub fn parse(text: &str, file: &str) -> Result<Config, ConfigErrors> {
+    parse_with(text, file, &drivers(), &|name| std::env::var_os(name))
+}
+
+/// All drivers of this build.
+pub fn drivers() -> Drivers<'static> {
+    Drivers {
+        cameras: registry::CAMERAS,
+        microphones: registry::MICROPHONES,
+        speakers: registry::SPEAKERS,
+        displays: registry::DISPLAYS,
+    }
+}
+
+/// Where a running intercom may have its state, best guess first, for commands that look for its control socket.
+/// Reads only `[home]`, touches no device, and is content with a config that is wrong elsewhere.
+pub fn state_dirs(given: Option<&Path>) -> Result<Vec<PathBuf>, ConfigErrors> {
+    let (text, file) = chosen(given)?;
+    state_dirs_with(&text, &file, &|name| std::env::var_os(name))
+}
+
+/// The environment's variables, which tests replace.
+type Environment<'e> = &'e dyn Fn(&str) -> Option<OsString>;
+
+fn state_dirs_with(text: &str, file: &str, env: Environment<'_>) -> Result<Vec<PathBuf>, ConfigErrors> {
+    let mut reader = Reader::new(text, file)?;
+    let home = read_home(&mut reader, file, env);
+    let is_auto = reader.text("home.state_dir", "", |text| Ok(text == "auto"));
+    reader.verdict(file)?;
+    let mut dirs = vec![home.state_dir];
+    if is_auto && dirs[0] != Path::new(SYSTEM_STATE) {
+        dirs.push(PathBuf::from(SYSTEM_STATE));
+    }
+    Ok(dirs)
+}
+
+/// The text and the name of the config that a command line means.
+fn chosen(given: Option<&Path>) -> Result<(String, String), ConfigErrors> {
+    let system = Path::new(SYSTEM_CONFIG);
+    match given {
+        Some(path) => Ok((read(path)?, path.display().to_string())),
+        None if system.exists() => Ok((read(system)?, SYSTEM_CONFIG.to_owned())),
+        None => Ok((BUILT_IN.to_owned(), "the built-in intercom.toml".to_owned())),
+    }
+}
+
+fn read(path: &Path) -> Result<String, ConfigErrors> {
+    let file = path.display().to_string();
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            let near = neighbour(path).map(|near| near.display().to_string());
+            let allowed = "a TOML file such as etc/intercom.toml".to_owned();
+            return Err(ConfigErrors::whole(&file, format!("cannot be read: {}", plain(&error)), near, allowed));
+        }
+    };
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let line = 1 + error.as_bytes()[..good].iter().filter(|byte| **byte == b'\n').count();
+        let mut errors = ConfigErrors::whole(&file, "not UTF-8 text".to_owned(), None, String::new());
+        errors.problems[0].line = Some(line);
+        errors
+    })
+}
+
+fn parse_with(text: &str, file: &str, drivers: &Drivers<'_>, env: Environment<'_>) -> Result<Config, ConfigErrors> {
+    let mut reader = Reader::new(text, file)?;
+    let r = &mut reader;
+    let home = read_home(r, file, env);
+    let network = read_network(r);
+    let tls = read_tls(r, file);
+    let full = read_full(r);
+    let reduced = read_reduced(r, &full);
+    let audio = Audio { bitrate: Bitrate::from_kbps(r.integer("audio.bitrate_kbps", 12..=128, "kbit/s")) };
+    let tv = Tv { width: size(r, "tv.width", WIDTH), height: size(r, "tv.height", HEIGHT), rate: fps(r, "tv.fps") };
+    let levels = log::LevelFilter::iter().map(|level| (level.as_str().to_lowercase(), level)).collect::<Vec<_>>();
+    let log_level =
+        r.word("log.level", &levels.iter().map(|(word, level)| (word.as_str(), *level)).collect::<Vec<_>>());
+    let wanted = Wanted {
+        camera: VideoMode { width: full.width, height: full.height, rate: full.rate.fps() },
+        display: (tv.width, tv.height),
+    };
+    let camera = devices::choose(r, "camera", drivers.cameras, &wanted);
+    let microphone = devices::choose(r, "microphone", drivers.microphones, &wanted);
+    let speaker = devices::choose(r, "speaker", drivers.speakers, &wanted);
+    let display = devices::choose(r, "display", drivers.displays, &wanted);
+    reader.finish(file)?;
+    match (camera, microphone, speaker, display) {
+        (Some(camera), Some(microphone), Some(speaker), Some(display)) => {
+            Ok(Config { home, network, tls, full, reduced, audio, tv, log_level, camera, microphone, speaker, display })
+        }
+        // A device that could not be chosen has said why, so `finish` has answered already.
+        _ => Err(ConfigErrors::whole(file, "a device could not be chosen".to_owned(), None, String::new())),
+    }
+}
+
+const WIDTH: (u64, u64) = (160, 1920);
+const HEIGHT: (u64, u64) = (90, 1080);
+const KBPS: std::ops::RangeInclusive<u64> = 30..=20_000;
+
+fn read_home(r: &mut Reader<'_>, file: &str, env: Environment<'_>) -> Home {
+    let name = r.text("home.name", "1 to 40 characters", |text| match text.trim() {
+        "" => Err(Wrong::new("the name is empty")),
+        text if text.chars().count() > 40 => Err(Wrong::new("the name is too long")),
+        text if text.chars().any(char::is_control) => Err(Wrong::new("the name has a control character in it")),
+        text => Ok(text.to_owned()),
+    });
+    let max_viewers = r.integer("home.max_viewers", 1..=32, "") as usize;
+    let said = r.text("home.state_dir", "\"auto\", or a folder's path", |text| match text {
+        "" => Err(Wrong::near("the path is empty", Some("\"auto\"".to_owned()))),
+        text => Ok(text.to_owned()),
+    });
+    let state_dir = if said == "auto" { auto_state_dir(env) } else { Some(beside(file, &said)) };
+    let state_dir = state_dir.unwrap_or_else(|| {
+        let wrong = Wrong::new("there is neither $STATE_DIRECTORY nor $XDG_STATE_HOME nor $HOME to put it in");
+        r.complain(r.line("home.state_dir"), "home.state_dir", wrong, "a folder's path");
+        PathBuf::new()
+    });
+    Home { name, max_viewers, state_dir }
+}
+
+/// systemd gives `$STATE_DIRECTORY` (several, divided by colons, if the unit asks for several); the rest is the
+/// XDG Base Directory Specification, which wants relative paths ignored.
+fn auto_state_dir(env: Environment<'_>) -> Option<PathBuf> {
+    let path = |name: &str| env(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let from_systemd = env("STATE_DIRECTORY").and_then(|dirs| {
+        let first = dirs.to_string_lossy().split(':').next().map(PathBuf::from);
+        first.filter(|dir| dir.is_absolute())
+    });
+    from_systemd
+        .or_else(|| path("XDG_STATE_HOME").map(|dir| dir.join("intercom")))
+        .or_else(|| path("HOME").map(|dir| dir.join(".local/state/intercom")))
+}
+
+fn read_network(r: &mut Reader<'_>) -> Network {
+    let port = u16::try_from(r.integer("network.port", 1..=65535, "")).unwrap_or(u16::MAX);
+    let public_address = r.text("network.public_address", address::ALLOWED, |text| address::parse(text, port));
+    Network { port, public_address }
+}
+
+fn read_tls(r: &mut Reader<'_>, file: &str) -> Option<TlsFiles> {
+    let mut pem = |key: &str, what: &str| {
+        let allowed = format!("\"\" for the home's own CA, or the path of {what} in PEM");
+        r.text(key, &allowed, |text| if text.is_empty() { Ok(None) } else { existing(file, text).map(Some) })
+    };
+    let cert = pem("tls.cert", "a certificate chain, leaf first,");
+    let key = pem("tls.key", "its private key");
+    let written = |r: &Reader<'_>, key: &str| r.plain_table("tls").get(key).is_some_and(|v| v.as_str() != Some(""));
+    for (one, other) in [("cert", "key"), ("key", "cert")] {
+        if written(r, one) && !written(r, other) {
+            let wrong = Wrong::new(format!("this needs `{other}` beside it"));
+            r.complain(r.line(&format!("tls.{one}")), &format!("tls.{one}"), wrong, "both or none of cert and key");
+        }
+    }
+    Some(TlsFiles { cert: cert?, key: key? })
+}
+
+fn read_full(r: &mut Reader<'_>) -> Rung {
+    let width = size(r, "video.width", WIDTH);
+    let height = size(r, "video.height", HEIGHT);
+    let rate = fps(r, "video.fps");
+    let (floor, max) = bitrates(r, "video");
+    Rung { width, height, rate, floor, max }
+}
+
+/// The reduced rung, never larger than the full one: what the user wrote is refused, a default gives way.
+fn read_reduced(r: &mut Reader<'_>, full: &Rung) -> Rung {
+    let mut rung = Rung {
+        width: size(r, "video.reduced.width", WIDTH),
+        height: size(r, "video.reduced.height", HEIGHT),
+        rate: fps(r, "video.reduced.fps"),
+        ..*full
+    };
+    (rung.floor, rung.max) = bitrates(r, "video.reduced");
+    if !r.says("video.reduced.width") && !r.says("video.reduced.height") {
+        (rung.width, rung.height) = shaped_like(full, rung.width, rung.height);
+    }
+    let most = "at most what [video] has";
+    let mut hold = |key: &str, exceeds: bool, limit: String| {
+        let path = format!("video.reduced.{key}");
+        if exceeds && r.says(&path) {
+            let wrong = Wrong::new(format!("this is more than the full picture's {limit}"));
+            r.complain(r.line(&path), &path, wrong, most);
+        }
+    };
+    hold("width", rung.width > full.width, format!("width, {}", full.width));
+    hold("height", rung.height > full.height, format!("height, {}", full.height));
+    hold("fps", rung.rate > full.rate, format!("rate, {}", full.rate.fps()));
+    hold("max_kbps", rung.max > full.max, format!("max_kbps, {}", full.max.kbps()));
+    rung.width = rung.width.min(full.width);
+    rung.height = rung.height.min(full.height);
+    rung.rate = rung.rate.min(full.rate);
+    rung.max = rung.max.min(full.max);
+    rung.floor = rung.floor.min(rung.max);
+    rung
+}
+
+/// The largest even size of the full picture's shape within `width` x `height`.
+fn shaped_like(full: &Rung, width: u32, height: u32) -> (u32, u32) {
+    let even = |n: u32| (n / 2 * 2).max(2);
+    let (width, height) = (width.min(full.width), height.min(full.height));
+    if width * full.height <= height * full.width {
+        (width, even(width * full.height / full.width))
+    } else {
+        (even(height * full.width / full.height), height)
+    }
+}
+
+fn size(r: &mut Reader<'_>, path: &str, (least, most): (u64, u64)) -> u32 {
+    let number = r.integer(path, least..=most, "pixels, even") as u32;
+    if number % 2 != 0 {
+        let near = Some((number - 1).to_string());
+        let wrong = Wrong::near(format!("{number} is odd, and H.264 wants even sizes"), near);
+        r.complain(r.line(path), path, wrong, &format!("an even number from {least} to {most} pixels"));
+    }
+    number / 2 * 2
+}
+
+fn fps(r: &mut Reader<'_>, path: &str) -> FrameRate {
+    FrameRate::from_fps(r.number(path, 1.0..=60.0, "frames a second"))
+}
+
+/// `floor_kbps` and `max_kbps` of a table. Where only one is written, the other's default gives way.
+fn bitrates(r: &mut Reader<'_>, table: &str) -> (Bitrate, Bitrate) {
+    let (floor_key, max_key) = (format!("{table}.floor_kbps"), format!("{table}.max_kbps"));
+    let mut floor = r.integer(&floor_key, KBPS, "kbit/s");
+    let mut max = r.integer(&max_key, KBPS, "kbit/s");
+    if floor > max {
+        match (r.says(&floor_key), r.says(&max_key)) {
+            (true, true) => {
+                let wrong = Wrong::new(format!("{floor} is more than max_kbps, {max}"));
+                r.complain(r.line(&floor_key), &floor_key, wrong, "at most max_kbps");
+            }
+            (true, false) => max = floor,
+            (false, _) => floor = max,
+        }
+    }
+    (Bitrate::from_kbps(floor), Bitrate::from_kbps(max))
+}
+
+/// A path in the config, which begins at the config file's folder if it is relative.
+fn beside(file: &str, path: &str) -> PathBuf {
+    Path::new(file).parent().unwrap_or(Path::new("")).join(path)
+}
+
+/// A file that can be read, or what is wrong with it and which other one may be meant.
+fn existing(file: &str, path: &str) -> Result<PathBuf, Wrong> {
+    let path = beside(file, path);
+    match std::fs::File::open(&path).and_then(|file| file.metadata()) {
+        Ok(found) if found.is_dir() => Err(Wrong::new(format!("{} is a folder", path.display()))),
+        Ok(_) => Ok(path),
+        Err(error) => {
+            let near = neighbour(&path).map(|near| quoted(&near.display().to_string()));
+            Err(Wrong::near(format!("{} cannot be read: {}", path.display(), plain(&error)), near))
+        }
+    }
+}
+
+/// The file in the same folder whose name is nearest to this one's, if the name is what is wrong.
+fn neighbour(path: &Path) -> Option<PathBuf> {
+    if path.exists() {
+        return None;
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let names: Vec<String> = std::fs::read_dir(folder)
+        .ok()?
+        .take(1000)
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .collect();
+    let near = nearest(path.file_name()?.to_str()?, names.iter().map(String::as_str))?;
+    Some(path.with_file_name(near))
+}
+
+/// The system's error without its number.
+fn plain(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    text.to_lowercase()
 }

@@ -1,5 +1,32 @@
 //! Hardware drivers of the intercom behind one small contract.
 #![deny(missing_docs)]
+#![deny(unsafe_op_in_unsafe_fn)]
 
 pub mod contract;
+pub mod faulty;
 pub mod registry;
+
+mod camera;
+mod clock;
+mod display;
+mod microphone;
+#[allow(dead_code)] // Each build uses the kinds of options that its drivers have.
+mod options;
+#[cfg(any(
+    feature = "microphone-tone",
+    feature = "microphone-alsa",
+    feature = "speaker-alsa",
+    feature = "speaker-wav",
+    feature = "speaker-none"
+))]
+mod pace;
+#[cfg(any(feature = "microphone-alsa", feature = "speaker-alsa"))]
+#[allow(dead_code)] // Each direction uses its half.
+mod pcm;
+#[cfg(any(feature = "camera-exec", feature = "microphone-exec"))]
+mod process;
+#[cfg(any(feature = "camera-exec", feature = "camera-v4l2"))]
+mod range;
+mod speaker;
+#[cfg(any(feature = "camera-v4l2", feature = "camera-exec", feature = "microphone-exec"))]
+mod wait;

@@ -4,5 +4,9 @@
 pub mod cadence;
 pub mod encoding;
 pub mod home;
+pub mod items;
+pub mod ladder;
+pub mod peer;
+pub mod playout;
 pub mod protocol;
 pub mod supervisor;

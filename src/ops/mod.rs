@@ -1,1 +1,3 @@
 //! Running for years: metrics, doctor, watchdog.
+
+pub mod stages;

@@ -2,6 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+pub mod links;
+pub mod qr;
+pub mod ranking;
+
 /// The addresses at which home can be reached now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Addresses {

@@ -1,1 +1,308 @@
-//! One thread, one poll, explicit deadlines.
+//! One thread, one poll, explicit deadlines: sockets, datagrams, encoders and timers meet the [`Home`] here.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::TrySendError;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use crate::core::home::{Home, HomeOutput, SocketId};
+use crate::core::items::{EncodedVideo, EncoderOrder, ToPictures};
+use crate::core::protocol::RungName;
+use crate::ops::stages::Stages;
+use crate::shell::clock;
+use crate::shell::signaling::{Heard, SignalSocket, Turn};
+use crate::shell::udp::Udp;
+use crate::shell::wake::Wake;
+use crate::shell::wires::{LoopInputs, LoopOutputs, ToLoop};
+
+/// Items taken from each channel in one turn.
+const PER_TURN: usize = 32;
+
+/// Receive calls on each UDP socket in one turn.
+const BATCHES_PER_TURN: usize = 16;
+
+/// How often the wall clock is compared.
+const WALL_EVERY: Duration = Duration::from_secs(10);
+
+/// After the goodbyes, sockets get this long to take them.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// See the module.
+pub struct EventLoop {
+    home: Home,
+    udp: Udp,
+    wake: Wake,
+    inputs: LoopInputs,
+    outputs: LoopOutputs,
+    sockets: HashMap<SocketId, SignalSocket>,
+    next_socket: u64,
+    stages: Stages,
+    wall_due: Instant,
+    pictures_lost: bool,
+    visitors_kept: Option<ToPictures>,
+    dropped_sound: u64,
+    turns: u64,
+}
+
+enum State {
+    Running,
+    Ending(Instant),
+}
+
+impl EventLoop {
+    /// Puts the parts together; nothing happens before [`EventLoop::run`].
+    pub fn new(home: Home, udp: Udp, wake: Wake, inputs: LoopInputs, outputs: LoopOutputs) -> EventLoop {
+        EventLoop {
+            home,
+            udp,
+            wake,
+            inputs,
+            outputs,
+            sockets: HashMap::new(),
+            next_socket: 1,
+            stages: Stages::default(),
+            wall_due: clock::now(),
+            pictures_lost: false,
+            visitors_kept: None,
+            dropped_sound: 0,
+            turns: 0,
+        }
+    }
+
+    /// Runs until [`ToLoop::Shutdown`], then says goodbye to every page.
+    pub fn run(mut self) {
+        let mut state = State::Running;
+        let mut more = false;
+        loop {
+            let ready = self.wait(&state, more);
+            self.turns += 1;
+            let now = clock::now();
+            if let State::Ending(until) = state
+                && (now >= until || self.sockets.is_empty())
+            {
+                return;
+            }
+            if now >= self.wall_due {
+                self.home.handle_wall_clock(clock::unix_time(), now);
+                self.wall_due = now + WALL_EVERY;
+            }
+            self.wake.clear();
+            more = self.take_media();
+            more |= self.receive();
+            self.flush();
+            more |= self.take_sockets();
+            more |= self.serve_sockets(&ready);
+            if self.take_events() && matches!(state, State::Running) {
+                self.home.handle_shutdown(clock::now());
+                state = State::Ending(clock::now() + FAREWELL);
+            }
+            let now = clock::now();
+            if self.home.poll_timeout().is_some_and(|(at, _)| at <= now) {
+                self.home.handle_timeout(now);
+            }
+            self.flush();
+        }
+    }
+
+    /// Sleeps until something can be done. Returns which sockets may be read or written.
+    fn wait(&self, state: &State, more: bool) -> Vec<SocketId> {
+        let ids: Vec<SocketId> = self.sockets.keys().copied().collect();
+        let mut fds = vec![PollFd::new(&self.wake, PollFlags::IN)];
+        let udp: Vec<_> = self.udp.fds().collect();
+        fds.extend(udp.iter().map(|fd| PollFd::new(fd, PollFlags::IN)));
+        let first_socket = fds.len();
+        let borrowed: Vec<_> = ids.iter().map(|id| (self.sockets[id].fd(), self.sockets[id].wants_write())).collect();
+        for (fd, writes) in &borrowed {
+            let flags = if *writes { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
+            fds.push(PollFd::new(fd, flags));
+        }
+        let mut deadline = self.wall_due;
+        if let Some((at, why)) = self.home.poll_timeout() {
+            log::trace!("next timer: {why:?}");
+            deadline = deadline.min(at);
+        }
+        if let State::Ending(until) = state {
+            deadline = deadline.min(*until);
+        }
+        let left = if more { Duration::ZERO } else { deadline.saturating_duration_since(clock::now()) };
+        let timeout = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) };
+        match poll(&mut fds, Some(&timeout)) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => {
+                log::error!("poll: {error}");
+                clock::sleep_until(clock::now() + Duration::from_millis(10));
+            }
+        }
+        if more {
+            return ids;
+        }
+        let ready = fds[first_socket..].iter().map(|fd| !fd.revents().is_empty());
+        ids.into_iter().zip(ready).filter(|(_, ready)| *ready).map(|(id, _)| id).collect()
+    }
+
+    fn take_media(&mut self) -> bool {
+        for _ in 0..PER_TURN {
+            let Ok(packet) = self.inputs.audio.try_recv() else { break };
+            self.home.handle_audio(&packet, clock::now());
+            self.flush();
+        }
+        for _ in 0..PER_TURN {
+            let Ok(frame) = self.inputs.video.try_recv() else { return false };
+            self.take_video(&frame);
+        }
+        true
+    }
+
+    fn take_video(&mut self, frame: &EncodedVideo) {
+        let taken = clock::now();
+        self.home.handle_video(frame, taken);
+        self.flush();
+        if frame.rung == RungName::Full {
+            self.stages.add(
+                frame.encode_began.saturating_duration_since(frame.captured),
+                frame.encoded.saturating_duration_since(frame.encode_began),
+                taken.saturating_duration_since(frame.encoded),
+                clock::now().saturating_duration_since(taken),
+            );
+        }
+    }
+
+    fn receive(&mut self) -> bool {
+        let EventLoop { home, udp, .. } = self;
+        let now = clock::now();
+        udp.receive(BATCHES_PER_TURN, |source, local, bytes| home.handle_datagram(source, local, bytes, now))
+    }
+
+    fn take_sockets(&mut self) -> bool {
+        let mut fresh = Vec::new();
+        while let Ok(open) = self.inputs.sockets.try_recv() {
+            let id = SocketId(self.next_socket);
+            self.next_socket += 1;
+            self.sockets.insert(id, SignalSocket::new(open.socket));
+            self.home.handle_socket_open(id, open.peer, open.local, clock::now());
+            fresh.push(id);
+        }
+        // The first messages may already sit inside the TLS session, where poll does not see them.
+        self.serve_sockets(&fresh)
+    }
+
+    fn serve_sockets(&mut self, ids: &[SocketId]) -> bool {
+        let mut more = false;
+        for id in ids {
+            let Some(socket) = self.sockets.get_mut(id) else { continue };
+            let now = clock::now();
+            let home = &mut self.home;
+            let turn = socket.read(|heard| match heard {
+                Heard::Text(text) => home.handle_message(*id, &text, now),
+                Heard::Alive => home.handle_socket_alive(*id, now),
+            });
+            more |= turn == Turn::More;
+            self.after(*id, turn);
+            self.flush();
+        }
+        more
+    }
+
+    /// Takes what other threads tell; `true` if it is time to end.
+    fn take_events(&mut self) -> bool {
+        let mut end = false;
+        for _ in 0..PER_TURN {
+            let Ok(event) = self.inputs.events.try_recv() else { break };
+            let now = clock::now();
+            match event {
+                ToLoop::Camera(state) => self.home.handle_camera(state),
+                ToLoop::KeyframeWanted(visit) => self.home.handle_keyframe_wanted(visit, now),
+                ToLoop::Addresses(addresses) => self.home.handle_addresses(addresses, now),
+                ToLoop::Revoked(key) => self.home.handle_revoked(key, now),
+                ToLoop::Status(answer) => {
+                    let _ = answer.try_send(self.status().to_string());
+                }
+                ToLoop::Shutdown => end = true,
+                #[allow(unreachable_patterns)]
+                _ => {}
+            }
+            self.flush();
+        }
+        end
+    }
+
+    fn status(&self) -> serde_json::Value {
+        let mut status = self.home.status();
+        status["stages"] = self.stages.summary();
+        status["loop_turns"] = self.turns.into();
+        status["datagrams_dropped"] = self.udp.dropped().into();
+        status["sound_dropped"] = self.dropped_sound.into();
+        status
+    }
+
+    fn after(&mut self, id: SocketId, turn: Turn) {
+        if turn == Turn::Closed && self.sockets.remove(&id).is_some() {
+            self.home.handle_socket_closed(id, clock::now());
+        }
+    }
+
+    /// Does everything that the home wants done.
+    fn flush(&mut self) {
+        while let Some(output) = self.home.poll_output() {
+            match output {
+                HomeOutput::Transmit(t) => self.udp.send(t.source, t.destination, &t.contents),
+                HomeOutput::Say(id, message) => {
+                    if let Some(socket) = self.sockets.get_mut(&id) {
+                        let turn = socket.say(&message);
+                        self.after(id, turn);
+                    }
+                }
+                HomeOutput::Ping(id) => {
+                    if let Some(socket) = self.sockets.get_mut(&id) {
+                        let turn = socket.ping();
+                        self.after(id, turn);
+                    }
+                }
+                HomeOutput::Close(id) => {
+                    if let Some(socket) = self.sockets.get_mut(&id)
+                        && socket.close() == Turn::Closed
+                    {
+                        self.sockets.remove(&id);
+                    }
+                }
+                HomeOutput::Encoder(rung, order) => self.order(rung, order),
+                HomeOutput::Presence(present) => self.outputs.presence.set(present),
+                HomeOutput::Sound(sound) => match self.outputs.speaker.try_send(sound) {
+                    Ok(()) => {}
+                    // A goodbye that got lost: the speaker forgets a silent viewer by itself.
+                    Err(TrySendError::Full(_)) => self.dropped_sound += 1,
+                    Err(TrySendError::Disconnected(_)) => {}
+                },
+                HomeOutput::Pictures(pictures) => self.hand_picture(pictures),
+            }
+        }
+        if let Some(kept) = self.visitors_kept.take() {
+            self.hand_picture(kept);
+        }
+        self.udp.flush();
+    }
+
+    fn order(&self, rung: RungName, order: EncoderOrder) {
+        log::debug!("{rung:?} encoder: {order:?}");
+        if let Some((_, control)) = self.outputs.encoders.iter().find(|(name, _)| *name == rung) {
+            control.order(order);
+        }
+    }
+
+    fn hand_picture(&mut self, mut item: ToPictures) {
+        match &mut item {
+            // A frame that found the channel full is a gap for the next one.
+            ToPictures::Frame { gap, .. } => *gap |= std::mem::take(&mut self.pictures_lost),
+            ToPictures::Visitors(_) => self.visitors_kept = None,
+        }
+        if let Err(TrySendError::Full(item)) = self.outputs.pictures.try_send(item) {
+            match item {
+                ToPictures::Frame { .. } => self.pictures_lost = true,
+                // Who visits must arrive: it is offered again every turn.
+                visitors @ ToPictures::Visitors(_) => self.visitors_kept = Some(visitors),
+            }
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! Touches the world, and is thin: clock, event loop, sockets, gateway, device and encoder threads.
 
+pub mod addresses;
 pub mod clock;
 pub mod control;
 pub mod devices;
@@ -7,7 +8,10 @@ pub mod encoders;
 pub mod event_loop;
 pub mod gateway;
 pub mod run;
+pub mod signaling;
+pub mod state;
 pub mod tls;
 pub mod udp;
 pub mod wake;
 pub mod wires;
+pub mod worker;

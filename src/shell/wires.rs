@@ -2,100 +2,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 
+pub use crate::core::items::{EncodedAudio, EncodedVideo, EncoderOrder, ToPictures, ToSpeaker, VisitId, Visitor};
 use crate::core::protocol::{CameraState, RungName};
 use crate::shell::wake::Wake;
-use crate::units::Bitrate;
-
-/// Numbers visits since the start of the process; never used again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct VisitId(pub u64);
-
-/// One frame out of a video encoder.
-#[derive(Clone, Debug)]
-pub struct EncodedVideo {
-    /// The rung that it belongs to.
-    pub rung: RungName,
-    /// An H.264 access unit in Annex B form; keyframes with SPS and PPS in front.
-    pub data: Arc<[u8]>,
-    /// Whether a decoder can start here (IDR).
-    pub keyframe: bool,
-    /// When the camera saw it.
-    pub captured: Instant,
-    /// When the encoder took the raw frame and when it was done, for the stage table.
-    pub encode_began: Instant,
-    /// See `encode_began`.
-    pub encoded: Instant,
-}
-
-/// One packet out of the Opus encoder: 20 ms.
-#[derive(Clone, Debug)]
-pub struct EncodedAudio {
-    /// The Opus packet (RFC 6716).
-    pub data: Arc<[u8]>,
-    /// When its first sample was heard.
-    pub captured: Instant,
-    /// Samples since the encoder's start, the base of the RTP time; gaps in time are gaps here.
-    pub sample: u64,
-}
-
-/// What the event loop hands to the speaker thread.
-#[derive(Clone, Debug)]
-pub enum ToSpeaker {
-    /// A packet of a viewer's Opus stream.
-    Packet {
-        /// Whose.
-        visit: VisitId,
-        /// RTP sequence number, extended: +1 a packet.
-        sequence: u64,
-        /// RTP time in samples of 48 kHz, extended.
-        sample: u64,
-        /// The Opus packet.
-        data: Arc<[u8]>,
-        /// When it came in.
-        arrived: Instant,
-    },
-    /// This viewer is gone.
-    Gone(VisitId),
-}
-
-/// What the event loop hands to the picture thread (H.264 decoders).
-#[derive(Clone, Debug)]
-pub enum ToPictures {
-    /// An access unit of a viewer's camera, Annex B.
-    Frame {
-        /// Whose.
-        visit: VisitId,
-        /// The access unit.
-        data: Arc<[u8]>,
-        /// Whether a decoder can start here.
-        keyframe: bool,
-        /// Frames were lost before this one: nothing but a keyframe can be decoded.
-        gap: bool,
-        /// When its last packet came in.
-        arrived: Instant,
-    },
-    /// Who is visiting now; sent on every change.
-    Visitors(Vec<Visitor>),
-}
-
-/// A viewer as the TV needs to know them.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Visitor {
-    /// Which visit.
-    pub visit: VisitId,
-    /// When it began.
-    pub since: Instant,
-    /// The viewer's camera is on.
-    pub camera: bool,
-    /// The viewer's microphone is on.
-    pub microphone: bool,
-    /// Media flows now; false while connecting or reconnecting.
-    pub connected: bool,
-}
 
 /// What other threads tell the event loop, besides media.
 #[derive(Debug)]
@@ -153,17 +65,6 @@ pub struct LoopOutputs {
     pub encoders: Vec<(RungName, Arc<crate::shell::encoders::EncoderControl>)>,
     /// Whether anybody visits: pauses and wakes camera and microphone.
     pub presence: Arc<crate::shell::devices::Presence>,
-}
-
-/// What the event loop orders of an encoder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EncoderOrder {
-    /// Encode, at this bitrate.
-    Run(Bitrate),
-    /// Make the next frame a keyframe, at once.
-    Keyframe,
-    /// Nobody looks: stop encoding.
-    Stop,
 }
 
 /// The senders' ends, cloned to whom they concern.

@@ -1,0 +1,6 @@
+//! Display drivers; private, so that only the registry can name them.
+
+#[cfg(feature = "display-none")]
+pub mod none;
+#[cfg(feature = "display-png")]
+pub mod png;

@@ -1,0 +1,328 @@
+//! A sound card's microphone, by ALSA.
+
+use std::time::{Duration, Instant};
+
+use alsa::Direction;
+
+use crate::contract::{BoxedOpener, CaptureAudio, ConfigError, DeviceError, Driver, Opener, Wanted};
+use crate::options::Options;
+use crate::pcm::{self, Alsa, PERIOD, Pcm, PcmError, duration};
+
+/// The entry of the registry's table.
+pub const DRIVER: Driver<dyn CaptureAudio> = Driver {
+    name: "alsa",
+    summary: "a sound card's microphone",
+    options: OPTIONS,
+    configure,
+    detect: |options| pcm::detect(options, Direction::Capture),
+};
+
+const OPTIONS: &[(&str, &str)] = &[(
+    "device",
+    "ALSA's name of the device as `arecord -L` lists it, e.g. \"plughw:CARD=Webcam\"; default \"default\"",
+)];
+
+/// 200 ms: it costs no delay, and a busy machine loses no sound.
+const BUFFER: usize = 20 * PERIOD;
+/// A microphone that gives nothing for so long is broken.
+const SILENCE: Duration = Duration::from_secs(3);
+/// How late the reader of a device without a clock may come before it counts as an overrun.
+const SLIP: Duration = Duration::from_millis(200);
+
+fn configure(table: &toml::Table, _: &Wanted) -> Result<BoxedOpener<dyn CaptureAudio>, ConfigError> {
+    let device = Options::new(table, OPTIONS)?.text("device")?.unwrap_or_else(|| "default".into());
+    Ok(Box::new(AlsaOpener { device }))
+}
+
+struct AlsaOpener {
+    device: String,
+}
+
+impl Opener<dyn CaptureAudio> for AlsaOpener {
+    fn open(&mut self) -> Result<Box<dyn CaptureAudio>, DeviceError> {
+        let pcm = Alsa::open(&self.device, Direction::Capture, BUFFER)?;
+        Ok(Box::new(Microphone::new(pcm)))
+    }
+
+    fn describe(&self) -> String {
+        format!("ALSA device {}", self.device)
+    }
+}
+
+struct Microphone<P> {
+    pcm: P,
+    /// Mono sound that is not a whole block yet.
+    mono: Vec<i16>,
+    frames: Vec<i16>,
+    run: Option<Run>,
+    overruns: u64,
+}
+
+/// What is known between a start and the next stop.
+struct Run {
+    started: Instant,
+    /// Frames read.
+    taken: usize,
+    /// The device has no clock (ALSA's `null` and `file`): it always has a full buffer to give, so ours paces it.
+    timeless: bool,
+    /// When it last gave something.
+    alive: Instant,
+    /// When the block before was heard, and how long it was.
+    last: Option<(Instant, usize)>,
+}
+
+impl<P: Pcm> Microphone<P> {
+    fn new(pcm: P) -> Microphone<P> {
+        Microphone { pcm, mono: Vec::new(), frames: Vec::new(), run: None, overruns: 0 }
+    }
+
+    fn start(&mut self) -> Result<Run, PcmError> {
+        self.mono.clear();
+        self.pcm.prepare()?;
+        self.pcm.start()?;
+        let now = self.pcm.now();
+        let timeless = self.pcm.avail()? >= self.pcm.buffer();
+        Ok(Run { started: now, taken: 0, timeless, alive: now, last: None })
+    }
+
+    /// Gathers `count` samples; when the first of them was heard, or `None` at the deadline.
+    fn gather(&mut self, run: &mut Run, count: usize, deadline: Instant) -> Result<Option<Instant>, PcmError> {
+        while self.mono.len() < count {
+            let missing = count - self.mono.len();
+            let ready = if run.timeless {
+                let due = run.started + duration(run.taken + missing);
+                if due > deadline {
+                    self.pcm.sleep_until(deadline);
+                    return Ok(None);
+                }
+                if self.pcm.now() > due + SLIP {
+                    return Err(PcmError::Xrun);
+                }
+                self.pcm.sleep_until(due);
+                missing
+            } else {
+                self.pcm.avail()?.min(missing)
+            };
+            if ready == 0 {
+                if !self.pcm.wait(deadline)? {
+                    let now = self.pcm.now();
+                    return if now.saturating_duration_since(run.alive) > SILENCE {
+                        let what = format!("ALSA device {}: no sound for {} s", self.pcm.name(), SILENCE.as_secs());
+                        Err(PcmError::Failed(DeviceError::Io(what)))
+                    } else {
+                        Ok(None)
+                    };
+                }
+                continue;
+            }
+            let channels = self.pcm.channels();
+            // Zeroed each time: `file` leaves the block as it was where its recording has ended.
+            self.frames.clear();
+            self.frames.resize(ready * channels, 0);
+            let got = match self.pcm.read(&mut self.frames) {
+                Err(PcmError::Again) => continue,
+                Ok(0) => {
+                    let what = format!("ALSA device {}: its sound has ended", self.pcm.name());
+                    return Err(PcmError::Failed(DeviceError::Io(what)));
+                }
+                other => other?,
+            };
+            self.mono.extend(self.frames[..got * channels].chunks_exact(channels).map(|frame| match frame {
+                [left, right, ..] => ((i32::from(*left) + i32::from(*right)) / 2) as i16,
+                other => other[0],
+            }));
+            run.taken += got;
+            run.alive = self.pcm.now();
+        }
+        let heard = if run.timeless {
+            run.started + duration(run.taken - count)
+        } else {
+            let behind = self.pcm.delay().unwrap_or(0);
+            let now = self.pcm.now();
+            now.checked_sub(duration(behind + self.mono.len())).unwrap_or(now)
+        };
+        let heard = run.last.map_or(heard, |(last, length)| smooth(last + duration(length), heard));
+        run.last = Some((heard, count));
+        Ok(Some(heard))
+    }
+}
+
+/// The device reports its position in steps; the truth lies near where the block before ended.
+fn smooth(expected: Instant, measured: Instant) -> Instant {
+    const JUMP: Duration = Duration::from_millis(25);
+    let (later, earlier) = (measured.saturating_duration_since(expected), expected.saturating_duration_since(measured));
+    if later > JUMP || earlier > JUMP { measured } else { expected + later / 16 - earlier / 16 }
+}
+
+impl<P: Pcm> CaptureAudio for Microphone<P> {
+    fn read(&mut self, block: &mut [i16], deadline: Instant) -> Result<Option<Instant>, DeviceError> {
+        loop {
+            let (result, run) = match self.run.take().map_or_else(|| self.start(), Ok) {
+                Ok(mut run) => (self.gather(&mut run, block.len(), deadline), Some(run)),
+                Err(error) => (Err(error), None),
+            };
+            match result {
+                Ok(heard) => {
+                    self.run = run;
+                    if heard.is_some() {
+                        block.copy_from_slice(&self.mono[..block.len()]);
+                        self.mono.drain(..block.len());
+                    }
+                    return Ok(heard);
+                }
+                Err(PcmError::Failed(error)) => return Err(error),
+                Err(PcmError::Xrun | PcmError::Again) => {
+                    // The next turn starts it again with fresh sound; half a block from before is not glued on.
+                    self.overruns += 1;
+                    if self.pcm.now() >= deadline {
+                        return Ok(None);
+                    }
+                    if run.is_none() {
+                        // It does not even start: no reason to spin.
+                        let later = self.pcm.now() + duration(PERIOD);
+                        self.pcm.sleep_until(later.min(deadline));
+                    }
+                }
+            }
+        }
+    }
+
+    fn pause(&mut self) {
+        if self.run.take().is_some() {
+            self.pcm.stop();
+        }
+    }
+
+    fn overruns(&self) -> u64 {
+        self.overruns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+    use crate::pcm::tests::{Fake, words};
+
+    const BLOCK: usize = 960;
+
+    #[test]
+    fn sound_is_seamless_and_its_time_is_that_of_the_ear() {
+        for (channels, rate) in [(1, 48_000.0), (2, 48_010.0), (4, 47_990.0)] {
+            let mut microphone = Microphone::new(Fake::new(channels, BUFFER));
+            let mut block = [0; BLOCK];
+            let (mut expected, mut last) = (0, None::<Instant>);
+            microphone.pcm.rate = rate;
+            let begin = microphone.pcm.now;
+            for n in 0..500u64 {
+                // The reader is late by up to 30 ms.
+                microphone.pcm.pass(Duration::from_millis(n * 7 % 30));
+                let deadline = microphone.pcm.now + Duration::from_millis(100);
+                let heard = microphone.read(&mut block, deadline).unwrap().expect("sound in time");
+                for &sample in &block {
+                    assert_eq!(sample, (expected % 10_000) as i16);
+                    expected += 1;
+                }
+                let truth = begin + Duration::from_secs_f64((expected - BLOCK) as f64 / rate);
+                let late_start = Duration::from_millis(40);
+                assert!(heard + Duration::from_millis(12) > truth && heard < truth + late_start, "block {n}");
+                assert!(last.is_none_or(|last| heard - last > Duration::from_millis(18)), "block {n}");
+                last = Some(heard);
+            }
+            assert_eq!(microphone.overruns(), 0);
+        }
+    }
+
+    #[test]
+    fn an_overrun_is_counted_and_healed_with_fresh_sound() {
+        let mut microphone = Microphone::new(Fake::new(1, BUFFER));
+        let mut block = [0; BLOCK];
+        let far = microphone.pcm.now + Duration::from_secs(60);
+        microphone.read(&mut block, far).unwrap().expect("sound");
+        microphone.pcm.pass(Duration::from_secs(2));
+        let late = microphone.pcm.now;
+        let heard = microphone.read(&mut block, far).unwrap().expect("sound again");
+        assert!(heard >= late, "fresh, not from before");
+        assert_eq!((microphone.overruns(), block[0]), (1, 0));
+    }
+
+    #[test]
+    fn a_deadline_consumes_nothing_and_a_pause_forgets() {
+        let mut microphone = Microphone::new(Fake::new(1, BUFFER));
+        let mut block = [0; BLOCK];
+        let soon = microphone.pcm.now + Duration::from_millis(13);
+        assert_eq!(microphone.read(&mut block, soon), Ok(None));
+        let far = microphone.pcm.now + Duration::from_secs(1);
+        microphone.read(&mut block, far).unwrap().expect("the whole block");
+        assert_eq!(block[0], 0);
+        microphone.pause();
+        microphone.pcm.pass(Duration::from_secs(100));
+        let asked = microphone.pcm.now;
+        let heard = microphone.read(&mut block, asked + Duration::from_secs(1)).unwrap().expect("sound");
+        assert!(heard >= asked);
+        assert_eq!(microphone.overruns(), 0);
+    }
+
+    #[test]
+    fn a_dead_or_unplugged_microphone_is_an_error_not_an_endless_wait() {
+        let mut microphone = Microphone::new(Fake::new(1, BUFFER));
+        microphone.pcm.rate = 0.0;
+        let error = loop {
+            let deadline = microphone.pcm.now + Duration::from_millis(100);
+            if let Err(error) = microphone.read(&mut [0; BLOCK], deadline) {
+                break error;
+            }
+        };
+        assert!(matches!(error, DeviceError::Io(_)));
+        let mut microphone = Microphone::new(Fake::new(1, BUFFER));
+        microphone.pcm.gone = true;
+        let deadline = microphone.pcm.now + Duration::from_millis(100);
+        assert!(matches!(microphone.read(&mut [0; BLOCK], deadline), Err(DeviceError::Absent(_))));
+    }
+
+    #[test]
+    fn spoken_words_come_through_alsa_sample_by_sample() {
+        let Some(words) = words() else {
+            println!("skipped: neither alsa-utils' sounds nor espeak-ng are installed");
+            return;
+        };
+        let path = std::env::temp_dir().join(format!("intercom-mic-{}.raw", std::process::id()));
+        let bytes: Vec<u8> = words.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        std::fs::write(&path, bytes).unwrap();
+        let infile = path.display();
+        let device =
+            format!("plug:{{SLAVE={{type file slave.pcm null file \"/dev/null\" infile \"{infile}\" format raw}}}}");
+        let mut microphone = AlsaOpener { device }.open().expect("alsa-lib's file device");
+        let began = clock::now();
+        let mut heard = Vec::new();
+        let mut last = None;
+        for _ in 0..25 {
+            let mut block = [0; BLOCK];
+            let when = microphone.read(&mut block, clock::now() + Duration::from_secs(20)).unwrap().expect("sound");
+            assert!(last.is_none_or(|last| when - last == Duration::from_millis(20)), "gapless in time");
+            last = Some(when);
+            heard.extend_from_slice(&block);
+        }
+        assert_eq!(heard[..], words[..heard.len()], "every word as it was spoken");
+        assert!(clock::now() - began >= Duration::from_millis(480), "paced like speech, not like a file");
+        assert_eq!(microphone.overruns(), 0);
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn a_recording_that_ends_is_followed_by_silence() {
+        let path = std::env::temp_dir().join(format!("intercom-mic-end-{}.raw", std::process::id()));
+        std::fs::write(&path, [1u8; 2 * BLOCK]).unwrap();
+        let infile = path.display();
+        let device =
+            format!("plug:{{SLAVE={{type file slave.pcm null file \"/dev/null\" infile \"{infile}\" format raw}}}}");
+        let mut microphone = AlsaOpener { device }.open().expect("alsa-lib's file device");
+        let mut block = [0; BLOCK];
+        let far = clock::now() + Duration::from_secs(20);
+        assert!(microphone.read(&mut block, far).unwrap().is_some());
+        assert_eq!(block, [257; BLOCK]);
+        assert!(microphone.read(&mut block, far).unwrap().is_some());
+        assert_eq!(block, [0; BLOCK]);
+        std::fs::remove_file(path).unwrap();
+    }
+}

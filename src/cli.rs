@@ -1,0 +1,335 @@
+//! The command line: what it says, what it means, and what to answer if it means nothing.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+
+use lexopt::{Arg, Parser, ValueExt};
+
+use crate::config::nearest;
+
+/// Exit code: done.
+pub const DONE: u8 = 0;
+/// Exit code: it failed at run time.
+pub const FAILED: u8 = 1;
+/// Exit code: the command line or the config is wrong; trying again does not help.
+pub const WRONG: u8 = 2;
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Be the intercom.
+    Run {
+        /// `--config`; see [`crate::config::load_chosen`] for what `None` means.
+        config: Option<PathBuf>,
+        /// `--no-link`: print no link with a key in it; links come from `intercom link`.
+        no_link: bool,
+    },
+    /// Make the running intercom mint a key and print its link, or end one.
+    Link {
+        /// `--revoke N`: the number of the key to end.
+        revoke: Option<u64>,
+        /// `--config`; see [`crate::config::state_dirs`].
+        config: Option<PathBuf>,
+    },
+    /// Say what a config would run, or what is wrong with it.
+    Check {
+        /// The config; `None` as with `run`.
+        config: Option<PathBuf>,
+    },
+    /// List the drivers of this build.
+    Drivers,
+    /// Print this help text.
+    Help(&'static str),
+    /// Print [`VERSION`].
+    Version,
+}
+
+/// Why a command line means nothing; answered with exit code [`WRONG`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageError {
+    what: String,
+    nearest: Option<String>,
+    help: &'static str,
+}
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "intercom: {}", self.what)?;
+        if let Some(nearest) = &self.nearest {
+            write!(f, "; did you mean `{nearest}`?")?;
+        }
+        write!(f, "\n`{}` tells more.", self.help)
+    }
+}
+
+impl std::error::Error for UsageError {}
+
+/// What `--version` prints.
+pub const VERSION: &str = concat!("intercom ", env!("CARGO_PKG_VERSION"));
+
+/// What `--help` prints.
+pub const HELP: &str = "\
+intercom - see, hear and talk to home from a browser
+
+Usage: intercom COMMAND [OPTION]...
+
+Commands:
+  run             be the intercom, until Ctrl-C or SIGTERM
+  link            make a link for a new viewer, or end one with --revoke
+  check [FILE]    tell what a config would run, or what is wrong with it
+  drivers         list the drivers for cameras, microphones, speakers and displays
+
+Options:
+  -h, --help      this text, or with a command more about it
+  -V, --version   the version
+
+Without --config, /etc/intercom/intercom.toml is read, or if there is none the
+built-in defaults. Exit code: 0 done, 1 failed, 2 command line or config wrong.
+";
+
+const RUN_HELP: &str = "\
+intercom run - be the intercom, until Ctrl-C or SIGTERM
+
+Usage: intercom run [--config FILE] [--no-link]
+
+  --config FILE   the settings; see etc/intercom.toml for all of them
+  --no-link       print no link with a key in it (for services, whose output is
+                  kept in a log); ask for one with `intercom link`
+
+Prints a line `open: https://ADDRESS:PORT/#k=KEY` for each address at which this
+home can be reached, a QR code of the best one, and the certificate's fingerprint.
+Whoever has the link can see and hear this home.
+";
+
+const LINK_HELP: &str = "\
+intercom link - make a link for a new viewer, or end one
+
+Usage: intercom link [--revoke N] [--config FILE]
+
+  --revoke N      end key number N: its link stops working, and whoever visits
+                  with it is sent away at once
+  --config FILE   the config that the running intercom was started with
+
+The intercom must be running. The link's key is shown once and never again.
+";
+
+const CHECK_HELP: &str = "\
+intercom check - tell what a config would run, or what is wrong with it
+
+Usage: intercom check [FILE]
+
+Everything that is wrong is told at once, as FILE:LINE: KEY: what is wrong, what
+is allowed, and what was probably meant. Nothing is started.
+";
+
+const DRIVERS_HELP: &str = "\
+intercom drivers - list the drivers for cameras, microphones, speakers and displays
+
+Usage: intercom drivers
+
+Each with the word that chooses it, as in `[camera] driver = \"v4l2\"`, and the
+options of its own table, as in `[camera.v4l2]`.
+";
+
+/// The commands, each with its options and its help.
+const COMMANDS: [(&str, &[&str], &str); 4] = [
+    ("run", &["--config", "--no-link", "--help"], RUN_HELP),
+    ("link", &["--revoke", "--config", "--help"], LINK_HELP),
+    ("check", &["--config", "--help"], CHECK_HELP),
+    ("drivers", &["--help"], DRIVERS_HELP),
+];
+
+/// Reads the arguments behind the program's name.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, UsageError> {
+    let mut parser = Parser::from_args(args);
+    match parser.next().map_err(|error| odd(error, "intercom --help"))? {
+        None => Err(usage("say what to do: run, link, check or drivers".to_owned())),
+        Some(Arg::Short('h') | Arg::Long("help")) => Ok(Command::Help(HELP)),
+        Some(Arg::Short('V') | Arg::Long("version")) => Ok(Command::Version),
+        Some(Arg::Value(word)) => {
+            let word = word.to_string_lossy().into_owned();
+            match COMMANDS.iter().find(|(name, ..)| *name == word) {
+                Some((name, options, help)) => read_command(&mut parser, name, options, help),
+                None if word == "help" => Ok(Command::Help(help_on(&mut parser))),
+                None => {
+                    let near = nearest(&word, COMMANDS.iter().map(|(name, ..)| *name));
+                    let nearest = near.map(|name| format!("intercom {name}"));
+                    Err(UsageError { nearest, ..usage(format!("there is no command `{word}`")) })
+                }
+            }
+        }
+        Some(option) => {
+            let name = spelled(&option);
+            // The likeliest slip is an option that stands before its command.
+            let owner = COMMANDS.iter().find(|(_, options, _)| options.contains(&name.as_str()));
+            let near = match owner {
+                Some((command, ..)) => Some(format!("intercom {command} {name}")),
+                None => nearest(&name, ["--help", "--version"]).map(str::to_owned),
+            };
+            Err(UsageError { nearest: near, ..usage(format!("there is no option `{name}` here")) })
+        }
+    }
+}
+
+fn read_command(
+    parser: &mut Parser,
+    name: &'static str,
+    options: &[&'static str],
+    help: &'static str,
+) -> Result<Command, UsageError> {
+    let help_command = help_command(name);
+    let wrong = |what: String| UsageError { what, nearest: None, help: help_command };
+    let (mut config, mut revoke, mut no_link) = (None, None, false);
+    while let Some(arg) = parser.next().map_err(|error| odd(error, help_command))? {
+        match arg {
+            Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help(help)),
+            Arg::Long("config") if options.contains(&"--config") => {
+                let file = parser.value().map_err(|_| wrong("`--config` needs a file behind it".to_owned()))?;
+                set_once(&mut config, PathBuf::from(file)).map_err(wrong)?;
+            }
+            Arg::Value(file) if name == "check" => set_once(&mut config, PathBuf::from(file)).map_err(wrong)?,
+            Arg::Long("revoke") if options.contains(&"--revoke") => {
+                let text = parser.value().map_err(|_| wrong("`--revoke` needs the key's number".to_owned()))?;
+                let number = text.parse::<u64>().map_err(|_| {
+                    wrong(format!("`--revoke {}`: a key's number is a whole number", text.to_string_lossy()))
+                })?;
+                if revoke.replace(number).is_some() {
+                    return Err(wrong("`--revoke` is there twice; one key at a time".to_owned()));
+                }
+            }
+            Arg::Long("no-link") if options.contains(&"--no-link") => no_link = true,
+            Arg::Value(word) => {
+                let word = word.to_string_lossy().into_owned();
+                return Err(wrong(format!("`intercom {name}` does not know what to do with `{word}`")));
+            }
+            other => {
+                let option = spelled(&other);
+                let nearest = nearest(&option, options.iter().copied()).map(str::to_owned);
+                return Err(UsageError {
+                    nearest,
+                    ..wrong(format!("`intercom {name}` has no option `{option}`; it has {}", options.join(", ")))
+                });
+            }
+        }
+    }
+    Ok(match name {
+        "run" => Command::Run { config, no_link },
+        "link" => Command::Link { revoke, config },
+        "check" => Command::Check { config },
+        _ => Command::Drivers,
+    })
+}
+
+fn set_once(config: &mut Option<PathBuf>, path: PathBuf) -> Result<(), String> {
+    match config.replace(path) {
+        None => Ok(()),
+        Some(_) => Err("two config files are named; there can be one".to_owned()),
+    }
+}
+
+/// `intercom help COMMAND`.
+fn help_on(parser: &mut Parser) -> &'static str {
+    let Ok(Some(Arg::Value(word))) = parser.next() else { return HELP };
+    COMMANDS.iter().find(|(name, ..)| word == *name).map_or(HELP, |(_, _, help)| help)
+}
+
+fn help_command(name: &str) -> &'static str {
+    match name {
+        "run" => "intercom run --help",
+        "link" => "intercom link --help",
+        "check" => "intercom check --help",
+        "drivers" => "intercom drivers --help",
+        _ => "intercom --help",
+    }
+}
+
+fn usage(what: String) -> UsageError {
+    UsageError { what, nearest: None, help: "intercom --help" }
+}
+
+/// What the parser itself refuses, such as a value for an option that takes none.
+fn odd(error: lexopt::Error, help: &'static str) -> UsageError {
+    UsageError { what: error.to_string(), nearest: None, help }
+}
+
+fn spelled(arg: &Arg<'_>) -> String {
+    match arg {
+        Arg::Short(letter) => format!("-{letter}"),
+        Arg::Long(name) => format!("--{name}"),
+        Arg::Value(word) => word.to_string_lossy().into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Command, UsageError> {
+        parse(line.split_whitespace().map(OsString::from))
+    }
+
+    fn refuse(line: &str) -> String {
+        read(line).expect_err(line).to_string()
+    }
+
+    #[test]
+    fn commands_and_their_options() {
+        let path = |text: &str| Some(PathBuf::from(text));
+        assert_eq!(read("run"), Ok(Command::Run { config: None, no_link: false }));
+        assert_eq!(read("run --config a.toml"), Ok(Command::Run { config: path("a.toml"), no_link: false }));
+        assert_eq!(read("run --no-link --config=a"), Ok(Command::Run { config: path("a"), no_link: true }));
+        assert_eq!(read("link"), Ok(Command::Link { revoke: None, config: None }));
+        assert_eq!(read("link --revoke 3 --config a"), Ok(Command::Link { revoke: Some(3), config: path("a") }));
+        assert_eq!(read("check a"), Ok(Command::Check { config: path("a") }));
+        assert_eq!(read("check --config a"), Ok(Command::Check { config: path("a") }));
+        assert_eq!(read("check"), Ok(Command::Check { config: None }));
+        assert_eq!(read("drivers"), Ok(Command::Drivers));
+        assert_eq!(read("--version"), Ok(Command::Version));
+        assert_eq!(read("-V"), Ok(Command::Version));
+    }
+
+    #[test]
+    fn help_is_there_wherever_it_is_asked_for() {
+        assert_eq!(read("--help"), Ok(Command::Help(HELP)));
+        assert_eq!(read("help"), Ok(Command::Help(HELP)));
+        assert_eq!(read("help link"), Ok(Command::Help(LINK_HELP)));
+        assert_eq!(read("run --config a -h"), Ok(Command::Help(RUN_HELP)));
+        for (name, options, help) in COMMANDS {
+            assert_eq!(read(&format!("{name} --help")), Ok(Command::Help(help)));
+            assert!(HELP.contains(&format!("\n  {name} ")), "{name}");
+            for option in options.iter().filter(|option| **option != "--help" && name != "check") {
+                assert!(help.contains(option), "the help of {name} lacks {option}");
+            }
+            assert!(help.lines().chain(HELP.lines()).all(|line| line.len() <= 90 && !line.ends_with(' ')));
+        }
+    }
+
+    #[test]
+    fn slips_are_answered_with_what_was_meant() {
+        assert!(refuse("").contains("say what to do: run, link, check or drivers"));
+        assert!(refuse("rum").contains("there is no command `rum`; did you mean `intercom run`?"));
+        assert!(refuse("driver").contains("did you mean `intercom drivers`?"));
+        assert!(refuse("run --conifg a").contains("has no option `--conifg`; it has --config, --no-link, --help"));
+        assert!(refuse("run --conifg a").contains("did you mean `--config`?"));
+        assert!(refuse("--config a run").contains("did you mean `intercom run --config`?"));
+        assert!(refuse("--verison").contains("did you mean `--version`?"));
+        assert!(refuse("link --revok 1").contains("did you mean `--revoke`?"));
+        assert!(refuse("run --revoke 1").ends_with("`intercom run --help` tells more."));
+    }
+
+    #[test]
+    fn what_means_nothing_is_refused() {
+        assert!(refuse("run --config").contains("`--config` needs a file"));
+        assert!(refuse("run a.toml").contains("does not know what to do with `a.toml`"));
+        assert!(refuse("run --config a --config b").contains("two config files"));
+        assert!(refuse("check a b").contains("two config files"));
+        assert!(refuse("link --revoke").contains("needs the key's number"));
+        assert!(refuse("link --revoke all").contains("whole number"));
+        assert!(refuse("link --revoke -1").contains("whole number"));
+        assert!(refuse("link --revoke 1 --revoke 2").contains("twice"));
+        refuse("run --no-link=yes");
+        refuse("drivers x");
+        refuse("-x");
+    }
+}

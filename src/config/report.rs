@@ -1,0 +1,90 @@
+//! The config and the drivers in words, for `intercom check` and `intercom drivers`.
+
+use std::fmt::Write;
+
+use intercom_drivers::contract::Driver;
+
+use super::{Config, Device, Drivers, Rung};
+
+impl Config {
+    /// What would run with this config, one thing a line.
+    pub fn summary(&self) -> String {
+        let mut lines: Vec<(&str, String)> = Vec::new();
+        let viewers = if self.home.max_viewers == 1 { "viewer" } else { "viewers" };
+        lines.push(("home", format!("\"{}\", at most {} {viewers} at once", self.home.name, self.home.max_viewers)));
+        lines.push(("state", self.home.state_dir.display().to_string()));
+        let from_outside = match &self.network.public_address {
+            Some(address) => format!("from outside at {address}"),
+            None => "no public address".to_owned(),
+        };
+        lines.push(("port", format!("{}, TCP and UDP; {from_outside}", self.network.port)));
+        let certificate = match &self.tls {
+            Some(files) => files.cert.display().to_string(),
+            None => "signed by the home's own CA".to_owned(),
+        };
+        lines.push(("certificate", certificate));
+        lines.push(("video", rung(&self.full)));
+        lines.push(("", format!("reduced to {}", rung(&self.reduced))));
+        lines.push(("audio", format!("Opus, {}", self.audio.bitrate)));
+        lines.push(("tv", format!("{}x{}, at most {} fps", self.tv.width, self.tv.height, self.tv.rate.fps())));
+        lines.push(("log", self.log_level.to_string().to_lowercase()));
+        for (kind, sentence) in self.devices() {
+            lines.push((kind, sentence));
+        }
+        let mut text = String::new();
+        for (head, line) in lines {
+            let _ = writeln!(text, "  {head:<12}{line}");
+        }
+        text
+    }
+
+    /// Each device's kind, and a sentence that says which driver was chosen and why.
+    pub fn devices(&self) -> [(&'static str, String); 4] {
+        [
+            ("camera", self.camera.sentence()),
+            ("microphone", self.microphone.sentence()),
+            ("speaker", self.speaker.sentence()),
+            ("display", self.display.sentence()),
+        ]
+    }
+}
+
+impl<D: ?Sized> Device<D> {
+    /// Which driver, which device, and why, e.g. `v4l2: /dev/video0 (auto: found a camera)`.
+    pub fn sentence(&self) -> String {
+        format!("{}: {} ({})", self.driver, self.opener.describe(), self.why)
+    }
+}
+
+fn rung(rung: &Rung) -> String {
+    let Rung { width, height, rate, floor, max } = rung;
+    format!("{width}x{height} at {} fps, {} to {max}", rate.fps(), floor.kbps())
+}
+
+impl Drivers<'_> {
+    /// All drivers with their options, by kind.
+    pub fn listing(&self) -> String {
+        let mut text = String::from(
+            "Drivers of this build. `driver = \"auto\"` takes the first of its kind that finds its hardware.\n",
+        );
+        list_kind(&mut text, "camera", self.cameras);
+        list_kind(&mut text, "microphone", self.microphones);
+        list_kind(&mut text, "speaker", self.speakers);
+        list_kind(&mut text, "display", self.displays);
+        text
+    }
+}
+
+fn list_kind<D: ?Sized>(text: &mut String, kind: &str, drivers: &[Driver<D>]) {
+    let _ = writeln!(text, "\n[{kind}]");
+    if drivers.is_empty() {
+        let _ = writeln!(text, "  none in this build");
+    }
+    for driver in drivers {
+        let _ = writeln!(text, "  {:<12}{}", driver.name, driver.summary);
+        let width = driver.options.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
+        for (key, sentence) in driver.options {
+            let _ = writeln!(text, "              {key:<width$}  {sentence}");
+        }
+    }
+}

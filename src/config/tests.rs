@@ -1,0 +1,428 @@
+//! What a person gets who writes a config: the settings meant, or a message that mends it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use intercom_drivers::contract::{BoxedOpener, ConfigError, DeviceError, Driver, Opener};
+
+use super::*;
+
+/// A driver's way to no device at all.
+struct Nothing(String);
+
+impl<D: ?Sized> Opener<D> for Nothing {
+    fn open(&mut self) -> Result<Box<D>, DeviceError> {
+        Err(DeviceError::Absent("a fake".to_owned()))
+    }
+
+    fn describe(&self) -> String {
+        self.0.clone()
+    }
+}
+
+fn wrong(key: &str, problem: &str, allowed: &str) -> ConfigError {
+    ConfigError { key: key.to_owned(), problem: problem.to_owned(), allowed: allowed.to_owned() }
+}
+
+/// Takes `device` (text) and `buffers` (1 to 8), and complains about one at a time, as real drivers do.
+fn hardware<D: ?Sized + 'static>(options: &toml::Table, wanted: &Wanted) -> Result<BoxedOpener<D>, ConfigError> {
+    let device = match options.get("device") {
+        None => "any",
+        Some(toml::Value::String(text)) => text,
+        Some(_) => return Err(wrong("device", "is not text", "a path")),
+    };
+    if options.get("buffers").is_some_and(|n| n.as_integer().is_none_or(|n| !(1..=8).contains(&n))) {
+        return Err(wrong("buffers", "is out of range", "1 to 8"));
+    }
+    Ok(Box::new(Nothing(format!("{device} {}", wanted.camera))))
+}
+
+fn command<D: ?Sized + 'static>(options: &toml::Table, _: &Wanted) -> Result<BoxedOpener<D>, ConfigError> {
+    match options.get("command") {
+        None => Err(wrong("command", "is missing", "a command")),
+        Some(_) => Ok(Box::new(Nothing("a command".to_owned()))),
+    }
+}
+
+fn plain_one<D: ?Sized + 'static>(_: &toml::Table, _: &Wanted) -> Result<BoxedOpener<D>, ConfigError> {
+    Ok(Box::new(Nothing("stand-in".to_owned())))
+}
+
+const fn entry<D: ?Sized>(
+    name: &'static str,
+    options: &'static [(&'static str, &'static str)],
+    configure: fn(&toml::Table, &Wanted) -> Result<BoxedOpener<D>, ConfigError>,
+    detect: fn(&toml::Table) -> Result<String, String>,
+) -> Driver<D> {
+    Driver { name, summary: "a fake for tests", options, configure, detect }
+}
+
+fn absent(_: &toml::Table) -> Result<String, String> {
+    Err("no camera is plugged in".to_owned())
+}
+
+fn present(options: &toml::Table) -> Result<String, String> {
+    match options.get("device").and_then(toml::Value::as_str) {
+        Some(device) => Ok(format!("found {device}")),
+        None => Ok("found one".to_owned()),
+    }
+}
+
+const HARDWARE_OPTIONS: &[(&str, &str)] = &[("device", "a path"), ("buffers", "1 to 8, default 4")];
+
+static CAMERAS: [Driver<dyn CaptureVideo>; 3] = [
+    entry("v4l2", HARDWARE_OPTIONS, hardware, absent),
+    entry("test-card", &[], plain_one, |_| Ok("the stand-in".to_owned())),
+    entry("exec", &[("command", "what to run")], command, |_| Err("only when named".to_owned())),
+];
+static MICROPHONES: [Driver<dyn CaptureAudio>; 2] =
+    [entry("alsa", HARDWARE_OPTIONS, hardware, present), entry("tone", &[("hz", "of the tone")], plain_one, absent)];
+static SPEAKERS: [Driver<dyn PlayAudio>; 1] = [entry("none", &[], plain_one, |_| Ok("silence".to_owned()))];
+static DISPLAYS: [Driver<dyn Display>; 1] = [entry("png", &[("path", "of the file")], plain_one, absent)];
+
+const FAKES: Drivers<'static> =
+    Drivers { cameras: &CAMERAS, microphones: &MICROPHONES, speakers: &SPEAKERS, displays: &DISPLAYS };
+
+fn at_home(name: &str) -> Option<OsString> {
+    (name == "HOME").then(|| "/home/ann".into())
+}
+
+fn take(text: &str) -> Config {
+    parse_with(text, "etc/home.toml", &FAKES, &at_home).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+fn refuse(text: &str) -> Vec<String> {
+    match parse_with(text, "etc/home.toml", &FAKES, &at_home) {
+        Ok(_) => panic!("this should be refused:\n{text}"),
+        Err(errors) => errors.to_string().lines().map(str::to_owned).collect(),
+    }
+}
+
+/// The one complaint about `text`.
+fn complaint(text: &str) -> String {
+    let complaints = refuse(text);
+    assert_eq!(complaints.len(), 1, "{complaints:#?}");
+    complaints[0].clone()
+}
+
+#[test]
+fn an_empty_file_means_the_defaults_that_the_types_document() {
+    let config = take("");
+    assert_eq!(config.home.name, "Home");
+    assert_eq!(config.home.max_viewers, 8);
+    assert_eq!(config.home.state_dir, Path::new("/home/ann/.local/state/intercom"));
+    assert_eq!(config.network.port, 8443);
+    assert_eq!(config.network.public_address, None);
+    assert!(config.tls.is_none());
+    let rung = |width, height, fps, floor, max| Rung {
+        width,
+        height,
+        rate: FrameRate::from_fps(fps),
+        floor: Bitrate::from_kbps(floor),
+        max: Bitrate::from_kbps(max),
+    };
+    assert_eq!(config.full, rung(1280, 720, 30.0, 1500, 2500));
+    assert_eq!(config.reduced, rung(480, 270, 15.0, 80, 400));
+    assert_eq!(config.audio, Audio { bitrate: Bitrate::from_kbps(32) });
+    assert_eq!(config.tv, Tv { width: 1280, height: 720, rate: FrameRate::from_fps(30.0) });
+    assert_eq!(config.log_level, log::LevelFilter::Info);
+}
+
+#[test]
+fn the_shipped_file_says_what_an_empty_one_means() {
+    let (shipped, empty) = (parse(BUILT_IN, "intercom.toml"), parse("", "intercom.toml"));
+    let (shipped, empty) = (shipped.unwrap_or_else(|e| panic!("{e}")), empty.unwrap_or_else(|e| panic!("{e}")));
+    assert_eq!(shipped.summary(), empty.summary());
+}
+
+#[test]
+fn the_shipped_file_gives_every_key_a_sentence_that_ends_with_its_default() {
+    let mut comment = String::new();
+    let mut table = String::new();
+    let mut keys = 0;
+    for line in BUILT_IN.lines() {
+        if let Some(text) = line.strip_prefix("# ") {
+            comment = format!("{comment} {text}");
+        } else if let Some(name) = line.strip_prefix('[') {
+            table = name.trim_end_matches(']').to_owned();
+            comment.clear();
+        } else if let Some((key, value)) = line.split_once(" = ") {
+            let (_, default) =
+                comment.rsplit_once("Default: ").unwrap_or_else(|| panic!("[{table}] {key}: no default"));
+            let said = default.trim_end_matches('.').split(", or ").next().unwrap_or_default();
+            let said = said.strip_suffix(" to keep the shape").unwrap_or(said);
+            assert_eq!(said, value, "[{table}] {key}");
+            keys += 1;
+            comment.clear();
+        } else {
+            assert!(line.is_empty() || line == "#", "{line}");
+            comment.clear();
+        }
+    }
+    assert!(keys >= 25, "{keys} keys");
+}
+
+/// Holds of the full build; a smaller one has fewer drivers than the shipped file.
+#[test]
+fn the_shipped_file_knows_every_driver_and_every_option_of_this_build() {
+    fn check<D: ?Sized>(kind: &str, drivers: &[Driver<D>]) {
+        for driver in drivers {
+            let word = format!("\"{}\"", driver.name);
+            let header = format!("\n[{kind}]\n");
+            let section = BUILT_IN.split(&header).nth(1).unwrap_or_else(|| panic!("no [{kind}]"));
+            let sentence = section.split("driver =").next().unwrap_or_default();
+            assert!(sentence.contains(&word), "the sentence of [{kind}] driver does not name {word}");
+            let header = format!("\n[{kind}.{}]\n", driver.name);
+            let table = BUILT_IN.split(&header).nth(1).unwrap_or_default().split("\n[").next().unwrap_or_default();
+            for (option, _) in driver.options {
+                let is_there = table
+                    .lines()
+                    .any(|line| line.trim_start_matches("# ").split_once(" = ").is_some_and(|(key, _)| key == *option));
+                assert!(is_there, "{} lacks {option}", header.trim());
+            }
+        }
+    }
+    let all = drivers();
+    check("camera", all.cameras);
+    check("microphone", all.microphones);
+    check("speaker", all.speakers);
+    check("display", all.displays);
+}
+
+#[test]
+fn a_slip_in_a_key_is_answered_with_line_and_the_right_spelling() {
+    assert_eq!(
+        complaint("[video]\nheight = 480\nwidht = 640\n"),
+        "etc/home.toml:3: video.widht: there is no such key; did you mean width? \
+         Allowed: floor_kbps, fps, height, max_kbps, [video.reduced], width"
+    );
+    assert_eq!(
+        complaint("\n[vidoe]\nwidth = 640\n"),
+        "etc/home.toml:2: vidoe: there is no such table; did you mean [video]? \
+         Allowed: [audio], [camera], [display], [home], [log], [microphone], [network], [speaker], [tls], [tv], [video]"
+    );
+    assert!(complaint("[video.redced]\nfps = 10\n").contains("did you mean [video.reduced]?"));
+}
+
+#[test]
+fn a_key_in_the_wrong_table_is_sent_home() {
+    assert!(complaint("port = 80\n").contains("belongs in [network]"));
+    assert!(complaint("[home]\nport = 80\n").contains("home.port: there is no such key here; it belongs in [network]"));
+    assert!(complaint("[camera]\ndevice = \"/dev/video1\"\n").contains("it belongs in [camera.v4l2];"));
+    assert!(complaint("[camera.test-card]\ndevice = \"x\"\n").contains("it belongs in [camera.v4l2];"));
+    let stranger = complaint("[camera.v4l2]\nhz = 440\n");
+    assert!(stranger.contains("no such key; allowed: buffers, device"), "{stranger}");
+}
+
+#[test]
+fn values_of_the_wrong_kind_or_size_are_refused_in_words() {
+    let cases = [
+        ("[network]\nport = 70000", "2: network.port: 70000 is too large; allowed: a whole number from 1 to 65535"),
+        ("[network]\nport = 0", "2: network.port: 0 is too small"),
+        ("[network]\nport = -1", "2: network.port: -1 is too small"),
+        ("[network]\nport = 99999999999999999999999999999999999999999999", "is too large"),
+        ("[network]\nport = \"8443\"", "the text \"8443\", not a number; did you mean 8443 without quotes?"),
+        ("[network]\nport = 8443.5", "this is the number 8443.5, not a whole number"),
+        ("[network]\nport = [1]", "this is a list, not a whole number"),
+        ("[network.port]\nx = 1", "network.port: this is a table, not a whole number"),
+        ("[video]\nwidth = 641", "641 is odd, and H.264 wants even sizes; did you mean 640?"),
+        ("[video]\nwidth = 3840", "3840 is too large; allowed: a whole number from 160 to 1920 pixels"),
+        ("[video]\nfps = 0", "0 is too small; allowed: a number from 1 to 60 frames a second"),
+        ("[video]\nfps = nan", "nan is not a usable number"),
+        ("[video]\nfps = inf", "inf is too large"),
+        ("[video]\nfps = \"30\"", "did you mean 30 without quotes?"),
+        ("[video]\nfloor_kbps = 900\nmax_kbps = 800", "2: video.floor_kbps: 900 is more than max_kbps, 800"),
+        ("[video.reduced]\nwidth = 1920", "2: video.reduced.width: this is more than the full picture's width, 1280"),
+        ("[log]\nlevel = \"inof\"", "did you mean \"info\"? Allowed: \"off\", \"error\", \"warn\", \"info\""),
+        ("[log]\nlevel = 3", "this is the number 3, not text in quotes"),
+        ("[home]\nname = \"\"", "the name is empty"),
+        ("[home]\nname = \"a\\u0007b\"", "control character"),
+        ("[home]\nmax_viewers = 33", "33 is too large; allowed: a whole number from 1 to 32"),
+        ("video = 3", "1: video: this is the number 3, not a table; allowed: a table: [video] on a line of its own"),
+        ("[[video]]\nfps = 3", "this is a list, not a table"),
+        ("[network]\npublic_address = \"2001:db8::1\"", "did you mean \"[2001:db8::1]\"?"),
+        ("[network]\npublic_address = \"https://a.example/x\"", "did you mean \"a.example\"?"),
+        ("\"home.name\" = \"x\"", "home.name"),
+    ];
+    for (text, wanted) in cases {
+        let complaint = complaint(text);
+        assert!(complaint.contains(wanted), "{text}\n{complaint}");
+    }
+    refuse(&format!("[home]\nname = \"{}\"", "x".repeat(41)));
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once_in_the_order_of_the_lines() {
+    let text = "[camera]\ndriver = \"v4l\"\n[video]\nfps = 99\nheigth = 480\n[network]\nport = \"x\"\n[spaeker]\n\
+                [camera.v4l2]\nbufers = 2\nbuffers = 9\ndevice = 1\n[display.pgn]\n";
+    let complaints = refuse(text);
+    let lines: Vec<&str> = complaints.iter().map(|c| c.split(": ").next().unwrap_or_default()).collect();
+    let wanted: Vec<String> = [2, 4, 5, 7, 8, 10, 11, 12, 13].iter().map(|n| format!("etc/home.toml:{n}")).collect();
+    assert_eq!(lines, wanted, "{complaints:#?}");
+    assert!(complaints[0].contains("did you mean \"v4l2\"? Allowed: \"auto\", \"v4l2\", \"test-card\", \"exec\""));
+    assert!(complaints[8].contains("did you mean [display.png]?"), "{}", complaints[8]);
+}
+
+#[test]
+fn what_is_not_toml_is_refused_with_its_lines() {
+    let complaints = refuse("[video\nwidth = 640\n\n[home]\nname = Anna\n");
+    assert!(complaints[0].starts_with("etc/home.toml:1: not TOML: "), "{complaints:#?}");
+    assert!(complaints.last().is_some_and(|c| c.starts_with("etc/home.toml:5: not TOML: ")), "{complaints:#?}");
+    let twice = complaint("[video]\nfps = 30\nfps = 25\n");
+    assert!(twice.starts_with("etc/home.toml:3: not TOML: duplicate key"), "{twice}");
+}
+
+#[test]
+fn auto_takes_the_first_that_is_there_and_says_what_it_passed_over() {
+    let config = take("[microphone.alsa]\ndevice = \"hw:1\"\n");
+    let [camera, microphone, speaker, display] = config.devices().map(|(_, sentence)| sentence);
+    assert_eq!(camera, "test-card: stand-in (auto: the stand-in; v4l2 passed over: no camera is plugged in)");
+    assert_eq!(microphone, "alsa: hw:1 1280x720 at 30 fps (auto: found hw:1)");
+    assert_eq!(speaker, "none: stand-in (auto: silence)");
+    let waits = "png: stand-in (auto: nothing found yet, waiting for png; png passed over: no camera is plugged in)";
+    assert_eq!(display, waits);
+}
+
+#[test]
+fn one_word_swaps_the_hardware_and_other_drivers_tables_may_stay() {
+    let tables = "[camera.v4l2]\ndevice = \"/dev/video2\"\n[camera.exec]\ncommand = \"x\"\n[camera.test-card]\n";
+    let named = take(&format!("[camera]\ndriver = \"v4l2\"\n{tables}"));
+    assert_eq!(named.camera.sentence(), "v4l2: /dev/video2 1280x720 at 30 fps (named in the config)");
+    let swapped = take(&format!("[camera]\ndriver = \"exec\"\n{tables}"));
+    assert_eq!(swapped.camera.sentence(), "exec: a command (named in the config)");
+}
+
+#[test]
+fn a_named_driver_is_not_asked_whether_it_is_there() {
+    static ASKED: AtomicBool = AtomicBool::new(false);
+    fn detect(_: &toml::Table) -> Result<String, String> {
+        ASKED.store(true, Ordering::Relaxed);
+        Ok("yes".to_owned())
+    }
+    static CAMERAS: [Driver<dyn CaptureVideo>; 1] = [entry("v4l2", &[], plain_one, detect)];
+    let fakes = Drivers { cameras: &CAMERAS, ..FAKES };
+    parse_with("[camera]\ndriver = \"v4l2\"", "x", &fakes, &at_home).unwrap_or_else(|e| panic!("{e}"));
+    assert!(!ASKED.load(Ordering::Relaxed));
+}
+
+#[test]
+fn drivers_options_are_checked_with_their_lines_even_if_they_are_not_chosen() {
+    let not_chosen = complaint("[camera]\ndriver = \"test-card\"\n\n[camera.v4l2]\nbuffers = 99\n");
+    assert_eq!(not_chosen, "etc/home.toml:5: camera.v4l2.buffers: is out of range; allowed: 1 to 8");
+    let missing = complaint("[camera]\ndriver = \"exec\"\n");
+    assert_eq!(missing, "etc/home.toml:1: camera.exec.command: is missing; allowed: a command");
+    let empty = complaint("[camera]\ndriver = \"test-card\"\n[camera.exec]\n");
+    assert_eq!(empty, "etc/home.toml:3: camera.exec.command: is missing; allowed: a command");
+    let none = complaint("[camera.test-card]\nsize = 3\n");
+    assert!(none.contains("there is no such key; allowed: nothing: it has no options"), "{none}");
+    let no_table = complaint("[camera]\nv4l2 = 1\n");
+    assert!(no_table.contains("camera.v4l2: this is the number 1, not a table"), "{no_table}");
+}
+
+#[test]
+fn a_build_with_fewer_drivers_takes_the_shipped_file_and_says_what_it_lacks() {
+    static ONE: [Driver<dyn CaptureVideo>; 1] = [entry("test-card", &[], plain_one, |_| Ok("it".to_owned()))];
+    let small = Drivers { cameras: &ONE, ..FAKES };
+    let refuse = |text: &str| match parse_with(text, "x", &small, &at_home) {
+        Ok(_) => panic!("refused"),
+        Err(errors) => errors.to_string(),
+    };
+    assert!(
+        refuse("[camera]\ndriver = \"picam\"")
+            .contains("there is no camera driver \"picam\"; allowed: \"auto\", \"test-card\"")
+    );
+    let none = Drivers { cameras: &[], ..FAKES };
+    let errors = parse_with("", "x", &none, &at_home).err().map(|errors| errors.to_string());
+    assert!(errors.is_some_and(|text| text.contains("this build has no camera driver at all")));
+}
+
+#[test]
+fn what_is_not_written_gives_way_to_what_is() {
+    let small = take("[video]\nwidth = 640\nheight = 480\nfps = 10\nmax_kbps = 300\n");
+    assert_eq!((small.reduced.width, small.reduced.height), (360, 270));
+    assert_eq!(small.reduced.rate.fps(), 10.0);
+    assert_eq!((small.full.floor.kbps(), small.full.max.kbps()), (300, 300));
+    assert_eq!((small.reduced.floor.kbps(), small.reduced.max.kbps()), (80, 300));
+    let upright = take("[video]\nwidth = 720\nheight = 1080\n");
+    assert_eq!((upright.reduced.width, upright.reduced.height), (180, 270));
+    let high = take("[video]\nfloor_kbps = 5000\n");
+    assert_eq!(high.full.max.kbps(), 5000);
+    let written = take("[video.reduced]\nwidth = 320\nheight = 240\n");
+    assert_eq!((written.reduced.width, written.reduced.height), (320, 240));
+    assert_eq!(take("[video]\nfps = 29.97").full.rate.fps(), 29.97);
+}
+
+#[test]
+fn a_public_address_takes_the_own_port_if_it_has_none() {
+    let address = |text: &str| take(text).network.public_address.map(|address| address.to_string());
+    let own = address("[network]\npublic_address = \"home.example.org\"\nport = 9000\n");
+    assert_eq!(own.as_deref(), Some("home.example.org:9000"));
+    let other = address("[network]\npublic_address = \"[2001:db8::1]:443\"\n");
+    assert_eq!(other.as_deref(), Some("[2001:db8::1]:443"));
+}
+
+#[test]
+fn the_state_is_where_systemd_or_the_desktop_wants_it() {
+    let with = |text: &str, pairs: &[(&str, &str)]| {
+        let env = |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into());
+        parse_with(text, "/etc/intercom/intercom.toml", &FAKES, &env).map(|config| config.home.state_dir)
+    };
+    let home = ("HOME", "/home/ann");
+    let xdg = ("XDG_STATE_HOME", "/home/ann/state");
+    let systemd = ("STATE_DIRECTORY", "/var/lib/intercom:/var/lib/other");
+    assert_eq!(with("", &[home, xdg, systemd]).unwrap(), Path::new("/var/lib/intercom"));
+    assert_eq!(with("", &[home, xdg]).unwrap(), Path::new("/home/ann/state/intercom"));
+    assert_eq!(with("", &[home, ("XDG_STATE_HOME", "state")]).unwrap(), Path::new("/home/ann/.local/state/intercom"));
+    let beside = with("[home]\nstate_dir = \"state\"", &[]).unwrap();
+    assert_eq!(beside, Path::new("/etc/intercom/state"));
+    let nowhere = with("", &[]).unwrap_err().to_string();
+    assert!(nowhere.contains("home.state_dir: there is neither"), "{nowhere}");
+}
+
+#[test]
+fn commands_find_the_state_even_if_the_config_is_wrong_elsewhere() {
+    let dirs = |text: &str| state_dirs_with(text, "/etc/x.toml", &at_home);
+    let auto = dirs("[video]\nfps = 1000\n[nonsense]\n").unwrap();
+    assert_eq!(auto, [Path::new("/home/ann/.local/state/intercom"), Path::new("/var/lib/intercom")]);
+    assert_eq!(dirs("[home]\nstate_dir = \"/srv/x\"").unwrap(), [Path::new("/srv/x")]);
+    assert!(dirs("[home]\nstate_dir = 3").is_err());
+}
+
+#[test]
+fn missing_files_are_answered_with_their_neighbours() {
+    let folder = std::env::temp_dir().join(format!("intercom-config-test-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    for name in ["intercom.toml", "fullchain.pem", "privkey.pem"] {
+        std::fs::write(folder.join(name), "").unwrap();
+    }
+    let file = folder.join("intercom.toml").display().to_string();
+    let read_it = |text: &str| parse_with(text, &file, &FAKES, &at_home);
+
+    let good = read_it("[tls]\ncert = \"fullchain.pem\"\nkey = \"privkey.pem\"\n").unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(good.tls.map(|tls| tls.key), Some(folder.join("privkey.pem")));
+    let slip = read_it("[tls]\ncert = \"fulchain.pem\"\nkey = \"privkey.pem\"\n").err().unwrap().to_string();
+    let meant = folder.join("fullchain.pem").display().to_string();
+    assert!(slip.contains(":2: tls.cert: ") && slip.contains("no such file"), "{slip}");
+    assert!(slip.contains(&format!("did you mean \"{meant}\"?")), "{slip}");
+    assert_eq!(slip.lines().count(), 1, "{slip}");
+    let half = read_it("[tls]\ncert = \"fullchain.pem\"\n").err().unwrap().to_string();
+    assert!(half.contains(":2: tls.cert: this needs `key` beside it"), "{half}");
+
+    let near = load(&folder.join("intercom.tml")).err().unwrap().to_string();
+    assert!(near.contains("intercom.tml: cannot be read: no such file or directory; did you mean"), "{near}");
+    assert!(near.contains("intercom.toml?"), "{near}");
+    assert!(load(&folder).err().unwrap().to_string().contains("cannot be read: is a directory"));
+    std::fs::write(folder.join("latin.toml"), b"[home]\nname = \"H\xf6me\"\n").unwrap();
+    assert!(load(&folder.join("latin.toml")).err().unwrap().to_string().contains("latin.toml:2: not UTF-8"));
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn the_summary_and_the_listing_read_well() {
+    let summary = take("[network]\npublic_address = \"203.0.113.7\"").summary();
+    assert!(summary.contains("  port        8443, TCP and UDP; from outside at 203.0.113.7:8443\n"), "{summary}");
+    assert!(summary.contains("  video       1280x720 at 30 fps, 1500 to 2500 kbit/s\n"), "{summary}");
+    assert!(summary.contains("  camera      test-card: stand-in (auto: "), "{summary}");
+    let listing = FAKES.listing();
+    assert!(listing.contains("\n[camera]\n  v4l2        a fake for tests\n"), "{listing}");
+    assert!(listing.contains("buffers  1 to 8, default 4\n"), "{listing}");
+}

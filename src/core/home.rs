@@ -1,1 +1,0 @@
-//! All visits: admission, signaling, media, rungs.

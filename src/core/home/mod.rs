@@ -1,0 +1,334 @@
+//! All visits: admission, signaling, media, rungs. Driven with `handle_*(…, now)`, emptied with `poll_output`,
+//! woken at `poll_timeout`.
+//!
+//! Signaling is not the call: a socket only carries words about a visit. A visit whose socket died lives on its own
+//! deadline while its media is down, and without any while media flows.
+
+mod admission;
+mod media;
+mod signaling;
+mod visit;
+
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use crate::config::Rung;
+use crate::core::home::admission::Socket;
+use crate::core::home::media::RungState;
+use crate::core::home::visit::Visit;
+use crate::core::items::{EncoderOrder, ToPictures, ToSpeaker, VisitId, Visitor};
+use crate::core::peer::{Identity, Transmit};
+use crate::core::protocol::{ByeReason, CameraState, FromHome, RungName};
+use crate::reach::Addresses;
+use crate::units::Bitrate;
+
+/// A visit without a socket and without media ends after this.
+pub const ORPHAN_LIFE: Duration = Duration::from_secs(30);
+
+/// A socket must say `hello` within this.
+const HELLO_WITHIN: Duration = Duration::from_secs(5);
+
+/// A quiet socket is pinged after this, and closed after [`SILENCE`].
+const PING_AFTER: Duration = Duration::from_secs(10);
+
+/// A socket that is quiet for this long, pings notwithstanding, is dead.
+const SILENCE: Duration = Duration::from_secs(25);
+
+/// Most addresses that a viewer's media may come from; the oldest is forgotten first.
+const ROUTES_PER_VISIT: usize = 16;
+
+/// Names a signaling socket; never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SocketId(pub u64);
+
+/// Number of an access key.
+pub type KeyNumber = u64;
+
+/// Knows the keys, and how long a guesser waits.
+pub trait Doorkeeper {
+    /// The number of this key, if it is one.
+    fn verify(&self, key: &str) -> Option<KeyNumber>;
+
+    /// A wrong key came from `address`: how long its answer is held back.
+    fn handle_wrong(&mut self, address: IpAddr, now: Instant) -> Duration;
+}
+
+/// What the home needs to know of the config.
+#[derive(Clone, Debug)]
+pub struct HomeConfig {
+    /// The home's name, shown on the page.
+    pub name: String,
+    /// Visits at once.
+    pub max_viewers: usize,
+    /// UDP port of media.
+    pub port: u16,
+    /// The full rung.
+    pub full: Rung,
+    /// The reduced rung.
+    pub reduced: Rung,
+    /// Bitrate of Opus.
+    pub audio: Bitrate,
+}
+
+/// What the shell shall do.
+#[derive(Debug)]
+pub enum HomeOutput {
+    /// Send a datagram.
+    Transmit(Transmit),
+    /// Send a message.
+    Say(SocketId, FromHome),
+    /// Send a WebSocket ping.
+    Ping(SocketId),
+    /// Say a WebSocket goodbye and close, once what was said is sent.
+    Close(SocketId),
+    /// Order of the encoder of a rung.
+    Encoder(RungName, EncoderOrder),
+    /// Whether anybody visits.
+    Presence(bool),
+    /// To the speaker thread.
+    Sound(ToSpeaker),
+    /// To the picture thread.
+    Pictures(ToPictures),
+}
+
+/// Why the home wants to be called at a certain time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// A peer connection has a timer.
+    Peer(VisitId),
+    /// A visit without socket and media is over.
+    Orphan(VisitId),
+    /// A viewer may change rung.
+    Ladder(VisitId),
+    /// A socket owes us its `hello`.
+    Hello(SocketId),
+    /// A guesser's answer is due.
+    Refusal(SocketId),
+    /// A quiet socket is to be pinged, or has been quiet too long.
+    Silence(SocketId),
+    /// A keyframe held back by the rate limit is due.
+    Keyframe(RungName),
+    /// A viewer without media no longer keeps the encoders busy.
+    Idle(VisitId),
+    /// Estimators are to look again whether their path carries more.
+    Probe(VisitId),
+}
+
+/// The home.
+pub struct Home {
+    config: HomeConfig,
+    identity: Identity,
+    doorkeeper: Box<dyn Doorkeeper + Send>,
+    entropy: Box<dyn FnMut(&mut [u8]) + Send>,
+    addresses: Addresses,
+    camera: CameraState,
+    wall: (Instant, Duration),
+    sockets: HashMap<SocketId, Socket>,
+    visits: Vec<Visit>,
+    next_visit: u64,
+    routes: HashMap<SocketAddr, VisitId>,
+    rungs: [RungState; 2],
+    present: bool,
+    visitors: Vec<Visitor>,
+    out: VecDeque<HomeOutput>,
+}
+
+impl Home {
+    /// A home without visits. `entropy` fills a buffer with random bytes that nobody can guess; `unix` is UTC since
+    /// 1970 at `now`.
+    pub fn new(
+        config: HomeConfig,
+        identity: Identity,
+        doorkeeper: Box<dyn Doorkeeper + Send>,
+        entropy: Box<dyn FnMut(&mut [u8]) + Send>,
+        now: Instant,
+        unix: Duration,
+    ) -> Home {
+        let rungs = [
+            RungState::new(RungName::Full, &config.full, now),
+            RungState::new(RungName::Reduced, &config.reduced, now),
+        ];
+        Home {
+            config,
+            identity,
+            doorkeeper,
+            entropy,
+            addresses: Addresses::default(),
+            camera: CameraState::Unplugged,
+            wall: (now, unix),
+            sockets: HashMap::new(),
+            visits: Vec::new(),
+            next_visit: 1,
+            routes: HashMap::new(),
+            rungs,
+            present: false,
+            visitors: Vec::new(),
+            out: VecDeque::new(),
+        }
+    }
+
+    /// The wall clock may jump: tells what it shows now. Only the capture time sent along with frames follows it.
+    pub fn handle_wall_clock(&mut self, unix: Duration, now: Instant) {
+        self.wall = (now, unix);
+    }
+
+    /// The machine's addresses changed: visits hear of new ones, and those gone are not tried any more.
+    pub fn handle_addresses(&mut self, addresses: Addresses, now: Instant) {
+        self.addresses = addresses;
+        for index in 0..self.visits.len() {
+            let locals = self.locals_for(self.visits[index].near);
+            let visit = &mut self.visits[index];
+            let Some(peer) = &mut visit.peer else { continue };
+            let lines = peer.set_addresses(&locals, self.addresses.public, now);
+            let (pc, socket) = (visit.pc, visit.socket);
+            if let Some(socket) = socket {
+                for candidate in lines {
+                    self.out.push_back(HomeOutput::Say(socket, FromHome::Candidate { pc, candidate }));
+                }
+            }
+            self.collect(index, now);
+        }
+    }
+
+    /// Home's camera was plugged or unplugged: every page hears of it.
+    pub fn handle_camera(&mut self, camera: CameraState) {
+        if self.camera == camera {
+            return;
+        }
+        self.camera = camera;
+        for socket in self.visits.iter().filter_map(|v| v.socket) {
+            self.out.push_back(HomeOutput::Say(socket, FromHome::Camera { camera }));
+        }
+    }
+
+    /// Ends every visit of a key.
+    pub fn handle_revoked(&mut self, key: KeyNumber, now: Instant) {
+        let ended: Vec<VisitId> = self.visits.iter().filter(|v| v.key == key).map(|v| v.id).collect();
+        for id in ended {
+            self.end_visit(id, Some(ByeReason::Revoked), now);
+        }
+    }
+
+    /// Says goodbye to every page; what comes out of [`Home::poll_output`] then is the last.
+    pub fn handle_shutdown(&mut self, now: Instant) {
+        for id in self.visits.iter().map(|v| v.id).collect::<Vec<_>>() {
+            self.end_visit(id, Some(ByeReason::Restarting), now);
+        }
+        for socket in self.sockets.keys() {
+            self.out.push_back(HomeOutput::Close(*socket));
+        }
+        self.sockets.clear();
+    }
+
+    /// To be called when [`Home::poll_timeout`] is reached; does all that is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.sockets_timeout(now);
+        for index in 0..self.visits.len() {
+            let visit = &mut self.visits[index];
+            if let Some(peer) = &mut visit.peer
+                && peer.poll_timeout().is_some_and(|t| t <= now)
+            {
+                peer.handle_timeout(now);
+                self.collect(index, now);
+            }
+        }
+        let over: Vec<VisitId> =
+            self.visits.iter().filter(|v| v.orphan_deadline().is_some_and(|t| t <= now)).map(|v| v.id).collect();
+        for id in over {
+            log::info!("visit {}: gone for {} s, over", id.0, ORPHAN_LIFE.as_secs());
+            self.end_visit(id, None, now);
+        }
+        self.rungs_timeout(now);
+    }
+
+    /// When to call [`Home::handle_timeout`], and why; `None` if only input can change anything.
+    pub fn poll_timeout(&self) -> Option<(Instant, Why)> {
+        let sockets = self.sockets.iter().filter_map(|(id, socket)| socket.deadline(*id));
+        let visits = self.visits.iter().flat_map(|visit| {
+            let peer = visit.peer.as_ref().and_then(|p| p.poll_timeout()).map(|t| (t, Why::Peer(visit.id)));
+            let orphan = visit.orphan_deadline().map(|t| (t, Why::Orphan(visit.id)));
+            let ladder = visit.place.poll_timeout().map(|t| (t, Why::Ladder(visit.id)));
+            let probe = visit.next_probe.map(|t| (t, Why::Probe(visit.id)));
+            let idle = visit.encode_until.map(|t| (t, Why::Idle(visit.id)));
+            [peer, orphan, ladder, probe, idle].into_iter().flatten()
+        });
+        let rungs = self.rungs.iter().filter_map(|r| r.deadline());
+        sockets.chain(visits).chain(rungs).min_by_key(|(at, _)| *at)
+    }
+
+    /// The next thing to do; `None` when all is said.
+    pub fn poll_output(&mut self) -> Option<HomeOutput> {
+        self.out.pop_front()
+    }
+
+    /// Visits as the TV and the status report need them.
+    pub fn visitors(&self) -> &[Visitor] {
+        &self.visitors
+    }
+
+    /// Everything about the visits, for `intercom status`.
+    pub fn status(&self) -> serde_json::Value {
+        let visits: Vec<_> = self.visits.iter().map(Visit::status).collect();
+        let rungs: Vec<_> = self.rungs.iter().map(RungState::status).collect();
+        serde_json::json!({ "visits": visits, "rungs": rungs, "sockets": self.sockets.len(), "camera": self.camera })
+    }
+
+    /// A token that nobody can guess: 128 bits in base64url.
+    fn token(&mut self) -> String {
+        use base64::Engine as _;
+        let mut bytes = [0; 16];
+        (self.entropy)(&mut bytes);
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// Our media addresses for a viewer whose signaling came to `near`: loopback is only of use to one on the same
+    /// machine.
+    fn locals_for(&self, near: IpAddr) -> Vec<SocketAddr> {
+        let mut ips = self.addresses.local.clone();
+        if !ips.contains(&near) && !near.is_unspecified() {
+            ips.insert(0, near);
+        }
+        ips.into_iter().map(|ip| SocketAddr::new(ip, self.config.port)).collect()
+    }
+
+    fn index_of(&self, id: VisitId) -> Option<usize> {
+        self.visits.iter().position(|v| v.id == id)
+    }
+
+    /// Ends a visit: goodbye on its socket if there is a reason to tell, close of its media, and all traces gone.
+    fn end_visit(&mut self, id: VisitId, reason: Option<ByeReason>, now: Instant) {
+        let Some(index) = self.index_of(id) else { return };
+        if let Some(peer) = &mut self.visits[index].peer {
+            peer.close(now);
+            self.collect(index, now);
+        }
+        let visit = self.visits.remove(index);
+        self.routes.retain(|_, v| *v != id);
+        if let Some(socket) = visit.socket {
+            if let Some(reason) = reason {
+                self.out.push_back(HomeOutput::Say(socket, FromHome::Bye { reason }));
+            }
+            self.sockets.remove(&socket);
+            self.out.push_back(HomeOutput::Close(socket));
+        }
+        self.out.push_back(HomeOutput::Sound(ToSpeaker::Gone(id)));
+        log::info!("visit {} ended, {} left", id.0, self.visits.len());
+        self.visits_changed(now);
+    }
+
+    /// Brings encoders, devices and the TV in line with who visits now.
+    fn visits_changed(&mut self, now: Instant) {
+        let present = !self.visits.is_empty();
+        if present != self.present {
+            self.present = present;
+            self.out.push_back(HomeOutput::Presence(present));
+        }
+        let visitors: Vec<Visitor> = self.visits.iter().map(Visit::visitor).collect();
+        if visitors != self.visitors {
+            self.visitors.clone_from(&visitors);
+            self.out.push_back(HomeOutput::Pictures(ToPictures::Visitors(visitors)));
+        }
+        self.update_rungs(now);
+    }
+}

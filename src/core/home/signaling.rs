@@ -1,0 +1,154 @@
+//! The messages of a visit. State, not events: everything may come twice, early or late.
+
+use std::time::Instant;
+
+use crate::core::home::admission::Stage;
+use crate::core::home::{Home, HomeOutput, SocketId};
+use crate::core::peer::{OfferError, Peer};
+use crate::core::protocol::{ErrorCode, FromHome, FromPage};
+use crate::units::Bitrate;
+
+impl Home {
+    /// A text message came in.
+    pub fn handle_message(&mut self, id: SocketId, text: &str, now: Instant) {
+        self.handle_socket_alive(id, now);
+        if !self.spend(id, now) {
+            return;
+        }
+        let Some(socket) = self.sockets.get(&id) else { return };
+        let message = serde_json::from_str::<FromPage>(text);
+        match (&socket.stage, message) {
+            (Stage::Stranger { .. }, Ok(FromPage::Hello { v, key, resume })) => {
+                self.hello(id, v, &key, resume.as_deref(), now);
+            }
+            // Whoever has not shown a key hears nothing, not even what was wrong.
+            (Stage::Stranger { .. }, _) => self.close_socket(id),
+            (Stage::Refused { .. }, _) => {}
+            (Stage::Visit(visit), Ok(message)) => {
+                let visit = *visit;
+                if let Some(index) = self.index_of(visit) {
+                    self.handle_visit_message(index, id, message, now);
+                }
+            }
+            (Stage::Visit(_), Err(error)) => {
+                let why = format!("message not understood: {error}");
+                self.fail(id, ErrorCode::BadMessage, &why);
+            }
+        }
+    }
+
+    fn handle_visit_message(&mut self, index: usize, id: SocketId, message: FromPage, now: Instant) {
+        match message {
+            FromPage::Hello { .. } => self.fail(id, ErrorCode::BadMessage, "hello was said already"),
+            FromPage::Offer { pc, rev, sdp } => self.offer(index, id, pc, rev, &sdp, now),
+            FromPage::Candidate { pc, candidate } => self.candidate(index, pc, candidate, now),
+            FromPage::Keyframe { pc } => {
+                if self.visits[index].pc == pc {
+                    self.viewer_wants_keyframe(index, now);
+                }
+            }
+            FromPage::State { microphone, camera } => {
+                let visit = &mut self.visits[index];
+                visit.microphone = microphone;
+                visit.camera = camera;
+                self.visits_changed(now);
+            }
+            FromPage::Ping { t } => self.out.push_back(HomeOutput::Say(id, FromHome::Pong { t })),
+            FromPage::Leave {} => {
+                let visit = self.visits[index].id;
+                log::info!("visit {}: left", visit.0);
+                self.end_visit(visit, None, now);
+            }
+        }
+    }
+
+    fn offer(&mut self, index: usize, id: SocketId, pc: u32, rev: u32, sdp: &str, now: Instant) {
+        let visit = &mut self.visits[index];
+        let same = visit.peer.is_some() && visit.pc == pc;
+        if same && rev <= visit.rev {
+            // The answer got lost with a socket: it is still the right one.
+            if let Some(sdp) = visit.answer.clone() {
+                let rev = visit.rev;
+                self.out.push_back(HomeOutput::Say(id, FromHome::Answer { pc, rev, sdp }));
+            }
+            return;
+        }
+        if visit.peer.is_some() && pc < visit.pc {
+            return;
+        }
+        let answered = if same { self.restart(index, sdp, now) } else { self.connect(index, pc, sdp, now) };
+        match answered {
+            Ok(sdp) => {
+                let visit = &mut self.visits[index];
+                visit.rev = rev;
+                visit.answer = Some(sdp.clone());
+                self.out.push_back(HomeOutput::Say(id, FromHome::Answer { pc, rev, sdp }));
+                self.collect(index, now);
+            }
+            Err(error) => {
+                log::info!("visit {}: {error}", self.visits[index].id.0);
+                let code = match error {
+                    OfferError::Sdp(_) => ErrorCode::BadOffer,
+                    OfferError::NoH264 => ErrorCode::NoH264,
+                };
+                self.fail(id, code, &error.to_string());
+            }
+        }
+    }
+
+    /// An ICE restart of the peer connection that stands.
+    fn restart(&mut self, index: usize, sdp: &str, now: Instant) -> Result<String, OfferError> {
+        match &mut self.visits[index].peer {
+            Some(peer) => peer.answer_again(sdp, now),
+            None => Err(OfferError::Sdp("no connection to restart".into())),
+        }
+    }
+
+    /// A new peer connection; one of before is closed.
+    fn connect(&mut self, index: usize, pc: u32, sdp: &str, now: Instant) -> Result<String, OfferError> {
+        let locals = self.locals_for(self.visits[index].near);
+        let initial = self.initial_estimate();
+        let (mut peer, answer) = Peer::answer(&self.identity, sdp, &locals, self.addresses.public, initial, now)?;
+        if let Some(old) = &mut self.visits[index].peer {
+            old.close(now);
+            self.collect(index, now);
+        }
+        let desired: Bitrate = self.desired();
+        peer.set_desired(desired, now);
+        let visit = &mut self.visits[index];
+        let id = visit.id;
+        for route in visit.routes.drain(..) {
+            self.routes.remove(&route);
+        }
+        for (early_pc, candidate) in std::mem::take(&mut visit.early) {
+            if early_pc == pc {
+                peer.add_remote_candidate(&candidate, now);
+            }
+        }
+        if visit.connected {
+            log::info!("visit {}: the page builds a new connection", id.0);
+        }
+        visit.peer = Some(peer);
+        visit.pc = pc;
+        visit.rev = 0;
+        visit.answer = None;
+        visit.set_connected(false, now);
+        visit.needs_keyframe = true;
+        self.visits_changed(now);
+        Ok(answer)
+    }
+
+    fn candidate(&mut self, index: usize, pc: u32, candidate: String, now: Instant) {
+        let visit = &mut self.visits[index];
+        match &mut visit.peer {
+            Some(peer) if visit.pc == pc => {
+                if !candidate.is_empty() {
+                    peer.add_remote_candidate(&candidate, now);
+                    self.collect(index, now);
+                }
+            }
+            Some(_) if pc < visit.pc => {}
+            _ => visit.keep_early(pc, candidate),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! One viewer's stay, from admission to leaving.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use crate::core::home::{KeyNumber, ORPHAN_LIFE, SocketId};
+use crate::core::items::{VisitId, Visitor};
+use crate::core::ladder::Place;
+use crate::core::peer::{Peer, Report};
+use crate::core::playout::Playout;
+use crate::core::protocol::RungName;
+
+/// A viewer whose media is down for longer than this does not keep an encoder busy.
+const KEEP_ENCODING: Duration = Duration::from_secs(10);
+
+/// Most candidates kept that arrived before their offer.
+const EARLY_CANDIDATES: usize = 64;
+
+pub(super) struct Visit {
+    pub id: VisitId,
+    pub token: String,
+    pub key: KeyNumber,
+    pub since: Instant,
+    /// The address of ours that the viewer's signaling came to.
+    pub near: IpAddr,
+    pub socket: Option<SocketId>,
+    pub socket_lost: Option<Instant>,
+    pub pc: u32,
+    pub rev: u32,
+    pub answer: Option<String>,
+    pub early: Vec<(u32, String)>,
+    pub peer: Option<Peer>,
+    /// ICE and DTLS are up and the far end answers.
+    pub connected: bool,
+    pub media_lost: Option<Instant>,
+    /// While media is down, encoders keep running for this viewer until then.
+    pub encode_until: Option<Instant>,
+    pub microphone: bool,
+    pub camera: bool,
+    pub place: Place,
+    /// The rung whose frames the viewer gets now; follows `place` at the next keyframe.
+    pub sending: RungName,
+    pub needs_keyframe: bool,
+    pub playout: Playout,
+    pub report: Option<Report>,
+    pub next_probe: Option<Instant>,
+    pub routes: Vec<SocketAddr>,
+    pub frames_sent: u64,
+    pub frames_held: u64,
+}
+
+impl Visit {
+    pub fn new(id: VisitId, token: String, key: KeyNumber, near: IpAddr, place: Place, now: Instant) -> Visit {
+        Visit {
+            id,
+            token,
+            key,
+            since: now,
+            near,
+            socket: None,
+            socket_lost: Some(now),
+            pc: 0,
+            rev: 0,
+            answer: None,
+            early: Vec::new(),
+            peer: None,
+            connected: false,
+            media_lost: None,
+            encode_until: Some(now + KEEP_ENCODING),
+            microphone: false,
+            camera: false,
+            place,
+            sending: RungName::Full,
+            needs_keyframe: true,
+            playout: Playout::new(),
+            report: None,
+            next_probe: None,
+            routes: Vec::new(),
+            frames_sent: 0,
+            frames_held: 0,
+        }
+    }
+
+    /// When a visit that has neither socket nor media is over.
+    pub fn orphan_deadline(&self) -> Option<Instant> {
+        if self.socket.is_some() || self.connected {
+            return None;
+        }
+        let lost = self.socket_lost.into_iter().chain(self.media_lost).max();
+        lost.map(|t| t + ORPHAN_LIFE)
+    }
+
+    /// Media came up (`true`) or went down.
+    pub fn set_connected(&mut self, connected: bool, now: Instant) {
+        self.connected = connected;
+        self.media_lost = (!connected).then_some(now);
+        self.encode_until = (!connected).then_some(now + KEEP_ENCODING);
+    }
+
+    /// Keeps a candidate for an offer still to come.
+    pub fn keep_early(&mut self, pc: u32, candidate: String) {
+        if self.early.len() < EARLY_CANDIDATES {
+            self.early.push((pc, candidate));
+        }
+    }
+
+    pub fn visitor(&self) -> Visitor {
+        Visitor {
+            visit: self.id,
+            since: self.since,
+            camera: self.camera,
+            microphone: self.microphone,
+            connected: self.connected,
+        }
+    }
+
+    pub fn status(&self) -> serde_json::Value {
+        serde_json::json!({
+            "visit": self.id.0,
+            "key": self.key,
+            "socket": self.socket.is_some(),
+            "connected": self.connected,
+            "rung": self.sending,
+            "estimate_kbps": self.place.estimate().map(|e| e.kbps()),
+            "loss": self.report.map(|r| r.loss),
+            "jitter_ms": self.report.map(|r| r.jitter.as_secs_f64() * 1e3),
+            "rtt_ms": self.report.and_then(|r| r.rtt).map(|r| r.as_secs_f64() * 1e3),
+            "playout_max_ms": self.playout.delay().max.as_millis() as u64,
+            "frames_sent": self.frames_sent,
+            "frames_held": self.frames_held,
+        })
+    }
+}

@@ -1,0 +1,205 @@
+//! Which rung a viewer gets, and at which bitrate a rung is encoded.
+
+use std::time::{Duration, Instant};
+
+use crate::core::protocol::RungName;
+use crate::units::Bitrate;
+
+/// An estimate must stay below the floor for this long before the viewer goes down: one dip is no trend.
+const DOWN_AFTER: Duration = Duration::from_secs(4);
+
+/// And comfortably above it for this long before the viewer comes up again.
+const UP_AFTER: Duration = Duration::from_secs(5);
+
+/// First pause after a climb that failed; doubles up to [`MAX_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_secs(10);
+
+/// Longest pause between attempts to climb.
+const MAX_PAUSE: Duration = Duration::from_secs(120);
+
+/// A climb that held this long was right: the pause starts over.
+const HELD: Duration = Duration::from_secs(60);
+
+/// While frames queue up, and for this long after, the viewer's path is used with more room.
+const PRESSED_FOR: Duration = Duration::from_secs(2);
+
+/// Part of the estimate that is used, in percent. The estimator finds the edge by stepping over it; what is kept free
+/// is what keeps those steps from becoming delay.
+const USED: u64 = 85;
+const USED_PRESSED: u64 = 65;
+
+/// The bitrates of a rung.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Range {
+    /// Never encoded below this.
+    pub floor: Bitrate,
+    /// Never above this.
+    pub max: Bitrate,
+}
+
+/// One viewer's place on the ladder.
+#[derive(Debug)]
+pub struct Place {
+    rung: RungName,
+    /// What the full rung needs at least, sound and headers included.
+    need: Bitrate,
+    estimate: Option<Bitrate>,
+    pressed_until: Option<Instant>,
+    below_since: Option<Instant>,
+    above_since: Option<Instant>,
+    climbed: Option<Instant>,
+    not_before: Option<Instant>,
+    pause: Duration,
+}
+
+impl Place {
+    /// Everybody starts on the full rung; `need` is its floor plus what sound and headers take.
+    pub fn new(need: Bitrate) -> Place {
+        Place {
+            rung: RungName::Full,
+            need,
+            estimate: None,
+            pressed_until: None,
+            below_since: None,
+            above_since: None,
+            climbed: None,
+            not_before: None,
+            pause: FIRST_PAUSE,
+        }
+    }
+
+    /// The rung that this viewer should get.
+    pub fn rung(&self) -> RungName {
+        self.rung
+    }
+
+    /// What the path carries, if known.
+    pub fn estimate(&self) -> Option<Bitrate> {
+        self.estimate
+    }
+
+    /// Takes a new estimate of what the path carries.
+    pub fn handle_estimate(&mut self, estimate: Bitrate, now: Instant) {
+        self.estimate = Some(estimate);
+        self.below_since = if estimate < self.need { self.below_since.or(Some(now)) } else { None };
+        self.above_since = if estimate >= self.need.percent(120) { self.above_since.or(Some(now)) } else { None };
+        self.handle_timeout(now);
+    }
+
+    /// What of the path may be used now.
+    pub fn usable(&self) -> Option<Bitrate> {
+        let used = if self.pressed_until.is_some() { USED_PRESSED } else { USED };
+        self.estimate.map(|e| e.percent(used))
+    }
+
+    /// Takes note that frames queue up although the estimate may not say so yet.
+    pub fn handle_pressure(&mut self, jammed: bool, now: Instant) {
+        self.pressed_until = Some(now + PRESSED_FOR);
+        if jammed && self.rung == RungName::Full && self.estimate.is_some_and(|e| e < self.need) {
+            self.go_down(now);
+        }
+    }
+
+    /// To be called at [`Place::poll_timeout`].
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.pressed_until.is_some_and(|t| t <= now) {
+            self.pressed_until = None;
+        }
+        match self.rung {
+            RungName::Full => {
+                if self.below_since.is_some_and(|t| now.saturating_duration_since(t) >= DOWN_AFTER) {
+                    self.go_down(now);
+                }
+            }
+            RungName::Reduced => {
+                let steady = self.above_since.is_some_and(|t| now.saturating_duration_since(t) >= UP_AFTER);
+                if steady && self.not_before.is_none_or(|t| now >= t) {
+                    self.rung = RungName::Full;
+                    self.climbed = Some(now);
+                    self.below_since = None;
+                }
+            }
+        }
+    }
+
+    /// When the rung may change without a new estimate.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match self.rung {
+            RungName::Full => self.below_since.map(|t| t + DOWN_AFTER),
+            RungName::Reduced => self.above_since.map(|t| (t + UP_AFTER).max(self.not_before.unwrap_or(t))),
+        }
+    }
+
+    fn go_down(&mut self, now: Instant) {
+        let held = self.climbed.is_none_or(|t| now.saturating_duration_since(t) >= HELD);
+        self.pause = if held { FIRST_PAUSE } else { (self.pause * 2).min(MAX_PAUSE) };
+        self.not_before = Some(now + self.pause);
+        self.rung = RungName::Reduced;
+        self.above_since = None;
+        self.below_since = None;
+    }
+}
+
+/// The bitrate of a rung: what the slowest of its viewers can take, within the rung's range. `usable` is what each
+/// viewer's path offers, `overhead` what sound and headers take of it. Viewers of whom nothing is known yet do not
+/// hold the others back.
+pub fn rung_bitrate(range: Range, overhead: Bitrate, usable: impl Iterator<Item = Bitrate>) -> Bitrate {
+    let slowest = usable.min().map(|e| e.less(overhead));
+    slowest.unwrap_or(range.max).clamp(range.floor, range.max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEED: Bitrate = Bitrate::from_kbps(1600);
+
+    fn seconds(start: Instant, s: f64) -> Instant {
+        start + Duration::from_secs_f64(s)
+    }
+
+    #[test]
+    fn a_dip_changes_nothing_a_trend_does() {
+        let start = Instant::now();
+        let mut place = Place::new(NEED);
+        place.handle_estimate(Bitrate::from_kbps(900), start);
+        place.handle_estimate(Bitrate::from_kbps(2500), seconds(start, 0.5));
+        place.handle_timeout(seconds(start, 5.0));
+        assert_eq!(place.rung(), RungName::Full);
+        place.handle_estimate(Bitrate::from_kbps(900), seconds(start, 6.0));
+        let due = place.poll_timeout().unwrap();
+        place.handle_timeout(due);
+        assert_eq!(place.rung(), RungName::Reduced);
+    }
+
+    #[test]
+    fn climbs_back_and_waits_longer_after_each_failed_climb() {
+        let start = Instant::now();
+        let mut place = Place::new(NEED);
+        let mut now = start;
+        let mut pauses = Vec::new();
+        for _ in 0..4 {
+            place.handle_estimate(Bitrate::from_kbps(500), now);
+            now += DOWN_AFTER;
+            place.handle_timeout(now);
+            assert_eq!(place.rung(), RungName::Reduced);
+            let down = now;
+            place.handle_estimate(Bitrate::from_kbps(4000), now);
+            now = place.poll_timeout().unwrap();
+            place.handle_timeout(now);
+            assert_eq!(place.rung(), RungName::Full);
+            pauses.push((now - down).as_secs());
+        }
+        assert_eq!(pauses, [10, 20, 40, 80]);
+    }
+
+    #[test]
+    fn a_rung_is_encoded_for_its_slowest_viewer_but_never_below_the_floor() {
+        let range = Range { floor: Bitrate::from_kbps(1500), max: Bitrate::from_kbps(2500) };
+        let overhead = Bitrate::from_kbps(100);
+        let rate = |kbps: &[u64]| rung_bitrate(range, overhead, kbps.iter().map(|k| Bitrate::from_kbps(*k))).kbps();
+        assert_eq!(rate(&[]), 2500);
+        assert_eq!(rate(&[9000, 2100]), 2000);
+        assert_eq!(rate(&[9000, 700]), 1500);
+    }
+}

@@ -1,1 +1,0 @@
-//! Certificates: our own CA and leaves, or a trusted pair from files.

@@ -1,0 +1,123 @@
+//! The results as Markdown for people and as JSON for machines.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use crate::measure::{Plan, Run, median};
+
+/// The table, the stages, and the threads.
+pub fn markdown(measured: &[(Plan, Vec<Run>)]) -> String {
+    let mut out = String::new();
+    let _ = writeln!(
+        out,
+        "| size | viewers | capture → presented p50 / p95 / p99 ms | fps | not shown | first frame ms | ICE connected ms \
+         | CPU cores | RSS MB | steal | other CPU |\n|---|---|---|---|---|---|---|---|---|---|---|"
+    );
+    for (plan, runs) in measured {
+        let over = |pick: &dyn Fn(&Run) -> Option<f64>| median(runs.iter().filter_map(pick).collect());
+        let latency = [0, 1, 2].map(|i| number(over(&|r| r.latency[i]), 1)).join(" / ");
+        let disturbed = if runs.iter().any(Run::disturbed) { " (disturbed)" } else { "" };
+        let missing = if plan.viewers == 0 { None } else { over(&|r| Some(r.missing as f64)) };
+        let _ = writeln!(
+            out,
+            "| {}x{} | {}{} | {latency} | {} | {} | {} | {} | {} | {} | {}{disturbed} | {} |",
+            plan.size.0,
+            plan.size.1,
+            plan.viewers_in_words(),
+            if plan.two_way { ", both ways" } else { "" },
+            number(over(&|r| r.fps), 1),
+            number(missing, 0),
+            number(over(&|r| r.first_frame), 0),
+            number(over(&|r| r.ice_connected), 0),
+            number(over(&|r| Some(r.cpu)), 3),
+            number(over(&|r| Some(r.rss)), 1),
+            number(over(&|r| Some(r.steal)), 2),
+            number(over(&|r| Some(r.other_cpu)), 2),
+        );
+    }
+    stages(&mut out, measured);
+    threads(&mut out, measured);
+    out
+}
+
+/// Inside the program, p50 / p95 of each stage that it names, ms.
+fn stages(out: &mut String, measured: &[(Plan, Vec<Run>)]) {
+    let order = ["capture_ms", "wait_ms", "encode_ms", "handoff_ms", "send_ms"];
+    let mut names: Vec<String> = order.iter().map(|n| (*n).to_owned()).collect();
+    let said = measured.iter().flat_map(|(_, runs)| runs).filter_map(|r| r.stages.as_object());
+    for name in said.flat_map(|o| o.keys()) {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    names.retain(|n| measured.iter().flat_map(|(_, runs)| runs).any(|r| r.stages.get(n).is_some()));
+    let heads: Vec<String> = names.iter().map(|n| n.trim_end_matches("_ms").to_owned()).collect();
+    let _ = writeln!(out, "\nInside the program, p50 / p95 ms:\n\n| size | viewers | {} |", heads.join(" | "));
+    let _ = writeln!(out, "|---|---|{}", "---|".repeat(names.len()));
+    for (plan, runs) in measured.iter().filter(|(plan, _)| plan.viewers > 0) {
+        let cells = names.iter().map(|name| {
+            let of = |q: &str| median(runs.iter().filter_map(|r| r.stages[name][q].as_f64()).collect());
+            format!("{} / {}", number(of("p50"), 2), number(of("p95"), 2))
+        });
+        let cells: Vec<String> = cells.collect();
+        let _ = writeln!(out, "| {}x{} | {} | {} |", plan.size.0, plan.size.1, plan.viewers, cells.join(" | "));
+    }
+}
+
+/// Where the program's CPU goes, cores by thread.
+fn threads(out: &mut String, measured: &[(Plan, Vec<Run>)]) {
+    let names: BTreeSet<&String> = measured
+        .iter()
+        .flat_map(|(_, runs)| runs)
+        .flat_map(|r| r.threads.iter())
+        .filter(|(_, c)| **c >= 0.0005)
+        .map(|(n, _)| n)
+        .collect();
+    let heads: Vec<&str> = names.iter().map(|n| n.as_str()).collect();
+    let _ = writeln!(out, "\nCores by thread:\n\n| size | viewers | {} |", heads.join(" | "));
+    let _ = writeln!(out, "|---|---|{}", "---|".repeat(names.len()));
+    for (plan, runs) in measured {
+        let cell = |name: &String| {
+            let cores = runs.iter().map(|r| r.threads.get(name).copied().unwrap_or_default()).collect();
+            number(median(cores), 3)
+        };
+        let cells: Vec<String> = names.iter().map(|n| cell(n)).collect();
+        let _ = writeln!(out, "| {}x{} | {} | {} |", plan.size.0, plan.size.1, plan.viewers, cells.join(" | "));
+    }
+}
+
+fn number(value: Option<f64>, digits: usize) -> String {
+    value.map_or_else(|| "–".into(), |v| format!("{v:.digits$}"))
+}
+
+/// Everything.
+pub fn json(measured: &[(Plan, Vec<Run>)]) -> Value {
+    let when = SystemTime::now().duration_since(UNIX_EPOCH).map(|d| d.as_secs()).unwrap_or_default();
+    let rows = measured.iter().map(|(plan, runs)| {
+        let runs = runs.iter().map(|r| {
+            json!({
+                "complete": r.complete, "latency_ms": { "p50": r.latency[0], "p95": r.latency[1], "p99": r.latency[2] },
+                "fps": r.fps, "missing": r.missing, "bad_crc": r.bad, "first_frame_ms": r.first_frame,
+                "ice_connected_ms": r.ice_connected, "cpu_cores": r.cpu, "threads": r.threads, "rss_mb": r.rss,
+                "chromium_cores": r.chromium_cpu, "other_cores": r.other_cpu, "steal_cores": r.steal,
+                "disturbed": r.disturbed(), "stages": r.stages, "viewers": r.detail,
+            })
+        });
+        json!({
+            "size": [plan.size.0, plan.size.1], "viewers": plan.viewers, "kinds": plan.viewers_in_words(),
+            "two_way": plan.two_way, "window_s": plan.window.as_secs_f64(), "runs": runs.collect::<Vec<_>>(),
+        })
+    });
+    json!({ "unix_time": when, "rows": rows.collect::<Vec<_>>() })
+}
+
+/// Writes both into a folder.
+pub fn keep(folder: &Path, table: &str, all: &Value) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    std::fs::write(folder.join("bench.md"), table)?;
+    std::fs::write(folder.join("bench.json"), serde_json::to_string_pretty(all)?)
+}

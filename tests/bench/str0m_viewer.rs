@@ -1,0 +1,208 @@
+//! A viewer without a browser, for load: it signals and receives as a page does, and only counts what comes.
+
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use serde_json::{Value, json};
+use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::media::{Direction, MediaKind};
+use str0m::net::{Protocol, Receive};
+use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
+use tungstenite::client::IntoClientRequest;
+use tungstenite::{Message, WebSocket};
+
+type Socket = WebSocket<StreamOwned<ClientConnection, TcpStream>>;
+type Failure = Box<dyn std::error::Error>;
+
+/// One viewer on a thread of its own, gone when dropped.
+pub struct Viewer {
+    counts: Arc<Counts>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Counts {
+    stop: AtomicBool,
+    frames: AtomicU64,
+    sounds: AtomicU64,
+}
+
+impl Viewer {
+    /// Visits the home at `address` with `key`.
+    pub fn visit(address: SocketAddr, key: &str) -> Viewer {
+        let counts = Arc::<Counts>::default();
+        let (inside, key) = (Arc::clone(&counts), key.to_owned());
+        let thread = std::thread::spawn(move || {
+            if let Err(e) = run(address, &key, &inside) {
+                eprintln!("a str0m viewer ended: {e}");
+            }
+        });
+        Viewer { counts, thread: Some(thread) }
+    }
+
+    /// Pictures that came so far.
+    pub fn frames(&self) -> u64 {
+        self.counts.frames.load(Ordering::Relaxed)
+    }
+
+    /// Packets of sound that came so far.
+    pub fn sounds(&self) -> u64 {
+        self.counts.sounds.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Viewer {
+    fn drop(&mut self) {
+        self.counts.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run(address: SocketAddr, key: &str, counts: &Counts) -> Result<(), Failure> {
+    let mut socket = connect(address)?;
+    let here = socket.get_ref().sock.local_addr()?.ip();
+    let udp = UdpSocket::bind((here, 0))?;
+    let local = udp.local_addr()?;
+    let mut rtc = RtcConfig::new().clear_codecs().enable_h264(true).enable_opus(true, false).build(Instant::now());
+    rtc.add_local_candidate(Candidate::host(local, "udp")?);
+    let mut api = rtc.sdp_api();
+    api.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None);
+    api.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None);
+    let (offer, pending) = api.apply().ok_or("nothing to offer")?;
+    let mut pending = Some(pending);
+    say(&mut socket, &json!({ "type": "hello", "v": 1, "key": key }))?;
+    say(&mut socket, &json!({ "type": "offer", "pc": 1, "rev": 1, "sdp": offer.to_sdp_string() }))?;
+    socket.get_ref().sock.set_nonblocking(true)?;
+
+    let mut next_ping = Instant::now();
+    let mut buffer = vec![0; 2000];
+    while !counts.stop.load(Ordering::Relaxed) {
+        listen(&mut socket, &mut rtc, &mut pending)?;
+        if Instant::now() >= next_ping {
+            say(&mut socket, &json!({ "type": "ping", "t": 0 }))?;
+            next_ping += Duration::from_secs(5);
+        }
+        let deadline = drain(&mut rtc, &udp, counts)?;
+        let wait = deadline.saturating_duration_since(Instant::now());
+        // The signaling socket is looked at in between.
+        udp.set_read_timeout(Some(wait.clamp(Duration::from_millis(1), Duration::from_millis(50))))?;
+        let input = match udp.recv_from(&mut buffer) {
+            Ok((size, source)) => {
+                let contents = buffer[..size].try_into()?;
+                Input::Receive(Instant::now(), Receive { proto: Protocol::Udp, source, destination: local, contents })
+            }
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Input::Timeout(Instant::now()),
+            Err(e) => return Err(e.into()),
+        };
+        rtc.handle_input(input)?;
+    }
+    let _ = say(&mut socket, &json!({ "type": "leave" }));
+    Ok(())
+}
+
+/// Sends what str0m has to send and gives the time of its next wish.
+fn drain(rtc: &mut Rtc, udp: &UdpSocket, counts: &Counts) -> Result<Instant, Failure> {
+    loop {
+        match rtc.poll_output()? {
+            Output::Timeout(deadline) => return Ok(deadline),
+            Output::Transmit(packet) => drop(udp.send_to(&packet.contents, packet.destination)),
+            Output::Event(Event::MediaData(data)) if data.params.spec().codec.is_video() => {
+                counts.frames.fetch_add(1, Ordering::Relaxed);
+            }
+            Output::Event(Event::MediaData(_)) => drop(counts.sounds.fetch_add(1, Ordering::Relaxed)),
+            Output::Event(_) => {}
+        }
+    }
+}
+
+/// Takes in what home says.
+fn listen(socket: &mut Socket, rtc: &mut Rtc, pending: &mut Option<SdpPendingOffer>) -> Result<(), Failure> {
+    loop {
+        let text = match socket.read() {
+            Ok(Message::Text(text)) => text,
+            Ok(Message::Close(why)) => return Err(format!("home closed the socket: {why:?}").into()),
+            Ok(_) => continue,
+            Err(tungstenite::Error::Io(e)) if e.kind() == ErrorKind::WouldBlock => return Ok(()),
+            Err(e) => return Err(e.into()),
+        };
+        let message: Value = serde_json::from_str(&text)?;
+        match (message["type"].as_str(), message["sdp"].as_str()) {
+            (Some("answer"), Some(sdp)) => {
+                if let Some(pending) = pending.take() {
+                    rtc.sdp_api().accept_answer(pending, SdpAnswer::from_sdp_string(sdp)?)?;
+                }
+            }
+            (Some("error" | "bye"), _) => return Err(format!("home says {text}").into()),
+            _ => {}
+        }
+    }
+}
+
+fn say(socket: &mut Socket, message: &Value) -> Result<(), Failure> {
+    Ok(socket.send(Message::text(message.to_string()))?)
+}
+
+fn connect(address: SocketAddr) -> Result<Socket, Failure> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+        .with_no_client_auth();
+    let tcp = TcpStream::connect(address)?;
+    tcp.set_nodelay(true)?;
+    let tls = ClientConnection::new(Arc::new(config), ServerName::IpAddress(address.ip().into()))?;
+    let mut request = format!("wss://{address}/signal").into_client_request()?;
+    request.headers_mut().insert("origin", format!("https://{address}").parse()?);
+    let (socket, _) = tungstenite::client(request, StreamOwned::new(tls, tcp)).map_err(|e| e.to_string())?;
+    Ok(socket)
+}
+
+/// The bench visits a home of its own making: any certificate will do.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,66 @@
+//! Who may come in, and what the others are told.
+
+use crate::harness::chromium::Permission;
+use crate::harness::daemon::{Daemon, Setup};
+use crate::lab::Lab;
+use crate::watching::{PATIENCE, living};
+
+/// A wrong key and a missing one: a plain sentence, no picture, and nothing said of home.
+pub fn wrong_key(lab: &mut Lab) {
+    let link = lab.home().link();
+    let (address, key) = link.split_once("#k=").expect("a key in the link");
+    let wrong: String = key.chars().rev().collect();
+    for url in [format!("{address}#k={wrong}"), format!("{address}#k=short"), address.to_owned()] {
+        let page = lab.viewer(Permission::Undecided);
+        page.open(&url);
+        page.wait_state("wrong-link", PATIENCE);
+        let status = page.eval("document.querySelector('#status').innerText.trim()");
+        assert!(status.as_str().is_some_and(|s| s.len() > 10), "a sentence: {status}");
+        assert_eq!(page.eval("lab.frames.length"), 0);
+        assert!(!page.text().contains("Test home"), "home's name is not for strangers");
+        page.close();
+    }
+    // Whoever has the key is not delayed by that.
+    living(&lab.visit(Permission::Undecided));
+}
+
+/// A home that is full says so, and lets the next one in when somebody leaves.
+pub fn full(lab: &mut Lab) {
+    let home = Daemon::start(Setup { max_viewers: Some(1), ..Setup::default() });
+    let (first, second) = (lab.viewer(Permission::Undecided), lab.viewer(Permission::Undecided));
+    first.open(&home.link());
+    living(&first);
+    second.open(&home.link());
+    second.wait_state("full", PATIENCE);
+    let status = second.eval("document.querySelector('#status').innerText.trim()");
+    assert!(status.as_str().is_some_and(|s| s.len() > 10), "a sentence: {status}");
+    first.wait_coded_frames(30, PATIENCE);
+    first.click("#leave");
+    first.wait_state("left", PATIENCE);
+    second.open(&home.link());
+    living(&second);
+}
+
+/// A link of its own for a new viewer, and its end.
+pub fn revoked(lab: &mut Lab) {
+    let said = lab.home().command(&["link"]);
+    let link = said.split_whitespace().find(|w| w.contains("#k=")).expect("a link").to_owned();
+    let page = lab.viewer(Permission::Undecided);
+    page.open(&link);
+    living(&page);
+    let other = lab.visit(Permission::Undecided);
+    living(&other);
+    let number = number_of_key(&said);
+    lab.home().command(&["link", "--revoke", &number]);
+    page.wait_state("revoked", PATIENCE);
+    other.wait_coded_frames(30, PATIENCE);
+    page.reload();
+    page.wait_for("it stays closed", PATIENCE, "/wrong-link|revoked/.test(document.body.dataset.state)");
+}
+
+/// The number that `intercom link` gives for revoking.
+fn number_of_key(said: &str) -> String {
+    let words: Vec<&str> = said.split_whitespace().collect();
+    let after = words.windows(2).find(|w| w[0] == "--revoke").map(|w| w[1]);
+    after.map_or_else(|| panic!("no `--revoke N` in: {said}"), |n| n.trim_matches(|c: char| !c.is_numeric()).to_owned())
+}

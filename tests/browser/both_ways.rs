@@ -1,0 +1,94 @@
+//! Being seen and heard at home.
+
+use std::time::Duration;
+
+use crate::harness::chromium::Permission;
+use crate::harness::picture::Picture;
+use crate::harness::sound::Sound;
+use crate::harness::wait;
+use crate::lab::Lab;
+use crate::watching::{PATIENCE, living};
+
+/// Frequency of Chromium's fake microphone, which beeps twice a second.
+const BEEP_HZ: f64 = 400.0;
+
+/// The viewer's camera is seen on the TV, moving, and the viewer's microphone is heard at home; each can be
+/// switched off and on.
+pub fn seen_and_heard(lab: &mut Lab) {
+    let page = lab.visit(Permission::Granted);
+    let (png, wav) = (lab.home().png(), lab.home().wav());
+    living(&page);
+    page.click("#join");
+    let green = |least: f64| {
+        let png = png.clone();
+        move || Picture::read(&png).filter(|p| p.fake_camera_green() > least)
+    };
+    let first = wait("the viewer's camera on the TV", PATIENCE, green(0.15));
+    wait("the viewer's picture moves", PATIENCE, || green(0.15)().filter(|p| p.difference(&first) > 0.001).map(drop));
+    page.wait_for("the self-view", PATIENCE, "document.querySelector('#self').videoWidth > 0");
+    assert!(page.visible("#self"));
+
+    let heard = || Sound::read_wav(&wav).map(|all| all.tail(3.0)).filter(|tail| tail.seconds() >= 3.0);
+    let beeping = || heard().filter(|tail| tail.beeps(BEEP_HZ).len() >= 3).map(drop);
+    wait("the viewer's beep at home", PATIENCE, beeping);
+
+    page.click("#cam");
+    wait("no viewer's picture on the TV", PATIENCE, || Picture::read(&png).filter(|p| p.fake_camera_green() < 0.02));
+    page.click("#cam");
+    wait("the viewer's camera on the TV again", PATIENCE, green(0.15));
+
+    page.click("#mic");
+    wait("silence at home", PATIENCE, || heard().filter(|tail| tail.beeps(BEEP_HZ).is_empty()).map(drop));
+    page.click("#mic");
+    wait("the viewer's beep at home again", PATIENCE, beeping);
+}
+
+/// Two viewers share the TV.
+pub fn grid(lab: &mut Lab) {
+    let png = lab.home().png();
+    let pages = [lab.visit(Permission::Granted), lab.visit(Permission::Granted)];
+    for page in &pages {
+        living(page);
+        page.click("#join");
+    }
+    let halves = |p: &Picture| {
+        let green = |from: usize, to: usize| {
+            let rows = (0..p.height).step_by(4);
+            let hits = rows.flat_map(|y| (from..to).step_by(4).map(move |x| (x, y)));
+            let hits = hits.filter(|&(x, y)| {
+                let [r, g, b] = p.pixel(x, y);
+                g > 90 && g > r.saturating_add(60) && g > b.saturating_add(60)
+            });
+            hits.count() as f64 / ((to - from) as f64 / 4.0 * p.height as f64 / 4.0)
+        };
+        [green(0, p.width / 2), green(p.width / 2, p.width)]
+    };
+    wait("both viewers side by side", PATIENCE, || {
+        Picture::read(&png).map(|p| halves(&p)).filter(|[left, right]| *left > 0.15 && *right > 0.15)
+    });
+    pages[0].close();
+    // The one who stays gets the room once the other's visit has run out.
+    wait("the one who stays", Duration::from_secs(60), || {
+        Picture::read(&png).filter(|p| p.fake_camera_green() > 0.15).map(drop)
+    });
+}
+
+/// Leaving ends what home sees; returning brings both back.
+pub fn leave_and_return(lab: &mut Lab) {
+    let page = lab.visit(Permission::Granted);
+    let png = lab.home().png();
+    living(&page);
+    page.click("#join");
+    let green = || Picture::read(&png).map(|p| p.fake_camera_green());
+    wait("the viewer on the TV", PATIENCE, || green().filter(|g| *g > 0.15));
+    page.click("#leave");
+    page.wait_state("left", PATIENCE);
+    wait("nobody on the TV", PATIENCE, || green().filter(|g| *g < 0.02));
+    assert_eq!(
+        page.eval("lab.connections.every(c => c.connectionState === 'closed')"),
+        true,
+        "no connection outlives leaving"
+    );
+    page.click("#return");
+    living(&page);
+}

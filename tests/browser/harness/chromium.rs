@@ -1,0 +1,172 @@
+//! A headless Chromium as a viewer has it, with Chromium's fake camera and microphone.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use headless_chrome::Browser;
+
+use super::TempDir;
+use super::page::Page;
+
+/// What happens when a page asks for camera and microphone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Permission {
+    /// The viewer says yes at once.
+    Granted,
+    /// The viewer says no at once.
+    Denied,
+    /// The viewer does not answer.
+    Undecided,
+}
+
+/// How Chromium is started.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// See [`Permission`].
+    pub permission: Permission,
+    /// Further flags.
+    pub flags: Vec<String>,
+}
+
+impl From<Permission> for Options {
+    fn from(permission: Permission) -> Options {
+        Options { permission, flags: Vec::new() }
+    }
+}
+
+/// A running Chromium, ended when dropped.
+pub struct Chromium {
+    browser: Option<Browser>,
+    process: Child,
+    permission: Permission,
+    _profile: TempDir,
+}
+
+// No flag here alters what a page may do with sound; throttling of hidden pages is off because all of a test's
+// pages share one machine without a screen.
+const FLAGS: &[&str] = &[
+    "--headless",
+    "--remote-debugging-port=0",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-extensions",
+    "--disable-sync",
+    "--disable-breakpad",
+    "--disable-features=MediaRouter,Translate,OptimizationHints",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-renderer-backgrounding",
+    "--disable-background-timer-throttling",
+    "--disable-search-engine-choice-screen",
+    "--force-color-profile=srgb",
+    "--hide-scrollbars",
+    "--metrics-recording-only",
+    "--password-store=basic",
+    "--use-mock-keychain",
+    "--ignore-certificate-errors",
+    "--use-fake-device-for-media-stream",
+];
+
+impl Chromium {
+    /// Starts it in the calling thread's network namespace, or panics with what is missing.
+    pub fn start(options: impl Into<Options>) -> Chromium {
+        let options = options.into();
+        let program = find();
+        let profile = TempDir::new("chromium");
+        let mut command = Command::new(&program);
+        command.args(FLAGS).arg(format!("--user-data-dir={}", profile.path().display()));
+        match options.permission {
+            Permission::Granted => drop(command.arg("--use-fake-ui-for-media-stream")),
+            Permission::Denied => drop(command.arg("--use-fake-ui-for-media-stream=deny")),
+            Permission::Undecided => {}
+        }
+        if only_loopback() {
+            command.arg("--allow-loopback-in-peer-connection");
+        }
+        command.args(&options.flags).arg("about:blank");
+        let mut process = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|e| panic!("cannot start {}: {e}", program.display()));
+
+        let (found, url) = mpsc::channel();
+        let errors = BufReader::new(process.stderr.take().expect("stderr is piped"));
+        std::thread::spawn(move || {
+            // Read to the end: a full pipe would stop Chromium.
+            for line in errors.lines().map_while(Result::ok) {
+                match line.strip_prefix("DevTools listening on ") {
+                    Some(url) => drop(found.send(url.to_owned())),
+                    None if std::env::var_os("CHROMIUM_LOG").is_some() => eprintln!("chromium: {line}"),
+                    None => {}
+                }
+            }
+        });
+        let url = url.recv_timeout(Duration::from_secs(30)).expect("Chromium opens its debugging port within 30 s");
+        // The time is also the longest that any command may take.
+        let browser = Browser::connect_with_timeout(url, Duration::from_secs(60)).expect("talk to Chromium");
+        Chromium { browser: Some(browser), process, permission: options.permission, _profile: profile }
+    }
+
+    /// A blank page of a viewer of its own: no storage is shared with any other.
+    pub fn viewer(&self) -> Page {
+        let context = self.browser().new_context().expect("a new viewer").get_id().to_owned();
+        let page = Page::new(self.browser(), Some(context));
+        if self.permission == Permission::Undecided {
+            // Without a screen Chromium refuses by itself what it cannot ask.
+            page.before_load(
+                "if (navigator.mediaDevices) navigator.mediaDevices.getUserMedia = () => new Promise(() => {});",
+            );
+        }
+        page
+    }
+
+    /// The version, in words.
+    pub fn version(&self) -> String {
+        self.browser().get_version().map(|v| v.product).unwrap_or_default()
+    }
+
+    /// Its process, the first of many.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    fn browser(&self) -> &Browser {
+        self.browser.as_ref().expect("not dropped yet")
+    }
+}
+
+impl Drop for Chromium {
+    fn drop(&mut self) {
+        self.browser = None;
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Chromium's program: `$CHROME`, else the first of the usual names on the path.
+fn find() -> PathBuf {
+    if let Some(named) = std::env::var_os("CHROME") {
+        return named.into();
+    }
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).flat_map(|dir| names.map(|name| dir.join(name))).find(|p| p.is_file()).unwrap_or_else(
+        || panic!("no Chromium on the path; install the package `chromium`, or name the program in $CHROME"),
+    )
+}
+
+/// Whether the calling thread's network has no address but loopback ones.
+pub fn only_loopback() -> bool {
+    if_addrs::get_if_addrs().map(|all| all.iter().all(if_addrs::Interface::is_loopback)).unwrap_or(true)
+}

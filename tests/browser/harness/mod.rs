@@ -1,0 +1,58 @@
+//! What browser tests and `make bench` stand on: the program, Chromium, its pages, networks, pictures and sounds.
+#![allow(dead_code, reason = "tests and bench each use their part")]
+
+pub mod chromium;
+pub mod daemon;
+pub mod frames;
+pub mod net;
+pub mod page;
+pub mod picture;
+pub mod sound;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Asks `look` again and again until it gives something, or panics after `limit` with what was waited for.
+pub fn wait<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + limit;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < end, "waited {limit:?} in vain: {what}");
+        std::thread::sleep(Duration::from_millis(40));
+    }
+}
+
+/// Where screenshots and the like are kept for people to look at.
+pub fn artefacts() -> PathBuf {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/artefacts");
+    std::fs::create_dir_all(&dir).expect("make the folder for artefacts");
+    dir
+}
+
+/// A folder of its own under the system's temporary one, removed when dropped.
+pub struct TempDir(PathBuf);
+
+impl TempDir {
+    /// Makes it.
+    pub fn new(what: &str) -> TempDir {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("intercom-test-{}-{number}-{what}", std::process::id()));
+        std::fs::create_dir_all(&dir).expect("make a temporary folder");
+        TempDir(dir)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

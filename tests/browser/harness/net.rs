@@ -1,0 +1,174 @@
+//! Networks to test in: namespaces joined by cables and routers, and UDP that is cut and joined again. Needs root.
+
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+/// Whether this process may make networks.
+pub fn allowed() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Says so that nobody can overlook it: a test that needs root did not run.
+pub fn say_skipped(test: &str) {
+    let line = "!".repeat(78);
+    eprintln!("{line}\n!! NOT RUN: {test}\n!! It makes its own network, and that needs root.\n{line}");
+}
+
+/// A network namespace, removed with the last clone.
+#[derive(Clone, Debug)]
+pub struct Namespace(Arc<Owned>);
+
+#[derive(Debug)]
+struct Owned {
+    name: String,
+}
+
+impl Namespace {
+    /// Makes an empty one with its loopback up.
+    pub fn new(role: &str) -> Namespace {
+        let name = format!("ic{}-{role}", std::process::id());
+        ip(&format!("netns add {name}"));
+        let namespace = Namespace(Arc::new(Owned { name }));
+        namespace.ip("link set lo up");
+        namespace
+    }
+
+    /// Runs `ip` inside.
+    pub fn ip(&self, words: &str) {
+        ip(&format!("-n {} {words}", self.0.name));
+    }
+
+    /// Loads nftables rules inside.
+    pub fn nft(&self, rules: &str) {
+        run("ip", &["netns", "exec", &self.0.name, "nft", rules]);
+    }
+
+    /// Passes packets on between its cables.
+    pub fn forward(&self) {
+        self.enter(|| std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").expect("switch forwarding on"));
+    }
+
+    /// Does something in a thread that lives in this namespace: processes and sockets made there stay in it.
+    pub fn enter<T: Send>(&self, action: impl FnOnce() -> T + Send) -> T {
+        let path = format!("/run/netns/{}", self.0.name);
+        let namespace = File::open(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+        std::thread::scope(|scope| {
+            let inside = scope.spawn(move || {
+                move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
+                    .expect("enter the namespace");
+                action()
+            });
+            inside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+
+    /// Lays a cable to another namespace, with an address such as `10.0.0.1/24` at each end.
+    pub fn cable(&self, address: &str, other: &Namespace, other_address: &str) {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let (a, b) = (format!("ic{number}a"), format!("ic{number}b"));
+        ip(&format!("-n {} link add {a} type veth peer name {b} netns {}", self.0.name, other.0.name));
+        for (namespace, device, address) in [(self, &a, address), (other, &b, other_address)] {
+            namespace.ip(&format!("addr add {address} dev {device}"));
+            namespace.ip(&format!("link set {device} up"));
+        }
+    }
+
+    /// Sends all that is not local to a router.
+    pub fn default_route(&self, router: &str) {
+        self.ip(&format!("route add default via {router}"));
+    }
+
+    /// Drops every packet of a protocol (`udp` or `tcp`) from or to a port until the result is dropped.
+    pub fn cut(&self, protocol: &str, port: u16) -> Cut {
+        self.nft(&format!(
+            "add table inet cut; add chain inet cut in {{ type filter hook input priority -200; }}; \
+             add chain inet cut out {{ type filter hook output priority -200; }}; \
+             add rule inet cut in {protocol} dport {port} drop; \
+             add rule inet cut out {protocol} sport {port} drop"
+        ));
+        Cut(self.clone())
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        let _ = Command::new("ip").args(["netns", "del", &self.name]).output();
+    }
+}
+
+/// The protocol is cut while this lives.
+pub struct Cut(Namespace);
+
+impl Drop for Cut {
+    fn drop(&mut self) {
+        let name = &self.0.0.name;
+        let _ = Command::new("ip").args(["netns", "exec", name, "nft", "delete table inet cut"]).output();
+    }
+}
+
+/// Home and a viewer on one network of their own: `10.77.0.1` and `10.77.0.2`, each the other's default route.
+pub fn home_and_viewer() -> (Namespace, Namespace) {
+    let (home, viewer) = (Namespace::new("home"), Namespace::new("viewer"));
+    home.cable("10.77.0.1/24", &viewer, "10.77.0.2/24");
+    home.default_route("10.77.0.2");
+    viewer.default_route("10.77.0.1");
+    (home, viewer)
+}
+
+/// Home and a viewer, each behind a masquerading router that lets nothing in from outside, but for one TCP and UDP
+/// port that home's router passes on: `203.0.113.1:outside` to home's `inside`.
+pub struct Routed {
+    /// `192.168.11.2`
+    pub home: Namespace,
+    /// `192.168.22.2`
+    pub viewer: Namespace,
+    _routers: [Namespace; 2],
+}
+
+impl Routed {
+    /// Builds it.
+    pub fn new(outside: u16, inside: u16) -> Routed {
+        let [home, home_router, viewer_router, viewer] = ["h", "hr", "vr", "v"].map(Namespace::new);
+        home.cable("192.168.11.2/24", &home_router, "192.168.11.1/24");
+        viewer.cable("192.168.22.2/24", &viewer_router, "192.168.22.1/24");
+        home_router.cable("203.0.113.1/24", &viewer_router, "203.0.113.2/24");
+        home.default_route("192.168.11.1");
+        viewer.default_route("192.168.22.1");
+        for (router, lan) in [(&home_router, "192.168.11.0/24"), (&viewer_router, "192.168.22.0/24")] {
+            router.forward();
+            // Random outside ports: the viewer's router maps as unkindly as routers do.
+            router.nft(&format!(
+                "add table ip nat; \
+                 add chain ip nat pre {{ type nat hook prerouting priority -100; }}; \
+                 add chain ip nat post {{ type nat hook postrouting priority 100; }}; \
+                 add rule ip nat post ip saddr {lan} ip daddr != {lan} masquerade random; \
+                 add table ip keep; \
+                 add chain ip keep pass {{ type filter hook forward priority 0; policy drop; }}; \
+                 add rule ip keep pass ct state established,related accept; \
+                 add rule ip keep pass ip saddr {lan} accept; \
+                 add rule ip keep pass ct status dnat accept"
+            ));
+        }
+        home_router.nft(&format!(
+            "add rule ip nat pre ip daddr 203.0.113.1 tcp dport {outside} dnat to 192.168.11.2:{inside}; \
+             add rule ip nat pre ip daddr 203.0.113.1 udp dport {outside} dnat to 192.168.11.2:{inside}"
+        ));
+        Routed { home, viewer, _routers: [home_router, viewer_router] }
+    }
+}
+
+fn ip(words: &str) {
+    run("ip", &words.split(' ').collect::<Vec<_>>());
+}
+
+fn run(program: &str, words: &[&str]) {
+    let out = Command::new(program).args(words).output().unwrap_or_else(|e| panic!("{program}: {e}"));
+    let errors = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success(), "{program} {}: {errors}", words.join(" "));
+}

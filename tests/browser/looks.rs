@@ -1,0 +1,65 @@
+//! What people see: screenshots kept for human eyes, and what can be checked without any.
+
+use crate::harness::chromium::Permission;
+use crate::harness::page::Page;
+use crate::lab::Lab;
+use crate::watching::{PATIENCE, living};
+
+const SCREENS: [(&str, u32, u32, bool); 3] =
+    [("phone-portrait", 390, 844, true), ("phone-landscape", 844, 390, true), ("desktop", 1440, 900, false)];
+
+/// The page on a phone held both ways and on a laptop: before joining, joined, and with a wrong link.
+pub fn screens(lab: &mut Lab) {
+    let link = lab.home().link();
+    for (name, width, height, mobile) in SCREENS {
+        let page = lab.viewer(Permission::Granted);
+        page.size(width, height, mobile);
+        page.open(&link);
+        living(&page);
+        assert_fits(&page, &["#join", "#just-watch"]);
+        page.keep_screenshot(&format!("{name}-1-watching"));
+        page.click("#join");
+        page.wait_for("the self-view", PATIENCE, "document.querySelector('#self').videoWidth > 0");
+        page.wait_coded_frames(15, PATIENCE);
+        assert_fits(&page, &["#mic", "#cam", "#leave", "#self"]);
+        page.keep_screenshot(&format!("{name}-2-joined"));
+        page.click("#leave");
+        page.wait_state("left", PATIENCE);
+        assert_fits(&page, &["#return"]);
+        page.keep_screenshot(&format!("{name}-3-left"));
+        page.close();
+
+        let page = lab.viewer(Permission::Granted);
+        page.size(width, height, mobile);
+        page.open(&format!("{}#k=AAAAAAAAAAAAAAAAAAAAAA", link.split('#').next().expect("an address")));
+        page.wait_state("wrong-link", PATIENCE);
+        page.keep_screenshot(&format!("{name}-4-wrong-link"));
+        page.close();
+    }
+}
+
+/// Every one of these lies wholly on the screen, is large enough for a thumb, has a name for a screen reader, and
+/// none covers another's middle; and nothing scrolls sideways.
+fn assert_fits(page: &Page, selectors: &[&str]) {
+    let list = serde_json::to_string(selectors).expect("JSON");
+    let faults = page.eval(&format!(
+        "(() => {{
+           const faults = [];
+           if (document.documentElement.scrollWidth > innerWidth) faults.push('the page scrolls sideways');
+           for (const selector of {list}) {{
+             const e = document.querySelector(selector);
+             if (!e?.checkVisibility()) {{ faults.push(selector + ' is not visible'); continue; }}
+             const r = e.getBoundingClientRect();
+             if (r.left < 0 || r.top < 0 || r.right > innerWidth || r.bottom > innerHeight)
+               faults.push(`${{selector}} lies outside: ${{[r.left, r.top, r.right, r.bottom].map(Math.round)}}`);
+             if (e.tagName !== 'BUTTON') continue;
+             if (r.width < 44 || r.height < 44) faults.push(`${{selector}} is small: ${{r.width}}x${{r.height}}`);
+             const top = document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2);
+             if (!e.contains(top)) faults.push(`${{selector}} is covered by ${{top?.id || top?.tagName}}`);
+             if (!(e.innerText.trim() || e.ariaLabel || e.title)) faults.push(selector + ' has no name');
+           }}
+           return faults;
+         }})()"
+    ));
+    assert_eq!(faults, serde_json::json!([]));
+}

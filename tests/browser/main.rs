@@ -1,0 +1,48 @@
+//! A real headless Chromium visits the real program: what its viewer sees, hears and reads, and what home does.
+//!
+//! `cargo test --release --test browser [WORD…]` runs the tests whose names contain a word, one after the other.
+#![forbid(unsafe_code)]
+#![allow(clippy::disallowed_methods, reason = "a test from outside lives in real time")]
+
+mod access;
+mod both_ways;
+mod harness;
+mod instruments;
+mod lab;
+mod looks;
+mod networks;
+mod trouble;
+mod watching;
+
+fn main() -> std::process::ExitCode {
+    lab::run(&[
+        ("instruments_read_the_strips_test_vector", instruments::strip_vector),
+        ("instruments_see_and_hear_a_loopback_call", instruments::loopback),
+        ("instruments_answer_for_the_viewer", instruments::permissions),
+        ("instruments_route_as_homes_do", instruments::routers),
+        ("instruments_cut_udp", instruments::cut),
+        ("home_is_seen_before_any_permission", watching::picture),
+        ("home_is_heard_at_its_pitch", watching::sound),
+        ("who_refuses_the_camera_still_watches", watching::refused),
+        ("who_just_watches_is_not_asked", watching::just_watching),
+        ("four_viewers_at_once", watching::four),
+        ("a_viewer_is_seen_and_heard_at_home", both_ways::seen_and_heard),
+        ("two_viewers_share_the_tv", both_ways::grid),
+        ("leaving_and_returning", both_ways::leave_and_return),
+        ("the_socket_dies_in_a_call", trouble::socket_dies),
+        ("the_socket_stays_away", trouble::socket_stays_away),
+        ("home_restarts_in_a_visit", trouble::restart),
+        ("home_loses_power_in_a_visit", trouble::power_cut),
+        ("a_reload", trouble::reload),
+        ("a_double_click", trouble::double_click),
+        ("two_tabs", trouble::two_tabs),
+        ("a_wrong_link", access::wrong_key),
+        ("a_full_home", access::full),
+        ("a_revoked_link", access::revoked),
+        ("the_socket_dies_while_ice_is_checking", networks::socket_dies_while_checking),
+        ("the_socket_falls_silent", networks::socket_falls_silent),
+        ("udp_breaks_for_a_while", networks::udp_breaks_for_a_while),
+        ("home_and_viewer_behind_routers", networks::routers),
+        ("screens_for_human_eyes", looks::screens),
+    ])
+}

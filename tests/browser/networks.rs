@@ -1,0 +1,109 @@
+//! Calls over networks of their own: UDP that is cut at the worst moment, and routers on both sides.
+
+use std::time::Duration;
+
+use crate::harness::chromium::Permission;
+use crate::harness::daemon::{Daemon, Setup};
+use crate::harness::frames::Judgement;
+use crate::harness::net::{self, Routed};
+use crate::lab::Lab;
+use crate::watching::{PATIENCE, assert_clean, living};
+
+/// The failure that this project began with. UDP is cut, so ICE is still checking when the socket dies, and no new
+/// socket can be had; then UDP is there. The picture must come over the connection that was being made.
+pub fn socket_dies_while_checking(lab: &mut Lab) {
+    if !net::allowed() {
+        return net::say_skipped("the socket dies while ICE is checking");
+    }
+    let (inside, outside) = net::home_and_viewer();
+    let home = Daemon::start_in(Some(&inside), Setup::default());
+    let page = lab.viewer_in(Some(&outside), Permission::Undecided);
+    let cut = inside.cut("udp", home.port);
+    page.open(&format!("https://10.77.0.1:{}/#k={}", home.port, home.key()));
+    page.wait_for("ICE is checking", PATIENCE, "lab.connections[0]?.iceConnectionState === 'checking'");
+    assert_eq!(page.eval("document.body.dataset.media"), "checking");
+    page.run("lab.refuseSockets = true; lab.killSockets();");
+    page.wait_for("the socket is gone", PATIENCE, "document.body.dataset.socket === 'closed'");
+    assert_eq!(page.eval("lab.frames.length"), 0, "no picture came while UDP was cut");
+    drop(cut);
+    page.wait_coded_frames(60, Duration::from_secs(30));
+    assert_eq!(page.eval("lab.connections.length"), 1, "it is the connection that was being made");
+    assert_eq!(page.eval("lab.sockets.some(s => s.socket.readyState === 1)"), false, "and without any socket");
+
+    let since = page.now();
+    page.run("lab.refuseSockets = false;");
+    page.wait_for("the page resumes", Duration::from_secs(40), "document.body.dataset.socket === 'open'");
+    page.wait_state("live", PATIENCE);
+    page.wait_coded_frames(30, PATIENCE);
+    let judged = assert_clean(&page, since);
+    assert!(judged.longest_gap < 1000.0, "the picture stood still: {judged:?}");
+    assert_eq!(page.eval("lab.connections.length"), 1, "resuming keeps the connection");
+}
+
+/// A break of all UDP for some seconds in the middle of a call heals by itself.
+pub fn udp_breaks_for_a_while(lab: &mut Lab) {
+    if !net::allowed() {
+        return net::say_skipped("UDP breaks for a while");
+    }
+    let (inside, outside) = net::home_and_viewer();
+    let home = Daemon::start_in(Some(&inside), Setup::default());
+    let page = lab.viewer_in(Some(&outside), Permission::Undecided);
+    page.open(&format!("https://10.77.0.1:{}/#k={}", home.port, home.key()));
+    living(&page);
+    let cut = inside.cut("udp", home.port);
+    page.wait_for("the page notices", PATIENCE, "document.body.dataset.state !== 'live'");
+    drop(cut);
+    page.wait_state("live", Duration::from_secs(40));
+    page.wait_coded_frames(30, PATIENCE);
+}
+
+/// The socket's network falls silent without a word to either side: only pings can tell. The picture goes on, and
+/// the page resumes when the network is back.
+pub fn socket_falls_silent(lab: &mut Lab) {
+    if !net::allowed() {
+        return net::say_skipped("the socket falls silent");
+    }
+    let (inside, outside) = net::home_and_viewer();
+    let home = Daemon::start_in(Some(&inside), Setup::default());
+    let page = lab.viewer_in(Some(&outside), Permission::Undecided);
+    page.open(&format!("https://10.77.0.1:{}/#k={}", home.port, home.key()));
+    living(&page);
+    let since = page.now();
+    let cut = inside.cut("tcp", home.port);
+    page.wait_for("the page notices", PATIENCE, "document.body.dataset.socket === 'closed'");
+    page.wait_coded_frames(60, PATIENCE);
+    drop(cut);
+    page.wait_for("the page resumes", Duration::from_secs(40), "document.body.dataset.socket === 'open'");
+    page.wait_state("live", PATIENCE);
+    page.wait_coded_frames(30, PATIENCE);
+    let judged = assert_clean(&page, since);
+    assert!(judged.longest_gap < 1000.0, "the picture stood still: {judged:?}");
+    assert_eq!(page.eval("lab.connections.length"), 1, "resuming keeps the connection");
+}
+
+/// Home behind one forwarded port and the viewer behind a router of their own: no other server is there to help.
+pub fn routers(lab: &mut Lab) {
+    if !net::allowed() {
+        return net::say_skipped("home and viewer behind routers");
+    }
+    let routed = Routed::new(40443, 8443);
+    let setup = Setup { public_address: Some("203.0.113.1:40443".into()), ..Setup::default() };
+    let home = Daemon::start_in(Some(&routed.home), setup);
+    assert!(
+        home.links().iter().any(|l| l.starts_with("https://203.0.113.1:40443/#k=")),
+        "a link from outside: {:?}",
+        home.links()
+    );
+    let page = lab.viewer_in(Some(&routed.viewer), Permission::Granted);
+    page.open(&format!("https://203.0.113.1:40443/#k={}", home.key()));
+    living(&page);
+    let pair = page.stats()["pair"].clone();
+    assert_eq!(pair["remoteAddress"], "203.0.113.1", "{pair}");
+    assert_eq!(pair["remotePort"], 40443, "{pair}");
+    page.click("#join");
+    crate::harness::wait("the viewer on the TV", PATIENCE, || {
+        crate::harness::picture::Picture::read(&home.png()).filter(|p| p.fake_camera_green() > 0.15).map(drop)
+    });
+    let judged = Judgement::of(&page.frames_since(0.0));
+    assert_eq!((judged.bad_crc, judged.backwards), (0, 0), "{judged:?}");
+}

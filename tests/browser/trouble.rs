@@ -1,0 +1,121 @@
+//! Sockets that die, programs that restart, pages that reload: each ends in a living picture.
+
+use std::time::Duration;
+
+use crate::harness::chromium::Permission;
+use crate::harness::frames::Judgement;
+use crate::harness::page::Page;
+use crate::lab::Lab;
+use crate::watching::{PATIENCE, assert_clean, living};
+
+/// The longest pause in the picture since a time, until now, ms.
+fn longest_pause(page: &Page, since: f64) -> f64 {
+    let frames = page.frames_since(since);
+    let (first, last) = (frames.first().map_or(f64::MAX, |f| f.t), frames.last().map_or(since, |f| f.t));
+    Judgement::of(&frames).longest_gap.max(first - since).max(page.now() - last)
+}
+
+/// The socket dies in the middle of the call: the picture does not notice, and the page gets a new socket.
+pub fn socket_dies(lab: &mut Lab) {
+    let page = lab.visit(Permission::Undecided);
+    living(&page);
+    let since = page.now();
+    assert_eq!(page.eval("lab.killSockets()"), 1);
+    page.wait_for("a new socket", PATIENCE, "lab.sockets.length >= 2 && document.body.dataset.socket === 'open'");
+    page.wait_coded_frames(30, PATIENCE);
+    let pause = longest_pause(&page, since);
+    assert!(pause < 1000.0, "the picture stood still for {pause} ms");
+    assert_clean(&page, since);
+    assert_eq!(page.eval("lab.connections.length"), 1, "the connection is the same");
+}
+
+/// No socket can be had for ten seconds: the picture still does not notice, and afterwards the page resumes.
+pub fn socket_stays_away(lab: &mut Lab) {
+    let page = lab.visit(Permission::Undecided);
+    living(&page);
+    let since = page.now();
+    page.run("lab.refuseSockets = true; lab.killSockets();");
+    page.wait_for("the page notices", PATIENCE, "document.body.dataset.socket === 'closed'");
+    page.wait_for("the page tries again", PATIENCE, "lab.sockets.filter(s => s.refused).length >= 2");
+    page.wait_coded_frames(150, PATIENCE);
+    page.run("lab.refuseSockets = false;");
+    page.wait_for("a socket again", Duration::from_secs(40), "document.body.dataset.socket === 'open'");
+    page.wait_state("live", PATIENCE);
+    let pause = longest_pause(&page, since);
+    assert!(pause < 1000.0, "the picture stood still for {pause} ms");
+    assert_eq!(page.eval("lab.connections.length"), 1, "the connection is the same");
+}
+
+/// The program is ended and started again in the middle of a visit: it ends within 2 s, the page says what is
+/// going on, and comes back by itself.
+pub fn restart(lab: &mut Lab) {
+    let page = lab.visit(Permission::Undecided);
+    living(&page);
+    let (took, status) = lab.home().terminate();
+    assert!(status.success(), "it ends cleanly on SIGTERM: {status}");
+    assert!(took < Duration::from_secs(2), "SIGTERM ends it within 2 s, not {took:?}");
+    page.wait_for("the page says so", PATIENCE, "/reconnecting|offline/.test(document.body.dataset.state)");
+    assert!(!page.eval("document.querySelector('#status').innerText.trim()").as_str().unwrap_or_default().is_empty());
+    lab.home().launch();
+    page.wait_state("live", Duration::from_secs(40));
+    let since = page.now();
+    page.wait_coded_frames(60, PATIENCE);
+    assert_clean(&page, since);
+}
+
+/// A power cut instead: nobody says goodbye.
+pub fn power_cut(lab: &mut Lab) {
+    let page = lab.visit(Permission::Undecided);
+    living(&page);
+    lab.home().kill();
+    page.wait_for(
+        "the page says so",
+        Duration::from_secs(40),
+        "/reconnecting|offline/.test(document.body.dataset.state)",
+    );
+    lab.home().launch();
+    page.wait_state("live", Duration::from_secs(40));
+    let since = page.now();
+    page.wait_coded_frames(60, PATIENCE);
+    assert_clean(&page, since);
+}
+
+/// A reload needs no link: the page has kept its key.
+pub fn reload(lab: &mut Lab) {
+    let page = lab.visit(Permission::Undecided);
+    living(&page);
+    for _ in 0..2 {
+        page.reload();
+        living(&page);
+        assert_clean(&page, 0.0);
+    }
+}
+
+/// A double click on the link: the second load interrupts the first.
+pub fn double_click(lab: &mut Lab) {
+    let link = lab.home().link();
+    let page = lab.viewer(Permission::Undecided);
+    page.open(&link);
+    page.open(&link);
+    living(&page);
+    assert_clean(&page, 0.0);
+}
+
+/// A second tab of the same viewer: in each there is a living picture or a plain sentence, and the second, opened
+/// without the link, lives.
+pub fn two_tabs(lab: &mut Lab) {
+    let first = lab.visit(Permission::Undecided);
+    living(&first);
+    let second = first.second_tab();
+    lab.include(&second);
+    let link = lab.home().link();
+    second.open(link.split('#').next().expect("an address"));
+    living(&second);
+    let sentence = "document.body.dataset.state !== 'live' && document.querySelector('#status').innerText.trim()";
+    if first.eval(sentence).as_str().is_none_or(str::is_empty) {
+        first.wait_coded_frames(30, PATIENCE);
+    }
+    second.wait_coded_frames(30, PATIENCE);
+    second.close();
+    first.wait_coded_frames(30, PATIENCE);
+}

@@ -1,0 +1,115 @@
+//! Seeing and hearing home.
+
+use std::time::Duration;
+
+use crate::harness::chromium::Permission;
+use crate::harness::frames::Judgement;
+use crate::harness::page::Page;
+use crate::lab::Lab;
+
+/// Frequency of the stand-in microphone.
+const TONE_HZ: f64 = 440.0;
+
+/// The longest that anything in a browser may take on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits until home's picture lives on a page.
+pub fn living(page: &Page) {
+    page.wait_state("live", PATIENCE);
+    page.wait_coded_frames(15, PATIENCE);
+}
+
+/// All frames since a time were read, in their order.
+pub fn assert_clean(page: &Page, since: f64) -> Judgement {
+    let judged = Judgement::of(&page.frames_since(since));
+    assert!(
+        judged.bad_crc == 0 && judged.no_strip == 0 && judged.backwards == 0,
+        "frames in order and every strip readable: {judged:?}"
+    );
+    judged
+}
+
+/// The picture is there before any permission is given, fills the screen, and its frames come in order.
+pub fn picture(lab: &mut Lab) {
+    let page = lab.visit(Permission::Undecided);
+    living(&page);
+    page.wait_coded_frames(90, PATIENCE);
+    let judged = assert_clean(&page, 0.0);
+    let last = page.frames_since(0.0).pop().expect("a frame");
+    assert_eq!((last.w, last.h), (640, 480));
+    let [p50, p95] = [0.5, 0.95].map(|q| judged.latency(q).expect("a latency"));
+    let first = page.mark("firstFrame").expect("a first frame");
+    println!(
+        "    capture to presentation {p50:.1} ms (p50) {p95:.1} ms (p95), first frame {first:.0} ms after navigation"
+    );
+
+    let share = page.eval(
+        "(() => { const r = document.querySelector('#home').getBoundingClientRect();
+           return Math.max(r.width / innerWidth, r.height / innerHeight); })()",
+    );
+    assert!(share.as_f64() >= Some(0.99), "home's picture fills the screen, not {share}");
+    assert_eq!(page.eval("location.hash"), "", "the key is taken out of the address bar");
+    assert_eq!(page.eval("lab.connections.length"), 1);
+    assert_eq!(page.overview()["errors"], serde_json::json!([]));
+}
+
+/// Home's tone arrives at its pitch and unbroken; the page makes it heard after one tap where the browser asks
+/// for one.
+pub fn sound(lab: &mut Lab) {
+    let page = lab.visit(Permission::Undecided);
+    living(&page);
+    // Concealment while everything is starting up is not what is listened for.
+    page.wait_for("sound flows", PATIENCE, "lab.stats().then(s => s.audio?.totalSamplesReceived > 96000)");
+    let sound = page.hear(4.0);
+    let hz = sound.strongest(100.0, 2000.0);
+    assert!((hz - TONE_HZ).abs() <= 1.0, "{hz} Hz instead of {TONE_HZ}");
+    let broken = sound.broken_windows(TONE_HZ, 0.1);
+    assert!(broken <= 4, "{broken} of 200 windows of 20 ms are broken; {}", page.stats()["audio"]);
+
+    let audible = "[...document.querySelectorAll('video, audio')].some(e => !e.muted && !e.paused && e.volume > 0
+        && e.srcObject?.getAudioTracks().some(t => t.readyState === 'live' && t.enabled))";
+    if page.eval(audible) != true {
+        assert!(page.visible("#tap-sound"), "a silent page offers to be tapped for sound");
+        page.click("#tap-sound");
+        page.wait_for("the page is heard", PATIENCE, audible);
+        page.wait_for("nothing more to tap", PATIENCE, "!document.querySelector('#tap-sound')?.checkVisibility()");
+    }
+}
+
+/// A viewer who refuses microphone and camera goes on watching, is told so, and sends nothing.
+pub fn refused(lab: &mut Lab) {
+    let page = lab.visit(Permission::Denied);
+    living(&page);
+    page.click("#join");
+    page.wait_for("a word about it", PATIENCE, "document.querySelector('#note')?.innerText.trim()");
+    let since = page.now();
+    page.wait_coded_frames(60, PATIENCE);
+    assert_clean(&page, since);
+    let stats = page.stats();
+    assert_eq!(stats["sentVideo"]["bytesSent"].as_u64().unwrap_or(0), 0, "{stats}");
+    assert_eq!(stats["sentAudio"]["bytesSent"].as_u64().unwrap_or(0), 0, "{stats}");
+}
+
+/// A viewer who only wants to watch is not asked.
+pub fn just_watching(lab: &mut Lab) {
+    let page = lab.visit(Permission::Undecided);
+    living(&page);
+    page.click("#just-watch");
+    page.wait_for("the question is gone", PATIENCE, "!document.querySelector('#join')?.checkVisibility()");
+    let since = page.now();
+    page.wait_coded_frames(30, PATIENCE);
+    assert_clean(&page, since);
+}
+
+/// Four viewers at once see the same, all in order.
+pub fn four(lab: &mut Lab) {
+    let pages: Vec<Page> = (0..4).map(|_| lab.visit(Permission::Undecided)).collect();
+    pages.iter().for_each(living);
+    let since: Vec<f64> = pages.iter().map(Page::now).collect();
+    for page in &pages {
+        page.wait_coded_frames(60, PATIENCE);
+    }
+    for (page, since) in pages.iter().zip(since) {
+        assert_clean(page, since);
+    }
+}

@@ -1,0 +1,217 @@
+//! Who has no key, too many keys, or bad manners.
+
+use std::time::Duration;
+
+use intercom::core::protocol::{ByeReason, CameraState, ErrorCode, FromHome, FromPage};
+use str0m_netem::NetemConfig;
+
+use crate::world::{HOME, World};
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+fn s(s: u64) -> Duration {
+    Duration::from_secs(s)
+}
+
+fn near() -> NetemConfig {
+    NetemConfig::new().latency(ms(5))
+}
+
+fn error_code(message: Option<&FromHome>) -> Option<ErrorCode> {
+    match message {
+        Some(FromHome::Error { code, .. }) => Some(*code),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_wrong_key_hears_so_later_and_later_and_a_right_one_at_once() {
+    let mut world = World::new();
+    for guess in 1..=3 {
+        let a = world.viewer(near());
+        world.open_socket(a);
+        let now = world.now;
+        let hello = FromPage::Hello { v: 1, key: format!("guess {guess}"), resume: None };
+        world.viewers[a].say(&hello, now);
+        world.run(ms(500));
+        assert!(world.viewers[a].heard.is_empty(), "nothing is said of home before the wait is over");
+        // A guest with a key is let in meanwhile.
+        let b = world.visit(near());
+        assert!(world.run_until(ms(200), |w| w.viewers[b].token.is_some()));
+        world.run(s(guess));
+        assert_eq!(error_code(world.last_error(a)), Some(ErrorCode::WrongKey));
+        assert!(world.viewers[a].socket.is_none(), "and the socket is closed");
+    }
+}
+
+#[test]
+fn whoever_says_no_hello_hears_nothing() {
+    let mut world = World::new();
+    for words in ["", "hello", "{}", r#"{"type":"offer","pc":1,"rev":1,"sdp":""}"#, r#"{"type":"ping","t":1}"#] {
+        let a = world.viewer(near());
+        world.open_socket(a);
+        let now = world.now;
+        world.viewers[a].say_text(words.into(), now);
+        world.run(s(1));
+        assert!(world.viewers[a].heard.is_empty());
+        assert!(world.viewers[a].closed_by_home.is_some());
+    }
+    let silent = world.viewer(near());
+    world.open_socket(silent);
+    world.run(s(6));
+    assert!(world.viewers[silent].closed_by_home.is_some());
+}
+
+#[test]
+fn a_crowd_of_strangers_does_not_keep_a_viewer_out() {
+    let mut world = World::new();
+    let stranger = world.viewer(near());
+    for _ in 0..500 {
+        world.open_socket(stranger);
+    }
+    let a = world.visit(near());
+    assert!(world.run_until(s(3), |w| w.viewers[a].shown.len() > 10));
+}
+
+#[test]
+fn malformed_messages_get_an_answer_and_harm_nobody() {
+    let mut world = World::new();
+    let good = world.visit(near());
+    let bad = world.visit(near());
+    world.run(s(2));
+    let since = world.now;
+    let words = [
+        "not json",
+        "[]",
+        r#"{"type":"dance"}"#,
+        r#"{"type":"offer","pc":-1,"rev":0,"sdp":1}"#,
+        r#"{"type":"offer","pc":9,"rev":1,"sdp":"v=0\r\n"}"#,
+        r#"{"type":"offer","pc":9,"rev":1,"sdp":"m=video 9 UDP/TLS/RTP/SAVPF 96\r\n"}"#,
+        r#"{"type":"hello","v":1,"key":"again"}"#,
+    ];
+    for text in words {
+        let now = world.now;
+        world.viewers[bad].heard.clear();
+        world.viewers[bad].say_text(text.into(), now);
+        world.run(ms(200));
+        let code = error_code(world.last_error(bad));
+        assert!(matches!(code, Some(ErrorCode::BadMessage | ErrorCode::BadOffer)), "{text}: {code:?}");
+    }
+    for text in [r#"{"type":"candidate","pc":1,"candidate":"candidate:rubbish"}"#, r#"{"type":"keyframe","pc":77}"#] {
+        let now = world.now;
+        world.viewers[bad].say_text(text.into(), now);
+    }
+    world.run(s(2));
+    for index in [good, bad] {
+        let gap = world.viewers[index].longest_gap(since, world.now);
+        assert!(gap < ms(100), "viewer {index}: the picture stood still for {gap:?}");
+    }
+}
+
+#[test]
+fn a_flood_of_messages_loses_its_socket_only() {
+    let mut world = World::new();
+    let a = world.visit(near());
+    world.run(s(2));
+    let since = world.now;
+    for _ in 0..1000 {
+        let now = world.now;
+        world.viewers[a].say(&FromPage::Ping { t: 1.0 }, now);
+    }
+    world.run(s(2));
+    assert!(world.viewers[a].closed_by_home.is_some());
+    assert_eq!(world.visitors.len(), 1, "the visit stays");
+    assert!(world.viewers[a].longest_gap(since, world.now) < ms(100), "and so does its picture");
+}
+
+#[test]
+fn random_datagrams_reach_nobody() {
+    let mut world = World::new();
+    let a = world.visit(near());
+    world.run(s(2));
+    let since = world.now;
+    let mut random = fastrand::Rng::with_seed(11);
+    let viewer = world.viewers[a].address;
+    for round in 0..3000 {
+        let mut bytes = vec![0; random.usize(0..1500)];
+        random.fill(&mut bytes);
+        if round % 3 == 0 && bytes.len() >= 20 {
+            // Looks like STUN.
+            bytes[0] = 0;
+            bytes[4..8].copy_from_slice(&[0x21, 0x12, 0xa4, 0x42]);
+        }
+        // From strangers, and forged from the viewer's own address: RTP, RTCP, DTLS and noise.
+        let from = if round % 2 == 0 { viewer } else { ([203, 0, 113, 9], 5000).into() };
+        if round % 2 == 0 && !bytes.is_empty() {
+            bytes[0] = [0x80, 0x81, 22, 23, 0, 255][random.usize(0..6)];
+        }
+        let now = world.now;
+        world.home.handle_datagram(from, HOME.into(), &bytes, now);
+        if round % 100 == 0 {
+            world.run(ms(10));
+        }
+    }
+    world.run(s(3));
+    let gap = world.viewers[a].longest_gap(since, world.now);
+    assert!(gap < ms(200), "the picture stood still for {gap:?}");
+}
+
+#[test]
+fn home_is_full_until_somebody_leaves() {
+    let mut world = World::with_max(2);
+    let a = world.visit(near());
+    world.visit(near());
+    world.run(s(2));
+    let third = world.visit(near());
+    world.run(s(1));
+    assert_eq!(error_code(world.last_error(third)), Some(ErrorCode::Full));
+    let now = world.now;
+    world.viewers[a].say(&FromPage::Leave {}, now);
+    world.run(ms(200));
+    world.open_socket(third);
+    let now = world.now;
+    world.viewers[third].open_page(now);
+    assert!(world.run_until(s(3), |w| w.viewers[third].shown.len() > 10));
+}
+
+#[test]
+fn a_closed_tab_gives_its_place_to_a_newcomer() {
+    let mut world = World::with_max(1);
+    let a = world.viewer(near());
+    world.viewers[a].blocked = true;
+    world.open_socket(a);
+    let now = world.now;
+    world.viewers[a].open_page(now);
+    world.run(s(1));
+    world.kill_socket(a);
+    let b = world.visit(near());
+    assert!(world.run_until(s(3), |w| w.viewers[b].shown.len() > 10), "{}", world.home.status());
+}
+
+#[test]
+fn a_revoked_key_ends_its_visits() {
+    let mut world = World::new();
+    let a = world.visit(near());
+    world.run(s(2));
+    let now = world.now;
+    world.home.handle_revoked(1, now);
+    world.run(s(1));
+    assert!(world.viewers[a].heard.contains(&FromHome::Bye { reason: ByeReason::Revoked }));
+    assert!(world.visitors.is_empty());
+}
+
+#[test]
+fn pages_hear_of_an_unplugged_camera_and_of_a_shutdown() {
+    let mut world = World::new();
+    let a = world.visit(near());
+    world.run(s(2));
+    world.home.handle_camera(CameraState::Unplugged);
+    world.run(ms(100));
+    assert!(world.viewers[a].heard.contains(&FromHome::Camera { camera: CameraState::Unplugged }));
+    let now = world.now;
+    world.home.handle_shutdown(now);
+    world.run(ms(100));
+    assert!(world.viewers[a].heard.contains(&FromHome::Bye { reason: ByeReason::Restarting }));
+}

@@ -1,0 +1,387 @@
+//! A simulated home: the real core, fake encoders, emulated links, str0m viewers, and a clock that jumps to the next
+//! thing that happens.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use intercom::config::Rung;
+use intercom::core::home::{Doorkeeper, Home, HomeConfig, HomeOutput, SocketId};
+use intercom::core::items::{EncodedAudio, EncodedVideo, EncoderOrder, ToPictures, ToSpeaker, VisitId, Visitor};
+use intercom::core::peer::Identity;
+use intercom::core::protocol::{CameraState, FromHome, RungName};
+use intercom::reach::Addresses;
+use intercom::units::{Bitrate, FrameRate};
+use str0m_netem::NetemConfig;
+
+use crate::viewer::Viewer;
+
+pub const KEY: &str = "a-key-of-this-home";
+pub const HOME: ([u8; 4], u16) = ([10, 0, 0, 1], 8443);
+
+/// One valid key; each wrong one waits a second longer.
+#[derive(Default)]
+struct OneKey {
+    wrong: u32,
+}
+
+impl Doorkeeper for OneKey {
+    fn verify(&self, key: &str) -> Option<u64> {
+        (key == KEY).then_some(1)
+    }
+
+    fn handle_wrong(&mut self, _address: IpAddr, _now: Instant) -> Duration {
+        self.wrong += 1;
+        Duration::from_secs(self.wrong.into())
+    }
+}
+
+/// Encodes nothing: frames of the ordered size, numbered, at the rung's rate.
+pub struct FakeEncoder {
+    rung: RungName,
+    period: Duration,
+    pub bitrate: Option<Bitrate>,
+    keyframe: bool,
+    due: Instant,
+    pub keyframes: u64,
+    pub frames: u64,
+}
+
+impl FakeEncoder {
+    fn frame(&mut self, number: u32, now: Instant) -> Option<EncodedVideo> {
+        let bitrate = self.bitrate?;
+        let keyframe = std::mem::take(&mut self.keyframe);
+        let even = bitrate.bps() as f64 / 8.0 * self.period.as_secs_f64();
+        let size = if keyframe { even * 4.0 } else { even } as usize;
+        self.frames += 1;
+        self.keyframes += u64::from(keyframe);
+        let data: Arc<[u8]> = access_unit(keyframe, number, size).into();
+        Some(EncodedVideo { rung: self.rung, data, keyframe, captured: now, encode_began: now, encoded: now })
+    }
+}
+
+/// An Annex B access unit that carries `number`: SPS, PPS and IDR slice, or a single slice.
+fn access_unit(keyframe: bool, number: u32, size: usize) -> Vec<u8> {
+    let mut unit = Vec::with_capacity(size + 64);
+    if keyframe {
+        unit.extend([0, 0, 0, 1, 0x67, 0x42, 0xe0, 0x1f, 0xda, 0x01, 0x40, 0x16, 0xe8]);
+        unit.extend([0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x80]);
+    }
+    unit.extend([0, 0, 0, 1, if keyframe { 0x65 } else { 0x41 }, 0x88]);
+    // Digits, so that no start code can appear.
+    unit.extend(format!("{number:08}").bytes());
+    unit.resize(unit.len().max(size), b'.');
+    unit
+}
+
+/// The number in an access unit of [`access_unit`].
+pub fn number_in(unit: &[u8]) -> Option<u32> {
+    let slice = unit.windows(6).position(|w| w[..4] == [0, 0, 0, 1] && matches!(w[4], 0x65 | 0x41))?;
+    std::str::from_utf8(unit.get(slice + 6..slice + 14)?).ok()?.parse().ok()
+}
+
+pub struct World {
+    pub start: Instant,
+    pub now: Instant,
+    pub home: Home,
+    pub encoders: [FakeEncoder; 2],
+    pub viewers: Vec<Viewer>,
+    pub present: bool,
+    pub visitors: Vec<Visitor>,
+    /// Sound packets that reached the speaker, per visit.
+    pub heard: HashMap<VisitId, u64>,
+    /// Camera frames that reached the picture thread, per visit.
+    pub seen: HashMap<VisitId, u64>,
+    sockets: HashMap<SocketId, usize>,
+    next_socket: u64,
+    frame_number: u32,
+    captured: Vec<Instant>,
+    sound_due: Instant,
+    sound_sample: u64,
+    turns_without_progress: u32,
+}
+
+impl World {
+    pub fn new() -> World {
+        World::with_max(8)
+    }
+
+    pub fn with_max(max_viewers: usize) -> World {
+        let now = Instant::now();
+        let full = Rung {
+            width: 1280,
+            height: 720,
+            rate: FrameRate::from_fps(30.0),
+            floor: Bitrate::from_kbps(1500),
+            max: Bitrate::from_kbps(2500),
+        };
+        let reduced = Rung {
+            width: 480,
+            height: 270,
+            rate: FrameRate::from_fps(15.0),
+            floor: Bitrate::from_kbps(80),
+            max: Bitrate::from_kbps(400),
+        };
+        let config =
+            HomeConfig { name: "Home".into(), max_viewers, port: HOME.1, full, reduced, audio: Bitrate::from_kbps(32) };
+        let mut random = fastrand::Rng::with_seed(7);
+        let entropy = Box::new(move |bytes: &mut [u8]| random.fill(bytes));
+        let unix = Duration::from_secs(1_790_000_000);
+        let identity = Identity::generate();
+        let mut home = Home::new(config, identity, Box::new(OneKey::default()), entropy, now, unix);
+        let local = vec![IpAddr::from(HOME.0)];
+        home.handle_addresses(Addresses { best: Some(local[0]), local, public: None }, now);
+        home.handle_camera(CameraState::Live);
+        let encoder = |rung, rate: FrameRate| FakeEncoder {
+            rung,
+            period: rate.period(),
+            bitrate: None,
+            keyframe: false,
+            due: now,
+            keyframes: 0,
+            frames: 0,
+        };
+        World {
+            start: now,
+            now,
+            home,
+            encoders: [encoder(RungName::Full, full.rate), encoder(RungName::Reduced, reduced.rate)],
+            viewers: Vec::new(),
+            present: false,
+            visitors: Vec::new(),
+            heard: HashMap::new(),
+            seen: HashMap::new(),
+            sockets: HashMap::new(),
+            next_socket: 1,
+            frame_number: 0,
+            captured: vec![now],
+            sound_due: now,
+            sound_sample: 0,
+            turns_without_progress: 0,
+        }
+    }
+
+    /// A viewer behind a link of this kind both ways. It does nothing before it is told to.
+    pub fn viewer(&mut self, link: NetemConfig) -> usize {
+        let index = self.viewers.len();
+        self.viewers.push(Viewer::new(index, link, self.now));
+        index
+    }
+
+    /// A viewer that opens the page now: socket, hello, offer, candidate.
+    pub fn visit(&mut self, link: NetemConfig) -> usize {
+        let index = self.viewer(link);
+        self.open_socket(index);
+        self.viewers[index].open_page(self.now);
+        index
+    }
+
+    /// The viewer's page opens a WebSocket.
+    pub fn open_socket(&mut self, index: usize) -> SocketId {
+        let id = SocketId(self.next_socket);
+        self.next_socket += 1;
+        self.sockets.insert(id, index);
+        let viewer = &mut self.viewers[index];
+        viewer.socket = Some(id);
+        let far = SocketAddr::new(viewer.address.ip(), 50_000);
+        self.home.handle_socket_open(id, far, SocketAddr::from(HOME), self.now);
+        id
+    }
+
+    /// The viewer's WebSocket dies; what was on its way either way is lost.
+    pub fn kill_socket(&mut self, index: usize) {
+        if let Some(id) = self.viewers[index].socket.take() {
+            self.viewers[index].lose_words();
+            self.sockets.remove(&id);
+            self.home.handle_socket_closed(id, self.now);
+        }
+    }
+
+    /// The viewer's page opens a new WebSocket and goes on with its visit.
+    pub fn reconnect(&mut self, index: usize) {
+        self.kill_socket(index);
+        self.open_socket(index);
+        let now = self.now;
+        self.viewers[index].say_hello_again(now);
+    }
+
+    pub fn run(&mut self, time: Duration) {
+        let until = self.now + time;
+        self.run_while(until, |_| true);
+        self.now = until;
+        self.turn();
+    }
+
+    /// Runs until `done`, for at most `time`; whether it was done.
+    pub fn run_until(&mut self, time: Duration, mut done: impl FnMut(&World) -> bool) -> bool {
+        let until = self.now + time;
+        self.run_while(until, |world| !done(world));
+        done(self)
+    }
+
+    fn run_while(&mut self, until: Instant, mut go_on: impl FnMut(&World) -> bool) {
+        self.turn();
+        while go_on(self) {
+            let next = self.next();
+            if next > until {
+                return;
+            }
+            if next > self.now {
+                self.now = next;
+                self.turns_without_progress = 0;
+            } else {
+                self.turns_without_progress += 1;
+                assert!(
+                    self.turns_without_progress < 10_000,
+                    "spins at {:?}: {:?}",
+                    self.age(),
+                    self.home.poll_timeout()
+                );
+            }
+            self.turn();
+        }
+    }
+
+    pub fn age(&self) -> Duration {
+        self.now - self.start
+    }
+
+    fn next(&self) -> Instant {
+        let encoders = self.encoders.iter().filter(|e| e.bitrate.is_some()).map(|e| e.due);
+        let sound = self.present.then_some(self.sound_due);
+        let home = self.home.poll_timeout().map(|(at, _)| at);
+        let viewers = self.viewers.iter().map(|v| v.next());
+        let far = self.now + Duration::from_secs(3600);
+        encoders.chain(sound).chain(home).chain(viewers).min().unwrap_or(far).max(self.now)
+    }
+
+    fn turn(&mut self) {
+        let now = self.now;
+        for at in 0..2 {
+            if self.encoders[at].bitrate.is_some() && self.encoders[at].due <= now {
+                self.encode(at);
+                // A tick missed is not made up for.
+                self.encoders[at].due = (self.encoders[at].due + self.encoders[at].period).max(now);
+            }
+        }
+        if self.present && self.sound_due <= now {
+            let data: Arc<[u8]> = vec![0xf8; 80].into();
+            self.home.handle_audio(&EncodedAudio { data, captured: now, sample: self.sound_sample }, now);
+            self.sound_sample += 960;
+            self.sound_due = (self.sound_due + Duration::from_millis(20)).max(now);
+        }
+        for index in 0..self.viewers.len() {
+            let viewer = &mut self.viewers[index];
+            viewer.advance(now);
+            for (source, bytes) in viewer.take_uplink(now) {
+                self.home.handle_datagram(source, SocketAddr::from(HOME), &bytes, now);
+            }
+            let (socket, words) = (viewer.socket, viewer.take_words(now));
+            if let Some(socket) = socket {
+                for text in words {
+                    self.home.handle_message(socket, &text, now);
+                }
+            }
+        }
+        if self.home.poll_timeout().is_some_and(|(at, _)| at <= now) {
+            self.home.handle_timeout(now);
+        }
+        self.outputs();
+    }
+
+    fn encode(&mut self, at: usize) {
+        self.frame_number += 1;
+        let (number, now) = (self.frame_number, self.now);
+        self.captured.push(now);
+        if let Some(frame) = self.encoders[at].frame(number, now) {
+            self.home.handle_video(&frame, now);
+        }
+    }
+
+    fn outputs(&mut self) {
+        let now = self.now;
+        let mut forced = VecDeque::new();
+        while let Some(output) = self.home.poll_output() {
+            match output {
+                HomeOutput::Transmit(t) => {
+                    if let Some(viewer) = self.viewers.iter_mut().find(|v| v.owns(t.destination)) {
+                        viewer.downlink(t.source, t.destination, t.contents, now);
+                    }
+                }
+                HomeOutput::Say(id, message) => {
+                    if let Some(index) = self.sockets.get(&id) {
+                        self.viewers[*index].hear(message, now);
+                    }
+                }
+                HomeOutput::Ping(id) => {
+                    if let Some(index) = self.sockets.get(&id)
+                        && !self.viewers[*index].mute
+                    {
+                        self.home.handle_socket_alive(id, now);
+                    }
+                }
+                HomeOutput::Close(id) => {
+                    if let Some(index) = self.sockets.remove(&id) {
+                        let viewer = &mut self.viewers[index];
+                        if viewer.socket == Some(id) {
+                            viewer.socket = None;
+                            viewer.closed_by_home = Some(now);
+                        }
+                    }
+                }
+                HomeOutput::Encoder(rung, order) => {
+                    let at = usize::from(rung == RungName::Reduced);
+                    let encoder = &mut self.encoders[at];
+                    match order {
+                        EncoderOrder::Run(bitrate) => {
+                            if encoder.bitrate.replace(bitrate).is_none() {
+                                encoder.due = now;
+                                encoder.keyframe = true;
+                            }
+                        }
+                        EncoderOrder::Keyframe => {
+                            encoder.keyframe = true;
+                            forced.push_back(at);
+                        }
+                        EncoderOrder::Stop => encoder.bitrate = None,
+                    }
+                }
+                HomeOutput::Presence(present) => {
+                    self.present = present;
+                    self.sound_due = now;
+                }
+                HomeOutput::Sound(ToSpeaker::Packet { visit, .. }) => *self.heard.entry(visit).or_default() += 1,
+                HomeOutput::Sound(ToSpeaker::Gone(_)) => {}
+                HomeOutput::Pictures(ToPictures::Frame { visit, .. }) => *self.seen.entry(visit).or_default() += 1,
+                HomeOutput::Pictures(ToPictures::Visitors(visitors)) => self.visitors = visitors,
+            }
+        }
+        let again = !forced.is_empty();
+        while let Some(at) = forced.pop_front() {
+            // As the real encoder does: the keyframe is made at once, not at the next tick.
+            self.encode(at);
+        }
+        if again {
+            self.outputs();
+        }
+    }
+
+    /// How old frames were when the viewer saw them, since `since`: the given percentile.
+    pub fn delay(&self, index: usize, since: Instant, percentile: usize) -> Duration {
+        let shown = self.viewers[index].shown.iter().filter(|s| s.at >= since);
+        let mut ages: Vec<Duration> = shown.map(|s| s.at - self.captured[s.number as usize]).collect();
+        ages.sort_unstable();
+        ages[(ages.len() - 1) * percentile / 100]
+    }
+
+    /// For tests that drop their viewers.
+    pub fn forget_sockets(&mut self) {
+        self.sockets.clear();
+    }
+
+    /// The last message of a kind that a viewer heard.
+    pub fn last_error(&self, index: usize) -> Option<&FromHome> {
+        self.viewers[index].heard.iter().rev().find(|m| matches!(m, FromHome::Error { .. }))
+    }
+}

@@ -1,0 +1,186 @@
+// The page: joins the visit, the picture, the person's devices and the document. Loaded once the offer is on its way.
+import { Framing, SelfView } from './frame.js';
+import { Media } from './media.js';
+import { Player } from './player.js';
+import { Ui } from './ui.js';
+import { visit } from './visit.js';
+import { gradeQuality, readStats } from './watch.js';
+
+const QUALITY_MS = 2000;
+const ASK_AFTER_MS = 700;
+
+const home = document.getElementById('home');
+const player = new Player(home, { presented: (count) => visit.presented(count), changed: showControls });
+const framing = new Framing(home, document.getElementById('glow'));
+const self = new SelfView(document.getElementById('mine'), document.getElementById('self'), { changed: showControls });
+const media = new Media({
+  track: (kind, track) => visit.setTrack(kind, track),
+  changed: showDevices,
+  note: (name) => ui.note(name),
+  blocked: (devices, bySystem) => ui.help(devices, null, bySystem),
+});
+const ui = new Ui({
+  mic: () => toggle('mic'),
+  cam: () => toggle('cam'),
+  switch: () => media.cameras > 1 && media.switchCamera(),
+  self: () => media.picture && self.toggle(),
+  sound: () => {
+    player.setSound(player.sound !== 'on');
+    if (player.sound === 'off') ui.note('sound-off');
+  },
+  tapSound: () => player.allow(),
+  join: () => {
+    player.allow();
+    media.join();
+  },
+  watch: () => {
+    player.allow();
+    media.justWatch();
+  },
+  leave: () => {
+    media.stop();
+    visit.leave();
+  },
+  again: () => (visit.view().state === 'left' ? comeBack() : location.reload()),
+  paste: (text) => visit.useLink(text) && comeBack(false),
+});
+
+let online = navigator.onLine !== false;
+let lastState = '';
+// Asked once a visit, after the first picture.
+let asked = false;
+
+function comeBack(start = true) {
+  asked = false;
+  if (start) visit.start();
+  return true;
+}
+
+async function toggle(kind) {
+  player.allow();
+  ui.ask(false);
+  asked = true;
+  const before = media[kind];
+  await media.toggle(kind);
+  if (media[kind] !== before && (media[kind] === 'on' || media[kind] === 'off')) ui.note(`${kind}-${media[kind]}`);
+}
+
+function showState() {
+  const view = visit.view();
+  ui.state(view, online);
+  if (view.state === lastState) return;
+  lastState = view.state;
+  if (view.ended) {
+    player.clear();
+    media.stop();
+    ui.ask(false);
+    ui.help(null);
+    ui.quality(null);
+    ui.fullscreen(false);
+  }
+  if (view.state === 'live') {
+    framing.fit();
+    setTimeout(offerTwoWay, ASK_AFTER_MS);
+  }
+  stayAwake();
+}
+
+function showControls() {
+  ui.controls(media, player.sound);
+  document.getElementById('show-self').hidden = !(self.hidden && media.picture);
+}
+
+function showDevices() {
+  self.show(media.picture, media.mirrored);
+  if (navigator.audioSession) navigator.audioSession.type = media.mic === 'on' ? 'play-and-record' : 'playback';
+  if (media.mic === 'on') player.resume();
+  showControls();
+}
+
+/** Home's picture came first; now the way back, without a question where it was answered before. */
+async function offerTwoWay() {
+  if (asked || lastState !== 'live') return;
+  asked = true;
+  const choice = media.choice;
+  if (choice?.watch) return;
+  const { mic, cam } = await media.allowed();
+  if (mic || cam) media.join({ mic, cam: cam && choice?.cam !== false });
+  else ui.ask(true);
+}
+
+let wakeLock = null;
+async function stayAwake() {
+  const wanted = lastState === 'live' || lastState === 'reconnecting';
+  if (!wanted) {
+    wakeLock?.release().catch(() => {});
+    wakeLock = null;
+    return;
+  }
+  if (!navigator.wakeLock || document.visibilityState !== 'visible' || (wakeLock && !wakeLock.released)) return;
+  try {
+    wakeLock = await navigator.wakeLock.request('screen');
+  } catch {
+    // A nearly empty battery, for one; it is asked for again when the page is seen again.
+  }
+}
+
+let before = null;
+async function measure() {
+  if (lastState !== 'live' || document.visibilityState !== 'visible') {
+    before = null;
+    return;
+  }
+  const report = await visit.getStats().catch(() => null);
+  if (!report) return;
+  const after = { ...readStats(report), at: performance.now() };
+  const seconds = before ? (after.at - before.at) / 1000 : 0;
+  const same = before && after.received >= before.received && seconds < 10;
+  if (same) ui.quality(gradeQuality({ before, after, seconds, reduced: visit.view().rung === 'reduced' }));
+  before = after;
+}
+
+function seenAgain() {
+  if (document.visibilityState !== 'visible') return;
+  visit.nudge();
+  player.resume();
+  media.refresh();
+  stayAwake();
+}
+
+visit.addEventListener('change', showState);
+visit.addEventListener('stream', () => player.show(visit.stream));
+if (visit.stream?.getTracks().length) player.show(visit.stream);
+showState();
+showDevices();
+
+document.getElementById('hide-self').addEventListener('click', () => self.toggle(true));
+document.getElementById('show-self').addEventListener('click', () => self.toggle(false));
+// Any tap is the one that the browser waits for before it plays sound.
+for (const type of ['pointerup', 'keydown']) addEventListener(type, () => player.allow());
+setInterval(measure, QUALITY_MS);
+
+document.addEventListener('visibilitychange', seenAgain);
+document.addEventListener('resume', seenAgain);
+addEventListener('focus', () => player.resume());
+addEventListener('online', () => {
+  online = true;
+  visit.nudge();
+  showState();
+});
+addEventListener('offline', () => {
+  online = false;
+  showState();
+});
+addEventListener('hashchange', () => {
+  if (!location.hash.includes('k=')) return;
+  asked = false;
+  visit.start();
+});
+addEventListener('pagehide', () => {
+  media.stop();
+  visit.suspend();
+});
+addEventListener('pageshow', (event) => {
+  if (event.persisted) comeBack();
+  else visit.nudge();
+});

@@ -1,0 +1,168 @@
+// Decisions without a clock, a socket or a document: what the page does next, given what it knows and `now` in ms.
+
+/** The signaling version this page speaks (src/core/protocol.rs). */
+export const VERSION = 1;
+
+/** A `full` home is asked again after this time. */
+export const FULL_RETRY_MS = 15000;
+
+/** The access key out of a link's fragment `#k=KEY`, or null. */
+export function keyFromHash(hash) {
+  const found = /^#(?:.*&)?k=([^&]*)/.exec(hash);
+  if (!found) return null;
+  try {
+    return decodeURIComponent(found[1]).trim() || null;
+  } catch {
+    return found[1];
+  }
+}
+
+/** The key in whatever a person pastes: a whole link, its fragment, or the bare key. */
+export function keyFromPaste(text) {
+  const trimmed = text.trim();
+  const mark = trimmed.indexOf('#');
+  if (mark >= 0) return keyFromHash(trimmed.slice(mark));
+  return /^[\w-]{16,128}$/.test(trimmed) ? trimmed : null;
+}
+
+/** Pauses between attempts: 0.3 s doubling to 5 s, a little random so that a family does not knock in step. */
+export class Backoff {
+  #step = 0;
+  #openedAt = null;
+  #random;
+
+  constructor(random = Math.random) {
+    this.#random = random;
+  }
+
+  /** The attempt succeeded. Only a connection that then lasts makes the next pause short again. */
+  opened(now) {
+    this.#openedAt = now;
+  }
+
+  /** The connection ended or never came: how long to wait, in ms. */
+  next(now) {
+    if (this.#openedAt !== null && now - this.#openedAt >= 10000) this.#step = 0;
+    this.#openedAt = null;
+    const pause = Math.min(5000, 300 * 2 ** this.#step);
+    if (this.#step < 10) this.#step += 1;
+    return Math.round(pause * (0.85 + 0.15 * this.#random()));
+  }
+
+  reset() {
+    this.#step = 0;
+  }
+}
+
+/**
+ * What a `welcome` means for the peer connection at hand. `asked` says whether our `hello` named a visit to resume:
+ * without it the offer already went out right behind the `hello`.
+ */
+export function afterWelcome({ asked, resumed }) {
+  if (!asked) return 'carry-on';
+  return resumed ? 'repeat' : 'rebuild';
+}
+
+/**
+ * Whether the socket seems to be refused for its certificate alone. Browsers that allow a page behind a clicked-away
+ * warning, but no WebSocket, close it at once and say nothing; a home that is down does not serve the page either.
+ */
+export function looksUntrusted({ quickFailures, everOpened, pageReachable }) {
+  return !everOpened && quickFailures >= 3 && pageReachable;
+}
+
+/** Brings a peer connection back: first by an ICE restart, then by building a new one, with growing patience. */
+export class Recovery {
+  static PATIENCE_MS = [6000, 8000, 12000, 20000, 30000];
+  static RESTART_AFTER_MS = 1500;
+  static STABLE_MS = 10000;
+
+  #rebuilds = 0;
+  #since = null;
+  #restarted = false;
+  #connectedAt = null;
+
+  /** How many connections in a row did not come up. */
+  get rebuilds() {
+    return this.#rebuilds;
+  }
+
+  /** A new peer connection has been started. */
+  begin() {
+    this.#since = null;
+    this.#restarted = false;
+    this.#connectedAt = null;
+  }
+
+  /**
+   * `media` is RTCPeerConnection.connectionState, `signaling` whether home can be asked at all.
+   * Returns null, 'restart' or 'rebuild'. Without signaling nothing is torn down: what checks may still connect.
+   */
+  step({ media, signaling }, now) {
+    if (media === 'connected') {
+      this.#connectedAt ??= now;
+      this.#since = null;
+      this.#restarted = false;
+      if (now - this.#connectedAt >= Recovery.STABLE_MS) this.#rebuilds = 0;
+      return null;
+    }
+    this.#connectedAt = null;
+    if (!signaling) {
+      this.#since = null;
+      return null;
+    }
+    this.#since ??= now;
+    const waited = now - this.#since;
+    if (!this.#restarted) {
+      const broken = media === 'failed' || (media === 'disconnected' && waited >= Recovery.RESTART_AFTER_MS);
+      if (broken) {
+        this.#restarted = true;
+        this.#since = now;
+        return 'restart';
+      }
+    }
+    const patience = Recovery.PATIENCE_MS[Math.min(this.#rebuilds, Recovery.PATIENCE_MS.length - 1)];
+    if (waited < patience) return null;
+    this.#rebuilds += 1;
+    this.#since = now;
+    return 'rebuild';
+  }
+}
+
+/** How long the socket may be away, with no living picture, before the page calls home offline. */
+export const OFFLINE_AFTER_MS = 6000;
+const OFFLINE_AFTER_RESTART_MS = 20000;
+
+/** The one word for `<body data-state>`, from everything that is known. */
+export function pageState(facts, now) {
+  if (facts.ended) return facts.ended;
+  if (facts.alive) return 'live';
+  if (facts.full) return 'full';
+  if (!facts.welcomed) {
+    if (facts.untrusted) return 'blocked';
+    const patience = facts.restarting ? OFFLINE_AFTER_RESTART_MS : OFFLINE_AFTER_MS;
+    if (now - facts.downSince >= patience) return 'offline';
+  }
+  return facts.everAlive ? 'reconnecting' : 'connecting';
+}
+
+/** Whether the picture counts as living: presented, and its connection stands or has only just hiccuped. */
+export function isAlive({ presented, media, disconnectedSince }, now) {
+  if (!presented) return false;
+  return media === 'connected' || (media === 'disconnected' && now - disconnectedSince < 3000);
+}
+
+/** H.264 first, the baseline that home sends before all, with retransmission kept; empty if there is no H.264. */
+export function orderCodecs(codecs) {
+  const rank = (codec) => {
+    const line = (codec.sdpFmtpLine ?? '').toLowerCase();
+    const packets = line.includes('packetization-mode=1');
+    if (packets && line.includes('profile-level-id=42e0')) return 0;
+    if (packets && line.includes('profile-level-id=42')) return 1;
+    return packets ? 2 : 3;
+  };
+  const h264 = codecs.filter((codec) => codec.mimeType.toLowerCase() === 'video/h264');
+  if (!h264.length) return [];
+  const rtx = codecs.filter((codec) => codec.mimeType.toLowerCase() === 'video/rtx');
+  return [...h264.sort((a, b) => rank(a) - rank(b)), ...rtx];
+}

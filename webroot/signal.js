@@ -1,0 +1,158 @@
+// The signaling socket: kept open, watched by pings, opened again after every death. It knows nothing of the call,
+// so its end cannot touch one.
+import { Backoff } from './policy.js';
+
+const PING_EVERY_MS = 5000;
+const PONG_WITHIN_MS = 5000;
+const PONG_AFTER_SLEEP_MS = 2000;
+const DIAL_WITHIN_MS = 8000;
+const QUICK_MS = 3000;
+
+const clock = () => performance.now();
+
+/** Speaks JSON with `url`. Calls `opened()`, `message(object)` and `closed({ opened, quick })`. */
+export class Signal {
+  #url;
+  #on;
+  #socket = null;
+  #wanted = false;
+  #open = false;
+  #dialedAt = 0;
+  #backoff = new Backoff();
+  #hold = null;
+  #retryTimer = 0;
+  #dialTimer = 0;
+  #pingTimer = 0;
+  #pongTimer = 0;
+
+  constructor(url, on) {
+    this.#url = url;
+    this.#on = on;
+  }
+
+  get open() {
+    return this.#open;
+  }
+
+  /** Opens the socket now and keeps it open until `stop`. */
+  start() {
+    this.#wanted = true;
+    if (!this.#socket) this.#dial();
+  }
+
+  /** Ends it for good; messages already sent still go out. */
+  stop() {
+    this.#wanted = false;
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = 0;
+    this.#hold = null;
+    this.#forget();
+  }
+
+  /** Sends if the socket is open and says whether it was. Whatever still matters is said again after a reconnect. */
+  send(message) {
+    if (!this.#open) return false;
+    this.#socket.send(JSON.stringify(message));
+    return true;
+  }
+
+  /** Home has ended this socket: the next attempt comes after `ms` instead of the usual pause. */
+  retryIn(ms) {
+    this.#hold = ms;
+    this.#drop();
+  }
+
+  /** The network or the page has just come back: do not wait, and do not trust a socket that may have died asleep. */
+  nudge() {
+    if (!this.#wanted) return;
+    if (this.#open) {
+      this.#ping(PONG_AFTER_SLEEP_MS);
+    } else if (!this.#socket) {
+      this.#backoff.reset();
+      this.#dial();
+    } else if (clock() - this.#dialedAt > 2000) {
+      this.#drop();
+      this.#dial();
+    }
+  }
+
+  #dial() {
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = 0;
+    this.#hold = null;
+    this.#dialedAt = clock();
+    const socket = new WebSocket(this.#url);
+    this.#socket = socket;
+    socket.onopen = () => {
+      clearTimeout(this.#dialTimer);
+      this.#open = true;
+      this.#backoff.opened(clock());
+      this.#on.opened();
+      this.#schedulePing();
+    };
+    socket.onmessage = (event) => this.#receive(event.data);
+    socket.onclose = () => this.#drop();
+    this.#dialTimer = setTimeout(() => this.#drop(), DIAL_WITHIN_MS);
+  }
+
+  #receive(text) {
+    let message;
+    try {
+      message = JSON.parse(text);
+    } catch {
+      console.warn('intercom: home sent something that is not JSON');
+      return;
+    }
+    if (message?.type === 'pong') {
+      clearTimeout(this.#pongTimer);
+      this.#pongTimer = 0;
+    } else {
+      this.#on.message(message);
+    }
+  }
+
+  #schedulePing() {
+    clearTimeout(this.#pingTimer);
+    this.#pingTimer = setTimeout(() => {
+      this.#ping(PONG_WITHIN_MS);
+      this.#schedulePing();
+    }, PING_EVERY_MS);
+  }
+
+  #ping(within) {
+    this.send({ type: 'ping', t: clock() });
+    if (this.#pongTimer && within >= PONG_WITHIN_MS) return;
+    clearTimeout(this.#pongTimer);
+    const due = clock() + within;
+    this.#pongTimer = setTimeout(() => {
+      this.#pongTimer = 0;
+      // A timer this late means the page slept, and the pong may wait right behind it: ask once more.
+      if (clock() - due > 1500) this.#ping(PONG_AFTER_SLEEP_MS);
+      else this.#drop();
+    }, within);
+  }
+
+  #forget() {
+    clearTimeout(this.#dialTimer);
+    clearTimeout(this.#pingTimer);
+    clearTimeout(this.#pongTimer);
+    this.#pongTimer = 0;
+    const socket = this.#socket;
+    this.#socket = null;
+    this.#open = false;
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+  }
+
+  #drop() {
+    const opened = this.#open;
+    const quick = !opened && clock() - this.#dialedAt < QUICK_MS;
+    this.#forget();
+    if (!this.#wanted) return;
+    const pause = this.#hold ?? this.#backoff.next(clock());
+    this.#hold = null;
+    this.#retryTimer = setTimeout(() => this.#dial(), pause);
+    this.#on.closed({ opened, quick });
+  }
+}

@@ -1,0 +1,219 @@
+// The document: puts words, states and controls on the page, and tells what the person does. It decides nothing.
+import { ACTIONS, CONTROLS, NOTES, QUALITY, blockedWords, browserKind, stateWords } from './words.js';
+
+const IDLE_MS = 4500;
+const NOTE_MS = 3200;
+const LONG_NOTE_MS = 8000;
+const by = (id) => document.getElementById(id);
+
+/** `on` holds one function per wish of the person: mic, cam, switch, sound, tapSound, leave, again, join, watch, paste. */
+export class Ui {
+  #on;
+  #notes = new Map();
+  #noteTimer = 0;
+  #idleTimer = 0;
+  #wokenBy = null;
+  #text = '';
+  #live = false;
+
+  constructor(on) {
+    this.#on = on;
+    const click = (id, act) => by(id).addEventListener('click', act);
+    click('mic', on.mic);
+    click('cam', on.cam);
+    click('switch', on.switch);
+    click('sound', on.sound);
+    click('tap-sound', on.tapSound);
+    click('leave', on.leave);
+    click('return', on.again);
+    click('again', on.again);
+    click('join', () => this.ask(false, on.join));
+    click('just-watch', () => this.ask(false, on.watch));
+    click('help-again', () => this.help(null, on.join));
+    click('help-close', () => this.help(null, on.watch));
+    click('fullscreen', () => this.fullscreen());
+    by('paste').addEventListener('submit', (event) => {
+      event.preventDefault();
+      if (!on.paste(by('link').value)) by('status').textContent = NOTES['bad-link'];
+    });
+    by('fullscreen').hidden = !document.fullscreenEnabled;
+    document.addEventListener('fullscreenchange', () => this.#showFullscreen());
+    document.addEventListener('keydown', (event) => this.#key(event));
+    this.#watchIdle();
+    this.#showFullscreen();
+  }
+
+  /** Shows the visit's `view`. */
+  state(view, online) {
+    const body = document.body.dataset;
+    body.state = view.state;
+    body.media = view.media;
+    body.socket = view.socket;
+    this.#live = view.state === 'live';
+    const { title, text } = stateWords(view, online);
+    // Written only when it changes: a screen reader says it each time.
+    if (this.#text !== title + text) {
+      this.#text = title + text;
+      by('title').textContent = title;
+      by('status').textContent = text;
+      document.title = view.state === 'live' ? title : `${title} · ${view.home ?? 'Home'}`;
+    }
+    by('name').textContent = view.home ?? 'Home';
+    by('mark').hidden = view.socket === 'open';
+    by('paste').hidden = view.state !== 'wrong-link' && view.state !== 'revoked';
+    by('trust').hidden = view.state !== 'blocked';
+    by('return').hidden = view.state !== 'left';
+    by('return').textContent = ACTIONS.return;
+    by('again').hidden = view.state !== 'unsupported';
+    by('again').textContent = ACTIONS.again;
+    if (!this.#live) this.#wake();
+    this.note('unplugged', this.#live && view.camera === 'unplugged');
+  }
+
+  /** Shows the controls' states: `media` the person's devices, `sound` the player's. */
+  controls(media, sound) {
+    this.#device('mic', media.mic);
+    this.#device('cam', media.cam);
+    this.#press('sound', sound === 'on', CONTROLS.sound);
+    by('tap-sound').hidden = sound !== 'blocked';
+    by('switch').hidden = !(media.cameras > 1 && media.picture);
+    by('switch').title = CONTROLS.switch;
+  }
+
+  quality(level) {
+    const mark = by('quality');
+    mark.hidden = level === null;
+    if (level === null || (mark.dataset.level === level && mark.title)) return;
+    mark.dataset.level = level;
+    mark.title = QUALITY[level];
+    mark.setAttribute('aria-label', QUALITY[level]);
+  }
+
+  /** A small notice: `shown` true keeps it, false takes it away, undefined shows it for a moment. */
+  note(name, shown) {
+    if (shown === false) {
+      if (!this.#notes.delete(name)) return;
+    } else {
+      if (shown && this.#notes.get(name)?.until === Infinity) return;
+      const text = NOTES[name];
+      if (!text) return;
+      const until = shown ? Infinity : performance.now() + (text.length > 40 ? LONG_NOTE_MS : NOTE_MS);
+      this.#notes.delete(name);
+      this.#notes.set(name, { text, until });
+    }
+    this.#showNote();
+  }
+
+  /** Opens or closes the question for microphone and camera; `then` runs inside the person's tap. */
+  ask(open, then) {
+    by('ask').hidden = !open;
+    if (open) this.#wake();
+    then?.();
+  }
+
+  get asking() {
+    return !by('ask').hidden;
+  }
+
+  /** Explains how to allow blocked `devices` ('microphone', 'camera', 'both'), or closes that. */
+  help(devices, then, bySystem = false) {
+    by('help').hidden = !devices;
+    if (devices) {
+      by('ask').hidden = true;
+      const kind = bySystem ? 'system' : browserKind(navigator.userAgent, navigator.maxTouchPoints);
+      const { title, text, steps } = blockedWords(devices, kind);
+      by('help-title').textContent = title;
+      by('help-text').textContent = text;
+      by('help-steps').replaceChildren(
+        ...steps.map((step) => Object.assign(document.createElement('li'), { textContent: step })),
+      );
+      this.#wake();
+    }
+    then?.();
+  }
+
+  fullscreen(on = !document.fullscreenElement) {
+    if (!document.fullscreenEnabled) return;
+    const done = on ? document.documentElement.requestFullscreen({ navigationUI: 'hide' }) : document.exitFullscreen();
+    done?.catch?.(() => {});
+  }
+
+  #device(id, state) {
+    const on = state === 'on' || state === 'paused';
+    by(id).dataset.device = state;
+    by(id).setAttribute('aria-busy', String(state === 'asking'));
+    this.#press(id, on, CONTROLS[id]);
+  }
+
+  #press(id, on, labels) {
+    const button = by(id);
+    button.setAttribute('aria-pressed', String(on));
+    button.title = on ? labels.on : labels.off;
+  }
+
+  #showFullscreen() {
+    this.#press('fullscreen', Boolean(document.fullscreenElement), CONTROLS.fullscreen);
+  }
+
+  #showNote() {
+    clearTimeout(this.#noteTimer);
+    const now = performance.now();
+    let lasting = null;
+    let passing = null;
+    for (const [name, note] of this.#notes) {
+      if (note.until <= now) this.#notes.delete(name);
+      else if (note.until === Infinity) lasting = note;
+      else passing = note;
+    }
+    const note = passing ?? lasting;
+    by('note').hidden = !note;
+    if (note && by('note').textContent !== note.text) by('note').textContent = note.text;
+    if (passing) this.#noteTimer = setTimeout(() => this.#showNote(), passing.until - now + 20);
+  }
+
+  #key(event) {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    this.#wake();
+    if (event.target instanceof HTMLInputElement) return;
+    const key = event.key.toLowerCase();
+    if (key === 'escape') {
+      if (!by('help').hidden) this.help(null);
+      else if (this.asking) this.ask(false);
+      return;
+    }
+    if (!this.#live || event.repeat) return;
+    const act = { m: this.#on.mic, c: this.#on.cam, x: this.#on.switch, s: this.#on.sound, v: this.#on.self }[key];
+    if (act) act();
+    else if (key === 'f') this.fullscreen();
+  }
+
+  /** Controls fade while nobody touches anything; the tap that brings them back does nothing else. */
+  #watchIdle() {
+    const wake = () => this.#wake();
+    for (const type of ['pointermove', 'wheel', 'focusin']) document.addEventListener(type, wake, { passive: true });
+    document.addEventListener('pointerdown', (event) => {
+      const asleep = document.body.classList.contains('idle');
+      this.#wokenBy = asleep && event.pointerType !== 'mouse' && event.target.closest?.('.chrome') ? event.pointerId : null;
+      this.#wake();
+    }, { capture: true, passive: true });
+    document.addEventListener('click', (event) => {
+      if (this.#wokenBy === null) return;
+      this.#wokenBy = null;
+      event.preventDefault();
+      event.stopPropagation();
+    }, true);
+    this.#wake();
+  }
+
+  #wake() {
+    document.body.classList.remove('idle');
+    clearTimeout(this.#idleTimer);
+    this.#idleTimer = setTimeout(() => this.#rest(), IDLE_MS);
+  }
+
+  #rest() {
+    const busy = this.asking || !by('help').hidden || document.querySelector('#dock :focus-visible, #dock :hover');
+    if (!this.#live || busy) this.#wake();
+    else document.body.classList.add('idle');
+  }
+}

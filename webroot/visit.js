@@ -1,0 +1,377 @@
+// First light: the visit, from the key in the link to a connection that stays up. It is the first module to run: it
+// opens the socket and prepares the offer at once, side by side. What a person sees of it is made in main.js.
+import { Peer, callSupport } from './call.js';
+import { brief, keepKey, takeKey } from './link.js';
+import { FULL_RETRY_MS, Recovery, VERSION, afterWelcome, isAlive, keyFromPaste, looksUntrusted, pageState } from './policy.js';
+import { Signal } from './signal.js';
+import { PictureWatch } from './watch.js';
+
+const TICK_MS = 250;
+const REPEAT_OFFER_MS = 5000;
+const BROKEN_PAUSES_MS = [500, 2000, 5000, 15000];
+
+const clock = () => performance.now();
+
+/**
+ * One person's stay. Fires `change` whenever `view()` may have changed, and `stream` when `stream` is to be shown.
+ * Signaling and media live side by side: the socket's death is never the call's.
+ */
+class Visit extends EventTarget {
+  #signal = new Signal(`wss://${location.host}/signal`, {
+    opened: () => this.#opened(),
+    message: (message) => this.#message(message),
+    closed: (how) => this.#lost(how),
+  });
+  #facts = {};
+  #key = null;
+  // The visit's token at home, and whether the last hello asked to go on with it.
+  #session = null;
+  #asked = false;
+  // Whether home may be told about peer connections: not before it is known which of them still stand.
+  #talking = false;
+  #peer = null;
+  #peers = 0;
+  #tracks = { audio: null, video: null };
+  #recovery = new Recovery();
+  #watch = new PictureWatch();
+  #frames = 0;
+  #framesOfPeer = 0;
+  #media = 'new';
+  #disconnectedSince = 0;
+  #offeredAt = 0;
+  #rebuildAt = null;
+  #breaks = 0;
+  #quickFailures = 0;
+  #everOpened = false;
+  #timer = 0;
+  #told = '';
+
+  /** Starts afresh with the key at hand. */
+  start() {
+    this.#stop();
+    this.#facts = {
+      ended: null,
+      reason: null,
+      alive: false,
+      everAlive: false,
+      welcomed: false,
+      full: false,
+      untrusted: false,
+      restarting: false,
+      downSince: clock(),
+      home: null,
+      camera: 'live',
+      rung: 'full',
+    };
+    this.#recovery = new Recovery();
+    this.#watch = new PictureWatch();
+    this.#quickFailures = 0;
+    this.#breaks = 0;
+    this.#key = takeKey();
+    if (!this.#key) return this.#end('wrong-link', 'no-key');
+    const support = callSupport();
+    if (support !== 'yes') return this.#end('unsupported', support);
+    this.#signal.start();
+    this.#build();
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  /** Ends the visit: home stops seeing and hearing this viewer at once. */
+  leave() {
+    this.#signal.send({ type: 'leave' });
+    this.#end('left', null);
+  }
+
+  /** The page goes away or is put to rest; `start` begins anew. */
+  suspend() {
+    this.#signal.send({ type: 'leave' });
+    this.#stop();
+  }
+
+  /** The network or the page is back: look at once. */
+  nudge() {
+    if (this.#facts.ended) return;
+    this.#signal.nudge();
+    this.#tick();
+  }
+
+  /** Goes in with what a person pasted; says whether there is a key in it. */
+  useLink(text) {
+    const key = keyFromPaste(text);
+    if (!key) return false;
+    keepKey(key);
+    this.start();
+    return true;
+  }
+
+  /** Sends `track` of `kind` ('audio', 'video'), or nothing if null, now and on every later connection. */
+  setTrack(kind, track) {
+    this.#tracks[kind] = track;
+    this.#peer?.setTrack(kind, track);
+    this.sendState();
+  }
+
+  /** Tells home what this viewer sends now. */
+  sendState() {
+    if (!this.#facts.welcomed) return;
+    const on = (track) => Boolean(track && track.enabled && track.readyState === 'live');
+    this.#signal.send({ type: 'state', microphone: on(this.#tracks.audio), camera: on(this.#tracks.video) });
+  }
+
+  /** `count` frames of home's picture have reached the screen. */
+  presented(count = 1) {
+    if (!this.#frames) performance.mark('intercom-first-frame');
+    this.#frames += count;
+    this.#framesOfPeer += count;
+    if (!this.#facts.alive) this.#tick();
+  }
+
+  /** Everything that the page may want to show. */
+  view() {
+    const { ended, reason, welcomed, restarting, home, camera, rung, alive } = this.#facts;
+    const media = this.#peer?.media ?? 'closed';
+    return {
+      state: pageState(this.#facts, clock()),
+      reason,
+      ended: Boolean(ended),
+      media: media === 'connected' ? 'connected' : media === 'connecting' || media === 'disconnected' ? 'checking' : 'none',
+      socket: this.#signal.open ? 'open' : 'closed',
+      welcomed,
+      restarting,
+      // A connection stands but no picture comes; or home answers and no connection comes up.
+      stuck: this.#watch.stuck,
+      barred: welcomed && !alive && this.#recovery.rebuilds > 0,
+      home,
+      camera,
+      rung,
+    };
+  }
+
+  /** Home's tracks on the current peer connection, or null. */
+  get stream() {
+    return this.#peer?.stream ?? null;
+  }
+
+  /** The current connection's statistics, or null. */
+  async getStats() {
+    return (await this.#peer?.getStats()) ?? null;
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event('change'));
+  }
+
+  #build() {
+    this.#peer?.close();
+    const number = (this.#peers += 1);
+    this.#framesOfPeer = 0;
+    this.#media = 'new';
+    this.#rebuildAt = null;
+    this.#offeredAt = clock();
+    this.#recovery.begin();
+    this.#watch.begin();
+    const current = () => this.#peer?.number === number;
+    this.#peer = new Peer(number, {
+      send: (message) => this.#talking && this.#signal.send(message),
+      changed: () => current() && this.#mediaChanged(),
+      broken: (error) => current() && this.#broken(error),
+    });
+    for (const [kind, track] of Object.entries(this.#tracks)) if (track) this.#peer.setTrack(kind, track);
+    this.#changed();
+  }
+
+  #mediaChanged() {
+    const media = this.#peer.media;
+    if (media !== this.#media) {
+      this.#media = media;
+      if (media === 'disconnected') this.#disconnectedSince = clock();
+      if (media === 'connected') {
+        performance.mark('intercom-connected');
+        this.#breaks = 0;
+      }
+    }
+    // A rebuilt connection takes over once it runs: until then the last picture stays.
+    if (this.#peer.answered && (!this.#facts.everAlive || media === 'connected')) this.dispatchEvent(new Event('stream'));
+    this.#tick();
+    this.#changed();
+  }
+
+  #broken(error) {
+    console.warn('intercom: this connection cannot be used:', error);
+    this.#rebuildAt = clock() + BROKEN_PAUSES_MS[Math.min(this.#breaks, BROKEN_PAUSES_MS.length - 1)];
+    this.#breaks += 1;
+  }
+
+  #opened() {
+    performance.mark('intercom-socket-open');
+    this.#everOpened = true;
+    this.#quickFailures = 0;
+    this.#facts.untrusted = false;
+    this.#asked = this.#session !== null;
+    const hello = { type: 'hello', v: VERSION, key: this.#key };
+    if (this.#asked) hello.resume = this.#session;
+    this.#signal.send(hello);
+    if (this.#asked) return;
+    // A new visit: home does not know any connection of before. The offer follows without waiting for the welcome.
+    if (this.#peer?.answered) this.#build();
+    this.#repeat();
+  }
+
+  #repeat() {
+    this.#talking = true;
+    this.#offeredAt = clock();
+    this.#peer?.repeat();
+  }
+
+  #lost({ opened, quick }) {
+    const facts = this.#facts;
+    this.#talking = false;
+    if (facts.welcomed) facts.downSince = clock();
+    facts.welcomed = false;
+    if (!opened) facts.full = false;
+    this.#quickFailures = quick ? this.#quickFailures + 1 : 0;
+    if (quick) this.#suspectCertificate();
+    this.#changed();
+  }
+
+  async #suspectCertificate() {
+    if (this.#everOpened || this.#quickFailures < 3 || this.#facts.untrusted) return;
+    const pageReachable = await fetch('/', { cache: 'no-store' }).then((response) => response.ok, () => false);
+    const { everOpened, quickFailures } = { everOpened: this.#everOpened, quickFailures: this.#quickFailures };
+    this.#facts.untrusted = looksUntrusted({ quickFailures, everOpened, pageReachable });
+    if (this.#facts.untrusted) this.#changed();
+  }
+
+  #message(message) {
+    const facts = this.#facts;
+    switch (message?.type) {
+      case 'welcome':
+        this.#welcomed(message);
+        break;
+      case 'answer':
+        if (message.pc === this.#peer?.number) this.#peer.takeAnswer(message);
+        return;
+      case 'candidate':
+        if (message.pc === this.#peer?.number) this.#peer.takeCandidate(message.candidate);
+        return;
+      case 'camera':
+        facts.camera = message.camera;
+        break;
+      case 'stream':
+        facts.rung = message.rung;
+        break;
+      case 'error':
+        this.#refused(message);
+        break;
+      case 'bye':
+        if (message.reason === 'revoked') return this.#end('revoked', null);
+        facts.restarting = true;
+        this.#signal.retryIn(500);
+        break;
+      default:
+        // Home may be newer: what this page does not know it does not need.
+        console.warn('intercom: unknown message', message?.type);
+        return;
+    }
+    this.#changed();
+  }
+
+  #welcomed({ session, resumed, home, camera }) {
+    const facts = this.#facts;
+    this.#session = session;
+    Object.assign(facts, { welcomed: true, full: false, restarting: false, home, camera });
+    if (!resumed) facts.rung = 'full';
+    brief.remove('intercom.reloaded');
+    const next = afterWelcome({ asked: this.#asked, resumed });
+    if (next === 'repeat') this.#repeat();
+    if (next === 'rebuild') {
+      this.#talking = true;
+      this.#build();
+    }
+    this.sendState();
+  }
+
+  #refused({ code, message, fatal }) {
+    console.warn(`intercom: ${code}: ${message}`);
+    switch (code) {
+      case 'version':
+        return this.#otherVersion();
+      case 'wrong_key':
+        return this.#end('wrong-link', 'wrong-key');
+      case 'no_h264':
+        return this.#end('unsupported', 'no-h264');
+      case 'full':
+        this.#facts.full = true;
+        this.#session = null;
+        this.#signal.retryIn(FULL_RETRY_MS);
+        return;
+      case 'too_fast':
+        this.#signal.retryIn(10000);
+        return;
+      case 'bad_offer':
+        this.#broken(message);
+        return;
+      default:
+        if (fatal) this.#signal.retryIn(5000);
+    }
+  }
+
+  /** Home was updated under an open page, or a cache gave an old page: fetching it anew helps, once. */
+  #otherVersion() {
+    if (brief.get('intercom.reloaded')) return this.#end('unsupported', 'version');
+    brief.set('intercom.reloaded', '1');
+    this.#stop();
+    location.reload();
+  }
+
+  #tick() {
+    const peer = this.#peer;
+    const facts = this.#facts;
+    if (!peer || facts.ended) return;
+    const now = clock();
+    const media = peer.media;
+    const signaling = facts.welcomed && this.#talking;
+    const visible = document.visibilityState === 'visible';
+
+    const repair = this.#recovery.step({ media, signaling }, now);
+    const wish = this.#watch.step({ frames: this.#frames, connected: media === 'connected', visible, signaling }, now);
+    const presented = this.#framesOfPeer > 0 && !this.#watch.stuck;
+    facts.alive = isAlive({ presented, media, disconnectedSince: this.#disconnectedSince }, now);
+    facts.everAlive ||= facts.alive;
+
+    const due = this.#rebuildAt !== null && now >= this.#rebuildAt && signaling;
+    if (due || repair === 'rebuild' || wish === 'rebuild') return this.#build();
+    if (repair === 'restart') peer.restart();
+    else if (signaling && !peer.answered && now - this.#offeredAt >= REPEAT_OFFER_MS) this.#repeat();
+    if (wish === 'keyframe') this.#signal.send({ type: 'keyframe', pc: peer.number });
+
+    const { state, stuck, barred } = this.view();
+    const told = `${state} ${stuck} ${barred}`;
+    if (told !== this.#told) {
+      this.#told = told;
+      this.#changed();
+    }
+  }
+
+  #end(state, reason) {
+    Object.assign(this.#facts, { ended: state, reason, alive: false, welcomed: false });
+    this.#stop();
+    this.#changed();
+  }
+
+  #stop() {
+    clearInterval(this.#timer);
+    this.#signal.stop();
+    this.#talking = false;
+    this.#session = null;
+    this.#rebuildAt = null;
+    this.#peer?.close();
+    this.#peer = null;
+  }
+}
+
+/** The visit of this page. */
+export const visit = new Visit();
+visit.start();
+// The rest of the page comes after the first offer is on its way; the document already says "connecting".
+import('./main.js');

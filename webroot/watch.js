@@ -1,0 +1,93 @@
+// Watches that the picture really moves, and grades how well it travels. No clock and no document: `now` in ms.
+
+/** Connected but black: ask for a keyframe, then for a new connection, then say so, with growing pauses. */
+export class PictureWatch {
+  static PATIENCE_MS = 2000;
+  static PAUSES_MS = [2000, 4000, 8000, 16000, 30000];
+
+  #frames = -1;
+  #since = null;
+  #asked = false;
+  #rebuilds = 0;
+  #stuck = false;
+
+  /** Whether a new connection did not help either, so that it is time for words. */
+  get stuck() {
+    return this.#stuck;
+  }
+
+  /** A new peer connection has been started; what was tried before still counts. */
+  begin() {
+    this.#since = null;
+    this.#asked = false;
+  }
+
+  /**
+   * `frames` counts presented frames, `connected` is the media path, `visible` the page (a hidden page presents
+   * nothing), `signaling` whether home can be asked. Returns null, 'keyframe' or 'rebuild'.
+   */
+  step({ frames, connected, visible, signaling }, now) {
+    if (frames !== this.#frames) {
+      const first = this.#frames === -1;
+      this.#frames = frames;
+      this.#asked = false;
+      this.#since = now;
+      if (!first) {
+        this.#rebuilds = 0;
+        this.#stuck = false;
+      }
+      if (connected) return null;
+    }
+    if (!connected || !visible || !signaling) {
+      this.#since = null;
+      this.#asked = false;
+      return null;
+    }
+    this.#since ??= now;
+    const waited = now - this.#since;
+    if (!this.#asked) {
+      if (waited < PictureWatch.PATIENCE_MS) return null;
+      this.#asked = true;
+      this.#since = now;
+      return 'keyframe';
+    }
+    if (waited >= PictureWatch.PATIENCE_MS && this.#rebuilds > 0) this.#stuck = true;
+    const pauses = PictureWatch.PAUSES_MS;
+    if (waited < pauses[Math.min(this.#rebuilds, pauses.length - 1)]) return null;
+    this.#rebuilds += 1;
+    this.#since = now;
+    this.#asked = false;
+    return 'rebuild';
+  }
+}
+
+/** Cumulative numbers out of a getStats() report; those missing are null. */
+export function readStats(report) {
+  const seen = { lost: 0, received: 0, frames: null, freezes: null, roundTripMs: null };
+  for (const entry of report.values()) {
+    if (entry.type === 'inbound-rtp') {
+      seen.lost += entry.packetsLost ?? 0;
+      seen.received += entry.packetsReceived ?? 0;
+      if (entry.kind === 'video') {
+        seen.frames = entry.framesDecoded ?? null;
+        seen.freezes = entry.freezeCount ?? null;
+      }
+    } else if (entry.type === 'candidate-pair' && entry.nominated && entry.currentRoundTripTime !== undefined) {
+      seen.roundTripMs = entry.currentRoundTripTime * 1000;
+    }
+  }
+  return seen;
+}
+
+/** 'good', 'weak' or 'poor' for the seconds between two readings; `reduced` is home's word on its stream. */
+export function gradeQuality({ before, after, seconds, reduced }) {
+  const lost = Math.max(0, after.lost - before.lost);
+  const received = Math.max(0, after.received - before.received);
+  const share = lost + received > 0 ? lost / (lost + received) : 0;
+  const rate = after.frames === null || before.frames === null ? null : (after.frames - before.frames) / seconds;
+  const froze = after.freezes !== null && before.freezes !== null && after.freezes > before.freezes;
+  const far = after.roundTripMs ?? 0;
+  if (share > 0.08 || far > 800 || (rate !== null && rate < 5)) return 'poor';
+  if (reduced || share > 0.02 || far > 350 || froze || (rate !== null && rate < 12)) return 'weak';
+  return 'good';
+}

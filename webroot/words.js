@@ -1,0 +1,191 @@
+// Every sentence that the page says, in one place. Short and plain: the family reads them.
+
+/** What a state is called and what it means: `{ title, text }`. `view` is the visit's, `online` the device's network. */
+export function stateWords(view, online) {
+  const home = view.home ?? 'Home';
+  switch (view.state) {
+    case 'live':
+      return { title: home, text: `You are at home. ${home} is live.` };
+    case 'connecting':
+      if (view.stuck) return NO_PICTURE;
+      if (view.barred) return BARRED;
+      return { title: 'On the way home', text: 'One moment, the picture is coming.' };
+    case 'reconnecting':
+      if (!online) return DEVICE_OFFLINE;
+      if (view.restarting) return { title: 'One moment', text: 'Home is restarting. The picture comes back by itself.' };
+      if (view.stuck) return NO_PICTURE;
+      if (view.barred) return BARRED;
+      return { title: 'One moment', text: 'The connection broke off. It comes back by itself.' };
+    case 'offline':
+      if (!online) return DEVICE_OFFLINE;
+      return {
+        title: 'Home is offline',
+        text: 'It does not answer right now. Leave this page open: it connects by itself as soon as home is back.',
+      };
+    case 'full':
+      return {
+        title: 'The house is full',
+        text: 'As many people as home allows are visiting. This page tries again by itself every 15 seconds.',
+      };
+    case 'blocked':
+      return {
+        title: 'One step is missing',
+        text: 'Your browser shows this page, but it does not trust home’s certificate enough for picture and sound.',
+      };
+    case 'wrong-link':
+      if (view.reason === 'no-key') {
+        return {
+          title: 'The link is not complete',
+          text: 'Open the whole link that home gave you, or paste it here.',
+        };
+      }
+      return {
+        title: 'This link does not open home',
+        text: 'It may be old. Ask someone at home for a new one and open it, or paste it here.',
+      };
+    case 'revoked':
+      return {
+        title: 'This link was withdrawn',
+        text: 'Home no longer lets it in. Ask someone at home for a new one.',
+      };
+    case 'left':
+      return { title: 'You have left', text: 'Home no longer sees or hears you.' };
+    default:
+      return UNSUPPORTED[view.reason] ?? UNSUPPORTED['no-webrtc'];
+  }
+}
+
+const DEVICE_OFFLINE = {
+  title: 'You are offline',
+  text: 'This device has no network right now. The page connects by itself as soon as it has.',
+};
+const NO_PICTURE = {
+  title: 'No picture yet',
+  text: 'The connection stands, but home’s picture does not come through. The page keeps trying.',
+};
+const BARRED = {
+  title: 'Still on the way',
+  text: 'Home answers, but its picture cannot reach you. A network on the way may block it. The page keeps trying.',
+};
+const UNSUPPORTED = {
+  'no-webrtc': {
+    title: 'This browser cannot do it',
+    text: 'It has no live video calls. Please use a current Chrome, Edge, Safari or Firefox.',
+  },
+  'no-h264': {
+    title: 'This browser cannot show home',
+    text: 'It lacks H.264 video. Chrome, Edge and Safari have it; a new Firefox fetches it in its first minutes, so try again soon.',
+  },
+  version: {
+    title: 'This page is too old',
+    text: 'Home has been updated and this page still comes from before. Close it and open it again in a minute.',
+  },
+};
+
+/** Labels of the buttons below a state's sentence. */
+export const ACTIONS = {
+  return: 'Come back',
+  again: 'Try again',
+  trust: 'Show me how',
+};
+
+/** Names of the controls, for eyes and for screen readers; the letter is the key that does the same. */
+export const CONTROLS = {
+  mic: { on: 'Turn your microphone off (M)', off: 'Turn your microphone on (M)' },
+  cam: { on: 'Turn your camera off (C)', off: 'Turn your camera on (C)' },
+  switch: 'Use the other camera (X)',
+  sound: { on: 'Mute home (S)', off: 'Hear home (S)' },
+  fullscreen: { on: 'Leave full screen (F)', off: 'Full screen (F)' },
+  self: { on: 'Hide your own picture (V)', off: 'Show your own picture (V)' },
+};
+
+/** What the little bars mean. */
+export const QUALITY = {
+  good: 'Good connection',
+  weak: 'Weak connection',
+  poor: 'Poor connection',
+};
+
+/** Small notices over the picture. */
+export const NOTES = {
+  unplugged: 'Home’s camera is unplugged. You can still talk.',
+  'mic-on': 'Home hears you',
+  'mic-off': 'Your microphone is off',
+  'cam-on': 'Home sees you',
+  'cam-off': 'Your camera is off',
+  'sound-off': 'Home’s sound is off',
+  'mic-paused': 'Your device has paused the microphone, perhaps for a phone call.',
+  'cam-paused': 'Your device has paused the camera.',
+  'mic-lost': 'The microphone is gone. Plug it in again, or choose another one in your device’s settings.',
+  'cam-lost': 'The camera is gone. Plug it in again and turn it on here.',
+  'mic-missing': 'This device has no microphone, so home cannot hear you.',
+  'cam-missing': 'This device has no camera, so home cannot see you.',
+  'mic-busy': 'The microphone does not start. Perhaps another program is using it.',
+  'cam-busy': 'The camera does not start. Perhaps another program is using it.',
+  'bad-link': 'There is no key in that. The link ends with #k= and some letters.',
+};
+
+/** What to show when the browser refuses; `devices` is 'microphone', 'camera' or 'both'. */
+export function blockedWords(devices, browser) {
+  const what = { microphone: 'Your microphone is', camera: 'Your camera is', both: 'Microphone and camera are' }[devices];
+  return { title: `${what} blocked`, text: 'You still see and hear home. To be heard and seen:', steps: UNBLOCK[browser] ?? UNBLOCK.other };
+}
+
+/** The ways to allow a microphone and a camera again, browser by browser. */
+const UNBLOCK = {
+  'ios-safari': [
+    'Tap the page menu at the left end of the address bar, then “⋯” or “Website Settings”.',
+    'Set Microphone and Camera to “Allow”.',
+    'Not there? Open Settings › Apps › Safari › Camera and Microphone.',
+  ],
+  'ios-other': [
+    'Open your iPhone’s Settings › Apps and choose this browser.',
+    'Turn on Microphone and Camera.',
+    'Come back here and tap “Try again”.',
+  ],
+  'android-chrome': [
+    'Tap the symbol at the left end of the address bar, then “Permissions”.',
+    'Allow Microphone and Camera.',
+    'Not there? Open Android’s Settings › Apps › this browser › Permissions.',
+  ],
+  'android-firefox': [
+    'Tap the lock in the address bar.',
+    'Tap Camera and Microphone until they say “Allowed”.',
+    'Not there? Open Android’s Settings › Apps › Firefox › Permissions.',
+  ],
+  chrome: [
+    'Click the symbol at the left end of the address bar.',
+    'Turn on Microphone and Camera.',
+    'Then press “Try again” here.',
+  ],
+  firefox: [
+    'Click the crossed-out microphone or camera in the address bar.',
+    'Remove “Blocked”.',
+    'Then press “Try again” and allow both.',
+  ],
+  safari: [
+    'Open the menu Safari › Settings for This Website.',
+    'Set Camera and Microphone to “Allow”.',
+    'Then press “Try again” here.',
+  ],
+  system: [
+    'It is the device itself that does not let your browser use them.',
+    'Open the system’s privacy settings and allow Microphone and Camera for your browser.',
+    'Then come back and press “Try again”.',
+  ],
+  other: [
+    'Open the settings for this page, usually at the left end of the address bar.',
+    'Allow Microphone and Camera.',
+    'Then press “Try again” here.',
+  ],
+};
+
+/** Which of the ways above fits, out of the browser's name for itself. */
+export function browserKind(agent, touchPoints = 0) {
+  const apple = /iPhone|iPad|iPod/.test(agent) || (/Macintosh/.test(agent) && touchPoints > 1);
+  if (apple) return /CriOS|FxiOS|EdgiOS|OPiOS|DuckDuckGo/.test(agent) ? 'ios-other' : 'ios-safari';
+  if (/Android/.test(agent)) return /Firefox/.test(agent) ? 'android-firefox' : 'android-chrome';
+  if (/Firefox/.test(agent)) return 'firefox';
+  if (/Chrome|Chromium|Edg/.test(agent)) return 'chrome';
+  return /Safari/.test(agent) ? 'safari' : 'other';
+}
