@@ -236,8 +236,7 @@ impl<'a> EncoderThread<'a> {
             }
             return Exit::Done;
         }
-        let stalled =
-            self.newest.as_ref().is_none_or(|f| now.saturating_duration_since(f.captured) > STALLED);
+        let stalled = self.newest.as_ref().is_none_or(|f| now.saturating_duration_since(f.captured) > STALLED);
         let captured = match &self.newest {
             Some(frame) if self.unseen && !stalled => frame.captured,
             // A picture shown once more is of now: its time must go on.
@@ -266,9 +265,9 @@ impl<'a> EncoderThread<'a> {
                     &self.scaled
                 }
             }
-            last => self.card.get_or_insert_with(|| {
-                card::unplugged(size.0, size.1, last.as_ref().map(|frame| &*frame.picture))
-            }),
+            last => self
+                .card
+                .get_or_insert_with(|| card::unplugged(size.0, size.1, last.as_ref().map(|frame| &*frame.picture))),
         };
         let began = clock::now();
         match encoder.encode(picture, keyframe, captured.saturating_duration_since(self.began)) {
