@@ -15,14 +15,17 @@ use crate::access::door::Door;
 use crate::access::keys::{Key, KeyId};
 use crate::config::Config;
 use crate::core::home::{Home, HomeConfig};
-use crate::core::peer::Identity;
+use crate::core::peer;
 use crate::core::protocol::RungName;
+use crate::media::processor::Identity;
 use crate::reach::links::{Links, links};
 use crate::reach::qr::{Paint, half_blocks};
 use crate::shell::addresses::{self, AddressBook, Watch};
 use crate::shell::clock;
 use crate::shell::control::{self, Claim, ControlConfig};
-use crate::shell::devices::{Presence, camera};
+use crate::shell::devices::microphone::{self, OpusOutputs};
+use crate::shell::devices::pictures::{Board, spawn_pictures};
+use crate::shell::devices::{Presence, camera, speaker, tv};
 use crate::shell::encoders::{EncoderControl, spawn_encoder};
 use crate::shell::event_loop::EventLoop;
 use crate::shell::gateway::{Gateway, GatewayConfig};
@@ -114,7 +117,7 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
         audio: audio.bitrate,
     };
     let mut the_home =
-        Home::new(home_config, Identity::generate(), Box::new(door), Box::new(entropy), now, clock::unix_time());
+        Home::new(home_config, peer::Identity::generate(), Box::new(door), Box::new(entropy), now, clock::unix_time());
     the_home.handle_addresses(book.current(), now);
 
     let no_thread = || cannot::<io::Error>("a thread");
