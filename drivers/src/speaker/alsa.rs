@@ -7,7 +7,7 @@ use alsa::Direction;
 use crate::contract::{BoxedOpener, ConfigError, DeviceError, Driver, Opener, PlayAudio, Wanted};
 use crate::options::Options;
 use crate::pace::Pace;
-use crate::pcm::{self, Alsa, Pcm, PcmError, duration};
+use crate::pcm::{self, Alsa, PERIOD, Pcm, PcmError, duration};
 
 /// The entry of the registry's table.
 pub const DRIVER: Driver<dyn PlayAudio> = Driver {
@@ -110,7 +110,15 @@ impl<P: Pcm> Speaker<P> {
         }
         match self.pcm.wait(patience) {
             Err(PcmError::Xrun) => self.heal(),
-            other => other.map(drop),
+            Err(error) => Err(error),
+            Ok(_) => {
+                if self.pcm.avail().is_ok_and(|room| room == 0) {
+                    // Some plugins wake without need: this must not spin.
+                    let later = self.pcm.now() + duration(PERIOD / 10);
+                    self.pcm.sleep_until(later.min(patience));
+                }
+                Ok(())
+            }
         }
     }
 
