@@ -132,6 +132,21 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
     let controls: Vec<_> = encoders.iter().map(|(_, control)| Arc::clone(control)).collect();
     let camera = camera::spawn_camera(camera.opener, controls.clone(), Arc::clone(&presence), handle.clone());
     workers.push(camera.map_err(no_thread())?);
+    let (blocks_out, blocks) = bounded(microphone::BLOCKS);
+    let thread = microphone::spawn_microphone(microphone.opener, blocks_out, Arc::clone(&presence));
+    workers.push(thread.map_err(no_thread())?);
+    let (played_out, played) = bounded(speaker::PLAYED);
+    let packets = OpusOutputs { packets: audio_out, wake: wake.clone() };
+    let thread = microphone::spawn_opus(audio, blocks, played, Box::new(Identity), packets, Arc::clone(&presence));
+    workers.push(thread.map_err(no_thread())?);
+    let thread = speaker::spawn_speaker(speaker.opener, to_speaker, Some(played_out), Arc::clone(&presence));
+    workers.push(thread.map_err(no_thread())?);
+    let board = Arc::new(Board::default());
+    let thread = spawn_pictures(to_pictures, Arc::clone(&board), handle.clone(), Arc::clone(&presence));
+    workers.push(thread.map_err(no_thread())?);
+    let thread = tv::spawn_tv(display.opener, tv, home.name, board, Arc::clone(&presence));
+    workers.push(thread.map_err(no_thread())?);
+
     let outputs =
         LoopOutputs { speaker: speaker_out, pictures: pictures_out, encoders, presence: Arc::clone(&presence) };
     let inputs = LoopInputs { video, audio: sound, sockets, events };
