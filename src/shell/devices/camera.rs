@@ -84,6 +84,7 @@ pub fn spawn_camera(
                 }
                 Some(Change::Absent(error)) => {
                     log::warn!("camera: {error}; {}", error.remedy());
+                    encoders.iter().for_each(|encoder| encoder.camera_lost());
                     events.tell(ToLoop::Camera(CameraState::Unplugged));
                 }
                 None => {}

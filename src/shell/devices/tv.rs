@@ -211,7 +211,9 @@ mod tests {
         }
     }
 
-    fn room(failures: u32) -> (Arc<Board>, Arc<Presence>, Receiver<(Instant, I420)>, Worker) {
+    type Room = (Arc<Board>, Arc<Presence>, Receiver<(Instant, I420)>, Worker);
+
+    fn room(failures: u32) -> Room {
         let (sender, pictures) = unbounded();
         let (board, presence) = (Arc::new(Board::default()), Arc::new(Presence::new()));
         let tv = Tv { width: 320, height: 180, rate: FrameRate::from_fps(25.0) };
