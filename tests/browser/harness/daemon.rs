@@ -200,9 +200,9 @@ impl Daemon {
         }
     }
 
-    /// Whether it runs still.
-    pub fn alive(&mut self) -> bool {
-        self.running.as_mut().is_some_and(|r| matches!(r.process.try_wait(), Ok(None)))
+    /// Whether it ended without being asked to.
+    pub fn crashed(&mut self) -> bool {
+        self.running.as_mut().is_some_and(|r| !matches!(r.process.try_wait(), Ok(None)))
     }
 
     /// What home heard.
@@ -234,6 +234,9 @@ impl Daemon {
 impl Drop for Daemon {
     fn drop(&mut self) {
         self.kill();
+        if std::thread::panicking() {
+            eprintln!("---- the home's last lines\n{}", self.log_tail(60));
+        }
     }
 }
 
