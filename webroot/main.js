@@ -1,4 +1,5 @@
-// The page: joins the visit, the picture, the person's devices and the document. Loaded once the offer is on its way.
+// The page: joins the visit, the picture, the person's devices and the document. Fetched once home has answered.
+import { brief } from './first.js';
 import { Framing, SelfView } from './frame.js';
 import { Media } from './media.js';
 import { Player } from './player.js';
@@ -149,6 +150,8 @@ function seenAgain() {
   stayAwake();
 }
 
+document.documentElement.dataset.begun = '';
+brief.remove('intercom.tries');
 visit.addEventListener('change', showState);
 visit.addEventListener('stream', () => player.show(visit.stream));
 if (visit.stream?.getTracks().length) player.show(visit.stream);

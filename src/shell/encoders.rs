@@ -261,15 +261,13 @@ impl<'a> EncoderThread<'a> {
                 if (picture.width(), picture.height()) == size {
                     picture
                 } else {
-                    scale::letterbox(picture, &mut self.scaled);
+                    scale::scale_into(picture, &mut self.scaled);
                     &self.scaled
                 }
             }
-            last => self.card.get_or_insert_with(|| {
-                let mut canvas = I420::black(size.0, size.1);
-                card::unplugged(last.as_ref().map(|frame| &*frame.picture), &mut canvas);
-                canvas
-            }),
+            last => self
+                .card
+                .get_or_insert_with(|| card::unplugged(size.0, size.1, last.as_ref().map(|frame| &*frame.picture))),
         };
         let began = clock::now();
         match encoder.encode(picture, keyframe, captured.saturating_duration_since(self.began)) {

@@ -42,6 +42,7 @@ pub fn spawn_camera(
                 return Exit::Done;
             }
             let now = clock::now();
+            let glanced = device.is_some();
             let change = match &mut device {
                 Some(open) => match open.capture(now + PATIENCE) {
                     Ok(Some(frame)) => {
@@ -87,7 +88,7 @@ pub fn spawn_camera(
                 }
                 None => {}
             }
-            if device.is_some() && !presence.is_present() {
+            if glanced && !presence.is_present() {
                 presence.wait(GLANCE);
             }
         }
