@@ -158,6 +158,13 @@ impl Daemon {
         text(&out.stdout)
     }
 
+    /// Mints a key that outlives the process and gives its best link, and all that was said of it.
+    pub fn lasting_link(&self) -> (String, String) {
+        let said = self.command(&["link"]);
+        let link = said.split_whitespace().find(|word| word.contains("#k="));
+        (link.unwrap_or_else(|| panic!("no link in: {said}")).to_owned(), said)
+    }
+
     /// Asks over the control socket how things are.
     pub fn status(&self) -> Result<Value, String> {
         let ask = || -> std::io::Result<String> {
