@@ -28,7 +28,7 @@ use crate::shell::devices::pictures::{Board, spawn_pictures};
 use crate::shell::devices::{Presence, camera, speaker, tv};
 use crate::shell::encoders::{EncoderControl, spawn_encoder};
 use crate::shell::event_loop::EventLoop;
-use crate::shell::gateway::{Gateway, GatewayConfig};
+use crate::shell::gateway::{Gateway, GatewayConfig, Patience};
 use crate::shell::key_file::{KeyFile, mint_key};
 use crate::shell::tls::Certificates;
 use crate::shell::udp::Udp;
@@ -93,6 +93,7 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
         port: network.port,
         certificates: Arc::clone(&certificates),
         private_dir: state_dir.join("gateway"),
+        patience: Patience::default(),
         sockets: sockets_out,
         wake: wake.clone(),
     })

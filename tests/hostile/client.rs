@@ -31,6 +31,7 @@ pub fn tcp(to: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect_timeout(&to, LONG).unwrap();
     stream.set_read_timeout(Some(LONG)).unwrap();
     stream.set_write_timeout(Some(LONG)).unwrap();
+    stream.set_nodelay(true).unwrap();
     stream
 }
 
