@@ -1,5 +1,5 @@
 // The viewer's own microphone and camera: asked for, turned on and off, switched, and found again when they vanish.
-import { kept } from './link.js';
+import { kept } from './first.js';
 
 const CHOICE = 'intercom.send';
 const KINDS = {

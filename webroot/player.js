@@ -7,6 +7,7 @@ export class Player {
   #wanted = true;
   #blocked = false;
   #lastTotal = 0;
+  #shown = null;
 
   constructor(video, on) {
     this.#video = video;
@@ -24,15 +25,17 @@ export class Player {
     return this.#blocked ? 'blocked' : 'on';
   }
 
-  /** Shows `stream`; showing it again changes nothing. */
+  /** Shows `stream`; first.js may have begun with it. */
   show(stream) {
-    if (this.#video.srcObject === stream) return;
-    this.#video.srcObject = stream;
+    if (this.#shown === stream) return;
+    this.#shown = stream;
     this.#lastTotal = 0;
+    if (this.#video.srcObject !== stream) this.#video.srcObject = stream;
     this.resume();
   }
 
   clear() {
+    this.#shown = null;
     this.#video.srcObject = null;
   }
 

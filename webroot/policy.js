@@ -1,29 +1,7 @@
 // Decisions without a clock, a socket or a document: what the page does next, given what it knows and `now` in ms.
 
-/** The signaling version this page speaks (src/core/protocol.rs). */
-export const VERSION = 1;
-
 /** A `full` home is asked again after this time. */
 export const FULL_RETRY_MS = 15000;
-
-/** The access key out of a link's fragment `#k=KEY`, or null. */
-export function keyFromHash(hash) {
-  const found = /^#(?:.*&)?k=([^&]*)/.exec(hash);
-  if (!found) return null;
-  try {
-    return decodeURIComponent(found[1]).trim() || null;
-  } catch {
-    return found[1];
-  }
-}
-
-/** The key in whatever a person pastes: a whole link, its fragment, or the bare key. */
-export function keyFromPaste(text) {
-  const trimmed = text.trim();
-  const mark = trimmed.indexOf('#');
-  if (mark >= 0) return keyFromHash(trimmed.slice(mark));
-  return /^[\w-]{16,128}$/.test(trimmed) ? trimmed : null;
-}
 
 /** Pauses between attempts: 0.3 s doubling to 5 s, a little random so that a family does not knock in step. */
 export class Backoff {
@@ -150,19 +128,4 @@ export function pageState(facts, now) {
 export function isAlive({ presented, media, disconnectedSince }, now) {
   if (!presented) return false;
   return media === 'connected' || (media === 'disconnected' && now - disconnectedSince < 3000);
-}
-
-/** H.264 first, the baseline that home sends before all, with retransmission kept; empty if there is no H.264. */
-export function orderCodecs(codecs) {
-  const rank = (codec) => {
-    const line = (codec.sdpFmtpLine ?? '').toLowerCase();
-    const packets = line.includes('packetization-mode=1');
-    if (packets && line.includes('profile-level-id=42e0')) return 0;
-    if (packets && line.includes('profile-level-id=42')) return 1;
-    return packets ? 2 : 3;
-  };
-  const h264 = codecs.filter((codec) => codec.mimeType.toLowerCase() === 'video/h264');
-  if (!h264.length) return [];
-  const rtx = codecs.filter((codec) => codec.mimeType.toLowerCase() === 'video/rtx');
-  return [...h264.sort((a, b) => rank(a) - rank(b)), ...rtx];
 }

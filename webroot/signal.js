@@ -40,6 +40,16 @@ export class Signal {
     if (!this.#socket) this.#dial();
   }
 
+  /** Goes on with a `socket` that was opened elsewhere, and with the messages that came on it until now. */
+  adopt(socket, inbox) {
+    this.#wanted = true;
+    this.#dialedAt = clock();
+    this.#watchOver(socket);
+    if (socket.readyState === WebSocket.OPEN) this.#opened();
+    for (const text of inbox) if (this.#socket === socket) this.#receive(text);
+    if (this.#socket === socket && socket.readyState > WebSocket.OPEN) this.#drop();
+  }
+
   /** Ends it for good; messages already sent still go out. */
   stop() {
     this.#wanted = false;
@@ -81,18 +91,23 @@ export class Signal {
     this.#retryTimer = 0;
     this.#hold = null;
     this.#dialedAt = clock();
-    const socket = new WebSocket(this.#url);
+    this.#watchOver(new WebSocket(this.#url));
+  }
+
+  #watchOver(socket) {
     this.#socket = socket;
-    socket.onopen = () => {
-      clearTimeout(this.#dialTimer);
-      this.#open = true;
-      this.#backoff.opened(clock());
-      this.#on.opened();
-      this.#schedulePing();
-    };
+    socket.onopen = () => this.#opened();
     socket.onmessage = (event) => this.#receive(event.data);
     socket.onclose = () => this.#drop();
     this.#dialTimer = setTimeout(() => this.#drop(), DIAL_WITHIN_MS);
+  }
+
+  #opened() {
+    clearTimeout(this.#dialTimer);
+    this.#open = true;
+    this.#backoff.opened(clock());
+    this.#schedulePing();
+    this.#on.opened();
   }
 
   #receive(text) {

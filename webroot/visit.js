@@ -1,8 +1,7 @@
-// First light: the visit, from the key in the link to a connection that stays up. It is the first module to run: it
-// opens the socket and prepares the offer at once, side by side. What a person sees of it is made in main.js.
-import { Peer, callSupport } from './call.js';
-import { brief, keepKey, takeKey } from './link.js';
-import { FULL_RETRY_MS, Recovery, VERSION, afterWelcome, isAlive, keyFromPaste, looksUntrusted, pageState } from './policy.js';
+// The visit: joins the socket and the peer connection, keeps both alive, and knows how things stand. What a person sees of
+// it is made in main.js.
+import { Peer, begun, brief, callSupport, hello, keepKey, keyFromPaste, signalUrl, takeKey } from './first.js';
+import { FULL_RETRY_MS, Recovery, afterWelcome, isAlive, looksUntrusted, pageState } from './policy.js';
 import { Signal } from './signal.js';
 import { PictureWatch } from './watch.js';
 
@@ -17,7 +16,7 @@ const clock = () => performance.now();
  * Signaling and media live side by side: the socket's death is never the call's.
  */
 class Visit extends EventTarget {
-  #signal = new Signal(`wss://${location.host}/signal`, {
+  #signal = new Signal(signalUrl(), {
     opened: () => this.#opened(),
     message: (message) => this.#message(message),
     closed: (how) => this.#lost(how),
@@ -27,6 +26,8 @@ class Visit extends EventTarget {
   // The visit's token at home, and whether the last hello asked to go on with it.
   #session = null;
   #asked = false;
+  // The socket at hand has had its hello already.
+  #greeted = false;
   // Whether home may be told about peer connections: not before it is known which of them still stand.
   #talking = false;
   #peer = null;
@@ -43,11 +44,12 @@ class Visit extends EventTarget {
   #breaks = 0;
   #quickFailures = 0;
   #everOpened = false;
+  #pageReachable = false;
   #timer = 0;
   #told = '';
 
-  /** Starts afresh with the key at hand. */
-  start() {
+  /** Starts afresh with the key at hand, or goes on with what first.js has begun. */
+  start(begun = null) {
     this.#stop();
     this.#facts = {
       ended: null,
@@ -71,9 +73,10 @@ class Visit extends EventTarget {
     if (!this.#key) return this.#end('wrong-link', 'no-key');
     const support = callSupport();
     if (support !== 'yes') return this.#end('unsupported', support);
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    if (begun?.key === this.#key) return this.#adopt(begun);
     this.#signal.start();
     this.#build();
-    this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
   /** Ends the visit: home stops seeing and hearing this viewer at once. */
@@ -120,7 +123,6 @@ class Visit extends EventTarget {
 
   /** `count` frames of home's picture have reached the screen. */
   presented(count = 1) {
-    if (!this.#frames) performance.mark('intercom-first-frame');
     this.#frames += count;
     this.#framesOfPeer += count;
     if (!this.#facts.alive) this.#tick();
@@ -161,21 +163,40 @@ class Visit extends EventTarget {
     this.dispatchEvent(new Event('change'));
   }
 
-  #build() {
-    this.#peer?.close();
-    const number = (this.#peers += 1);
+  #adopt({ socket, peer, inbox }) {
+    this.#peers = peer.number;
+    this.#peer = peer;
+    this.#begin();
+    peer.handTo(this.#hooks(peer.number));
+    this.#greeted = socket.readyState === WebSocket.OPEN;
+    this.#signal.adopt(socket, inbox);
+    // Home may have refused in the meantime.
+    if (this.#peer === peer) this.#mediaChanged();
+  }
+
+  #hooks(number) {
+    const current = () => this.#peer?.number === number;
+    return {
+      send: (message) => this.#talking && this.#signal.send(message),
+      changed: () => current() && this.#mediaChanged(),
+      broken: (error) => current() && this.#broken(error),
+    };
+  }
+
+  #begin() {
     this.#framesOfPeer = 0;
     this.#media = 'new';
     this.#rebuildAt = null;
     this.#offeredAt = clock();
     this.#recovery.begin();
     this.#watch.begin();
-    const current = () => this.#peer?.number === number;
-    this.#peer = new Peer(number, {
-      send: (message) => this.#talking && this.#signal.send(message),
-      changed: () => current() && this.#mediaChanged(),
-      broken: (error) => current() && this.#broken(error),
-    });
+  }
+
+  #build() {
+    this.#peer?.close();
+    this.#peers += 1;
+    this.#begin();
+    this.#peer = new Peer(this.#peers, this.#hooks(this.#peers));
     for (const [kind, track] of Object.entries(this.#tracks)) if (track) this.#peer.setTrack(kind, track);
     this.#changed();
   }
@@ -203,14 +224,17 @@ class Visit extends EventTarget {
   }
 
   #opened() {
-    performance.mark('intercom-socket-open');
     this.#everOpened = true;
     this.#quickFailures = 0;
     this.#facts.untrusted = false;
     this.#asked = this.#session !== null;
-    const hello = { type: 'hello', v: VERSION, key: this.#key };
-    if (this.#asked) hello.resume = this.#session;
-    this.#signal.send(hello);
+    const greeted = this.#greeted;
+    this.#greeted = false;
+    if (greeted) {
+      this.#talking = true;
+      return;
+    }
+    this.#signal.send(hello(this.#key, this.#session));
     if (this.#asked) return;
     // A new visit: home does not know any connection of before. The offer follows without waiting for the welcome.
     if (this.#peer?.answered) this.#build();
@@ -230,16 +254,21 @@ class Visit extends EventTarget {
     facts.welcomed = false;
     if (!opened) facts.full = false;
     this.#quickFailures = quick ? this.#quickFailures + 1 : 0;
-    if (quick) this.#suspectCertificate();
+    this.#suspectCertificate();
     this.#changed();
   }
 
-  async #suspectCertificate() {
-    if (this.#everOpened || this.#quickFailures < 3 || this.#facts.untrusted) return;
-    const pageReachable = await fetch('/', { cache: 'no-store' }).then((response) => response.ok, () => false);
-    const { everOpened, quickFailures } = { everOpened: this.#everOpened, quickFailures: this.#quickFailures };
-    this.#facts.untrusted = looksUntrusted({ quickFailures, everOpened, pageReachable });
-    if (this.#facts.untrusted) this.#changed();
+  /** Judges by a page that was there *before* the newest failure: home may just have started between the two. */
+  #suspectCertificate() {
+    const seen = { quickFailures: this.#quickFailures, everOpened: this.#everOpened, pageReachable: this.#pageReachable };
+    this.#facts.untrusted = looksUntrusted(seen);
+    this.#pageReachable = false;
+    if (seen.quickFailures < 2 || seen.everOpened) return;
+    const asked = this.#quickFailures;
+    fetch('/', { cache: 'no-store' }).then(
+      (response) => (this.#pageReachable = response.ok && this.#quickFailures === asked),
+      () => {},
+    );
   }
 
   #message(message) {
@@ -372,6 +401,4 @@ class Visit extends EventTarget {
 
 /** The visit of this page. */
 export const visit = new Visit();
-visit.start();
-// The rest of the page comes after the first offer is on its way; the document already says "connecting".
-import('./main.js');
+visit.start(begun);

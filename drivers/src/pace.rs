@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::contract::SAMPLE_RATE;
 
 /// How late the other side may come before time is not made up for but started anew.
-const SLIP: Duration = Duration::from_millis(200);
+const SLIP: Duration = Duration::from_millis(500);
 
 /// How long `samples` of sound last.
 pub fn duration_of(samples: u64) -> Duration {
@@ -22,7 +22,7 @@ pub struct Pace {
 
 impl Pace {
     /// When the next sample is due: heard by an ear, or spoken by a mouth. A start, or coming more than
-    /// 200 ms late, makes that `now`; the second value says that it was such a slip.
+    /// 500 ms late, makes that `now`; the second value says that it was such a slip.
     pub fn next(&mut self, now: Instant) -> (Instant, bool) {
         let due = self.start.map(|start| start + duration_of(self.samples));
         match due {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 
@@ -66,6 +66,9 @@ impl fmt::Debug for Key {
         f.write_str("Key(…)")
     }
 }
+
+/// No home has given out this many keys; a file that says so is broken.
+const MOST_NUMBER: u64 = u32::MAX as u64;
 
 /// A key as the ring knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,11 +156,15 @@ impl KeyRing {
             format!("line {line}: {}", e.message())
         })?;
         let mut ring = KeyRing { entries: Vec::new(), next: file.next.max(1) };
+        if file.next > MOST_NUMBER {
+            return Err(format!("next = {} is too large", file.next));
+        }
         for key in file.key {
             let hash = unhex(&key.sha256)
                 .ok_or_else(|| format!("key {}: sha256 must be 64 hexadecimal digits", key.number))?;
-            if key.number == 0 || ring.entries.iter().any(|entry| entry.id.0 == key.number) {
-                return Err(format!("key number {} is zero or there twice", key.number));
+            if key.number == 0 || key.number > MOST_NUMBER || ring.entries.iter().any(|entry| entry.id.0 == key.number)
+            {
+                return Err(format!("key number {} is zero, too large or there twice", key.number));
             }
             ring.next = ring.next.max(key.number.saturating_add(1));
             ring.entries.push(Entry { id: KeyId(key.number), hash, created: key.created });
@@ -182,7 +189,7 @@ impl KeyRing {
     }
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     #[serde(default)]
@@ -191,7 +198,7 @@ struct File {
     key: Vec<FileKey>,
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FileKey {
     number: u64,

@@ -44,6 +44,8 @@ pub enum Why {
 pub struct EncoderPlan {
     cadence: Cadence,
     running: Option<Bitrate>,
+    /// Since when it runs: nobody looked at the camera closely before, so its silence counts from here.
+    since: Option<Instant>,
     keyframe: Option<Owed>,
     newest: Option<Newest>,
     /// The camera said itself that it is gone; no need to wait for the stall.
@@ -73,6 +75,7 @@ impl EncoderPlan {
         EncoderPlan {
             cadence: Cadence::new(rate),
             running: None,
+            since: None,
             keyframe: None,
             newest: None,
             lost: false,
@@ -90,6 +93,7 @@ impl EncoderPlan {
         if self.running.replace(bitrate).is_none() {
             self.keyframe = Some(self.owed(now, true));
             self.cadence.start(now);
+            self.since = Some(now);
         }
     }
 
@@ -174,7 +178,9 @@ impl EncoderPlan {
     }
 
     fn shows_card(&self, now: Instant) -> bool {
-        self.lost || self.newest.is_some_and(|newest| now.saturating_duration_since(newest.arrived) > STALLED)
+        let since = self.since.unwrap_or(now);
+        let silent = |newest: Newest| now.saturating_duration_since(newest.arrived.max(since)) > STALLED;
+        self.lost || self.newest.is_some_and(silent)
     }
 
     fn owed(&self, now: Instant, at_once: bool) -> Owed {
@@ -275,6 +281,18 @@ mod tests {
         let fresh = now + 33 * MS;
         let jobs = run(&mut plan, now + 12 * MS, now + 40 * MS, &[fresh]);
         assert_eq!(jobs, [(fresh, Job { source: Source::Fresh, keyframe: false })]);
+    }
+
+    #[test]
+    fn a_camera_that_was_only_glanced_at_is_not_called_unplugged() {
+        let (now, mut plan) = plan();
+        plan.handle_frame(now);
+        let run_at = now + 5000 * MS;
+        plan.handle_run(RATE, run_at);
+        let fresh = run_at + 60 * MS;
+        let jobs = run(&mut plan, run_at, run_at + 70 * MS, &[fresh]);
+        assert!(jobs.iter().all(|(_, job)| job.source != Source::Card), "{jobs:?}");
+        assert_eq!(jobs.last().unwrap().0, fresh);
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod encoding;
 pub mod home;
 pub mod items;
 pub mod ladder;
+pub mod local_time;
 pub mod peer;
 pub mod playout;
 pub mod protocol;

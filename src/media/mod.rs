@@ -5,7 +5,9 @@ pub mod h264;
 pub mod jitter;
 pub mod mixer;
 pub mod opus;
+pub mod packetizer;
 pub mod paint;
+pub mod processor;
 pub mod scale;
 pub mod scene;
 #[cfg(test)]

@@ -71,7 +71,7 @@ pub fn draw(source: &I420, from: Rect, target: &mut I420, to: Rect) {
 }
 
 /// Draws all of `source` into `target`, keeping its shape, with black beside it where the shapes differ.
-pub fn letterbox(source: &I420, target: &mut I420) {
+pub fn scale_into(source: &I420, target: &mut I420) {
     let whole = Rect::of(target);
     let to = whole.fit(source.width(), source.height());
     if (to.width, to.height) != (whole.width & !1, whole.height & !1) || whole.width % 2 + whole.height % 2 > 0 {
@@ -255,7 +255,7 @@ mod tests {
     #[test]
     fn a_letterbox_is_black_beside_the_picture() {
         let mut target = flat(1280, 720, 90);
-        letterbox(&flat(640, 480, 200), &mut target);
+        scale_into(&flat(640, 480, 200), &mut target);
         assert_eq!(mean(&target, Rect { x: 0, y: 0, width: 160, height: 720 }), 16.0);
         assert_eq!(mean(&target, Rect { x: 160, y: 0, width: 960, height: 720 }), 200.0);
         assert_eq!(mean(&target, Rect { x: 1120, y: 0, width: 160, height: 720 }), 16.0);
@@ -285,7 +285,7 @@ mod tests {
             let mut target = I420::black(to.0, to.1);
             let begun = thread_cpu_ms();
             for _ in 0..50 {
-                letterbox(&source, &mut target);
+                scale_into(&source, &mut target);
             }
             println!("scale {from:?} to {to:?}: {:.2} ms", (thread_cpu_ms() - begun) / 50.0);
         }

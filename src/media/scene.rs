@@ -95,8 +95,8 @@ fn grid(count: usize, screen: Rect, unit: f32) -> Vec<Rect> {
     let gap = ((12.0 * unit) as usize).next_multiple_of(2);
     let cell = |columns: usize| {
         let rows = count.div_ceil(columns);
-        let width = screen.width.saturating_sub(gap * (columns + 1)) / columns & !1;
-        let height = screen.height.saturating_sub(gap * (rows + 1)) / rows & !1;
+        let width = (screen.width.saturating_sub(gap * (columns + 1)) / columns) & !1;
+        let height = (screen.height.saturating_sub(gap * (rows + 1)) / rows) & !1;
         (width, height)
     };
     let area = |columns: &usize| {
@@ -114,7 +114,7 @@ fn grid(count: usize, screen: Rect, unit: f32) -> Vec<Rect> {
             let used = in_row * (width + gap) - gap;
             let left = screen.width.saturating_sub(used) / 2;
             Rect {
-                x: screen.x + (left + column * (width + gap) & !1),
+                x: screen.x + ((left + column * (width + gap)) & !1),
                 y: screen.y + gap + row * (height + gap),
                 width,
                 height,

@@ -8,73 +8,64 @@ use crossbeam_channel::Sender;
 use intercom_drivers::contract::{I420, VideoFrame};
 
 use crate::config::Rung;
-use crate::core::cadence::{Cadence, Tick};
+use crate::core::encoding::{EncoderPlan, Job, Source};
 use crate::core::items::{EncodedVideo, EncoderOrder};
 use crate::core::protocol::RungName;
 use crate::media::card;
 use crate::media::scale;
-use crate::media::video_encoder::VideoEncoder;
+use crate::media::video_encoder::{EncodeError, VideoEncoder};
 use crate::shell::clock;
 use crate::shell::wake::Wake;
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 use crate::units::Bitrate;
 
-/// A frame this young serves as a forced keyframe; for an older one a fresh frame is awaited first.
-const YOUNG: Duration = Duration::from_millis(100);
-
-/// Without a frame for this long, viewers see a card that says so.
-const STALLED: Duration = Duration::from_secs(1);
-
-/// The way into one encoder thread: its orders and its newest-frame slot.
+/// The way into one encoder thread: its orders and its newest-frame slot, behind one lock and one signal, so that
+/// whatever comes first takes effect at once.
 #[derive(Debug, Default)]
 pub struct EncoderControl {
-    state: Mutex<State>,
+    post: Mutex<Post>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    frame: Option<VideoFrame>,
-    fresh: bool,
+struct Post {
     run: Option<Bitrate>,
     keyframe: bool,
-    stopped: bool,
-}
-
-/// What the encoder thread finds when it wakes.
-struct Turn {
-    frame: Option<VideoFrame>,
-    /// The frame came since the last turn.
-    fresh: bool,
-    run: Option<Bitrate>,
-    keyframe: bool,
+    /// The newest frame and when it arrived; gone once the thread has taken it.
+    frame: Option<(VideoFrame, Instant)>,
+    camera_lost: bool,
     stopped: bool,
 }
 
 impl EncoderControl {
     /// Passes an order on; takes effect at once.
     pub fn order(&self, order: EncoderOrder) {
-        let mut state = self.lock();
+        let mut post = self.lock();
         match order {
-            EncoderOrder::Run(bitrate) => {
-                // Whoever starts to watch cannot start in the middle.
-                state.keyframe |= state.run.is_none();
-                state.run = Some(bitrate);
-            }
-            EncoderOrder::Keyframe => state.keyframe = true,
-            EncoderOrder::Stop => state.run = None,
+            EncoderOrder::Run(bitrate) => post.run = Some(bitrate),
+            EncoderOrder::Keyframe => post.keyframe = true,
+            EncoderOrder::Stop => post.run = None,
         }
         self.changed.notify_one();
     }
 
     /// The camera's newest frame; one that was not encoded yet is forgotten.
     pub fn publish(&self, frame: &VideoFrame) {
-        let mut state = self.lock();
-        state.frame = Some(frame.clone());
-        state.fresh = true;
-        if state.run.is_some() {
+        let now = clock::now();
+        let mut post = self.lock();
+        post.frame = Some((frame.clone(), now));
+        post.camera_lost = false;
+        // While nobody watches, the frame waits in the slot and the thread sleeps on.
+        if post.run.is_some() {
             self.changed.notify_one();
         }
+    }
+
+    /// The camera is known to be away: the card comes at once, not after a second of waiting.
+    pub fn camera_lost(&self) {
+        let mut post = self.lock();
+        post.camera_lost = true;
+        self.changed.notify_one();
     }
 
     /// Ends the thread.
@@ -83,38 +74,9 @@ impl EncoderControl {
         self.changed.notify_one();
     }
 
-    /// Waits for a fresh frame, an order, or `deadline`; without orders to run, for these alone.
-    fn wait(&self, deadline: Option<Instant>, bitrate: Option<Bitrate>, keyframe_pending: bool) -> Turn {
-        let mut state = self.lock();
-        loop {
-            let ordered = state.stopped || state.run != bitrate || (state.keyframe && !keyframe_pending);
-            if ordered || (state.run.is_some() && state.fresh) {
-                break;
-            }
-            match deadline {
-                None => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(clock::now());
-                    if left.is_zero() {
-                        break;
-                    }
-                    let waited = self.changed.wait_timeout(state, left);
-                    state = waited.unwrap_or_else(PoisonError::into_inner).0;
-                }
-            }
-        }
-        Turn {
-            frame: state.frame.clone(),
-            fresh: std::mem::take(&mut state.fresh),
-            run: state.run,
-            keyframe: std::mem::take(&mut state.keyframe),
-            stopped: state.stopped,
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // The state is valid after every statement, so a panic elsewhere does not spoil it.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Post> {
+        // Valid after every statement, so a panic elsewhere does not spoil it.
+        self.post.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -133,173 +95,322 @@ pub fn spawn_encoder(
         RungName::Full => "video-full",
         RungName::Reduced => "video-reduced",
     };
-    spawn_worker(label, move || EncoderThread::new(name, rung, &control, &frames, &wake).run())
+    spawn_worker(label, move || {
+        let mut studio = Studio::new(name, rung, frames.clone(), wake.clone());
+        match studio.work(&control) {
+            Ok(()) => Exit::Done,
+            Err(error) => {
+                log::error!("{label}: {error}");
+                Exit::Again
+            }
+        }
+    })
 }
 
-struct EncoderThread<'a> {
+/// What became of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// Encoded and sent, or left out by the rate control.
+    Done,
+    /// Dropped before it was encoded.
+    Dropped,
+    /// Encoded, and lost on the way.
+    Lost,
+}
+
+/// What an encoder thread works with. *When* it encodes *what* is decided by its [`EncoderPlan`].
+struct Studio {
     name: RungName,
     rung: Rung,
-    control: &'a EncoderControl,
-    frames: &'a Sender<EncodedVideo>,
-    wake: &'a Wake,
-    encoder: Option<VideoEncoder>,
-    cadence: Cadence,
+    frames: Sender<EncodedVideo>,
+    wake: Wake,
     began: Instant,
-    /// The newest frame, and whether no tick has had it yet.
+    encoder: Option<VideoEncoder>,
     newest: Option<VideoFrame>,
-    unseen: bool,
     card: Option<I420>,
-    scaled: I420,
+    scaled: Option<I420>,
+    /// How old the newest frame was when it was first encoded: a repeat is as old, so that its time goes on evenly.
+    age: Duration,
     last_captured: Option<Instant>,
-    /// A keyframe is owed; it waits for a fresh frame until then.
-    keyframe_by: Option<Instant>,
     dropped: u64,
 }
 
-impl<'a> EncoderThread<'a> {
-    fn new(
-        name: RungName,
-        rung: Rung,
-        control: &'a EncoderControl,
-        frames: &'a Sender<EncodedVideo>,
-        wake: &'a Wake,
-    ) -> EncoderThread<'a> {
-        EncoderThread {
+impl Studio {
+    fn new(name: RungName, rung: Rung, frames: Sender<EncodedVideo>, wake: Wake) -> Studio {
+        Studio {
             name,
             rung,
-            control,
             frames,
             wake,
-            encoder: None,
-            cadence: Cadence::new(rung.rate),
             began: clock::now(),
+            encoder: None,
             newest: None,
-            unseen: false,
             card: None,
-            scaled: I420::black(rung.width as usize, rung.height as usize),
+            scaled: None,
+            age: Duration::ZERO,
             last_captured: None,
-            keyframe_by: None,
             dropped: 0,
         }
     }
 
-    fn run(mut self) -> Exit {
-        let mut bitrate = None;
+    /// Encodes until told to stop.
+    fn work(&mut self, control: &EncoderControl) -> Result<(), EncodeError> {
+        if self.name == RungName::Full {
+            // Sets up its memory, so that the first viewer does not wait for that.
+            let picture = I420::black(self.rung.width as usize, self.rung.height as usize);
+            self.encoder()?.encode(&picture, false, Duration::ZERO)?;
+        }
+        let mut plan = EncoderPlan::new(self.rung.rate);
+        let mut post = control.lock();
         loop {
-            let deadline = self.cadence.poll_timeout().into_iter().chain(self.keyframe_by).min();
-            let turn = self.control.wait(deadline, bitrate, self.keyframe_by.is_some());
             let now = clock::now();
-            if turn.stopped {
-                return Exit::Done;
+            if post.stopped {
+                return Ok(());
             }
-            if turn.fresh {
-                self.card = None;
-                self.unseen = true;
+            self.read(&mut post, &mut plan, now);
+            if let Some(job) = plan.poll(now) {
+                drop(post);
+                let outcome = plan.running().map(|bitrate| self.encode(job, bitrate)).transpose()?;
+                if outcome == Some(Outcome::Lost) || (outcome == Some(Outcome::Dropped) && job.keyframe) {
+                    plan.keyframe_still_owed(clock::now());
+                }
+                post = control.lock();
+                continue;
             }
-            self.newest = turn.frame;
-            if turn.run != bitrate {
-                self.follow(turn.run, bitrate, now);
-                bitrate = turn.run;
-            }
-            let Some(bitrate) = bitrate else { continue };
-            if turn.keyframe && self.keyframe_by.is_none() {
-                self.keyframe_by = Some(now + self.rung.rate.period());
-            }
-            let young = self.newest.as_ref().is_some_and(|f| now.saturating_duration_since(f.captured) < YOUNG);
-            let forced = self.keyframe_by.is_some_and(|by| young || now >= by);
-            let ticked = turn.fresh && self.cadence.handle_frame(now);
-            let due = ticked || self.cadence.poll(now).is_some_and(|tick| tick == Tick::Repeat || self.unseen);
-            if (forced || due) && self.encode(bitrate, forced, now) == Exit::Again {
-                return Exit::Again;
-            }
+            post = match plan.poll_timeout() {
+                None => control.changed.wait(post).unwrap_or_else(PoisonError::into_inner),
+                Some((deadline, _)) => {
+                    let left = deadline.saturating_duration_since(clock::now());
+                    control.changed.wait_timeout(post, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
         }
     }
 
-    fn follow(&mut self, run: Option<Bitrate>, before: Option<Bitrate>, now: Instant) {
-        match (run, before) {
-            (Some(_), None) => self.cadence.start(now),
-            (None, _) => {
-                self.cadence.stop();
-                self.keyframe_by = None;
-            }
-            _ => {}
+    /// Takes the post in. The frame comes first: if it is old, an order to run that came after it waits for a
+    /// fresh one.
+    fn read(&mut self, post: &mut Post, plan: &mut EncoderPlan, now: Instant) {
+        if let Some((frame, arrived)) = post.frame.take() {
+            plan.handle_frame(arrived);
+            self.newest = Some(frame);
+            self.card = None;
+        }
+        if post.camera_lost {
+            plan.handle_camera_lost();
+        }
+        match post.run {
+            Some(bitrate) => plan.handle_run(bitrate, now),
+            None => plan.handle_stop(),
+        }
+        if std::mem::take(&mut post.keyframe) {
+            plan.handle_keyframe(now);
         }
     }
 
-    /// Encodes what is newest, and sends it.
-    fn encode(&mut self, bitrate: Bitrate, keyframe: bool, now: Instant) -> Exit {
+    fn encoder(&mut self) -> Result<&mut VideoEncoder, EncodeError> {
+        match &mut self.encoder {
+            Some(encoder) => Ok(encoder),
+            none => Ok(none.insert(VideoEncoder::new(&self.rung)?)),
+        }
+    }
+
+    /// Encodes a picture and sends it.
+    fn encode(&mut self, job: Job, bitrate: Bitrate) -> Result<Outcome, EncodeError> {
         if self.frames.is_full() {
             // The loop is behind. Raw frames may be dropped, encoded ones never.
             self.dropped += 1;
             if self.dropped.is_power_of_two() {
                 log::warn!("{:?} encoder: event loop is behind, {} raw frames dropped", self.name, self.dropped);
             }
-            return Exit::Done;
+            return Ok(Outcome::Dropped);
         }
-        let stalled = self.newest.as_ref().is_none_or(|f| now.saturating_duration_since(f.captured) > STALLED);
-        let captured = match &self.newest {
-            Some(frame) if self.unseen && !stalled => frame.captured,
-            // A picture shown once more is of now: its time must go on.
-            _ => now,
-        };
-        let captured = self.last_captured.map_or(captured, |last| captured.max(last + Duration::from_millis(1)));
-        let encoder = match &mut self.encoder {
-            Some(encoder) => encoder,
-            none => match VideoEncoder::new(&self.rung) {
-                Ok(encoder) => none.insert(encoder),
-                Err(error) => {
-                    log::error!("{:?} encoder: {error}", self.name);
-                    return Exit::Again;
-                }
-            },
-        };
-        encoder.set_bitrate(bitrate);
-        let size = (self.rung.width as usize, self.rung.height as usize);
+        let encode_began = clock::now();
+        let captured = self.time_of(job.source, encode_began);
+        self.encoder()?.set_bitrate(bitrate);
+        let (width, height) = (self.rung.width as usize, self.rung.height as usize);
         let picture: &I420 = match &self.newest {
-            Some(frame) if !stalled => {
-                let picture = &*frame.picture;
-                if (picture.width(), picture.height()) == size {
-                    picture
+            Some(frame) if job.source != Source::Card => {
+                if (frame.picture.width(), frame.picture.height()) == (width, height) {
+                    &frame.picture
                 } else {
-                    scale::letterbox(picture, &mut self.scaled);
-                    &self.scaled
+                    let scaled = self.scaled.get_or_insert_with(|| I420::black(width, height));
+                    scale::scale_into(&frame.picture, scaled);
+                    scaled
                 }
             }
-            last => self.card.get_or_insert_with(|| {
-                let mut canvas = I420::black(size.0, size.1);
-                card::unplugged(last.as_ref().map(|frame| &*frame.picture), &mut canvas);
-                canvas
-            }),
+            last => {
+                let last = last.as_ref().map(|frame| &*frame.picture);
+                self.card.get_or_insert_with(|| card::unplugged(width, height, last))
+            }
         };
-        let began = clock::now();
-        match encoder.encode(picture, keyframe, captured.saturating_duration_since(self.began)) {
-            Ok(Some(encoded)) => {
-                let frame = EncodedVideo {
-                    rung: self.name,
-                    data: encoded.data,
-                    keyframe: encoded.keyframe,
-                    captured,
-                    encode_began: began,
-                    encoded: clock::now(),
-                };
-                // Cannot be full: this thread is the only sender of a channel that was not full.
-                if self.frames.try_send(frame).is_ok() {
-                    self.wake.wake();
-                }
-            }
+        let Some(encoder) = &mut self.encoder else { return Ok(Outcome::Done) };
+        let since = captured.saturating_duration_since(self.began);
+        let Some(encoded) = encoder.encode(picture, job.keyframe, since)? else {
             // The encoder's own rate control left this frame out.
-            Ok(None) => {}
-            Err(error) => {
-                log::error!("{:?} encoder: {error}", self.name);
-                return Exit::Again;
-            }
-        }
+            return Ok(Outcome::Done);
+        };
         self.last_captured = Some(captured);
-        self.unseen = false;
-        if keyframe {
-            self.keyframe_by = None;
-            self.cadence.consumed();
+        let frame = EncodedVideo {
+            rung: self.name,
+            data: encoded.data,
+            keyframe: encoded.keyframe,
+            captured,
+            encode_began,
+            encoded: clock::now(),
+        };
+        // The other rung may have taken the last place meanwhile. What follows refers to this frame, so it may only
+        // be a keyframe.
+        if self.frames.try_send(frame).is_err() {
+            return Ok(Outcome::Lost);
         }
-        Exit::Done
+        self.wake.wake();
+        Ok(Outcome::Done)
+    }
+
+    /// The capture time of what is encoded at `now`; it always grows.
+    fn time_of(&mut self, source: Source, now: Instant) -> Instant {
+        let exact = match (source, &self.newest) {
+            (Source::Fresh, Some(frame)) => {
+                self.age = now.saturating_duration_since(frame.captured);
+                frame.captured
+            }
+            (Source::Card, _) => now,
+            _ => now.checked_sub(self.age).unwrap_or(now),
+        };
+        self.last_captured.map_or(exact, |last| exact.max(last + Duration::from_millis(1)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crossbeam_channel::{Receiver, bounded};
+
+    use super::*;
+    use crate::media::test_pictures::moving_scene;
+    use crate::media::video_decoder::VideoDecoder;
+    use crate::units::FrameRate;
+
+    /// Long enough for a busy machine; only a failing test waits for it.
+    const LONG: Duration = Duration::from_secs(20);
+
+    struct Room {
+        control: Arc<EncoderControl>,
+        frames: Receiver<EncodedVideo>,
+        worker: Worker,
+        sent: usize,
+    }
+
+    fn room(bound: usize) -> Room {
+        let rung = Rung {
+            width: 320,
+            height: 180,
+            rate: FrameRate::from_fps(30.0),
+            floor: Bitrate::from_kbps(100),
+            max: Bitrate::from_kbps(1000),
+        };
+        let control = Arc::new(EncoderControl::default());
+        let (sender, frames) = bounded(bound);
+        let worker = spawn_encoder(RungName::Full, rung, control.clone(), sender, Wake::new().unwrap()).unwrap();
+        Room { control, frames, worker, sent: 0 }
+    }
+
+    impl Room {
+        fn camera(&mut self, width: usize, height: usize) {
+            let picture = Arc::new(moving_scene(width, height, self.sent));
+            self.sent += 1;
+            self.control.publish(&VideoFrame { picture, captured: clock::now(), sequence: self.sent as u64 });
+        }
+
+        fn run(&self) {
+            self.control.order(EncoderOrder::Run(Bitrate::from_kbps(800)));
+        }
+
+        fn next(&self) -> EncodedVideo {
+            self.frames.recv_timeout(LONG).expect("a frame")
+        }
+
+        fn close(self) {
+            self.control.stop();
+            self.worker.dismiss();
+            assert!(self.worker.join_within(LONG));
+        }
+    }
+
+    #[test]
+    fn the_first_viewer_gets_the_frame_at_hand_as_a_keyframe_and_nobody_gets_nothing() {
+        let mut room = room(8);
+        room.camera(320, 180);
+        room.run();
+        let first = room.next();
+        assert!(first.keyframe);
+        let picture = VideoDecoder::new().decode(&first.data).unwrap().unwrap();
+        assert_eq!((picture.width(), picture.height()), (320, 180));
+        room.control.order(EncoderOrder::Stop);
+        while room.frames.recv_timeout(Duration::from_millis(200)).is_ok() {}
+        room.camera(320, 180);
+        assert!(room.frames.recv_timeout(Duration::from_millis(200)).is_err(), "stopped is stopped");
+        room.camera(320, 180);
+        room.run();
+        assert!(room.next().keyframe, "who comes anew cannot start in the middle");
+        room.close();
+    }
+
+    #[test]
+    fn ticks_go_on_without_a_camera_and_their_times_grow() {
+        let mut room = room(8);
+        room.camera(320, 180);
+        room.run();
+        let frames: Vec<_> = (0..10).map(|_| room.next()).collect();
+        assert!(frames[0].keyframe && frames[1..].iter().all(|frame| !frame.keyframe));
+        assert!(frames.windows(2).all(|w| w[1].captured > w[0].captured));
+        room.close();
+    }
+
+    #[test]
+    fn a_keyframe_is_made_of_what_is_there() {
+        let mut room = room(8);
+        room.camera(320, 180);
+        room.run();
+        assert!(room.next().keyframe);
+        room.control.order(EncoderOrder::Keyframe);
+        assert!((0..5).any(|_| room.next().keyframe));
+        room.close();
+    }
+
+    #[test]
+    fn another_camera_size_is_scaled_and_a_lost_camera_is_the_card() {
+        let mut room = room(8);
+        room.camera(640, 480);
+        room.run();
+        let mut decoder = VideoDecoder::new();
+        let picture = decoder.decode(&room.next().data).unwrap().unwrap();
+        assert!(picture.planes()[0][90 * 320 + 4] < 30, "4:3 stands between black edges");
+        assert!(picture.planes()[0][90 * 320 + 160] > 60);
+        room.control.camera_lost();
+        let white = |picture: &I420| picture.planes()[0].iter().filter(|p| **p > 200).count();
+        let card = (0..40).filter_map(|_| decoder.decode(&room.next().data).unwrap()).find(|p| white(p) > 150);
+        assert!(card.is_some(), "the card's words");
+        room.close();
+    }
+
+    #[test]
+    fn when_the_loop_is_behind_raw_frames_are_dropped_and_the_stream_stays_whole() {
+        let mut room = room(2);
+        room.camera(320, 180);
+        room.run();
+        // Nobody takes frames out for a while.
+        while room.frames.len() < 2 {
+            clock::sleep_until(clock::now() + Duration::from_millis(5));
+        }
+        for _ in 0..10 {
+            room.camera(320, 180);
+            clock::sleep_until(clock::now() + Duration::from_millis(33));
+        }
+        let mut decoder = VideoDecoder::new();
+        for _ in 0..8 {
+            room.camera(320, 180);
+            assert!(decoder.decode(&room.next().data).unwrap().is_some(), "nothing that was encoded is missing");
+        }
+        room.close();
     }
 }

@@ -15,17 +15,20 @@ use crate::access::door::Door;
 use crate::access::keys::{Key, KeyId};
 use crate::config::Config;
 use crate::core::home::{Home, HomeConfig};
-use crate::core::peer::Identity;
+use crate::core::peer;
 use crate::core::protocol::RungName;
+use crate::media::processor::Identity;
 use crate::reach::links::{Links, links};
 use crate::reach::qr::{Paint, half_blocks};
 use crate::shell::addresses::{self, AddressBook, Watch};
 use crate::shell::clock;
 use crate::shell::control::{self, Claim, ControlConfig};
-use crate::shell::devices::{Presence, camera};
+use crate::shell::devices::microphone::{self, OpusOutputs};
+use crate::shell::devices::pictures::{Board, spawn_pictures};
+use crate::shell::devices::{Presence, camera, speaker, tv};
 use crate::shell::encoders::{EncoderControl, spawn_encoder};
 use crate::shell::event_loop::EventLoop;
-use crate::shell::gateway::{Gateway, GatewayConfig};
+use crate::shell::gateway::{Gateway, GatewayConfig, Patience};
 use crate::shell::key_file::{KeyFile, mint_key};
 use crate::shell::tls::Certificates;
 use crate::shell::udp::Udp;
@@ -61,13 +64,8 @@ fn cannot<E: fmt::Display>(what: &str) -> impl FnOnce(E) -> RunError {
 pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
     let signals = signals()?;
     let Config { home, network, tls, full, reduced, audio, tv, camera, microphone, speaker, display, .. } = config;
-    for (kind, driver, why) in [
-        ("camera", camera.driver, &camera.why),
-        ("microphone", microphone.driver, &microphone.why),
-        ("speaker", speaker.driver, &speaker.why),
-        ("display", display.driver, &display.why),
-    ] {
-        log::info!("{kind}: {driver} ({why})");
+    for why in [&camera.why, &microphone.why, &speaker.why, &display.why] {
+        log::info!("{why}");
     }
     let state_dir = home.state_dir;
     let claim = Claim::take(&state_dir).map_err(RunError)?;
@@ -95,6 +93,7 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
         port: network.port,
         certificates: Arc::clone(&certificates),
         private_dir: state_dir.join("gateway"),
+        patience: Patience::default(),
         sockets: sockets_out,
         wake: wake.clone(),
     })
@@ -119,7 +118,7 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
         audio: audio.bitrate,
     };
     let mut the_home =
-        Home::new(home_config, Identity::generate(), Box::new(door), Box::new(entropy), now, clock::unix_time());
+        Home::new(home_config, peer::Identity::generate(), Box::new(door), Box::new(entropy), now, clock::unix_time());
     the_home.handle_addresses(book.current(), now);
 
     let no_thread = || cannot::<io::Error>("a thread");
@@ -134,6 +133,21 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
     let controls: Vec<_> = encoders.iter().map(|(_, control)| Arc::clone(control)).collect();
     let camera = camera::spawn_camera(camera.opener, controls.clone(), Arc::clone(&presence), handle.clone());
     workers.push(camera.map_err(no_thread())?);
+    let (blocks_out, blocks) = bounded(microphone::BLOCKS);
+    let thread = microphone::spawn_microphone(microphone.opener, blocks_out, Arc::clone(&presence));
+    workers.push(thread.map_err(no_thread())?);
+    let (played_out, played) = bounded(speaker::PLAYED);
+    let packets = OpusOutputs { packets: audio_out, wake: wake.clone() };
+    let thread = microphone::spawn_opus(audio, blocks, played, Box::new(Identity), packets, Arc::clone(&presence));
+    workers.push(thread.map_err(no_thread())?);
+    let thread = speaker::spawn_speaker(speaker.opener, to_speaker, Some(played_out), Arc::clone(&presence));
+    workers.push(thread.map_err(no_thread())?);
+    let board = Arc::new(Board::default());
+    let thread = spawn_pictures(to_pictures, Arc::clone(&board), handle.clone(), Arc::clone(&presence));
+    workers.push(thread.map_err(no_thread())?);
+    let thread = tv::spawn_tv(display.opener, tv, home.name, board, Arc::clone(&presence));
+    workers.push(thread.map_err(no_thread())?);
+
     let outputs =
         LoopOutputs { speaker: speaker_out, pictures: pictures_out, encoders, presence: Arc::clone(&presence) };
     let inputs = LoopInputs { video, audio: sound, sockets, events };

@@ -39,7 +39,8 @@ pub struct OpenSocket {
     pub peer: SocketAddr,
     /// The address of ours that it came to.
     pub local: SocketAddr,
-    /// The socket, handshake done, non-blocking.
+    /// The socket, handshake done, non-blocking. Read it at once: the first messages may be deciphered and waiting
+    /// inside already, where no poll sees them.
     pub socket: tungstenite::WebSocket<crate::shell::gateway::TlsStream>,
 }
 

@@ -38,12 +38,14 @@ pub struct Worker {
 /// which fails at once each time does not turn into a storm.
 ///
 /// The kernel shows the first 15 bytes of `name`. Fails if the system has no thread to give.
-pub fn spawn_worker(name: &str, mut work: impl FnMut() -> Exit + Send + 'static) -> io::Result<Worker> {
+pub fn spawn_worker(name: &str, work: impl FnMut() -> Exit + Send + 'static) -> io::Result<Worker> {
     let dismissed = Arc::new(AtomicBool::new(false));
     let (alive, ended) = bounded::<()>(0);
     let (label, flag) = (name.to_owned(), dismissed.clone());
     let handle = thread::Builder::new().name(name.to_owned()).spawn(move || {
+        // Dropped in the reverse order: whoever waits for the end finds all that the work owned (ports!) given back.
         let _alive = alive;
+        let mut work = work;
         let mut pauses = Pauses::default();
         loop {
             let began = clock::now();

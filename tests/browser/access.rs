@@ -46,8 +46,7 @@ pub fn full(lab: &mut Lab) {
 
 /// A link of its own for a new viewer, and its end.
 pub fn revoked(lab: &mut Lab) {
-    let said = lab.home().command(&["link"]);
-    let link = said.split_whitespace().find(|w| w.contains("#k=")).expect("a link").to_owned();
+    let (link, said) = lab.home().lasting_link();
     let page = lab.viewer(Permission::Undecided);
     page.open(&link);
     living(&page);

@@ -100,3 +100,12 @@ pub fn leave_and_return(lab: &mut Lab) {
     page.click("#return");
     living(&page);
 }
+
+/// Who allowed camera and microphone on an earlier visit is at home at once, without another question.
+pub fn remembered(lab: &mut Lab) {
+    let page = lab.visit(Permission::Remembered);
+    let png = lab.home().png();
+    living(&page);
+    wait("the viewer on the TV", PATIENCE, || Picture::read(&png).filter(|p| p.fake_camera_green() > 0.15).map(drop));
+    assert!(!page.visible("#join"), "nothing is left to ask");
+}

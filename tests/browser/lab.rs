@@ -27,10 +27,11 @@ pub struct Lab {
 impl Lab {
     /// The shared home; a test leaves it running, with nobody visiting.
     pub fn home(&mut self) -> &mut Daemon {
-        if !self.home.as_mut().is_some_and(Daemon::alive) {
-            self.home = Some(Daemon::start(Setup::default()));
+        if self.home.as_mut().is_some_and(Daemon::crashed) {
+            let log = self.home.take().map(|home| home.log_tail(60)).unwrap_or_default();
+            panic!("home ended by itself:\n{log}");
         }
-        self.home.as_mut().expect("just started")
+        self.home.get_or_insert_with(|| Daemon::start(Setup::default()))
     }
 
     /// A blank page of a new viewer in the shared Chromium of this kind.

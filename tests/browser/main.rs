@@ -28,6 +28,7 @@ fn main() -> std::process::ExitCode {
         ("four_viewers_at_once", watching::four),
         ("a_viewer_is_seen_and_heard_at_home", both_ways::seen_and_heard),
         ("two_viewers_share_the_tv", both_ways::grid),
+        ("who_allowed_it_before_is_not_asked", both_ways::remembered),
         ("leaving_and_returning", both_ways::leave_and_return),
         ("the_socket_dies_in_a_call", trouble::socket_dies),
         ("the_socket_stays_away", trouble::socket_stays_away),

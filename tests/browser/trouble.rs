@@ -46,38 +46,47 @@ pub fn socket_stays_away(lab: &mut Lab) {
     assert_eq!(page.eval("lab.connections.length"), 1, "the connection is the same");
 }
 
-/// The program is ended and started again in the middle of a visit: it ends within 2 s, the page says what is
-/// going on, and comes back by itself.
-pub fn restart(lab: &mut Lab) {
-    let page = lab.visit(Permission::Undecided);
+/// A visitor whose key outlives the program's run.
+fn visit_for_long(lab: &mut Lab) -> Page {
+    let (link, _) = lab.home().lasting_link();
+    let page = lab.viewer(Permission::Undecided);
+    page.open(&link);
     living(&page);
+    page
+}
+
+/// Home is back: the page finds out by itself, and its picture lives again.
+fn comes_back(page: &Page) {
+    page.wait_state("live", Duration::from_secs(40));
+    let since = page.now();
+    page.wait_coded_frames(60, PATIENCE);
+    assert_clean(page, since);
+}
+
+/// The program is ended and started again in the middle of a visit: it ends within 2 s, the page says what is
+/// going on, and comes back by itself. Who came with the key of that one run is told in words that it is over.
+pub fn restart(lab: &mut Lab) {
+    let page = visit_for_long(lab);
+    let guest = lab.visit(Permission::Undecided);
+    living(&guest);
     let (took, status) = lab.home().terminate();
     assert!(status.success(), "it ends cleanly on SIGTERM: {status}");
     assert!(took < Duration::from_secs(2), "SIGTERM ends it within 2 s, not {took:?}");
     page.wait_for("the page says so", PATIENCE, "/reconnecting|offline/.test(document.body.dataset.state)");
     assert!(!page.eval("document.querySelector('#status').innerText.trim()").as_str().unwrap_or_default().is_empty());
     lab.home().launch();
-    page.wait_state("live", Duration::from_secs(40));
-    let since = page.now();
-    page.wait_coded_frames(60, PATIENCE);
-    assert_clean(&page, since);
+    comes_back(&page);
+    guest.wait_state("wrong-link", PATIENCE);
 }
 
 /// A power cut instead: nobody says goodbye.
 pub fn power_cut(lab: &mut Lab) {
-    let page = lab.visit(Permission::Undecided);
-    living(&page);
+    let page = visit_for_long(lab);
     lab.home().kill();
-    page.wait_for(
-        "the page says so",
-        Duration::from_secs(40),
-        "/reconnecting|offline/.test(document.body.dataset.state)",
-    );
+    let limit = Duration::from_secs(40);
+    page.wait_for("the page says so", limit, "/reconnecting|offline/.test(document.body.dataset.state)");
     lab.home().launch();
-    page.wait_state("live", Duration::from_secs(40));
-    let since = page.now();
-    page.wait_coded_frames(60, PATIENCE);
-    assert_clean(&page, since);
+    comes_back(&page);
 }
 
 /// A reload needs no link: the page has kept its key.

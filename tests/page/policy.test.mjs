@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { page } from './webroot.mjs';
 
-const policy = await page('policy.js');
+const policy = { ...(await page('first.js')), ...(await page('policy.js')) };
 
 test('the key is found in every form of the link', () => {
   assert.equal(policy.keyFromHash('#k=abc_DEF-123'), 'abc_DEF-123');

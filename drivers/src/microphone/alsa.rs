@@ -27,7 +27,7 @@ const BUFFER: usize = 20 * PERIOD;
 /// A microphone that gives nothing for so long is broken.
 const SILENCE: Duration = Duration::from_secs(3);
 /// How late the reader of a device without a clock may come before it counts as an overrun.
-const SLIP: Duration = Duration::from_millis(200);
+const SLIP: Duration = Duration::from_secs(1);
 
 fn configure(table: &toml::Table, _: &Wanted) -> Result<BoxedOpener<dyn CaptureAudio>, ConfigError> {
     let device = Options::new(table, OPTIONS)?.text("device")?.unwrap_or_else(|| "default".into());
@@ -104,16 +104,20 @@ impl<P: Pcm> Microphone<P> {
                 self.pcm.avail()?.min(missing)
             };
             if ready == 0 {
-                if !self.pcm.wait(deadline)? {
-                    let now = self.pcm.now();
-                    return if now.saturating_duration_since(run.alive) > SILENCE {
-                        let what = format!("ALSA device {}: no sound for {} s", self.pcm.name(), SILENCE.as_secs());
-                        Err(PcmError::Failed(DeviceError::Io(what)))
-                    } else {
-                        Ok(None)
-                    };
+                let woken = self.pcm.wait(deadline)?;
+                let now = self.pcm.now();
+                if woken && now < deadline {
+                    if self.pcm.avail()? == 0 {
+                        // Some plugins wake without need: this must not spin.
+                        self.pcm.sleep_until((now + duration(PERIOD / 10)).min(deadline));
+                    }
+                    continue;
                 }
-                continue;
+                if now.saturating_duration_since(run.alive) > SILENCE {
+                    let what = format!("ALSA device {}: no sound for {} s", self.pcm.name(), SILENCE.as_secs());
+                    return Err(PcmError::Failed(DeviceError::Io(what)));
+                }
+                return Ok(None);
             }
             let channels = self.pcm.channels();
             // Zeroed each time: `file` leaves the block as it was where its recording has ended.

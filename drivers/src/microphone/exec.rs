@@ -150,8 +150,17 @@ mod tests {
 
     #[test]
     fn samples_arrive_in_order_and_the_end_is_an_error() {
-        // A thousand growing samples, after the reader has come.
-        let mut microphone = open("sleep 0.2; i=0; while [ $i -lt 100 ]; do printf 'a0b0c0d0e0'; i=$((i+1)); done");
+        // What comes before the first question is stale, so the command waits for that.
+        let asked = std::env::temp_dir().join(format!("intercom-asked-{}", std::process::id()));
+        let _ = std::fs::remove_file(&asked);
+        let file = asked.display();
+        let script = format!(
+            "while [ ! -e {file} ]; do sleep 0.01; done; \
+             i=0; while [ $i -lt 100 ]; do printf 'a0b0c0d0e0'; i=$((i+1)); done"
+        );
+        let mut microphone = open(&script);
+        assert_eq!(microphone.read(&mut [0; 100], clock::now()), Ok(None));
+        std::fs::write(&asked, "").unwrap();
         let mut block = [0; 100];
         let mut blocks = 0;
         let error = loop {
@@ -168,6 +177,7 @@ mod tests {
         };
         assert_eq!(blocks, 5);
         assert!(matches!(error, DeviceError::Io(_)));
+        std::fs::remove_file(asked).unwrap();
     }
 
     #[test]

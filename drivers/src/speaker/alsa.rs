@@ -7,7 +7,7 @@ use alsa::Direction;
 use crate::contract::{BoxedOpener, ConfigError, DeviceError, Driver, Opener, PlayAudio, Wanted};
 use crate::options::Options;
 use crate::pace::Pace;
-use crate::pcm::{self, Alsa, Pcm, PcmError, duration};
+use crate::pcm::{self, Alsa, PERIOD, Pcm, PcmError, duration};
 
 /// The entry of the registry's table.
 pub const DRIVER: Driver<dyn PlayAudio> = Driver {
@@ -66,7 +66,7 @@ enum Clock {
     Unknown,
     /// The device: its buffer fills.
     Device,
-    /// The device swallows everything at once (ALSA's `null` and `file`): ours does.
+    /// The device swallows everything at once (ALSA's `null` and `file`): ours does, as long as that is so.
     Ours(Pace),
 }
 
@@ -110,7 +110,15 @@ impl<P: Pcm> Speaker<P> {
         }
         match self.pcm.wait(patience) {
             Err(PcmError::Xrun) => self.heal(),
-            other => other.map(drop),
+            Err(error) => Err(error),
+            Ok(_) => {
+                if self.pcm.avail().is_ok_and(|room| room == 0) {
+                    // Some plugins wake without need: this must not spin.
+                    let later = self.pcm.now() + duration(PERIOD / 10);
+                    self.pcm.sleep_until(later.min(patience));
+                }
+                Ok(())
+            }
         }
     }
 
@@ -121,10 +129,13 @@ impl<P: Pcm> Speaker<P> {
 
     /// Waits as long as the device does not do so itself; how long until the next sample is heard.
     fn keep_time(&mut self, samples: usize) -> Duration {
-        if matches!(self.clock, Clock::Unknown) && self.pcm.running() {
-            // Right after a write a real buffer cannot be empty.
-            let swallowed = self.pcm.avail().is_ok_and(|room| room >= self.pcm.buffer());
-            self.clock = if swallowed { Clock::Ours(Pace::default()) } else { Clock::Device };
+        if !matches!(self.clock, Clock::Device) && self.pcm.running() {
+            // Right after a write a real buffer is not empty.
+            match (self.pcm.avail(), &self.clock) {
+                (Ok(room), _) if room < self.pcm.buffer() => self.clock = Clock::Device,
+                (Ok(_), Clock::Unknown) => self.clock = Clock::Ours(Pace::default()),
+                _ => {}
+            }
         }
         let Clock::Ours(pace) = &mut self.clock else {
             return duration(self.pcm.delay().unwrap_or(0));

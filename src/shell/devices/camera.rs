@@ -42,6 +42,7 @@ pub fn spawn_camera(
                 return Exit::Done;
             }
             let now = clock::now();
+            let glanced = device.is_some();
             let change = match &mut device {
                 Some(open) => match open.capture(now + PATIENCE) {
                     Ok(Some(frame)) => {
@@ -83,11 +84,12 @@ pub fn spawn_camera(
                 }
                 Some(Change::Absent(error)) => {
                     log::warn!("camera: {error}; {}", error.remedy());
+                    encoders.iter().for_each(|encoder| encoder.camera_lost());
                     events.tell(ToLoop::Camera(CameraState::Unplugged));
                 }
                 None => {}
             }
-            if device.is_some() && !presence.is_present() {
+            if glanced && !presence.is_present() {
                 presence.wait(GLANCE);
             }
         }

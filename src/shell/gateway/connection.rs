@@ -23,18 +23,6 @@ use crate::core::protocol::MAX_MESSAGE;
 use crate::shell::wake::Wake;
 use crate::shell::wires::OpenSocket;
 
-/// From the connection to its first byte, and from that to the end of the TLS handshake.
-const HANDSHAKE: Duration = Duration::from_secs(5);
-/// From the handshake to the request's first byte: browsers connect ahead of need.
-const IDLE: Duration = Duration::from_secs(10);
-/// From the first byte of the request's head to its last.
-const HEAD: Duration = Duration::from_secs(5);
-/// From the request to the end of its answer.
-const ANSWER: Duration = Duration::from_secs(10);
-/// For a refusal to be sent.
-const REFUSAL: Duration = Duration::from_secs(2);
-/// From the answer's end until the far end closes too.
-const LINGER: Duration = Duration::from_secs(1);
 /// Bytes thrown away meanwhile.
 const MOST_DISCARDED: usize = 64 * 1024;
 /// Records read a turn, so that a stranger who sends without end does not hold up the others.
@@ -45,8 +33,39 @@ const TLS_HANDSHAKE: u8 = 0x16;
 /// Where the WebSocket is.
 const SIGNAL: &str = "/signal";
 
+/// How long strangers may take for what they do.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// From the connection to its first byte, and from that to the end of the TLS handshake.
+    pub handshake: Duration,
+    /// From the handshake to the request's first byte: browsers connect ahead of need.
+    pub idle: Duration,
+    /// From the first byte of the request's head to its last.
+    pub head: Duration,
+    /// From the request to the end of its answer.
+    pub answer: Duration,
+    /// For a refusal to be sent.
+    pub refusal: Duration,
+    /// From the answer's end until the far end closes too.
+    pub linger: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Patience {
+        Patience {
+            handshake: Duration::from_secs(5),
+            idle: Duration::from_secs(10),
+            head: Duration::from_secs(5),
+            answer: Duration::from_secs(10),
+            refusal: Duration::from_secs(2),
+            linger: Duration::from_secs(1),
+        }
+    }
+}
+
 /// What all connections share.
 pub struct Context {
+    pub patience: Patience,
     pub tls: Arc<ServerConfig>,
     pub port: u16,
     pub pages_socket: PathBuf,
@@ -117,7 +136,7 @@ pub enum Next {
 
 impl Connection {
     /// Takes in a stranger.
-    pub fn new(socket: TcpStream, peer: SocketAddr, now: Instant) -> io::Result<Connection> {
+    pub fn new(socket: TcpStream, peer: SocketAddr, context: &Context, now: Instant) -> io::Result<Connection> {
         socket.set_nonblocking(true)?;
         socket.set_nodelay(true)?;
         Ok(Connection {
@@ -125,7 +144,7 @@ impl Connection {
             local: socket.local_addr()?,
             stranger: Stranger::at(peer.ip()),
             opened: now,
-            deadline: (now + HANDSHAKE, Why::FirstByte),
+            deadline: (now + context.patience.handshake, Why::FirstByte),
             socket,
             tls: None,
             stage: Stage::First,
@@ -203,11 +222,11 @@ impl Connection {
         loop {
             let step = match self.stage {
                 Stage::First => self.first_byte(context, now),
-                Stage::Handshake => self.handshake(now),
+                Stage::Handshake => self.handshake(context, now),
                 Stage::Head { scanned } => self.head(scanned, context, now),
                 Stage::Waiting(_) => return Next::Stay,
                 Stage::Relaying(_) => self.relay(),
-                Stage::Replying { .. } => self.send(now),
+                Stage::Replying { .. } => self.send(context, now),
                 Stage::Lingering { .. } => self.discard(),
             };
             match step {
@@ -229,7 +248,7 @@ impl Connection {
             Why::FirstByte | Why::Handshake | Why::Request | Why::Answer | Why::Linger => return Next::Close,
         };
         log::trace!("{}: too slow, {:?}", self.peer, self.deadline.1);
-        self.deadline = (now + REFUSAL, Why::Linger);
+        self.deadline = (now + context.patience.refusal, Why::Linger);
         self.reply(reply::refusal(refusal, true), false);
         self.handle_ready(context, now)
     }
@@ -261,19 +280,19 @@ impl Connection {
                 let tls = ServerConnection::new(context.tls.clone()).map_err(io::Error::other)?;
                 self.tls = Some(Box::new(tls));
                 self.stage = Stage::Handshake;
-                self.deadline = (now + HANDSHAKE, Why::Handshake);
+                self.deadline = (now + context.patience.handshake, Why::Handshake);
             }
             // An HTTP method, which is in capitals.
             b'A'..=b'Z' => {
                 self.stage = Stage::Head { scanned: 0 };
-                self.deadline = (now + HEAD, Why::Head);
+                self.deadline = (now + context.patience.head, Why::Head);
             }
             _ => return Ok(Step::Out(Next::Close)),
         }
         Ok(Step::Go)
     }
 
-    fn handshake(&mut self, now: Instant) -> io::Result<Step> {
+    fn handshake(&mut self, context: &Context, now: Instant) -> io::Result<Step> {
         let Some(tls) = &mut self.tls else { return Ok(Step::Out(Next::Close)) };
         let read = read_records(tls, &mut self.socket);
         // Also after a failure: the alert says what went wrong.
@@ -281,7 +300,7 @@ impl Connection {
         let eof = read?;
         if !tls.is_handshaking() {
             self.stage = Stage::Head { scanned: 0 };
-            self.deadline = (now + IDLE, Why::Request);
+            self.deadline = (now + context.patience.idle, Why::Request);
             return Ok(Step::Go);
         }
         Ok(Step::Out(if eof { Next::Close } else { Next::Stay }))
@@ -290,12 +309,12 @@ impl Connection {
     fn head(&mut self, scanned: usize, context: &Context, now: Instant) -> io::Result<Step> {
         let eof = self.receive()?;
         if self.deadline.1 == Why::Request && !self.received.is_empty() {
-            self.deadline = (now + HEAD, Why::Head);
+            self.deadline = (now + context.patience.head, Why::Head);
         }
         let longest = &self.received[..self.received.len().min(LONGEST_HEAD)];
         let Some(end) = head::end_of_head(longest, scanned) else {
             if self.received.len() > LONGEST_HEAD {
-                self.refuse(head::too_long(&self.received), true, now);
+                self.refuse(head::too_long(&self.received), true, context, now);
                 return Ok(Step::Go);
             }
             self.stage = Stage::Head { scanned: self.received.len() };
@@ -306,14 +325,14 @@ impl Connection {
                 self.received.drain(..end);
                 self.asked(head, context, now);
             }
-            Err(refusal) => self.refuse(refusal, true, now),
+            Err(refusal) => self.refuse(refusal, true, context, now),
         }
         Ok(Step::Go)
     }
 
     /// The request is known: decides what it gets.
     fn asked(&mut self, head: Head, context: &Context, now: Instant) {
-        self.deadline = (now + ANSWER, Why::Answer);
+        self.deadline = (now + context.patience.answer, Why::Answer);
         let with_body = head.method == Method::Get;
         if self.tls.is_none() {
             self.reply(reply::redirect(&head.secure_location(context.port)), false);
@@ -321,9 +340,9 @@ impl Connection {
             self.stage = Stage::Waiting(head);
         } else {
             match head.websocket() {
-                Ok(_) if context.sockets.is_full() => self.refuse(Refusal::Unavailable, with_body, now),
+                Ok(_) if context.sockets.is_full() => self.refuse(Refusal::Unavailable, with_body, context, now),
                 Ok(accept) => self.reply(reply::switching(&accept), true),
-                Err(refusal) => self.refuse(refusal, with_body, now),
+                Err(refusal) => self.refuse(refusal, with_body, context, now),
             }
         }
     }
@@ -338,8 +357,8 @@ impl Connection {
         Ok(Step::Go)
     }
 
-    fn refuse(&mut self, refusal: Refusal, with_body: bool, now: Instant) {
-        self.deadline = (now + REFUSAL, Why::Linger);
+    fn refuse(&mut self, refusal: Refusal, with_body: bool, context: &Context, now: Instant) {
+        self.deadline = (now + context.patience.refusal, Why::Linger);
         self.reply(reply::refusal(refusal, with_body), false);
     }
 
@@ -347,7 +366,7 @@ impl Connection {
         self.stage = Stage::Replying { bytes, sent: 0, upgrade };
     }
 
-    fn send(&mut self, now: Instant) -> io::Result<Step> {
+    fn send(&mut self, context: &Context, now: Instant) -> io::Result<Step> {
         let Stage::Replying { bytes, sent, upgrade } = &mut self.stage else { return Ok(Step::Out(Next::Stay)) };
         loop {
             let left = &bytes[*sent..];
@@ -380,7 +399,7 @@ impl Connection {
         }
         self.socket.shutdown(Shutdown::Write)?;
         self.stage = Stage::Lingering { discarded: 0 };
-        self.deadline = (now + LINGER, Why::Linger);
+        self.deadline = (now + context.patience.linger, Why::Linger);
         Ok(Step::Go)
     }
 

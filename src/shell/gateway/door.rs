@@ -179,7 +179,7 @@ impl Door<'_> {
             match listener.accept() {
                 Ok((socket, peer)) => {
                     self.make_room(Stranger::at(peer.ip()), now);
-                    match Connection::new(socket, peer, now) {
+                    match Connection::new(socket, peer, self.context, now) {
                         Ok(connection) => self.connections.push(connection),
                         Err(e) => log::trace!("{peer}: {e}"),
                     }

@@ -25,6 +25,7 @@ mod relay;
 pub mod reply;
 
 use connection::Context;
+pub use connection::Patience;
 use pages::{Pages, PagesServer};
 
 /// A TLS connection, non-blocking, whose descriptor stays known to its owner.
@@ -43,6 +44,8 @@ pub struct GatewayConfig {
     pub sockets: Sender<OpenSocket>,
     /// Wakes whoever receives them.
     pub wake: Wake,
+    /// How long strangers may take.
+    pub patience: Patience,
 }
 
 /// The front door.
@@ -55,6 +58,7 @@ impl Gateway {
         let (listeners, port) = listen(config.port)?;
         let pages = Arc::new(Pages::new(config.certificates.authority().map(|der| der.to_vec())));
         let context = Context {
+            patience: config.patience,
             tls: config.certificates.server_config().map_err(|e| io::Error::other(e.to_string()))?,
             port,
             pages_socket: config.private_dir.join("pages.sock"),

@@ -47,6 +47,7 @@ struct Leaf {
 impl Authority {
     /// Reads `ca.pem` and `ca.key` in `state_dir`, or makes both.
     pub fn open(state_dir: &Path, home: &str, now: Duration) -> Result<Authority, TlsError> {
+        state::make_private_dir(state_dir)?;
         let (cert_path, key_path) = (state_dir.join("ca.pem"), state_dir.join("ca.key"));
         let (cert_pem, key_pem) = match (state::read(&cert_path)?, state::read(&key_path)?) {
             (Some(certificate), Some(key)) => (certificate, key),

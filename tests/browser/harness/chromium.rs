@@ -14,12 +14,35 @@ use super::page::Page;
 /// What happens when a page asks for camera and microphone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Permission {
-    /// The viewer says yes at once.
+    /// The viewer is asked and says yes at once.
     Granted,
+    /// The viewer said yes on an earlier visit.
+    Remembered,
     /// The viewer says no at once.
     Denied,
     /// The viewer does not answer.
     Undecided,
+}
+
+impl Permission {
+    /// Without a screen Chromium cannot ask: it says yes or no beforehand, and refuses what it is not told.
+    fn script(self) -> Option<&'static str> {
+        match self {
+            Permission::Granted => Some(
+                "{ const { permissions } = navigator, query = permissions.query.bind(permissions);
+                 const media = navigator.mediaDevices, ask = media?.getUserMedia.bind(media);
+                 let asked = false;
+                 if (media) media.getUserMedia = wish => { asked = true; return ask(wish); };
+                 permissions.query = wish => !asked && /^(camera|microphone)$/.test(wish.name)
+                   ? Promise.resolve(Object.assign(new EventTarget(), { name: wish.name, state: 'prompt', onchange: null }))
+                   : query(wish); }",
+            ),
+            Permission::Undecided => Some(
+                "if (navigator.mediaDevices) navigator.mediaDevices.getUserMedia = () => new Promise(() => {});",
+            ),
+            Permission::Denied | Permission::Remembered => None,
+        }
+    }
 }
 
 /// How Chromium is started.
@@ -85,8 +108,12 @@ impl Chromium {
         let mut command = Command::new(&program);
         command.args(FLAGS).arg(format!("--user-data-dir={}", profile.path().display()));
         match options.permission {
-            Permission::Granted => drop(command.arg("--use-fake-ui-for-media-stream")),
-            Permission::Denied => drop(command.arg("--use-fake-ui-for-media-stream=deny")),
+            Permission::Granted | Permission::Remembered => {
+                command.arg("--use-fake-ui-for-media-stream");
+            }
+            Permission::Denied => {
+                command.arg("--use-fake-ui-for-media-stream=deny");
+            }
             Permission::Undecided => {}
         }
         if only_loopback() {
@@ -122,11 +149,8 @@ impl Chromium {
     pub fn viewer(&self) -> Page {
         let context = self.browser().new_context().expect("a new viewer").get_id().to_owned();
         let page = Page::new(self.browser(), Some(context));
-        if self.permission == Permission::Undecided {
-            // Without a screen Chromium refuses by itself what it cannot ask.
-            page.before_load(
-                "if (navigator.mediaDevices) navigator.mediaDevices.getUserMedia = () => new Promise(() => {});",
-            );
+        if let Some(script) = self.permission.script() {
+            page.before_load(script);
         }
         page
     }

@@ -158,6 +158,13 @@ impl Daemon {
         text(&out.stdout)
     }
 
+    /// Mints a key that outlives the process and gives its best link, and all that was said of it.
+    pub fn lasting_link(&self) -> (String, String) {
+        let said = self.command(&["link"]);
+        let link = said.split_whitespace().find(|word| word.contains("#k="));
+        (link.unwrap_or_else(|| panic!("no link in: {said}")).to_owned(), said)
+    }
+
     /// Asks over the control socket how things are.
     pub fn status(&self) -> Result<Value, String> {
         let ask = || -> std::io::Result<String> {
@@ -200,9 +207,9 @@ impl Daemon {
         }
     }
 
-    /// Whether it runs still.
-    pub fn alive(&mut self) -> bool {
-        self.running.as_mut().is_some_and(|r| matches!(r.process.try_wait(), Ok(None)))
+    /// Whether it ended without being asked to.
+    pub fn crashed(&mut self) -> bool {
+        self.running.as_mut().is_some_and(|r| !matches!(r.process.try_wait(), Ok(None)))
     }
 
     /// What home heard.
@@ -234,6 +241,9 @@ impl Daemon {
 impl Drop for Daemon {
     fn drop(&mut self) {
         self.kill();
+        if std::thread::panicking() {
+            eprintln!("---- the home's last lines\n{}", self.log_tail(60));
+        }
     }
 }
 

@@ -90,7 +90,8 @@ pub fn blend(picture: &mut I420, area: Area, color: Color, coverage: impl Fn(f32
 
 /// A filled circle.
 pub fn disc(picture: &mut I420, (cx, cy): (f32, f32), radius: f32, color: Color, opacity: f32) -> Area {
-    let edge = radius + 2.0;
+    // Just large enough for the chroma samples that it touches: the moving discs are painted in every frame.
+    let edge = radius + 1.0;
     let area = Area::around(picture, cx - edge, cy - edge, cx + edge, cy + edge);
     let (inside, outside) = ((radius - 0.5).max(0.0).powi(2), (radius + 0.5).powi(2));
     blend(picture, area, color, |x, y| {

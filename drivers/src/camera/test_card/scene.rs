@@ -18,7 +18,7 @@ const FADED_INK: Color = Color { y: 130.0, ..NIGHT };
 const ORBIT_SECONDS: f32 = 6.0;
 const SWEEP_SECONDS: f32 = 2.0;
 /// The ball and the dots of its tail, and the dot at the bottom.
-const TAIL: usize = 20;
+const TAIL: usize = 12;
 
 /// The card at one size.
 pub struct Scene {
@@ -97,10 +97,10 @@ impl Scene {
         };
         let (head, size) = (turn(ORBIT_SECONDS), self.radius * 0.062);
         for n in (0..TAIL).rev() {
-            let angle = (head - n as f32 * 0.0075 - 0.25) * TAU;
+            let angle = (head - n as f32 * 0.011 - 0.25) * TAU;
             let at = (self.center.0 + self.radius * angle.cos(), self.center.1 + self.radius * angle.sin());
             let share = 1.0 - n as f32 / TAIL as f32;
-            let (color, opacity) = if n == 0 { (WHITE, 1.0) } else { (SUN, share * 0.3) };
+            let (color, opacity) = if n == 0 { (WHITE, 1.0) } else { (SUN, share * 0.42) };
             dirty.0.push(disc(picture, at, size * share.max(0.2), color, opacity));
         }
         let along = turn(SWEEP_SECONDS);

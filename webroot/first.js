@@ -1,7 +1,110 @@
-// One peer connection with home: its offer, its candidates, its senders. Everything sent can be sent again.
-import { orderCodecs } from './policy.js';
+// First light: all that stands between the link and home's picture. It opens the socket, offers a peer connection side by
+// side with that, and shows what comes; it imports nothing, so that nothing else has to arrive first. The rest of the
+// page is fetched once home has answered, and takes over what was begun here.
 
+/** The signaling version this page speaks (src/core/protocol.rs). */
+export const VERSION = 1;
+
+// Whatever happens, the rest of the page comes after this time, and then says what is the matter.
+const REST_AFTER_MS = 300;
+const REST = ['policy', 'watch', 'signal', 'visit', 'words', 'frame', 'player', 'media', 'ui', 'main'];
 const VIDEO_MAX_BITRATE = 1_200_000;
+let fetching = false;
+
+/** The access key out of a link's fragment `#k=KEY`, or null. */
+export function keyFromHash(hash) {
+  const found = /^#(?:.*&)?k=([^&]*)/.exec(hash);
+  if (!found) return null;
+  try {
+    return decodeURIComponent(found[1]).trim() || null;
+  } catch {
+    return found[1];
+  }
+}
+
+/** The key in whatever a person pastes: a whole link, its fragment, or the bare key. */
+export function keyFromPaste(text) {
+  const trimmed = text.trim();
+  const mark = trimmed.indexOf('#');
+  if (mark >= 0) return keyFromHash(trimmed.slice(mark));
+  return /^[\w-]{16,128}$/.test(trimmed) ? trimmed : null;
+}
+
+/** What lasts: 'intercom.key', 'intercom.send'. */
+export const kept = memory('localStorage');
+/** What ends with the tab: 'intercom.reloaded', 'intercom.tries'. */
+export const brief = memory('sessionStorage');
+
+/** A browser may forbid storage; the page then remembers until it is closed. */
+function memory(name) {
+  const spare = new Map();
+  const real = () => globalThis[name];
+  return {
+    get(key) {
+      try {
+        return real().getItem(key) ?? spare.get(key) ?? null;
+      } catch {
+        return spare.get(key) ?? null;
+      }
+    },
+    set(key, value) {
+      spare.set(key, value);
+      try {
+        real().setItem(key, value);
+      } catch {
+        // Full or forbidden: `spare` has it.
+      }
+    },
+    remove(key) {
+      spare.delete(key);
+      try {
+        real().removeItem(key);
+      } catch {
+        // Forbidden: there was nothing in it either.
+      }
+    },
+  };
+}
+
+/** The key to go in with, or null. A new one in the address replaces the old one and leaves the address. */
+export function takeKey() {
+  const fresh = keyFromHash(location.hash);
+  if (fresh) {
+    kept.set('intercom.key', fresh);
+    history.replaceState(history.state, '', location.pathname + location.search);
+  }
+  return kept.get('intercom.key');
+}
+
+/** Remembers a key that came another way than by the address. */
+export function keepKey(key) {
+  kept.set('intercom.key', key);
+}
+
+/** Where home listens. */
+export const signalUrl = () => `wss://${location.host}/signal`;
+
+/** The first message on every socket. `session` names a visit to go on with, or is null. */
+export function hello(key, session) {
+  const message = { type: 'hello', v: VERSION, key };
+  if (session !== null) message.resume = session;
+  return message;
+}
+
+/** H.264 first, the baseline that home sends before all, with retransmission kept; empty if there is no H.264. */
+export function orderCodecs(codecs) {
+  const rank = (codec) => {
+    const line = (codec.sdpFmtpLine ?? '').toLowerCase();
+    const packets = line.includes('packetization-mode=1');
+    if (packets && line.includes('profile-level-id=42e0')) return 0;
+    if (packets && line.includes('profile-level-id=42')) return 1;
+    return packets ? 2 : 3;
+  };
+  const h264 = codecs.filter((codec) => codec.mimeType.toLowerCase() === 'video/h264');
+  if (!h264.length) return [];
+  const rtx = codecs.filter((codec) => codec.mimeType.toLowerCase() === 'video/rtx');
+  return [...h264.sort((a, b) => rank(a) - rank(b)), ...rtx];
+}
 
 /** 'yes', 'no-webrtc' or 'no-h264'. */
 export function callSupport() {
@@ -35,7 +138,7 @@ export class Peer {
     const pc = new RTCPeerConnection({ iceServers: [], bundlePolicy: 'max-bundle' });
     this.#pc = pc;
     pc.onicecandidate = ({ candidate }) => this.#found(candidate ? candidate.candidate : '');
-    pc.onconnectionstatechange = () => on.changed();
+    pc.onconnectionstatechange = () => this.#on.changed();
     this.#audio = pc.addTransceiver('audio', { direction: 'sendrecv' });
     this.#video = pc.addTransceiver('video', {
       direction: 'sendrecv',
@@ -113,6 +216,11 @@ export class Peer {
     return this.#pc.getStats();
   }
 
+  /** From now on somebody else is told. */
+  handTo(on) {
+    this.#on = on;
+  }
+
   close() {
     if (this.#closed) return;
     this.#closed = true;
@@ -180,5 +288,70 @@ export class Peer {
     } catch {
       // Some browsers take no parameters; the defaults serve.
     }
+  }
+}
+
+/**
+ * What was begun before the rest of the page was there: `{ key, socket, peer, inbox }`, with all messages that came on
+ * the socket; null if there is no key or no way to call.
+ */
+export const begun = globalThis.document ? begin() : null;
+
+function begin() {
+  const key = takeKey();
+  if (!key || callSupport() !== 'yes') {
+    fetchRest();
+    return null;
+  }
+  const socket = new WebSocket(signalUrl());
+  const inbox = [];
+  const send = (message) => socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify(message));
+  const peer = new Peer(1, {
+    send,
+    changed: () => {
+      const video = document.getElementById('home');
+      if (!peer.answered || video.srcObject) return;
+      video.srcObject = peer.stream;
+      video.requestVideoFrameCallback?.(() => performance.mark('intercom-first-frame'));
+    },
+    broken: fetchRest,
+  });
+  socket.onopen = () => {
+    performance.mark('intercom-socket-open');
+    send(hello(key, null));
+    // The offer goes right behind, without waiting for the welcome; if it is not ready yet, it follows by itself.
+    peer.repeat();
+  };
+  socket.onmessage = ({ data }) => {
+    inbox.push(data);
+    const message = parse(data);
+    if (message?.type === 'answer' && message.pc === 1) peer.takeAnswer(message).finally(fetchRest);
+    else if (message?.type !== 'welcome') fetchRest();
+  };
+  socket.onclose = fetchRest;
+  setTimeout(fetchRest, REST_AFTER_MS);
+  return { key, socket, peer, inbox };
+}
+
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** All modules at once, rather than one after the other as they name each other. */
+function fetchRest() {
+  if (fetching) return;
+  fetching = true;
+  for (const name of REST) {
+    import(`./${name}.js`).catch((error) => {
+      console.error('intercom: a part of the page is missing', name, error);
+      // The document itself says so after a while; home may be back sooner. main.js forgets the tries.
+      const tries = Number(brief.get('intercom.tries'));
+      brief.set('intercom.tries', String(tries + 1));
+      setTimeout(() => location.reload(), Math.min(60000, 3000 * 2 ** tries));
+    });
   }
 }

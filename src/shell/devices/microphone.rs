@@ -1,0 +1,345 @@
+//! The microphone thread and the Opus encoder's: home's sound on its way out.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
+use intercom_drivers::contract::{BoxedOpener, CaptureAudio};
+
+use crate::config::Audio;
+use crate::core::supervisor::Supervisor;
+use crate::media::opus::{OpusEncoder, OpusError};
+use crate::media::packetizer::{Packet, Packetizer};
+use crate::media::processor::{Played, Processor};
+use crate::media::voice::BLOCK;
+use crate::shell::clock;
+use crate::shell::devices::{Presence, tell_change};
+use crate::shell::wake::Wake;
+use crate::shell::wires::EncodedAudio;
+use crate::shell::worker::{Exit, Worker, spawn_worker};
+
+/// Bound of the channel from microphone to encoder: 80 ms. When it is full the newest block is dropped, which the
+/// encoder sees as a gap.
+pub const BLOCKS: usize = 8;
+
+/// A block is awaited for this long at a time.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// An open microphone without sound for this long counts as silent.
+const SILENT: Duration = Duration::from_secs(1);
+
+/// While nobody visits, the threads look this often whether it is time to end; a visit wakes them at once.
+const REST: Duration = Duration::from_secs(10);
+
+/// 10 ms out of the microphone.
+#[derive(Clone, Debug)]
+pub struct MicrophoneBlock {
+    /// The sound.
+    pub sound: Box<[i16; BLOCK]>,
+    /// When its first sample was heard.
+    pub captured: Instant,
+}
+
+/// Starts the thread that reads the microphone. It is opened at once, so that a broken one is known at boot, and
+/// paused while nobody visits.
+///
+/// # Errors
+/// If the system has no thread to give.
+pub fn spawn_microphone(
+    mut opener: BoxedOpener<dyn CaptureAudio>,
+    blocks: Sender<MicrophoneBlock>,
+    presence: Arc<Presence>,
+) -> io::Result<Worker> {
+    spawn_worker("microphone", move || {
+        let mut supervisor = Supervisor::new(clock::now());
+        let mut device: Option<Box<dyn CaptureAudio>> = None;
+        let mut heard = clock::now();
+        let mut paused = false;
+        while !presence.is_stopped() {
+            let now = clock::now();
+            let Some(open) = &mut device else {
+                if supervisor.wants_open(now) {
+                    match opener.open() {
+                        Ok(open) => {
+                            device = Some(open);
+                            paused = false;
+                            heard = clock::now();
+                            supervisor.handle_opened(heard);
+                        }
+                        Err(error) => {
+                            let change = supervisor.handle_failed(error, clock::now());
+                            tell_change("microphone", &opener.describe(), change);
+                        }
+                    }
+                } else if let Some(retry) = supervisor.poll_timeout() {
+                    presence.sleep(retry.saturating_duration_since(now));
+                }
+                continue;
+            };
+            if !presence.is_present() {
+                if !std::mem::replace(&mut paused, true) {
+                    open.pause();
+                }
+                presence.wait(REST);
+                heard = clock::now();
+                continue;
+            }
+            paused = false;
+            let mut sound = Box::new([0; BLOCK]);
+            let change = match open.read(&mut sound[..], now + PATIENCE) {
+                Ok(Some(captured)) => {
+                    heard = clock::now();
+                    // Full: the encoder is behind, and will see a gap. Closed: it is gone, and so are we.
+                    let block = MicrophoneBlock { sound, captured };
+                    if let Err(TrySendError::Disconnected(_)) = blocks.try_send(block) {
+                        return Exit::Done;
+                    }
+                    supervisor.handle_works()
+                }
+                Ok(None) if clock::now().saturating_duration_since(heard) >= SILENT => supervisor.handle_silent(),
+                Ok(None) => None,
+                Err(error) => {
+                    device = None;
+                    supervisor.handle_failed(error, clock::now())
+                }
+            };
+            tell_change("microphone", &opener.describe(), change);
+        }
+        Exit::Done
+    })
+}
+
+/// What the Opus thread needs besides the microphone's blocks.
+pub struct OpusOutputs {
+    /// Where packets go; when it is full, the packet is dropped and the far end conceals.
+    pub packets: Sender<EncodedAudio>,
+    /// Wakes the event loop.
+    pub wake: Wake,
+}
+
+/// Starts the thread `opus`: blocks of 10 ms in, packets of 20 ms out, with silence where the microphone gives
+/// nothing, and nothing at all while nobody visits. `played` is what the speaker plays, for `processor`.
+///
+/// # Errors
+/// If the system has no thread to give.
+pub fn spawn_opus(
+    audio: Audio,
+    blocks: Receiver<MicrophoneBlock>,
+    played: Receiver<Played>,
+    mut processor: Box<dyn Processor>,
+    out: OpusOutputs,
+    presence: Arc<Presence>,
+) -> io::Result<Worker> {
+    // The time line outlives a restart of the work, so that the count of samples never goes back.
+    let mut packetizer = Packetizer::default();
+    spawn_worker("opus", move || {
+        let mut encoder = match OpusEncoder::new(audio.bitrate) {
+            Ok(encoder) => encoder,
+            Err(error) => {
+                log::error!("{error}");
+                return Exit::Again;
+            }
+        };
+        let mut listening = false;
+        while !presence.is_stopped() {
+            if !presence.is_present() {
+                if std::mem::replace(&mut listening, false) {
+                    packetizer.stop();
+                }
+                presence.wait(REST);
+                continue;
+            }
+            if !std::mem::replace(&mut listening, true) {
+                // What was captured before anybody listened is nobody's business.
+                while blocks.try_recv().is_ok() {}
+                packetizer.start(clock::now());
+            }
+            while let Ok(reference) = played.try_recv() {
+                processor.render(&reference);
+            }
+            let due = packetizer.poll_timeout().unwrap_or_else(|| clock::now() + PATIENCE);
+            let packet = match blocks.recv_deadline(due) {
+                Ok(mut block) => {
+                    processor.capture(&mut block.sound, block.captured);
+                    packetizer.handle_block(&block.sound, block.captured)
+                }
+                Err(RecvTimeoutError::Timeout) => packetizer.poll(clock::now()),
+                Err(RecvTimeoutError::Disconnected) => {
+                    presence.sleep(due.saturating_duration_since(clock::now()));
+                    packetizer.poll(clock::now())
+                }
+            };
+            if let Some(packet) = packet
+                && let Err(error) = send(&mut encoder, &packet, &out)
+            {
+                log::error!("{error}");
+                return Exit::Again;
+            }
+        }
+        Exit::Done
+    })
+}
+
+fn send(encoder: &mut OpusEncoder, packet: &Packet, out: &OpusOutputs) -> Result<(), OpusError> {
+    if out.packets.is_full() {
+        return Ok(());
+    }
+    let data = encoder.encode(&packet.sound)?;
+    let encoded = EncodedAudio { data, captured: packet.captured, sample: packet.sample };
+    if out.packets.try_send(encoded).is_ok() {
+        out.wake.wake();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crossbeam_channel::bounded;
+    use intercom_drivers::contract::{DeviceError, Opener};
+
+    use super::*;
+    use crate::media::opus::{LONGEST_PACKET, OpusDecoder};
+    use crate::media::processor::Identity;
+    use crate::media::test_sound::{tone, tone_share};
+    use crate::units::Bitrate;
+
+    /// Long enough for a busy machine; only a failing test waits for it.
+    const LONG: Duration = Duration::from_secs(20);
+
+    /// A microphone that hears 400 Hz, in the machine's own time; it fails to open twice and breaks once.
+    struct Whistle {
+        /// When the next block begins; `None` while paused.
+        next: Option<Instant>,
+        left: u32,
+    }
+
+    impl CaptureAudio for Whistle {
+        fn read(&mut self, block: &mut [i16], deadline: Instant) -> Result<Option<Instant>, DeviceError> {
+            let begin = *self.next.get_or_insert_with(clock::now);
+            let ready = begin + Duration::from_millis(10);
+            clock::sleep_until(ready.min(deadline));
+            if deadline < ready {
+                return Ok(None);
+            }
+            self.left = self.left.checked_sub(1).ok_or(DeviceError::Io("the plug was pulled".into()))?;
+            block.copy_from_slice(&tone(400.0, BLOCK));
+            self.next = Some(ready);
+            Ok(Some(begin))
+        }
+
+        fn pause(&mut self) {
+            self.next = None;
+        }
+    }
+
+    struct Opens {
+        failures: u32,
+        blocks: u32,
+        opened: Sender<()>,
+    }
+
+    impl Opener<dyn CaptureAudio> for Opens {
+        fn open(&mut self) -> Result<Box<dyn CaptureAudio>, DeviceError> {
+            if self.failures > 0 {
+                self.failures -= 1;
+                return Err(DeviceError::Absent("no microphone yet".into()));
+            }
+            let _ = self.opened.try_send(());
+            Ok(Box::new(Whistle { next: None, left: self.blocks }))
+        }
+
+        fn describe(&self) -> String {
+            "a whistle".into()
+        }
+    }
+
+    struct Room {
+        presence: Arc<Presence>,
+        packets: Receiver<EncodedAudio>,
+        opened: Receiver<()>,
+        workers: [Worker; 2],
+    }
+
+    fn room(failures: u32, blocks: u32) -> Room {
+        let presence = Arc::new(Presence::new());
+        let (block_sender, block_receiver) = bounded(BLOCKS);
+        let (packet_sender, packets) = bounded(16);
+        let (_no_reference, played) = bounded(1);
+        let (opened_sender, opened) = bounded(4);
+        let out = OpusOutputs { packets: packet_sender, wake: Wake::new().unwrap() };
+        let audio = Audio { bitrate: Bitrate::from_kbps(32) };
+        let opener = Box::new(Opens { failures, blocks, opened: opened_sender });
+        let workers = [
+            spawn_microphone(opener, block_sender, presence.clone()).unwrap(),
+            spawn_opus(audio, block_receiver, played, Box::new(Identity), out, presence.clone()).unwrap(),
+        ];
+        Room { presence, packets, opened, workers }
+    }
+
+    impl Room {
+        fn hear(&self, packets: usize) -> Vec<EncodedAudio> {
+            (0..packets).map(|_| self.packets.recv_timeout(LONG).expect("a packet")).collect()
+        }
+
+        fn close(self) {
+            self.presence.stop();
+            for worker in self.workers {
+                worker.dismiss();
+                assert!(worker.join_within(LONG));
+            }
+        }
+    }
+
+    fn heard(packets: &[EncodedAudio]) -> Vec<i16> {
+        let mut decoder = OpusDecoder::new().unwrap();
+        let mut out = [0; LONGEST_PACKET];
+        packets.iter().flat_map(|p| decoder.decode(&p.data, &mut out).unwrap().to_vec()).collect()
+    }
+
+    #[test]
+    fn a_visit_hears_the_room_and_nobody_hears_nothing() {
+        let room = room(0, u32::MAX);
+        room.opened.recv_timeout(LONG).expect("opened before anybody visits");
+        assert!(room.packets.is_empty());
+        room.presence.set(true);
+        let first = room.hear(25);
+        assert!(tone_share(&heard(&first)[9600..], 400.0) > 0.8);
+        assert!(first.windows(2).all(|w| w[1].sample > w[0].sample));
+        room.presence.set(false);
+        // Whatever was on its way still comes; then it stays silent until the next visit.
+        while room.packets.recv_timeout(Duration::from_millis(300)).is_ok() {}
+        room.presence.set(true);
+        let second = room.hear(5);
+        let pause = second[0].captured - first[24].captured;
+        let counted = (second[0].sample - first[24].sample) as f64 / 48_000.0;
+        assert!((pause.as_secs_f64() - counted).abs() < 0.05, "{pause:?} against {counted} s");
+        room.close();
+    }
+
+    #[test]
+    fn without_a_microphone_there_is_silence_and_later_sound() {
+        let room = room(1, u32::MAX);
+        room.presence.set(true);
+        let silence = room.hear(5);
+        assert!(heard(&silence).iter().all(|s| s.abs() < 10));
+        room.opened.recv_timeout(LONG).expect("tried again");
+        let mut sound = Vec::new();
+        while sound.len() < 20 {
+            sound.extend(room.hear(1));
+        }
+        assert!(tone_share(&heard(&sound)[9600..], 400.0) > 0.5);
+        room.close();
+    }
+
+    #[test]
+    fn a_pulled_plug_is_bridged_and_the_device_opened_again() {
+        let room = room(0, 10);
+        room.presence.set(true);
+        room.opened.recv_timeout(LONG).unwrap();
+        room.opened.recv_timeout(LONG).expect("opened again");
+        let packets = room.hear(10);
+        assert!(packets.windows(2).all(|w| w[1].sample > w[0].sample));
+        room.close();
+    }
+}

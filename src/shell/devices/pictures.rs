@@ -1,0 +1,257 @@
+//! The picture thread: decodes the viewers' cameras and puts the newest picture of each on the board for the TV.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use intercom_drivers::contract::I420;
+
+use crate::media::video_decoder::VideoDecoder;
+use crate::shell::clock;
+use crate::shell::devices::Presence;
+use crate::shell::wires::{ToLoop, ToLoopHandle, ToPictures, VisitId, Visitor};
+use crate::shell::worker::{Exit, Worker, spawn_worker};
+
+/// While nothing comes, the thread looks this often whether it is time to end.
+const REST: Duration = Duration::from_millis(500);
+
+/// A viewer is asked for a keyframe at most so often; the answer takes a round trip.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
+
+/// What the TV shows: who visits, and the newest picture of each.
+#[derive(Debug, Default)]
+pub struct Board {
+    state: Mutex<Shown>,
+    changed: Condvar,
+}
+
+/// The content of a [`Board`].
+#[derive(Clone, Debug, Default)]
+pub struct Shown {
+    /// Who visits, in order of their coming.
+    pub visitors: Vec<Visitor>,
+    /// Their newest pictures.
+    pub pictures: HashMap<VisitId, Arc<I420>>,
+    /// Counts the changes.
+    pub version: u64,
+}
+
+impl Board {
+    /// Waits for a change since `version`, until `deadline` at the latest; the content then.
+    pub fn wait(&self, version: u64, deadline: Instant) -> Shown {
+        let mut state = self.lock();
+        while state.version == version {
+            let left = deadline.saturating_duration_since(clock::now());
+            if left.is_zero() {
+                break;
+            }
+            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.clone()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Shown)) {
+        let mut state = self.lock();
+        change(&mut state);
+        state.version += 1;
+        self.changed.notify_all();
+    }
+
+    /// Who visits now; pictures of the others, and of cameras that are off, are taken down.
+    pub fn set_visitors(&self, visitors: Vec<Visitor>) {
+        self.change(|shown| {
+            let on = |visit: &VisitId| visitors.iter().any(|visitor| visitor.visit == *visit && visitor.camera);
+            shown.pictures.retain(|visit, _| on(visit));
+            shown.visitors = visitors;
+        });
+    }
+
+    /// The newest picture of a viewer's camera.
+    pub fn set_picture(&self, visit: VisitId, picture: Arc<I420>) {
+        self.change(|shown| drop(shown.pictures.insert(visit, picture)));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shown> {
+        // Valid after every statement, so a panic elsewhere does not spoil it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Starts the thread.
+///
+/// # Errors
+/// If the system has no thread to give.
+pub fn spawn_pictures(
+    inbox: Receiver<ToPictures>,
+    board: Arc<Board>,
+    events: ToLoopHandle,
+    presence: Arc<Presence>,
+) -> io::Result<Worker> {
+    spawn_worker("pictures", move || {
+        let mut feeds = Feeds { cameras: HashMap::new() };
+        while !presence.is_stopped() {
+            match inbox.recv_timeout(REST) {
+                Ok(news) => {
+                    if let Some(visit) = feeds.handle(news, &board, clock::now()) {
+                        events.tell(ToLoop::KeyframeWanted(visit));
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Exit::Done,
+            }
+        }
+        Exit::Done
+    })
+}
+
+/// The decoders of all viewers whose camera is on.
+struct Feeds {
+    cameras: HashMap<VisitId, Feed>,
+}
+
+#[derive(Default)]
+struct Feed {
+    decoder: VideoDecoder,
+    asked: Option<Instant>,
+    /// The last thing that the log heard of this viewer's pictures was that they are broken.
+    broken: bool,
+}
+
+impl Feeds {
+    /// Takes news in; who is to be asked for a keyframe, if anybody.
+    fn handle(&mut self, news: ToPictures, board: &Board, now: Instant) -> Option<VisitId> {
+        match news {
+            ToPictures::Visitors(visitors) => {
+                let cameras = visitors.iter().filter(|visitor| visitor.camera).map(|visitor| visitor.visit);
+                let mut kept: HashMap<VisitId, Feed> = HashMap::new();
+                for visit in cameras {
+                    kept.insert(visit, self.cameras.remove(&visit).unwrap_or_default());
+                }
+                self.cameras = kept;
+                board.set_visitors(visitors);
+                None
+            }
+            ToPictures::Frame { visit, data, keyframe, gap, .. } => {
+                // Whoever is not on the list has left, or is not announced yet; the announcement comes first.
+                let feed = self.cameras.get_mut(&visit)?;
+                if gap {
+                    feed.decoder.reset();
+                }
+                if keyframe || !feed.decoder.needs_keyframe() {
+                    match feed.decoder.decode(&data) {
+                        Ok(picture) => {
+                            feed.broken = false;
+                            board_picture(board, visit, picture);
+                        }
+                        Err(error) if !std::mem::replace(&mut feed.broken, true) => {
+                            log::info!("pictures of visit {}: {error}", visit.0);
+                        }
+                        Err(_) => {}
+                    }
+                }
+                let wanted = feed.decoder.needs_keyframe()
+                    && feed.asked.is_none_or(|asked| now.saturating_duration_since(asked) >= ASK_AGAIN);
+                wanted.then(|| {
+                    feed.asked = Some(now);
+                    visit
+                })
+            }
+        }
+    }
+}
+
+fn board_picture(board: &Board, visit: VisitId, picture: Option<Arc<I420>>) {
+    if let Some(picture) = picture {
+        board.set_picture(visit, picture);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Rung;
+    use crate::media::test_pictures::moving_scene;
+    use crate::media::video_encoder::VideoEncoder;
+    use crate::units::{Bitrate, FrameRate};
+
+    fn visitor(visit: u64, camera: bool) -> Visitor {
+        let since = clock::now();
+        Visitor { visit: VisitId(visit), since, camera, microphone: true, connected: true }
+    }
+
+    fn stream(frames: usize) -> Vec<(Arc<[u8]>, bool)> {
+        let rung = Rung {
+            width: 320,
+            height: 240,
+            rate: FrameRate::from_fps(30.0),
+            floor: Bitrate::from_kbps(100),
+            max: Bitrate::from_kbps(4000),
+        };
+        let mut encoder = VideoEncoder::new(&rung).unwrap();
+        let frame = |n: usize| encoder.encode(&moving_scene(320, 240, n), false, Duration::from_millis(33 * n as u64));
+        (0..frames).map(frame).filter_map(|frame| frame.unwrap()).map(|f| (f.data, f.keyframe)).collect()
+    }
+
+    fn frame(visit: u64, unit: &(Arc<[u8]>, bool), gap: bool) -> ToPictures {
+        let (data, keyframe) = unit.clone();
+        ToPictures::Frame { visit: VisitId(visit), data, keyframe, gap, arrived: clock::now() }
+    }
+
+    #[test]
+    fn pictures_of_announced_viewers_appear_and_disappear_with_them() {
+        let (board, mut feeds) = (Board::default(), Feeds { cameras: HashMap::new() });
+        let (units, now) = (stream(3), clock::now());
+        assert_eq!(feeds.handle(frame(1, &units[0], false), &board, now), None);
+        assert!(board.lock().pictures.is_empty(), "not announced");
+        feeds.handle(ToPictures::Visitors(vec![visitor(1, true), visitor(2, false)]), &board, now);
+        for unit in &units {
+            assert_eq!(feeds.handle(frame(1, unit, false), &board, now), None);
+        }
+        assert_eq!(board.lock().pictures[&VisitId(1)].width(), 320);
+        feeds.handle(ToPictures::Visitors(vec![visitor(1, false), visitor(2, false)]), &board, now);
+        assert!(board.lock().pictures.is_empty(), "the camera was switched off");
+        assert_eq!(board.lock().visitors.len(), 2);
+    }
+
+    #[test]
+    fn after_a_gap_a_keyframe_is_asked_for_but_not_with_every_frame() {
+        let (board, mut feeds) = (Board::default(), Feeds { cameras: HashMap::new() });
+        let (units, now) = (stream(9), clock::now());
+        feeds.handle(ToPictures::Visitors(vec![visitor(1, true)]), &board, now);
+        feeds.handle(frame(1, &units[0], false), &board, now);
+        let before = board.lock().version;
+        assert_eq!(feeds.handle(frame(1, &units[5], true), &board, now), Some(VisitId(1)));
+        assert_eq!(feeds.handle(frame(1, &units[6], false), &board, now), None);
+        let later = now + Duration::from_secs(1);
+        assert_eq!(feeds.handle(frame(1, &units[7], false), &board, later), Some(VisitId(1)), "it got lost");
+        assert_eq!(board.lock().version, before, "nothing broken is shown");
+        assert_eq!(feeds.handle(frame(1, &units[0], false), &board, later), None);
+        assert_eq!(board.lock().version, before + 1);
+    }
+
+    #[test]
+    fn the_thread_asks_the_loop_and_ends_when_told() {
+        let (sender, inbox) = crossbeam_channel::bounded(16);
+        let (events, asked) = crossbeam_channel::bounded(64);
+        let (board, presence) = (Arc::new(Board::default()), Arc::new(Presence::new()));
+        let handle = ToLoopHandle { events, wake: crate::shell::wake::Wake::new().unwrap() };
+        let worker = spawn_pictures(inbox, board.clone(), handle, presence.clone()).unwrap();
+        sender.send(ToPictures::Visitors(vec![visitor(1, true)])).unwrap();
+        let units = stream(2);
+        sender.send(frame(1, &units[1], false)).unwrap();
+        let long = Duration::from_secs(20);
+        assert!(matches!(asked.recv_timeout(long), Ok(ToLoop::KeyframeWanted(VisitId(1)))));
+        sender.send(frame(1, &units[0], false)).unwrap();
+        let deadline = clock::now() + long;
+        let mut shown = board.wait(0, deadline);
+        while shown.pictures.is_empty() && clock::now() < deadline {
+            shown = board.wait(shown.version, deadline);
+        }
+        assert!(!shown.pictures.is_empty());
+        presence.stop();
+        worker.dismiss();
+        assert!(worker.join_within(long));
+    }
+}

@@ -1,0 +1,319 @@
+//! The speaker thread: what the viewers say, each through a jitter buffer, mixed and played.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
+use intercom_drivers::contract::{BoxedOpener, PlayAudio};
+
+use crate::core::supervisor::Supervisor;
+use crate::media::mixer::Mixer;
+use crate::media::processor::Played;
+use crate::media::voice::{BLOCK, Voice};
+use crate::shell::clock;
+use crate::shell::devices::{Presence, tell_change};
+use crate::shell::wires::{ToSpeaker, VisitId};
+use crate::shell::worker::{Exit, Worker, spawn_worker};
+
+/// Bound of the channel of what was played, for the echo canceller: 160 ms. When it is full the block is dropped.
+pub const PLAYED: usize = 16;
+
+/// While nobody speaks, the thread looks this often whether it is time to end; a packet wakes it at once.
+const REST: Duration = Duration::from_millis(500);
+
+/// Viewers mixed at once; as many as the config allows.
+const MOST_VOICES: usize = 32;
+
+/// A voice without a packet for so long is forgotten, in case the word of its leaving got lost.
+const FORGOTTEN: Duration = Duration::from_secs(60);
+
+/// Length of a block.
+const BLOCK_TIME: Duration = Duration::from_millis(10);
+
+/// Starts the thread. `played` gets what is played, if an echo canceller wants it.
+///
+/// # Errors
+/// If the system has no thread to give.
+pub fn spawn_speaker(
+    mut opener: BoxedOpener<dyn PlayAudio>,
+    inbox: Receiver<ToSpeaker>,
+    played: Option<Sender<Played>>,
+    presence: Arc<Presence>,
+) -> io::Result<Worker> {
+    spawn_worker("speaker", move || {
+        let mut supervisor = Supervisor::new(clock::now());
+        let mut device: Option<Box<dyn PlayAudio>> = None;
+        let mut party = Party::default();
+        while !presence.is_stopped() {
+            let now = clock::now();
+            let change = match &mut device {
+                None if supervisor.wants_open(now) => match opener.open() {
+                    Ok(open) => {
+                        device = Some(open);
+                        supervisor.handle_opened(clock::now());
+                        None
+                    }
+                    Err(error) => supervisor.handle_failed(error, clock::now()),
+                },
+                None => {
+                    // Nobody can be heard: what is said meanwhile is over when the device comes back.
+                    let retry = supervisor.poll_timeout().map_or(REST, |at| at.saturating_duration_since(now));
+                    match inbox.recv_timeout(retry.min(REST)) {
+                        Err(RecvTimeoutError::Disconnected) => return Exit::Done,
+                        _ => party.clear(),
+                    }
+                    None
+                }
+                Some(_) if party.is_silent() => {
+                    party.forget(now);
+                    match inbox.recv_timeout(REST) {
+                        Ok(news) => party.handle(news),
+                        Err(RecvTimeoutError::Timeout) => {}
+                        Err(RecvTimeoutError::Disconnected) => return Exit::Done,
+                    }
+                    None
+                }
+                Some(open) => {
+                    loop {
+                        match inbox.try_recv() {
+                            Ok(news) => party.handle(news),
+                            Err(TryRecvError::Empty) => break,
+                            Err(TryRecvError::Disconnected) => return Exit::Done,
+                        }
+                    }
+                    let mut block = Box::new([0; BLOCK]);
+                    party.mix(clock::now(), &mut block);
+                    match open.write(&block[..]) {
+                        Ok(delay) => {
+                            if let Some(played) = &played {
+                                let audible = clock::now() + delay.saturating_sub(BLOCK_TIME);
+                                let _dropped_if_full = played.try_send(Played { block, audible });
+                            }
+                            if party.is_silent() {
+                                open.pause();
+                            }
+                            supervisor.handle_works()
+                        }
+                        Err(error) => {
+                            device = None;
+                            supervisor.handle_failed(error, clock::now())
+                        }
+                    }
+                }
+            };
+            tell_change("speaker", &opener.describe(), change);
+        }
+        Exit::Done
+    })
+}
+
+/// All who may speak.
+#[derive(Default)]
+struct Party {
+    voices: BTreeMap<VisitId, (Voice, Instant)>,
+    mixer: Mixer,
+}
+
+impl Party {
+    fn handle(&mut self, news: ToSpeaker) {
+        match news {
+            ToSpeaker::Packet { visit, sequence, sample, data, arrived } => {
+                if !self.voices.contains_key(&visit) {
+                    if self.voices.len() >= MOST_VOICES {
+                        return;
+                    }
+                    match Voice::new() {
+                        Ok(voice) => drop(self.voices.insert(visit, (voice, arrived))),
+                        Err(error) => return log::error!("{error}"),
+                    }
+                }
+                if let Some((voice, last)) = self.voices.get_mut(&visit) {
+                    *last = arrived;
+                    voice.insert(sequence, sample, data, arrived);
+                }
+            }
+            ToSpeaker::Gone(visit) => {
+                if let Some((voice, _)) = self.voices.get_mut(&visit) {
+                    voice.leave();
+                }
+            }
+        }
+    }
+
+    fn mix(&mut self, now: Instant, out: &mut [i16; BLOCK]) {
+        let mut block = [0; BLOCK];
+        for (voice, _) in self.voices.values_mut() {
+            voice.pull(now, &mut block);
+            self.mixer.add(&block);
+        }
+        self.mixer.finish(out);
+        self.voices.retain(|_, (voice, _)| !voice.has_left());
+    }
+
+    fn is_silent(&self) -> bool {
+        self.voices.values().all(|(voice, _)| voice.is_silent())
+    }
+
+    fn forget(&mut self, now: Instant) {
+        self.voices.retain(|_, (_, last)| now.saturating_duration_since(*last) < FORGOTTEN);
+    }
+
+    fn clear(&mut self) {
+        self.voices.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crossbeam_channel::{bounded, unbounded};
+    use intercom_drivers::contract::{DeviceError, Opener};
+
+    use super::*;
+    use crate::media::opus::{OpusEncoder, PACKET};
+    use crate::media::test_sound::{largest_step, tone, tone_share};
+    use crate::units::Bitrate;
+
+    /// Long enough for a busy machine; only a failing test waits for it.
+    const LONG: Duration = Duration::from_secs(20);
+
+    /// A loudspeaker that a test listens to, at the pace of a real one.
+    struct Ear {
+        heard: Sender<Option<Vec<i16>>>,
+        room: Instant,
+    }
+
+    impl PlayAudio for Ear {
+        fn write(&mut self, block: &[i16]) -> Result<Duration, DeviceError> {
+            let now = clock::now();
+            self.room = self.room.max(now) + BLOCK_TIME;
+            clock::sleep_until(self.room - BLOCK_TIME * 2);
+            let _ = self.heard.send(Some(block.to_vec()));
+            Ok(self.room.saturating_duration_since(clock::now()))
+        }
+
+        fn pause(&mut self) {
+            let _ = self.heard.send(None);
+        }
+    }
+
+    struct Opens {
+        failures: u32,
+        heard: Sender<Option<Vec<i16>>>,
+    }
+
+    impl Opener<dyn PlayAudio> for Opens {
+        fn open(&mut self) -> Result<Box<dyn PlayAudio>, DeviceError> {
+            match self.failures.checked_sub(1) {
+                Some(left) => {
+                    self.failures = left;
+                    Err(DeviceError::Busy("somebody else plays".into()))
+                }
+                None => Ok(Box::new(Ear { heard: self.heard.clone(), room: clock::now() })),
+            }
+        }
+
+        fn describe(&self) -> String {
+            "an ear".into()
+        }
+    }
+
+    struct Room {
+        inbox: Sender<ToSpeaker>,
+        heard: Receiver<Option<Vec<i16>>>,
+        played: Receiver<Played>,
+        presence: Arc<Presence>,
+        worker: Worker,
+    }
+
+    fn room(failures: u32) -> Room {
+        let (inbox, receiver) = bounded(64);
+        let (sender, heard) = unbounded();
+        let (reference, played) = bounded(PLAYED);
+        let presence = Arc::new(Presence::new());
+        let opener = Box::new(Opens { failures, heard: sender });
+        let worker = spawn_speaker(opener, receiver, Some(reference), presence.clone()).unwrap();
+        Room { inbox, heard, played, presence, worker }
+    }
+
+    impl Room {
+        /// Viewers speak at once: tones, 20 ms a packet, in the machine's own time.
+        fn speak(&self, tones: &[f32], packets: usize) {
+            let mut encoders: Vec<_> =
+                tones.iter().map(|_| OpusEncoder::new(Bitrate::from_kbps(48)).unwrap()).collect();
+            let sounds: Vec<_> = tones.iter().map(|hz| tone(*hz, packets * PACKET)).collect();
+            let begin = clock::now();
+            for n in 0..packets {
+                for (viewer, encoder) in encoders.iter_mut().enumerate() {
+                    let sound = sounds[viewer][n * PACKET..][..PACKET].try_into().unwrap();
+                    self.inbox
+                        .send(ToSpeaker::Packet {
+                            visit: VisitId(viewer as u64),
+                            sequence: n as u64,
+                            sample: (n * PACKET) as u64,
+                            data: encoder.encode(sound).unwrap(),
+                            arrived: clock::now(),
+                        })
+                        .unwrap();
+                }
+                clock::sleep_until(begin + Duration::from_millis(20 * (n as u64 + 1)));
+            }
+        }
+
+        /// All that was heard until the loudspeaker rested.
+        fn until_rest(&self) -> Vec<i16> {
+            let mut all = Vec::new();
+            while let Some(block) = self.heard.recv_timeout(LONG).expect("sound or rest") {
+                all.extend(block);
+            }
+            all
+        }
+
+        fn close(self) {
+            self.presence.stop();
+            self.worker.dismiss();
+            assert!(self.worker.join_within(LONG));
+        }
+    }
+
+    #[test]
+    fn two_viewers_are_heard_together_and_then_it_rests() {
+        let room = room(0);
+        room.speak(&[300.0, 700.0], 40);
+        let heard = room.until_rest();
+        let middle = &heard[heard.len() / 4..heard.len() * 3 / 4];
+        assert!(tone_share(middle, 300.0) > 0.3 && tone_share(middle, 700.0) > 0.3);
+        assert!(room.heard.try_recv().is_err(), "nothing is written while nobody speaks");
+        assert!(!room.played.is_empty(), "the echo canceller's reference");
+        room.close();
+    }
+
+    #[test]
+    fn who_leaves_is_faded_out() {
+        let room = room(0);
+        room.speak(&[300.0], 20);
+        room.inbox.send(ToSpeaker::Gone(VisitId(0))).unwrap();
+        let heard = room.until_rest();
+        assert!(largest_step(&heard[heard.len().saturating_sub(4 * BLOCK)..]) < 600);
+        room.close();
+    }
+
+    #[test]
+    fn a_busy_speaker_is_tried_again_and_nothing_old_is_played() {
+        let room = room(1);
+        room.speak(&[300.0], 60);
+        let heard = room.until_rest();
+        // The first half second fell into the pause before the second try.
+        assert!(heard.len() < 60 * PACKET, "{}", heard.len());
+        assert!(tone_share(&heard, 300.0) > 0.5);
+        room.close();
+    }
+
+    #[test]
+    fn it_ends_when_nobody_can_send_any_more() {
+        let room = room(0);
+        drop(room.inbox);
+        assert!(room.worker.join_within(LONG));
+    }
+}

@@ -1,0 +1,82 @@
+//! What must hold of each parser, whatever it is given.
+
+use intercom::access::keys::{Key, KeyRing};
+use intercom::core::protocol::{FromHome, FromPage};
+use intercom::reach::ranking;
+use intercom::shell::control::Request;
+use intercom::shell::gateway::head;
+use intercom::shell::gateway::reply::{self, FromPages};
+
+/// An accepted head is one harmless request, to `pages` and in a redirect.
+pub fn fuzz_head(data: &[u8]) {
+    let end = head::end_of_head(data, 0);
+    for from in [data.len() / 3, data.len() / 2] {
+        // However the bytes arrived, the first end is found.
+        let early = head::end_of_head(&data[..from], 0);
+        assert_eq!(early.or_else(|| head::end_of_head(data, from)), end);
+    }
+    let Ok(request) = head::parse(&data[..end.unwrap_or(data.len())]) else { return };
+    assert!(end.is_some() && data.len() >= 16, "accepted without its end");
+    let passed_on = request.to_pages();
+    assert_eq!(head::end_of_head(&passed_on, 0), Some(passed_on.len()), "exactly one request");
+    assert!(passed_on.len() < 2048 && passed_on.is_ascii());
+    let location = request.secure_location(8443);
+    assert!(location.starts_with("https://") && location.bytes().all(|byte| byte.is_ascii_graphic()));
+    let redirect = reply::redirect(&location);
+    assert_eq!(head::end_of_head(&redirect, 0), Some(redirect.len()));
+    if let Ok(accept) = request.websocket() {
+        assert_eq!(accept.len(), 28);
+    }
+}
+
+/// An answer is passed on with our fields and never with the server's name.
+pub fn fuzz_from_pages(data: &[u8]) {
+    for to_head in [false, true] {
+        if let FromPages::Whole(whole) = reply::from_pages(data, to_head) {
+            let end = head::end_of_head(&whole, 0).expect("a head");
+            let text = String::from_utf8_lossy(&whole[..end]).to_ascii_lowercase();
+            assert!(text.contains("content-security-policy: default-src 'none'") && !text.contains("\r\nserver:"));
+        }
+    }
+}
+
+/// An accepted request says the same when it is written again.
+pub fn fuzz_control(data: &[u8]) {
+    if let Ok(request) = Request::parse(data) {
+        let text = serde_json::to_vec(&request).unwrap();
+        assert_eq!(Request::parse(&text), Ok(request));
+    }
+}
+
+/// Only the one text of a key is that key.
+pub fn fuzz_key(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    match Key::parse(&text) {
+        Some(key) => assert_eq!(key.to_text(), text),
+        None => assert!(KeyRing::new().verify(&text).is_none()),
+    }
+}
+
+/// An accepted file says the same when it is written again.
+pub fn fuzz_key_file(data: &[u8]) {
+    if let Ok(ring) = KeyRing::from_toml(&String::from_utf8_lossy(data)) {
+        assert_eq!(KeyRing::from_toml(&ring.to_toml()), Ok(ring));
+    }
+}
+
+/// An accepted message can be said again; what is said is accepted.
+pub fn fuzz_signaling(data: &[u8]) {
+    if let Ok(message) = serde_json::from_slice::<FromPage>(data) {
+        let text = serde_json::to_string(&message).unwrap();
+        serde_json::from_str::<FromPage>(&text).unwrap();
+    }
+    if let Ok(message) = serde_json::from_slice::<FromHome>(data) {
+        serde_json::to_string(&message).unwrap();
+    }
+}
+
+/// There are never more addresses than lines.
+pub fn fuzz_if_inet6(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    assert!(ranking::parse_if_inet6(&text).len() <= text.lines().count());
+}

@@ -1,0 +1,70 @@
+//! A gateway for one test, with a stub where the event loop would be.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, bounded};
+use intercom::reach::Addresses;
+use intercom::shell::gateway::{Gateway, GatewayConfig, GatewayHandle, Patience};
+use intercom::shell::tls::Certificates;
+use intercom::shell::wake::Wake;
+use intercom::shell::wires::OpenSocket;
+
+pub struct Front {
+    pub handle: GatewayHandle,
+    pub certificates: Arc<Certificates>,
+    pub sockets: Receiver<OpenSocket>,
+    dir: PathBuf,
+}
+
+/// As patient as the real one.
+pub fn open() -> Front {
+    open_with(Patience::default(), 16)
+}
+
+/// With deadlines of a few hundred milliseconds, so that tests of them are quick.
+pub fn open_impatient() -> Front {
+    let short = Duration::from_millis(300);
+    open_with(Patience { handshake: short, idle: short, head: short, refusal: short, ..Patience::default() }, 16)
+}
+
+pub fn open_with(patience: Patience, sockets: usize) -> Front {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let n = COUNT.fetch_add(1, Ordering::Relaxed);
+    let dir = std::env::temp_dir().join(format!("intercom-hostile-{}-{n}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let addresses = Addresses::default();
+    let certificates = Arc::new(Certificates::open(&dir, "Test", None, &addresses, None).unwrap());
+    let (sender, receiver) = bounded(sockets);
+    let handle = Gateway::start(GatewayConfig {
+        port: 0,
+        certificates: certificates.clone(),
+        private_dir: dir.join("gateway"),
+        sockets: sender,
+        wake: Wake::new().unwrap(),
+        patience,
+    })
+    .unwrap();
+    Front { handle, certificates, sockets: receiver, dir }
+}
+
+impl Front {
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.handle.port()))
+    }
+
+    /// `127.0.0.1:port`, as it stands in `Host`.
+    pub fn host(&self) -> String {
+        self.address().to_string()
+    }
+}
+
+impl Drop for Front {
+    fn drop(&mut self) {
+        self.handle.stop();
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}

@@ -1,0 +1,253 @@
+//! Pages, redirects, and requests that are not ones.
+
+use std::io::{Read, Write};
+
+use intercom::reach::Addresses;
+
+use crate::client::{answer, ask, browser, closed_silently, get, parse_answer, read_all, tcp, tls, tls_over};
+use crate::front;
+
+#[test]
+fn a_page_comes_with_strict_fields_and_can_be_had_as_head_and_not_modified() {
+    let front = front::open();
+    let page = get(&front, "/ca.crt");
+    assert_eq!(page.status, 200);
+    assert_eq!(page.field("content-type"), Some("application/x-x509-ca-cert"));
+    assert_eq!(page.body, front.certificates.authority().unwrap().as_ref());
+    let policy = page.field("content-security-policy").unwrap();
+    assert!(policy.starts_with("default-src 'none';") && !policy.contains("http"));
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+        ("cache-control", "no-cache"),
+        ("connection", "close"),
+        ("cross-origin-opener-policy", "same-origin"),
+    ] {
+        assert_eq!(page.field(name), Some(value), "{name}");
+    }
+    assert!(page.field("permissions-policy").unwrap().contains("camera=(self)"));
+    assert_eq!((page.field("server"), page.field("strict-transport-security")), (None, None));
+
+    let host = front.host();
+    let head = ask(&front, format!("HEAD /ca.crt HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+    assert_eq!((head.status, head.body.len()), (200, 0));
+    assert_eq!(head.field("content-length"), page.field("content-length"));
+    let tag = page.field("etag").unwrap();
+    let again = ask(&front, format!("GET /ca.crt HTTP/1.1\r\nHost: {host}\r\nIf-None-Match: {tag}\r\n\r\n"));
+    assert_eq!((again.status, again.body.len(), again.field("etag")), (304, 0, Some(tag)));
+}
+
+#[test]
+fn the_start_page_is_there_and_nothing_beside_the_pages_is() {
+    let front = front::open();
+    if std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("webroot/index.html").exists() {
+        let page = get(&front, "/?from=home");
+        assert_eq!((page.status, page.field("content-type")), (200, Some("text/html; charset=utf-8")));
+    }
+    for path in ["/nothing", "/../ca.key", "/%2e%2e/ca.key", "//ca.crt", "/ca.crt/", "/ca.key", "/keys.toml"] {
+        let missing = get(&front, path);
+        assert_eq!((missing.status, missing.body.as_slice()), (404, &b"404 Not Found\n"[..]), "{path}");
+    }
+}
+
+#[test]
+fn plain_http_is_sent_to_tls_on_the_same_port() {
+    let front = front::open();
+    let host = front.host();
+    let mut stream = tcp(front.address());
+    write!(stream, "GET /a?b=c HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
+    let redirect = answer(&mut stream);
+    assert_eq!(redirect.status, 308);
+    assert_eq!(redirect.field("location"), Some(format!("https://{host}/a?b=c").as_str()));
+    let mut stream = tcp(front.address());
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nHost: evil\r\n\r\n").unwrap();
+    assert_eq!(answer(&mut stream).status, 400);
+}
+
+#[test]
+fn ipv6_is_served_too() {
+    let front = front::open();
+    let Ok(stream) = std::net::TcpStream::connect((std::net::Ipv6Addr::LOCALHOST, front.handle.port())) else {
+        return; // A machine without IPv6 has no ::1 to come from.
+    };
+    let mut stream = tls_over(stream, &browser(&front));
+    write!(stream, "GET /ca.crt HTTP/1.1\r\nHost: [::1]:{}\r\n\r\n", front.handle.port()).unwrap();
+    assert_eq!(answer(&mut stream).status, 200);
+}
+
+#[test]
+fn bad_requests_are_answered_with_their_number_and_the_connection_ends() {
+    let front = front::open();
+    let host = front.host();
+    let many = "A: b\r\n".repeat(65);
+    let fat = format!("A: {}\r\n", "b".repeat(9000));
+    let long = "x".repeat(1100);
+    let endless = "x".repeat(9000);
+    for (request, status) in [
+        (format!("POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 3\r\n\r\nabc"), 405),
+        (format!("GET / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 3\r\n\r\nabc"), 400),
+        (format!("GET / HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), 400),
+        ("GET / HTTP/1.1\r\n\r\n".into(), 400),
+        (format!("GET / HTTP/1.1\r\nHost: {host}\r\n{many}\r\n"), 431),
+        (format!("GET / HTTP/1.1\r\nHost: {host}\r\n{fat}\r\n"), 431),
+        (format!("GET /{long} HTTP/1.1\r\nHost: {host}\r\n\r\n"), 414),
+        (format!("GET /{endless}"), 414),
+        (format!("GET / HTTP/3.0\r\nHost: {host}\r\n\r\n"), 505),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".into(), 505),
+        (format!("GET https://{host}/ HTTP/1.1\r\nHost: {host}\r\n\r\n"), 400),
+        (format!("GET / HTTP/1.1\nHost: {host}\n\r\n\r\n"), 400),
+        ("\r\n\r\n".into(), 400),
+        ("\0\u{1}\u{2}\r\n\r\n".into(), 400),
+    ] {
+        let refused = ask(&front, &request);
+        assert_eq!(refused.status, status, "{:?}", &request[..request.len().min(60)]);
+        assert_eq!(refused.field("connection"), Some("close"));
+    }
+    assert_eq!(ask(&front, format!("DELETE / HTTP/1.1\r\nHost: {host}\r\n\r\n")).field("allow"), Some("GET, HEAD"));
+    assert_eq!(get(&front, "/ca.crt").status, 200);
+}
+
+#[test]
+fn of_pipelined_requests_only_the_first_is_answered() {
+    let front = front::open();
+    let host = front.host();
+    let mut stream = tls(&front);
+    let request = format!("GET /ca.crt HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    stream.write_all(request.repeat(20).as_bytes()).unwrap();
+    let bytes = read_all(&mut stream);
+    let page = parse_answer(&bytes);
+    assert_eq!(page.field("content-length"), Some(page.body.len().to_string().as_str()));
+    assert_eq!(bytes.windows(8).filter(|eight| eight == b"HTTP/1.1").count(), 1);
+}
+
+#[test]
+fn a_request_may_come_byte_by_byte() {
+    let front = front::open();
+    let mut stream = tls(&front);
+    for byte in format!("GET /ca.crt HTTP/1.1\r\nHost: {}\r\n\r\n", front.host()).bytes() {
+        stream.write_all(&[byte]).unwrap();
+        stream.flush().unwrap();
+    }
+    assert_eq!(answer(&mut stream).status, 200);
+}
+
+#[test]
+fn a_second_visit_resumes_the_tls_session_and_speaks_http_1() {
+    let front = front::open();
+    let config = browser(&front);
+    let mut kinds = Vec::new();
+    for _ in 0..2 {
+        let mut stream = tls_over(tcp(front.address()), &config);
+        write!(stream, "GET /ca.crt HTTP/1.1\r\nHost: {}\r\n\r\n", front.host()).unwrap();
+        assert_eq!(answer(&mut stream).status, 200);
+        assert_eq!(stream.conn.alpn_protocol(), Some(&b"http/1.1"[..]));
+        kinds.push(stream.conn.handshake_kind().unwrap());
+    }
+    assert_eq!(kinds, [rustls::HandshakeKind::Full, rustls::HandshakeKind::Resumed]);
+}
+
+#[test]
+fn a_new_address_is_in_the_certificate_of_the_next_handshake() {
+    let front = front::open();
+    let shown = |front: &front::Front| {
+        let mut stream = tls(front);
+        write!(stream, "GET /ca.crt HTTP/1.1\r\nHost: {}\r\n\r\n", front.host()).unwrap();
+        answer(&mut stream);
+        stream.conn.peer_certificates().unwrap()[0].clone()
+    };
+    let before = shown(&front);
+    let addresses = Addresses { local: vec!["192.0.2.77".parse().unwrap()], ..Addresses::default() };
+    front.handle.addresses_changed(&addresses);
+    let after = shown(&front);
+    assert_ne!(before, after);
+    let after = rustls::server::ParsedCertificate::try_from(&after).unwrap();
+    let name = rustls_pki_types::ServerName::try_from("192.0.2.77").unwrap();
+    rustls::client::verify_server_name(&after, &name).unwrap();
+}
+
+#[test]
+fn garbage_is_shut_out_whatever_its_first_byte() {
+    let front = front::open();
+    let mut random = fastrand::Rng::with_seed(7);
+    for first in 0..=255u8 {
+        let mut stream = tcp(front.address());
+        let mut garbage = vec![first];
+        garbage.extend((0..200).map(|_| random.u8(..)));
+        // The gateway may close before all is sent.
+        let _ = stream.write_all(&garbage);
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes);
+        assert!(!bytes.windows(3).any(|three| three == b"200"), "{first}");
+    }
+    assert_eq!(get(&front, "/ca.crt").status, 200);
+}
+
+#[test]
+fn broken_tls_is_shut_out() {
+    let front = front::open();
+    let mut random = fastrand::Rng::with_seed(11);
+    // A real ClientHello, then ever more of it broken.
+    let mut hello = Vec::new();
+    let name = rustls_pki_types::ServerName::try_from("localhost").unwrap();
+    rustls::ClientConnection::new(browser(&front), name).unwrap().write_tls(&mut hello).unwrap();
+    for round in 0..200 {
+        let mut broken = hello.clone();
+        for _ in 0..1 + round % 8 {
+            let at = random.usize(1..broken.len());
+            broken[at] = random.u8(..);
+        }
+        broken.truncate(random.usize(1..=broken.len()));
+        let mut stream = tcp(front.address());
+        stream.write_all(&broken).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes);
+    }
+    // A record longer than TLS allows is answered with an alert at once.
+    let mut stream = tcp(front.address());
+    stream.write_all(&[0x16, 3, 1, 0xff, 0xff, 1, 2, 3]).unwrap();
+    let bytes = read_all(&mut stream);
+    assert_eq!(bytes.first(), Some(&0x15), "an alert");
+    assert_eq!(get(&front, "/ca.crt").status, 200);
+}
+
+#[test]
+fn mutated_requests_never_keep_the_next_from_being_served() {
+    let front = front::open();
+    let config = browser(&front);
+    let mut random = fastrand::Rng::with_seed(3);
+    let good = format!("GET /ca.crt HTTP/1.1\r\nHost: {}\r\nAccept: */*\r\n\r\n", front.host()).into_bytes();
+    for _ in 0..100 {
+        let mut request = good.clone();
+        for _ in 0..random.usize(1..6) {
+            let at = random.usize(..request.len());
+            match random.u8(..3) {
+                0 => request[at] = random.u8(..),
+                1 => drop(request.remove(at)),
+                _ => request.insert(at, b"\r\n:/ \0\xff"[random.usize(..7)]),
+            }
+        }
+        let mut stream = tls_over(tcp(front.address()), &config);
+        stream.write_all(&request).unwrap();
+        stream.conn.send_close_notify();
+        let _ = stream.flush();
+        stream.sock.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes);
+        if !bytes.is_empty() {
+            assert!([200, 400, 404, 405, 431, 505].contains(&parse_answer(&bytes).status));
+        }
+    }
+    assert_eq!(get(&front, "/ca.crt").status, 200);
+}
+
+#[test]
+fn a_stopped_gateway_closes_its_port_and_its_strangers() {
+    let front = front::open();
+    let mut waiting = tcp(front.address());
+    assert_eq!(get(&front, "/ca.crt").status, 200);
+    front.handle.stop();
+    assert!(closed_silently(&mut waiting));
+    assert!(std::net::TcpStream::connect(front.address()).is_err());
+}
