@@ -6,7 +6,7 @@ CONFIG ?= etc/intercom.toml
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 DRIVERS := $(shell sed -n 's/^\(\(camera\|microphone\|speaker\|display\)-[a-z0-9-]*\) = .*/\1/p' drivers/Cargo.toml)
 
-.PHONY: help run build test fmt lint drivers bench check
+.PHONY: help run build test fmt page lint drivers bench check
 
 help:
 	@echo 'make run      install what is missing, build, and start the intercom (CONFIG=FILE for other settings)'
@@ -25,15 +25,19 @@ run: build
 check: build
 	@$(TARGET)/release/intercom check $(CONFIG)
 
-# The quick ones come first, so that a slip is told within a minute.
-test: fmt lint drivers
+# The quick ones come first, so that a slip is told early.
+test: fmt page lint drivers
 	cargo test --release --workspace
 
 fmt:
 	@.ci/prepare test
 	cargo fmt --all --check
 
-lint: fmt
+# What the page decides by itself, without a browser.
+page: fmt
+	node --test $(wildcard tests/page/*.test.mjs)
+
+lint: page
 	cargo clippy --release --workspace --all-targets -- -D warnings
 
 # Each driver must build without the others, and the crate without any.

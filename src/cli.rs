@@ -25,7 +25,7 @@ pub enum Command {
         /// `--no-link`: print no link with a key in it; links come from `intercom link`.
         no_link: bool,
     },
-    /// Make the running intercom mint a key and print its link, or end one.
+    /// Mint a key and print its link, or end one.
     Link {
         /// `--revoke N`: the number of the key to end.
         revoke: Option<u64>,
@@ -111,7 +111,8 @@ Usage: intercom link [--revoke N] [--config FILE]
                   with it is sent away at once
   --config FILE   the config that the running intercom was started with
 
-The intercom must be running. The link's key is shown once and never again.
+Works at once if the intercom runs, else as soon as it does. The link's key is
+shown once and never again.
 ";
 
 const CHECK_HELP: &str = "\

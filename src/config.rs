@@ -342,7 +342,7 @@ fn shaped_like(full: &Rung, width: u32, height: u32) -> (u32, u32) {
 
 fn size(r: &mut Reader<'_>, path: &str, (least, most): (u64, u64)) -> u32 {
     let number = r.integer(path, least..=most, "pixels, even") as u32;
-    if number % 2 != 0 {
+    if !number.is_multiple_of(2) {
         let near = Some((number - 1).to_string());
         let wrong = Wrong::near(format!("{number} is odd, and H.264 wants even sizes"), near);
         r.complain(r.line(path), path, wrong, &format!("an even number from {least} to {most} pixels"));

@@ -91,6 +91,7 @@ impl MediaTime {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods)]
 mod tests {
     use super::*;
 

@@ -43,19 +43,20 @@ export class Framing {
   fit() {
     const { videoWidth, videoHeight } = this.#video;
     if (!videoWidth || !videoHeight) return;
-    const wide = innerWidth / videoWidth;
-    const tall = innerHeight / videoHeight;
+    const { clientWidth, clientHeight } = this.#video;
+    const wide = clientWidth / videoWidth;
+    const tall = clientHeight / videoHeight;
     const whole = Math.min(wide, tall);
     const full = Math.max(wide, tall) / whole;
     const near = full <= NEAR;
     const zoom = near !== this.#filled ? full : near ? 1 : Math.min(full, PARTLY);
     const framed = zoom < full - 0.02;
     const upright = wide < tall;
-    const shift = framed && upright ? this.#shift(videoHeight * whole * zoom) : 0;
+    const shift = framed && upright ? this.#shift(clientHeight, videoHeight * whole * zoom) : 0;
     const style = this.#video.style;
     style.transform = zoom > 1.001 || shift ? `translateY(${Math.round(shift)}px) scale(${zoom})` : '';
     style.setProperty('--across', upright ? 'to bottom' : 'to right');
-    style.setProperty('--edge', `${upright ? (innerHeight - videoHeight * whole) / 2 : (innerWidth - videoWidth * whole) / 2}px`);
+    style.setProperty('--edge', `${upright ? (clientHeight - videoHeight * whole) / 2 : (clientWidth - videoWidth * whole) / 2}px`);
     document.body.classList.toggle('framed', framed);
     clearInterval(this.#timer);
     if (!framed) return;
@@ -64,9 +65,9 @@ export class Framing {
   }
 
   /** A little above the middle, or in the middle of what is left free. */
-  #shift(height) {
-    const middle = this.#clear ? Math.max(height / 2 + 40, (innerHeight - this.#clear) / 2 + 20) : innerHeight * 0.46;
-    return middle - innerHeight / 2;
+  #shift(room, height) {
+    const middle = this.#clear ? Math.max(height / 2 + 40, (room - this.#clear) / 2 + 20) : room * 0.46;
+    return middle - room / 2;
   }
 
   #shine() {
@@ -172,10 +173,16 @@ export class SelfView {
     const dock = document.getElementById('dock').getBoundingClientRect();
     const sideways = dock.height > dock.width;
     const right = sideways && dock.width ? dock.left - MARGIN : innerWidth - MARGIN;
-    const bottom = !sideways && dock.height ? dock.top - MARGIN : innerHeight - MARGIN;
+    const bottom = !sideways && dock.height ? this.#ceiling() - MARGIN : innerHeight - MARGIN;
     const x = this.#corner.right ? right - width : Math.max(MARGIN, upper.left);
     const y = this.#corner.bottom ? bottom - height : (upper.bottom || MARGIN) + MARGIN;
     this.#place(x, y);
+  }
+
+  /** The upper edge of whatever lies at the bottom now. */
+  #ceiling() {
+    const tops = [...document.querySelectorAll('#foot :is(#tap-sound, .sheet, #dock):not([hidden])')];
+    return Math.min(...tops.map((one) => one.getBoundingClientRect().top));
   }
 
   #place(x, y) {

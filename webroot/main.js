@@ -9,6 +9,7 @@ import { gradeQuality, readStats } from './watch.js';
 
 const QUALITY_MS = 2000;
 const ASK_AFTER_MS = 700;
+const LET_GO_AFTER_MS = 60000;
 
 const home = document.getElementById('home');
 const player = new Player(home, { presented: (count) => visit.presented(count), changed: showControls });
@@ -34,7 +35,7 @@ const ui = new Ui({
   covered: (px) => framing.keepClear(px),
   join: () => {
     player.allow();
-    media.join();
+    join();
   },
   watch: () => {
     player.allow();
@@ -50,6 +51,7 @@ const ui = new Ui({
 
 let online = navigator.onLine !== false;
 let lastState = '';
+let letGo = 0;
 // Asked once a visit, after the first picture.
 let asked = false;
 
@@ -57,6 +59,13 @@ function comeBack(start = true) {
   asked = false;
   if (start) visit.start();
   return true;
+}
+
+async function join(devices) {
+  await media.join(devices);
+  const on = { mic: media.mic === 'on', cam: media.cam === 'on' };
+  if (on.mic && on.cam) ui.note('both-on');
+  else if (on.mic || on.cam) ui.note(on.mic ? 'mic-on' : 'cam-on');
 }
 
 async function toggle(kind) {
@@ -81,9 +90,16 @@ function showState() {
     ui.quality(null);
     ui.fullscreen(false);
   }
+  clearTimeout(letGo);
   if (view.state === 'live') {
     framing.fit();
     setTimeout(offerTwoWay, ASK_AFTER_MS);
+  } else if (!view.ended) {
+    // No camera's light burns for a home that stays away; it comes on again with the picture.
+    letGo = setTimeout(() => {
+      media.stop();
+      asked = false;
+    }, LET_GO_AFTER_MS);
   }
   stayAwake();
 }
@@ -95,7 +111,6 @@ function showControls() {
 
 function showDevices() {
   self.show(media.picture, media.mirrored);
-  if (navigator.audioSession) navigator.audioSession.type = media.mic === 'on' ? 'play-and-record' : 'playback';
   if (media.mic === 'on') player.resume();
   showControls();
 }
@@ -107,7 +122,7 @@ async function offerTwoWay() {
   const choice = media.choice;
   if (choice?.watch) return;
   const { mic, cam } = await media.allowed();
-  if (mic || cam) media.join({ mic, cam: cam && choice?.cam !== false });
+  if (mic || cam) join({ mic, cam: cam && choice?.cam !== false });
   else ui.ask(true);
 }
 
@@ -169,6 +184,7 @@ setInterval(measure, QUALITY_MS);
 document.addEventListener('visibilitychange', seenAgain);
 document.addEventListener('resume', seenAgain);
 addEventListener('focus', () => player.resume());
+navigator.connection?.addEventListener?.('change', () => visit.nudge());
 addEventListener('online', () => {
   online = true;
   visit.nudge();

@@ -1,5 +1,7 @@
 // Home's picture and sound on the page: starts them as early as the browser allows and counts what is presented.
 
+const FIRST_FRAME = 'intercom-first-frame';
+
 /** Drives `video`. Calls `presented(count)` for frames and `changed()` when `sound` may have changed. */
 export class Player {
   #video;
@@ -79,6 +81,8 @@ export class Player {
 
   #countFrames() {
     this.#video.requestVideoFrameCallback(() => {
+      // Unless first.js saw it already.
+      if (!performance.getEntriesByName(FIRST_FRAME).length) performance.mark(FIRST_FRAME);
       this.#on.presented(1);
       this.#countFrames();
     });

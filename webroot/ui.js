@@ -4,6 +4,8 @@ import { ACTIONS, CONTROLS, NOTES, QUALITY, blockedWords, browserKind, stateWord
 const IDLE_MS = 4500;
 const NOTE_MS = 3200;
 const LONG_NOTE_MS = 8000;
+// On a touch screen the last button that was touched stays "hovered".
+const HOVERS = matchMedia('(hover: hover)').matches;
 const by = (id) => document.getElementById(id);
 
 /**
@@ -49,9 +51,8 @@ export class Ui {
   /** Shows the visit's `view`. */
   state(view, online) {
     const body = document.body.dataset;
-    body.state = view.state;
-    body.media = view.media;
-    body.socket = view.socket;
+    const turned = body.state !== view.state;
+    for (const name of ['state', 'media', 'socket']) if (body[name] !== view[name]) body[name] = view[name];
     this.#live = view.state === 'live';
     const { title, text } = stateWords(view, online);
     // Written only when it changes: a screen reader says it each time.
@@ -69,6 +70,8 @@ export class Ui {
     by('return').textContent = ACTIONS.return;
     by('again').hidden = view.state !== 'unsupported';
     by('again').textContent = ACTIONS.again;
+    // The button that was pressed is gone: the next one to press takes the focus.
+    if (turned && view.state === 'left') by('return').focus({ preventScroll: true });
     if (!this.#live) this.#wake();
     this.note('unplugged', this.#live && view.camera === 'unplugged');
   }
@@ -204,11 +207,12 @@ export class Ui {
     for (const type of ['pointermove', 'wheel', 'focusin']) document.addEventListener(type, wake, { passive: true });
     document.addEventListener('pointerdown', (event) => {
       const asleep = document.body.classList.contains('idle');
-      this.#wokenBy = asleep && event.pointerType !== 'mouse' && event.target.closest?.('.chrome') ? event.pointerId : null;
+      this.#wokenBy = asleep && event.pointerType !== 'mouse' && event.target.closest?.('.chrome, #hide-self') ? event.pointerId : null;
       this.#wake();
     }, { capture: true, passive: true });
     document.addEventListener('click', (event) => {
-      if (this.#wokenBy === null) return;
+      // Clicks of keys and scripts have no count.
+      if (this.#wokenBy === null || event.detail === 0) return;
       this.#wokenBy = null;
       event.preventDefault();
       event.stopPropagation();
@@ -223,7 +227,7 @@ export class Ui {
   }
 
   #rest() {
-    const busy = this.asking || !by('help').hidden || document.querySelector('#dock :focus-visible, #dock :hover');
+    const busy = this.asking || !by('help').hidden || document.querySelector(HOVERS ? '#dock :focus-visible, #dock :hover' : '#dock :focus-visible');
     if (!this.#live || busy) this.#wake();
     else document.body.classList.add('idle');
   }

@@ -44,6 +44,7 @@ class Visit extends EventTarget {
   #breaks = 0;
   #quickFailures = 0;
   #everOpened = false;
+  #pageReachable = false;
   #timer = 0;
   #told = '';
 
@@ -253,16 +254,21 @@ class Visit extends EventTarget {
     facts.welcomed = false;
     if (!opened) facts.full = false;
     this.#quickFailures = quick ? this.#quickFailures + 1 : 0;
-    if (quick) this.#suspectCertificate();
+    this.#suspectCertificate();
     this.#changed();
   }
 
-  async #suspectCertificate() {
-    if (this.#everOpened || this.#quickFailures < 3 || this.#facts.untrusted) return;
-    const pageReachable = await fetch('/', { cache: 'no-store' }).then((response) => response.ok, () => false);
-    const { everOpened, quickFailures } = { everOpened: this.#everOpened, quickFailures: this.#quickFailures };
-    this.#facts.untrusted = looksUntrusted({ quickFailures, everOpened, pageReachable });
-    if (this.#facts.untrusted) this.#changed();
+  /** Judges by a page that was there *before* the newest failure: home may just have started between the two. */
+  #suspectCertificate() {
+    const seen = { quickFailures: this.#quickFailures, everOpened: this.#everOpened, pageReachable: this.#pageReachable };
+    this.#facts.untrusted = looksUntrusted(seen);
+    this.#pageReachable = false;
+    if (seen.quickFailures < 2 || seen.everOpened) return;
+    const asked = this.#quickFailures;
+    fetch('/', { cache: 'no-store' }).then(
+      (response) => (this.#pageReachable = response.ok && this.#quickFailures === asked),
+      () => {},
+    );
   }
 
   #message(message) {

@@ -109,6 +109,7 @@ export const QUALITY = {
 /** Small notices over the picture. */
 export const NOTES = {
   unplugged: 'Home’s camera is unplugged. You can still talk.',
+  'both-on': 'Home hears and sees you',
   'mic-on': 'Home hears you',
   'mic-off': 'Your microphone is off',
   'cam-on': 'Home sees you',

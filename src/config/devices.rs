@@ -145,15 +145,20 @@ fn configure<D: ?Sized>(
             Ok(opener) => return (!wrong).then_some(opener),
             Err(error) => error,
         };
-        let was_there = options.remove(error.key.split('.').next().unwrap_or_default()).is_some();
+        let was = options.remove(error.key.split('.').next().unwrap_or_default());
         // A complaint about an option that is missing only now is ours, not the user's.
-        if !wrong || was_there {
+        if !wrong || was.is_some() {
             let path = if error.key.is_empty() { table.clone() } else { format!("{table}.{}", error.key) };
-            reader.complain(reader.line(&path), &path, Wrong::new(error.problem), &error.allowed);
+            let meant = was.as_ref().and_then(toml::Value::as_str).and_then(|word| meant(word, &error.allowed));
+            reader.complain(reader.line(&path), &path, Wrong::near(error.problem, meant), &error.allowed);
         }
         wrong = true;
-        if !was_there {
-            return None;
-        }
+        was.as_ref()?;
     }
+}
+
+/// The word that a driver allows and that is nearest to `word`.
+fn meant(word: &str, allowed: &str) -> Option<String> {
+    let words = allowed.split(|c: char| !c.is_alphanumeric() && c != '-' && c != '_').filter(|word| word.len() > 2);
+    nearest(word, words).map(quoted)
 }

@@ -15,6 +15,9 @@ use super::problem::{ConfigErrors, Problem, list, nearest, quoted};
 /// The shipped file: every key with its default.
 pub(super) const BUILT_IN: &str = include_str!("../../etc/intercom.toml");
 
+/// A file that is no TOML at all is wrong on every line; the first few say enough.
+const MOST_SYNTAX_ERRORS: usize = 10;
+
 /// A document being read.
 pub(super) struct Reader<'t> {
     text: &'t str,
@@ -48,6 +51,7 @@ impl<'t> Reader<'t> {
         if !errors.is_empty() {
             let problems = errors
                 .iter()
+                .take(MOST_SYNTAX_ERRORS)
                 .map(|error| Problem {
                     line: error.span().map(|span| line_of(text, span.start)),
                     key: String::new(),

@@ -33,7 +33,7 @@ impl Config {
             let (kind, choice) = sentence.split_once(": ").unwrap_or(("", sentence));
             lines.push((kind, choice.to_owned()));
         }
-        let mut text = String::new();
+        let mut text = String::from("Nothing is wrong with this config. It would run:\n");
         for (head, line) in lines {
             let _ = writeln!(text, "  {head:<12}{line}");
         }

@@ -33,7 +33,10 @@ fn hardware<D: ?Sized + 'static>(options: &toml::Table, wanted: &Wanted) -> Resu
     if options.get("buffers").is_some_and(|n| n.as_integer().is_none_or(|n| !(1..=8).contains(&n))) {
         return Err(wrong("buffers", "is out of range", "1 to 8"));
     }
-    Ok(Box::new(Nothing(format!("{device} {}", wanted.camera))))
+    match options.get("format").and_then(toml::Value::as_str).unwrap_or("auto") {
+        "auto" | "nv12" | "mjpeg" => Ok(Box::new(Nothing(format!("{device} {}", wanted.camera)))),
+        other => Err(wrong("format", &format!("is unknown: {other}"), "auto, nv12 or mjpeg")),
+    }
 }
 
 fn command<D: ?Sized + 'static>(options: &toml::Table, _: &Wanted) -> Result<BoxedOpener<D>, ConfigError> {
@@ -67,7 +70,8 @@ fn present(options: &toml::Table) -> Result<String, String> {
     }
 }
 
-const HARDWARE_OPTIONS: &[(&str, &str)] = &[("device", "a path"), ("buffers", "1 to 8, default 4")];
+const HARDWARE_OPTIONS: &[(&str, &str)] =
+    &[("device", "a path"), ("buffers", "1 to 8, default 4"), ("format", "a word")];
 
 static CAMERAS: [Driver<dyn CaptureVideo>; 3] = [
     entry("v4l2", HARDWARE_OPTIONS, hardware, absent),
@@ -246,7 +250,7 @@ fn a_key_in_the_wrong_table_is_sent_home() {
     assert!(complaint("[camera]\ndevice = \"/dev/video1\"\n").contains("it belongs in [camera.v4l2];"));
     assert!(complaint("[camera.test-card]\ndevice = \"x\"\n").contains("it belongs in [camera.v4l2];"));
     let stranger = complaint("[camera.v4l2]\nhz = 440\n");
-    assert!(stranger.contains("no such key; allowed: buffers, device"), "{stranger}");
+    assert!(stranger.contains("no such key; allowed: buffers, device, format"), "{stranger}");
 }
 
 #[test]
@@ -303,6 +307,7 @@ fn what_is_not_toml_is_refused_with_its_lines() {
     let complaints = refuse("[video\nwidth = 640\n\n[home]\nname = Anna\n");
     assert!(complaints[0].starts_with("etc/home.toml:1: not TOML: "), "{complaints:#?}");
     assert!(complaints.last().is_some_and(|c| c.starts_with("etc/home.toml:5: not TOML: ")), "{complaints:#?}");
+    assert_eq!(refuse(&"?\n".repeat(1000)).len(), 10);
     let twice = complaint("[video]\nfps = 30\nfps = 25\n");
     assert!(twice.starts_with("etc/home.toml:3: not TOML: duplicate key"), "{twice}");
 }
@@ -343,6 +348,8 @@ fn a_named_driver_is_not_asked_whether_it_is_there() {
 fn drivers_options_are_checked_with_their_lines_even_if_they_are_not_chosen() {
     let not_chosen = complaint("[camera]\ndriver = \"test-card\"\n\n[camera.v4l2]\nbuffers = 99\n");
     assert_eq!(not_chosen, "etc/home.toml:5: camera.v4l2.buffers: is out of range; allowed: 1 to 8");
+    let word = complaint("[camera.v4l2]\nformat = \"nv21\"\n");
+    assert!(word.contains("format: is unknown: nv21; did you mean \"nv12\"? Allowed: auto, nv12 or mjpeg"), "{word}");
     let missing = complaint("[camera]\ndriver = \"exec\"\n");
     assert_eq!(missing, "etc/home.toml:1: camera.exec.command: is missing; allowed: a command");
     let empty = complaint("[camera]\ndriver = \"test-card\"\n[camera.exec]\n");

@@ -149,6 +149,7 @@ pub fn rung_bitrate(range: Range, overhead: Bitrate, usable: impl Iterator<Item 
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods)]
 mod tests {
     use super::*;
 

@@ -53,6 +53,7 @@ impl Default for Playout {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods)]
 mod tests {
     use super::*;
 

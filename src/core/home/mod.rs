@@ -60,6 +60,9 @@ pub trait Doorkeeper {
     fn handle_revoked(&mut self, key: KeyNumber);
 }
 
+/// Fills a buffer with random bytes that nobody can guess.
+pub type Entropy = Box<dyn FnMut(&mut [u8]) + Send>;
+
 /// What the home needs to know of the config.
 #[derive(Clone, Debug)]
 pub struct HomeConfig {
@@ -126,7 +129,7 @@ pub struct Home {
     config: HomeConfig,
     identity: Identity,
     doorkeeper: Box<dyn Doorkeeper + Send>,
-    entropy: Box<dyn FnMut(&mut [u8]) + Send>,
+    entropy: Entropy,
     addresses: Addresses,
     camera: CameraState,
     wall: (Instant, Duration),
@@ -141,13 +144,13 @@ pub struct Home {
 }
 
 impl Home {
-    /// A home without visits. `entropy` fills a buffer with random bytes that nobody can guess; `unix` is UTC since
+    /// A home without visits. `unix` is UTC since
     /// 1970 at `now`.
     pub fn new(
         config: HomeConfig,
         identity: Identity,
         doorkeeper: Box<dyn Doorkeeper + Send>,
-        entropy: Box<dyn FnMut(&mut [u8]) + Send>,
+        entropy: Entropy,
         now: Instant,
         unix: Duration,
     ) -> Home {

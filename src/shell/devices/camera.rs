@@ -37,18 +37,20 @@ pub fn spawn_camera(
         let mut supervisor = Supervisor::new(clock::now());
         let mut device: Option<Box<dyn CaptureVideo>> = None;
         let mut last_frame = clock::now();
+        let mut mode = String::new();
         loop {
             if presence.is_stopped() {
                 return Exit::Done;
             }
             let now = clock::now();
-            let glanced = device.is_some();
+            let mut delivered = false;
             let change = match &mut device {
                 Some(open) => match open.capture(now + PATIENCE) {
                     Ok(Some(frame)) => {
                         for encoder in &encoders {
                             encoder.publish(&frame);
                         }
+                        delivered = true;
                         last_frame = clock::now();
                         supervisor.handle_works()
                     }
@@ -63,7 +65,7 @@ pub fn spawn_camera(
                 },
                 None if supervisor.wants_open(now) => match opener.open() {
                     Ok(open) => {
-                        log::info!("camera: {}, {}", opener.describe(), open.mode());
+                        mode = open.mode().to_string();
                         device = Some(open);
                         last_frame = clock::now();
                         supervisor.handle_opened(last_frame);
@@ -73,25 +75,146 @@ pub fn spawn_camera(
                 },
                 None => {
                     let pause = supervisor.poll_timeout().map_or(PATIENCE, |t| t.saturating_duration_since(now));
-                    presence.wait(pause.min(PATIENCE));
+                    presence.sleep(pause.min(PATIENCE));
                     None
                 }
             };
             match change {
                 Some(Change::Live) => {
-                    log::info!("camera: live");
+                    log::info!("camera: {} works, {mode}", opener.describe());
                     events.tell(ToLoop::Camera(CameraState::Live));
                 }
                 Some(Change::Absent(error)) => {
-                    log::warn!("camera: {error}; {}", error.remedy());
+                    log::warn!("camera: {}: {error}; {}", opener.describe(), error.remedy());
                     encoders.iter().for_each(|encoder| encoder.camera_lost());
                     events.tell(ToLoop::Camera(CameraState::Unplugged));
                 }
                 None => {}
             }
-            if glanced && !presence.is_present() {
+            if delivered && !presence.is_present() {
                 presence.wait(GLANCE);
+                last_frame = clock::now();
             }
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crossbeam_channel::{Receiver, Sender, bounded};
+    use intercom_drivers::contract::{DeviceError, I420, Opener, VideoFrame, VideoMode};
+    use std::time::Instant;
+
+    use super::*;
+    use crate::core::items::{EncodedVideo, EncoderOrder};
+    use crate::core::protocol::RungName;
+    use crate::shell::encoders::spawn_encoder;
+    use crate::shell::wake::Wake;
+    use crate::units::{Bitrate, FrameRate};
+
+    /// Long enough for a busy machine; only a failing test waits for it.
+    const LONG: Duration = Duration::from_secs(20);
+
+    /// A camera that works for some frames, then its plug is pulled.
+    struct Window {
+        left: u32,
+        asked: Sender<()>,
+    }
+
+    impl CaptureVideo for Window {
+        fn mode(&self) -> VideoMode {
+            VideoMode { width: 160, height: 90, rate: 30.0 }
+        }
+
+        fn capture(&mut self, deadline: Instant) -> Result<Option<VideoFrame>, DeviceError> {
+            clock::sleep_until(deadline.min(clock::now() + Duration::from_millis(20)));
+            let _ = self.asked.try_send(());
+            self.left = self.left.checked_sub(1).ok_or(DeviceError::Absent("the plug was pulled".into()))?;
+            let picture = Arc::new(I420::black(160, 90));
+            Ok(Some(VideoFrame { picture, captured: clock::now(), sequence: 0 }))
+        }
+    }
+
+    struct Opens(Vec<u32>, Sender<()>);
+
+    impl Opener<dyn CaptureVideo> for Opens {
+        fn open(&mut self) -> Result<Box<dyn CaptureVideo>, DeviceError> {
+            let left = if self.0.len() > 1 { self.0.remove(0) } else { self.0[0] };
+            Ok(Box::new(Window { left, asked: self.1.clone() }))
+        }
+
+        fn describe(&self) -> String {
+            "a window".into()
+        }
+    }
+
+    struct Room {
+        presence: Arc<Presence>,
+        control: Arc<EncoderControl>,
+        frames: Receiver<EncodedVideo>,
+        news: Receiver<ToLoop>,
+        asked: Receiver<()>,
+        workers: [Worker; 2],
+    }
+
+    fn room(lives: Vec<u32>) -> Room {
+        let rate = FrameRate::from_fps(30.0);
+        let (floor, max) = (Bitrate::from_kbps(100), Bitrate::from_kbps(500));
+        let rung = crate::config::Rung { width: 160, height: 90, rate, floor, max };
+        let (presence, control) = (Arc::new(Presence::new()), Arc::new(EncoderControl::default()));
+        let (video, frames) = bounded(8);
+        let (events, news) = bounded(64);
+        let (asking, asked) = bounded(100);
+        let wake = Wake::new().unwrap();
+        let handle = ToLoopHandle { events, wake: wake.clone() };
+        let opener = Box::new(Opens(lives, asking));
+        let workers = [
+            spawn_encoder(RungName::Full, rung, control.clone(), video, wake).unwrap(),
+            spawn_camera(opener, vec![control.clone()], presence.clone(), handle).unwrap(),
+        ];
+        Room { presence, control, frames, news, asked, workers }
+    }
+
+    impl Room {
+        fn camera(&self) -> CameraState {
+            match self.news.recv_timeout(LONG) {
+                Ok(ToLoop::Camera(state)) => state,
+                other => panic!("{other:?}"),
+            }
+        }
+
+        fn close(self) {
+            self.presence.stop();
+            self.control.stop();
+            for worker in self.workers {
+                worker.dismiss();
+                assert!(worker.join_within(LONG));
+            }
+        }
+    }
+
+    #[test]
+    fn the_loop_hears_of_a_pulled_plug_and_of_its_return_once_each() {
+        let room = room(vec![3, u32::MAX]);
+        room.presence.set(true);
+        assert_eq!(room.camera(), CameraState::Live);
+        assert_eq!(room.camera(), CameraState::Unplugged);
+        assert_eq!(room.camera(), CameraState::Live);
+        assert!(room.news.is_empty());
+        room.close();
+    }
+
+    #[test]
+    fn a_visit_wakes_the_camera_at_once() {
+        let room = room(vec![u32::MAX]);
+        assert_eq!(room.camera(), CameraState::Live);
+        while room.asked.recv_timeout(Duration::from_millis(200)).is_ok() {}
+        room.presence.set(true);
+        room.control.order(EncoderOrder::Run(Bitrate::from_kbps(300)));
+        assert!(room.frames.recv_timeout(LONG).expect("a picture").keyframe);
+        for _ in 0..5 {
+            room.asked.recv_timeout(LONG).expect("frames at the full rate");
+        }
+        room.close();
+    }
 }

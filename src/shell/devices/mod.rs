@@ -53,32 +53,28 @@ impl Presence {
         self.lock().stopped
     }
 
-    /// Sleeps for `time`, or until somebody comes or it is time to end; whether somebody is there.
+    /// Waits for somebody to visit: returns at once if somebody does, after `time` at the latest. Whether somebody
+    /// is there.
     pub fn wait(&self, time: Duration) -> bool {
-        let until = clock::now() + time;
-        let mut state = self.lock();
-        let before = state.present;
-        while !state.stopped && (before || !state.present) {
-            let left = until.saturating_duration_since(clock::now());
-            if left.is_zero() {
-                break;
-            }
-            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        state.present
+        self.wait_while(time, |state| !state.present).present
     }
 
     /// Sleeps for `time`, or until it is time to end.
     pub fn sleep(&self, time: Duration) {
+        self.wait_while(time, |_| true);
+    }
+
+    fn wait_while(&self, time: Duration, condition: impl Fn(&State) -> bool) -> State {
         let until = clock::now() + time;
         let mut state = self.lock();
-        while !state.stopped {
+        while !state.stopped && condition(&state) {
             let left = until.saturating_duration_since(clock::now());
             if left.is_zero() {
                 break;
             }
             state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+        *state
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -92,5 +88,36 @@ pub(crate) fn tell_change(kind: &str, device: &str, change: Option<Change>) {
         Some(Change::Live) => log::info!("{kind}: {device} works"),
         Some(Change::Absent(error)) => log::warn!("{kind}: {device}: {error}; {}", error.remedy()),
         None => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    /// Long enough for a busy machine; only a failing test waits for it.
+    const LONG: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn who_came_before_the_waiting_began_is_not_missed() {
+        let presence = Presence::new();
+        presence.set(true);
+        let begun = clock::now();
+        assert!(presence.wait(LONG));
+        assert!(clock::now() - begun < LONG);
+        presence.set(false);
+        assert!(!presence.wait(Duration::from_millis(1)));
+    }
+
+    #[test]
+    fn a_visit_and_the_end_wake_who_waits() {
+        let presence = Arc::new(Presence::new());
+        let (there, woken) = (presence.clone(), clock::now());
+        let waiting = std::thread::spawn(move || (there.wait(LONG), there.sleep(LONG)).0);
+        presence.set(true);
+        presence.stop();
+        assert!(waiting.join().unwrap() && clock::now() - woken < LONG);
     }
 }
