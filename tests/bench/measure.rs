@@ -214,7 +214,7 @@ fn once(plan: &Plan) -> Run {
             "marks": pages[i].eval("lab.marks"),
             "clock_skew_ms": pages[i].eval("[Math.min(...lab.skew), Math.max(...lab.skew)]"),
             "presented": judged[i].presented, "unique": judged[i].unique, "repeated": judged[i].repeated,
-            "missing": judged[i].missing, "bad_crc": judged[i].bad_crc, "no_strip": judged[i].no_strip,
+            "missing": judged[i].missing, "bad_crc": judged[i].bad_crc, "no_strip": judged[i].no_strip + judged[i].leading,
             "longest_gap_ms": judged[i].longest_gap,
             "stats_before": stats_before[i], "stats_after": stats_after[i],
             "seconds": per_second(&views[i].0),

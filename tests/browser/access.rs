@@ -9,7 +9,9 @@ use crate::watching::{PATIENCE, living};
 
 /// A wrong key and a missing one: a plain sentence, no picture, and nothing said of home.
 pub fn wrong_key(lab: &mut Lab) {
-    let link = lab.home().link();
+    // A home of its own, for home is slower with each wrong key from one address.
+    let home = Daemon::start(Setup::default());
+    let link = home.link();
     let (address, key) = link.split_once("#k=").expect("a key in the link");
     let wrong: String = key.chars().rev().collect();
     for url in [format!("{address}#k={wrong}"), format!("{address}#k=short"), address.to_owned()] {
@@ -23,7 +25,9 @@ pub fn wrong_key(lab: &mut Lab) {
         page.close();
     }
     // Whoever has the key is not delayed by that.
-    living(&lab.visit(Permission::Undecided));
+    let page = lab.viewer(Permission::Undecided);
+    page.open(&link);
+    living(&page);
 }
 
 /// A home that is full says so, and lets the next one in when somebody leaves.

@@ -72,6 +72,7 @@ impl Lab {
     fn report(&mut self, name: &str) {
         for (i, page) in self.pages.iter().enumerate() {
             eprintln!("---- page {i}\n{}", page.report());
+            page.keep_unreadable(&format!("failed-{name}-{i}"));
             if let Ok(png) = page.screenshot() {
                 let _ = std::fs::write(artefacts().join(format!("failed-{name}-{i}.png")), png);
             }

@@ -28,13 +28,14 @@ pub fn screens(lab: &mut Lab) {
         assert_fits(&page, &["#return"]);
         page.keep_screenshot(&format!("{name}-3-left"));
         page.close();
+    }
 
-        let page = lab.viewer(Permission::Granted);
+    let page = lab.viewer(Permission::Granted);
+    page.open(&format!("{}#k=AAAAAAAAAAAAAAAAAAAAAA", link.split('#').next().expect("an address")));
+    page.wait_state("wrong-link", PATIENCE);
+    for (name, width, height, mobile) in SCREENS {
         page.size(width, height, mobile);
-        page.open(&format!("{}#k=AAAAAAAAAAAAAAAAAAAAAA", link.split('#').next().expect("an address")));
-        page.wait_state("wrong-link", PATIENCE);
         page.keep_screenshot(&format!("{name}-4-wrong-link"));
-        page.close();
     }
 }
 

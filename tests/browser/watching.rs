@@ -24,7 +24,8 @@ pub fn assert_clean(page: &Page, since: f64) -> Judgement {
     let judged = Judgement::of(&page.frames_since(since));
     assert!(
         judged.bad_crc == 0 && judged.no_strip == 0 && judged.backwards == 0,
-        "frames in order and every strip readable: {judged:?}"
+        "frames in order and every strip readable: {judged:?}, {:?}",
+        page.frames_since(since).iter().filter(|f| f.unreadable.is_some()).collect::<Vec<_>>()
     );
     judged
 }

@@ -140,8 +140,8 @@ impl Chromium {
             }
         });
         let url = url.recv_timeout(Duration::from_secs(30)).expect("Chromium opens its debugging port within 30 s");
-        // The time is also the longest that any command may take.
-        let browser = Browser::connect_with_timeout(url, Duration::from_secs(60)).expect("talk to Chromium");
+        // The connection is given up when nothing is said for this long, as while other tests run.
+        let browser = Browser::connect_with_timeout(url, Duration::from_secs(900)).expect("talk to Chromium");
         Chromium { browser: Some(browser), process, permission: options.permission, _profile: profile }
     }
 

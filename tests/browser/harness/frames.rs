@@ -34,6 +34,9 @@ pub struct Judgement {
     pub bad_crc: usize,
     /// Frames without a strip.
     pub no_strip: usize,
+    /// Frames without a strip before the first that has one. Chromium's canvas at times draws its first frames
+    /// black although the decoder gave them whole, so they say nothing of home.
+    pub leading: usize,
     /// Frames older than the one before.
     pub backwards: usize,
     /// Frames shown twice.
@@ -68,6 +71,7 @@ impl Judgement {
                     last = Some(seq);
                 }
                 (None, Some("crc")) => j.bad_crc += 1,
+                (None, _) if j.read == 0 => j.leading += 1,
                 (None, _) => j.no_strip += 1,
             }
         }

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use headless_chrome::protocol::cdp::types::Event;
 use headless_chrome::protocol::cdp::{Emulation, Input, Page as PageDomain, Runtime, Target};
 use headless_chrome::{Browser, Tab};
@@ -290,6 +292,17 @@ impl Page {
     pub fn keep_screenshot(&self, name: &str) {
         let png = self.screenshot().expect("a screenshot");
         std::fs::write(super::artefacts().join(format!("{name}.png")), png).expect("keep the screenshot");
+    }
+
+    /// Keeps pictures of frames whose strip could not be read; gives their number.
+    pub fn keep_unreadable(&self, name: &str) -> usize {
+        let list = self.try_eval("lab.unreadable").unwrap_or_default();
+        let urls: Vec<String> = serde_json::from_value(list).unwrap_or_default();
+        for (i, url) in urls.iter().enumerate() {
+            let png = url.split_once(',').and_then(|(_, data)| BASE64.decode(data).ok()).unwrap_or_default();
+            let _ = std::fs::write(super::artefacts().join(format!("{name}-unreadable-{i}.png")), png);
+        }
+        urls.len()
     }
 
     /// What page and browser said on the console.

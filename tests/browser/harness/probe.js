@@ -5,6 +5,7 @@
     marks: {},          // what → ms since navigation start, first time only
     log: [],            // [ms, what happened]
     frames: [],         // one entry a presented frame of video#home, see `present`
+    unreadable: [],     // pictures, as data URLs, of the first few frames without a readable strip
     skew: [],           // wall clock minus performance clock, ms
     connections: [],
     sockets: [],
@@ -79,6 +80,7 @@
     const strip = lab.readStrip(video, video.videoWidth);
     if (strip.unreadable) {
       frame.unreadable = strip.unreadable;
+      keepPicture(video);
     } else {
       mark('firstCoded');
       frame.seq = strip.seq;
@@ -86,6 +88,14 @@
       frame.latency = performance.timeOrigin + when - strip.at;
     }
     lab.frames.push(frame);
+  }
+  function keepPicture(video) {
+    if (lab.unreadable.length >= 3) return;
+    const copy = document.createElement('canvas');
+    copy.width = video.videoWidth;
+    copy.height = video.videoHeight;
+    copy.getContext('2d').drawImage(video, 0, 0);
+    lab.unreadable.push(copy.toDataURL());
   }
   const watched = new WeakSet();
   function watch(video) {
