@@ -8,6 +8,9 @@ use crate::units::Bitrate;
 /// An estimate must stay below the floor for this long before the viewer goes down: one dip is no trend.
 const DOWN_AFTER: Duration = Duration::from_secs(4);
 
+/// With frames jammed as well, this is trend enough.
+const DOWN_AFTER_JAMMED: Duration = Duration::from_millis(1500);
+
 /// And comfortably above it for this long before the viewer comes up again.
 const UP_AFTER: Duration = Duration::from_secs(5);
 
@@ -95,7 +98,8 @@ impl Place {
     /// Takes note that frames queue up although the estimate may not say so yet.
     pub fn handle_pressure(&mut self, jammed: bool, now: Instant) {
         self.pressed_until = Some(now + PRESSED_FOR);
-        if jammed && self.rung == RungName::Full && self.estimate.is_some_and(|e| e < self.need) {
+        let below = self.below_since.is_some_and(|t| now.saturating_duration_since(t) >= DOWN_AFTER_JAMMED);
+        if jammed && below && self.rung == RungName::Full {
             self.go_down(now);
         }
     }

@@ -14,10 +14,10 @@ frame-ancestors 'none'\r\n\
 X-Content-Type-Options: nosniff\r\n\
 Referrer-Policy: no-referrer\r\n\
 Permissions-Policy: camera=(self), microphone=(self), fullscreen=(self), screen-wake-lock=(self), \
-accelerometer=(), autoplay=(self), bluetooth=(), browsing-topics=(), display-capture=(), encrypted-media=(), \
+accelerometer=(), autoplay=(self), browsing-topics=(), display-capture=(), encrypted-media=(), \
 gamepad=(), geolocation=(), gyroscope=(), hid=(), identity-credentials-get=(), idle-detection=(), \
 local-fonts=(), magnetometer=(), midi=(), otp-credentials=(), payment=(), picture-in-picture=(self), \
-publickey-credentials-get=(), serial=(), storage-access=(), usb=(), web-share=(), xr-spatial-tracking=()\r\n\
+publickey-credentials-get=(), serial=(), storage-access=(), usb=(), xr-spatial-tracking=()\r\n\
 Cross-Origin-Opener-Policy: same-origin\r\n\
 Cross-Origin-Resource-Policy: same-origin\r\n\
 Connection: close\r\n";
