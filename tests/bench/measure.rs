@@ -15,6 +15,9 @@ use crate::str0m_viewer::Viewer;
 /// More CPU than this taken by other machines spoils a run; in cores.
 const STEAL_LIMIT: f64 = 0.05;
 
+/// More CPU than this used by other programs spoils a run; in cores.
+const OTHER_LIMIT: f64 = 0.25;
+
 /// Chromium's own share of a machine is so large that more of its viewers would only measure themselves.
 const CHROMIUM_VIEWERS: usize = 4;
 
@@ -105,13 +108,17 @@ impl Run {
         )
     }
 
-    /// Whether another machine disturbed it.
+    /// Whether another machine or another program disturbed it.
     pub fn disturbed(&self) -> bool {
-        self.steal > STEAL_LIMIT
+        self.steal > STEAL_LIMIT || self.other_cpu > OTHER_LIMIT
+    }
+
+    fn disturbance(&self) -> f64 {
+        self.steal / STEAL_LIMIT + self.other_cpu.max(0.0) / OTHER_LIMIT
     }
 }
 
-/// The first run that no other machine disturbed, of at most three; else the least disturbed.
+/// The first run that nothing disturbed, of at most three; else the least disturbed.
 pub fn quietest_of_three(plan: &Plan) -> Run {
     let mut best: Option<Run> = None;
     for _ in 0..3 {
@@ -119,8 +126,8 @@ pub fn quietest_of_three(plan: &Plan) -> Run {
         if !run.disturbed() {
             return run;
         }
-        eprint!("(steal {:.2}) ", run.steal);
-        if best.as_ref().is_none_or(|b| run.steal < b.steal) {
+        eprint!("(disturbed: steal {:.2}, other {:.2}) ", run.steal, run.other_cpu);
+        if best.as_ref().is_none_or(|b| run.disturbance() < b.disturbance()) {
             best = Some(run);
         }
     }

@@ -39,9 +39,56 @@ pub fn markdown(measured: &[(Plan, Vec<Run>)]) -> String {
             number(over(&|r| Some(r.other_cpu)), 2),
         );
     }
+    goals(&mut out, measured);
     stages(&mut out, measured);
     threads(&mut out, measured);
     out
+}
+
+/// What the project has set itself, on a quiet machine of two cores: size, viewers, what, at most.
+const GOALS: &[((u32, u32), usize, &str, f64)] = &[
+    ((640, 480), 0, "CPU cores", 0.005),
+    ((640, 480), 1, "p50 ms", 8.0),
+    ((640, 480), 1, "p95 ms", 18.0),
+    ((640, 480), 1, "CPU cores", 0.10),
+    ((640, 480), 1, "first frame ms", 280.0),
+    ((640, 480), 1, "RSS MB", 45.0),
+    ((640, 480), 4, "p50 ms", 12.0),
+    ((640, 480), 4, "p95 ms", 22.0),
+    ((640, 480), 4, "CPU cores more than for one", 0.01),
+    ((1280, 720), 1, "p50 ms", 14.0),
+    ((1280, 720), 1, "p95 ms", 22.0),
+    ((1280, 720), 1, "CPU cores", 0.22),
+];
+
+fn goals(out: &mut String, measured: &[(Plan, Vec<Run>)]) {
+    let runs = |size: (u32, u32), viewers: usize| {
+        let found = measured.iter().find(|(plan, _)| plan.size == size && plan.viewers == viewers && !plan.two_way);
+        found.map(|(_, runs)| runs.as_slice()).unwrap_or_default()
+    };
+    let over = |runs: &[Run], pick: &dyn Fn(&Run) -> Option<f64>| median(runs.iter().filter_map(pick).collect());
+    let cpu = |size, viewers| over(runs(size, viewers), &|r| Some(r.cpu));
+    let mut rows = String::new();
+    for &(size, viewers, what, most) in GOALS {
+        let these = runs(size, viewers);
+        let value = match what {
+            "p50 ms" => over(these, &|r| r.latency[0]),
+            "p95 ms" => over(these, &|r| r.latency[1]),
+            "first frame ms" => over(these, &|r| r.first_frame),
+            "RSS MB" => over(these, &|r| Some(r.rss)),
+            "CPU cores" => cpu(size, viewers),
+            _ => cpu(size, viewers).zip(cpu(size, 1)).map(|(many, one)| many - one),
+        };
+        let Some(value) = value else { continue };
+        let verdict = if value <= most { "yes" } else { "**no**" };
+        let digits = if what.starts_with("CPU") { 3 } else { 1 };
+        let _ =
+            writeln!(rows, "| {}x{} | {viewers} | {what} | {value:.digits$} | {most} | {verdict} |", size.0, size.1);
+    }
+    if !rows.is_empty() {
+        let head = "| size | viewers | what | measured | at most | met |\n|---|---|---|---|---|---|";
+        let _ = writeln!(out, "\nGoals:\n\n{head}\n{rows}");
+    }
 }
 
 /// Inside the program, p50 / p95 of each stage that it names, ms.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::harness::chromium::Permission;
 use crate::harness::daemon::{Daemon, Setup};
 use crate::harness::frames::Judgement;
-use crate::harness::net::{self, Routed};
+use crate::harness::net::{self, Namespace, Routed};
 use crate::lab::Lab;
 use crate::watching::{PATIENCE, assert_clean, living};
 
@@ -79,6 +79,43 @@ pub fn socket_falls_silent(lab: &mut Lab) {
     let judged = assert_clean(&page, since);
     assert!(judged.longest_gap < 1000.0, "the picture stood still: {judged:?}");
     assert_eq!(page.eval("lab.connections.length"), 1, "resuming keeps the connection");
+}
+
+/// A network that speaks IPv6 alone.
+pub fn ipv6(lab: &mut Lab) {
+    if !net::allowed() {
+        return net::say_skipped("IPv6 alone");
+    }
+    let (inside, outside) = (Namespace::new("home6"), Namespace::new("viewer6"));
+    inside.cable("fd77::1/64", &outside, "fd77::2/64");
+    let home = Daemon::start_in(Some(&inside), Setup::default());
+    let link = home.link();
+    assert!(link.starts_with("https://[fd77::1]:"), "the address it can be reached at: {link}");
+    let page = lab.viewer_in(Some(&outside), Permission::Granted);
+    page.open(&link);
+    living(&page);
+    // Chromium without a default route shows no address of its own before it may use the camera; home finds it out.
+    assert_eq!(page.stats()["pair"]["remoteAddress"], "fd77::1");
+}
+
+/// A cable that is plugged in while home runs: the new address works without a restart.
+pub fn new_address(lab: &mut Lab) {
+    if !net::allowed() {
+        return net::say_skipped("a new address");
+    }
+    let (inside, outside) = net::home_and_viewer();
+    let home = Daemon::start_in(Some(&inside), Setup::default());
+    let late = Namespace::new("late");
+    inside.cable("10.88.0.1/24", &late, "10.88.0.2/24");
+    // Without a default route only the new address can be reached from there, and Chromium tells its own address only
+    // to pages that may use the camera.
+    let page = lab.viewer_in(Some(&late), Permission::Granted);
+    page.open(&format!("https://10.88.0.1:{}/#k={}", home.port, home.key()));
+    living(&page);
+    assert_eq!(page.stats()["pair"]["remoteAddress"], "10.88.0.1");
+    let before = lab.viewer_in(Some(&outside), Permission::Undecided);
+    before.open(&format!("https://10.77.0.1:{}/#k={}", home.port, home.key()));
+    living(&before);
 }
 
 /// Home behind one forwarded port and the viewer behind a router of their own: no other server is there to help.

@@ -1,5 +1,7 @@
 //! Sockets that die, programs that restart, pages that reload: each ends in a living picture.
 
+use std::io::Write;
+use std::net::{TcpStream, UdpSocket};
 use std::time::Duration;
 
 use crate::harness::chromium::Permission;
@@ -127,4 +129,49 @@ pub fn two_tabs(lab: &mut Lab) {
     second.wait_coded_frames(30, PATIENCE);
     second.close();
     first.wait_coded_frames(30, PATIENCE);
+}
+
+/// The tab sleeps for a moment, and for longer than a visit outlives its connection: both wake to a living picture.
+pub fn sleep(lab: &mut Lab) {
+    let page = lab.visit(Permission::Undecided);
+    living(&page);
+    for asleep in [Duration::from_secs(3), Duration::from_secs(33)] {
+        page.sleep(asleep);
+        living(&page);
+        let since = page.now();
+        page.wait_coded_frames(30, PATIENCE);
+        assert_clean(&page, since);
+    }
+}
+
+/// Strangers at the door: half-open connections, nonsense over TCP and UDP. Who is at home already sees none of it.
+pub fn strangers(lab: &mut Lab) {
+    let page = lab.visit(Permission::Undecided);
+    living(&page);
+    let since = page.now();
+    let link = lab.home().link();
+    let address = link.trim_start_matches("https://").split('/').next().expect("an address").to_owned();
+    let half_open: Vec<TcpStream> = (0..200).filter_map(|_| TcpStream::connect(&address).ok()).collect();
+    assert!(half_open.len() >= 100, "strangers come in at all: {}", half_open.len());
+    let mut random = fastrand::Rng::with_seed(7);
+    let udp = UdpSocket::bind(("0.0.0.0", 0)).expect("a socket");
+    for i in 0..60 {
+        let mut noise = vec![0; random.usize(1..1400)];
+        random.fill(&mut noise);
+        if let Ok(mut stranger) = TcpStream::connect(&address) {
+            let _ = stranger.write_all(&noise);
+        }
+        for first in [0u8, 1, 20, 22, 128, 144, 200] {
+            noise[0] = first.wrapping_add(i);
+            let _ = udp.send_to(&noise, &address);
+        }
+        page.now();
+    }
+    page.wait_coded_frames(30, PATIENCE);
+    let pause = longest_pause(&page, since);
+    assert!(pause < 1000.0, "the picture stood still for {pause} ms");
+    assert_clean(&page, since);
+    drop(half_open);
+    // And the next visitor comes in.
+    living(&lab.visit(Permission::Undecided));
 }

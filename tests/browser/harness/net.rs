@@ -74,7 +74,9 @@ impl Namespace {
         let (a, b) = (format!("ic{number}a"), format!("ic{number}b"));
         ip(&format!("-n {} link add {a} type veth peer name {b} netns {}", self.0.name, other.0.name));
         for (namespace, device, address) in [(self, &a, address), (other, &b, other_address)] {
-            namespace.ip(&format!("addr add {address} dev {device}"));
+            // An IPv6 address would first be tried for a second whether somebody else has it.
+            let at_once = if address.contains(':') { " nodad" } else { "" };
+            namespace.ip(&format!("addr add {address} dev {device}{at_once}"));
             namespace.ip(&format!("link set {device} up"));
         }
     }

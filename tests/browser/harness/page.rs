@@ -30,21 +30,8 @@ impl Page {
     /// A blank page in a context of [`Browser::new_context`], or in the default one.
     pub fn new(browser: &Browser, context: Option<String>) -> Page {
         let tab = browser
-            .new_tab_with_options(Target::CreateTarget {
-                url: "about:blank".into(),
-                left: None,
-                top: None,
-                width: None,
-                height: None,
-                window_state: None,
-                browser_context_id: context.clone(),
-                enable_begin_frame_control: None,
-                // A tab behind another one would be hidden, and a hidden page presents no frames.
-                new_window: Some(true),
-                background: None,
-                for_tab: None,
-                hidden: None,
-            })
+            // A tab behind another one would be hidden, and a hidden page presents no frames.
+            .new_tab_with_options(blank(context.clone(), true))
             .expect("a new tab");
         let page = Page { browser: browser.clone(), context, tab, console: Arc::default(), scripts: Arc::default() };
         let console = Arc::clone(&page.console);
@@ -281,6 +268,19 @@ impl Page {
             .expect("emulate touch");
     }
 
+    /// Puts the page to sleep for a while, as a phone does with a tab behind another one.
+    pub fn sleep(&self, time: Duration) {
+        let other = self.browser.new_tab_with_options(blank(self.context.clone(), false)).expect("a tab in front");
+        self.wait_for("the tab is hidden", Duration::from_secs(10), "document.visibilityState === 'hidden'");
+        let freeze = |state| self.tab.call_method(PageDomain::SetWebLifecycleState { state }).expect("freeze or thaw");
+        freeze(PageDomain::SetWebLifecycleStateStateOption::Frozen);
+        std::thread::sleep(time);
+        freeze(PageDomain::SetWebLifecycleStateStateOption::Active);
+        let _ = other.close_target();
+        self.tab.activate().expect("show the tab");
+        self.wait_for("the tab is seen", Duration::from_secs(10), "document.visibilityState === 'visible'");
+    }
+
     /// The page as PNG.
     pub fn screenshot(&self) -> Result<Vec<u8>, String> {
         self.tab
@@ -326,5 +326,22 @@ impl Page {
     /// The document's text, as a person reads it.
     pub fn text(&self) -> String {
         self.eval("document.body.innerText").as_str().unwrap_or_default().to_owned()
+    }
+}
+
+fn blank(context: Option<String>, new_window: bool) -> Target::CreateTarget {
+    Target::CreateTarget {
+        url: "about:blank".into(),
+        left: None,
+        top: None,
+        width: None,
+        height: None,
+        window_state: None,
+        browser_context_id: context,
+        enable_begin_frame_control: None,
+        new_window: Some(new_window),
+        background: None,
+        for_tab: None,
+        hidden: None,
     }
 }
