@@ -109,8 +109,8 @@ pub fn permissions(lab: &mut Lab) {
 
 /// Two masquerading routers: the forwarded port leads home, and nothing else leads inside.
 pub fn routers(_: &mut Lab) {
-    if !net::allowed() {
-        return net::say_skipped("instruments: routers");
+    if !net::allowed("instruments: routers") {
+        return;
     }
     let routed = Routed::new(40443, 8443);
     let bind = |address: &'static str| {
@@ -133,8 +133,8 @@ pub fn routers(_: &mut Lab) {
 
 /// UDP cut and joined again.
 pub fn cut(_: &mut Lab) {
-    if !net::allowed() {
-        return net::say_skipped("instruments: cut");
+    if !net::allowed("instruments: cut") {
+        return;
     }
     let (home, viewer) = net::home_and_viewer();
     let (a, b) = (home.enter(|| UdpSocket::bind("10.77.0.1:8443")), viewer.enter(|| UdpSocket::bind("10.77.0.2:5000")));

@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::harness::artefacts;
 use crate::harness::chromium::{Chromium, Options, Permission};
 use crate::harness::daemon::{Daemon, Setup};
-use crate::harness::net::Namespace;
+use crate::harness::net::{self, Namespace};
 use crate::harness::page::Page;
 
 /// One test: its name and what it does.
@@ -114,8 +114,13 @@ pub fn run(cases: &[Case]) -> ExitCode {
     let began = Instant::now();
     for (name, case) in &chosen {
         let start = Instant::now();
+        let not_run = net::not_run().len();
         let outcome = catch_unwind(AssertUnwindSafe(|| case(&mut lab)));
-        let verdict = if outcome.is_ok() { "ok" } else { "FAILED" };
+        let verdict = match outcome {
+            Ok(()) if net::not_run().len() > not_run => "NOT RUN",
+            Ok(()) => "ok",
+            Err(_) => "FAILED",
+        };
         println!("test {name} ... {verdict} ({:.1} s)", start.elapsed().as_secs_f64());
         if outcome.is_err() {
             lab.report(name);
@@ -125,5 +130,9 @@ pub fn run(cases: &[Case]) -> ExitCode {
     }
     let (good, bad, seconds) = (chosen.len() - failed.len(), failed.len(), began.elapsed().as_secs_f64());
     println!("\n{good} passed, {bad} failed in {seconds:.0} s {failed:?}");
+    let not_run = net::not_run();
+    if !not_run.is_empty() {
+        println!("of those, NOT RUN for want of a network of their own: {not_run:?}");
+    }
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -12,8 +12,8 @@ use crate::watching::{PATIENCE, assert_clean, living};
 /// The failure that this project began with. UDP is cut, so ICE is still checking when the socket dies, and no new
 /// socket can be had; then UDP is there. The picture must come over the connection that was being made.
 pub fn socket_dies_while_checking(lab: &mut Lab) {
-    if !net::allowed() {
-        return net::say_skipped("the socket dies while ICE is checking");
+    if !net::allowed("the socket dies while ICE is checking") {
+        return;
     }
     let (inside, outside) = net::home_and_viewer();
     let home = Daemon::start_in(Some(&inside), Setup::default());
@@ -42,8 +42,8 @@ pub fn socket_dies_while_checking(lab: &mut Lab) {
 
 /// A break of all UDP for some seconds in the middle of a call heals by itself.
 pub fn udp_breaks_for_a_while(lab: &mut Lab) {
-    if !net::allowed() {
-        return net::say_skipped("UDP breaks for a while");
+    if !net::allowed("UDP breaks for a while") {
+        return;
     }
     let (inside, outside) = net::home_and_viewer();
     let home = Daemon::start_in(Some(&inside), Setup::default());
@@ -60,8 +60,8 @@ pub fn udp_breaks_for_a_while(lab: &mut Lab) {
 /// The socket's network falls silent without a word to either side: only pings can tell. The picture goes on, and
 /// the page resumes when the network is back.
 pub fn socket_falls_silent(lab: &mut Lab) {
-    if !net::allowed() {
-        return net::say_skipped("the socket falls silent");
+    if !net::allowed("the socket falls silent") {
+        return;
     }
     let (inside, outside) = net::home_and_viewer();
     let home = Daemon::start_in(Some(&inside), Setup::default());
@@ -83,8 +83,8 @@ pub fn socket_falls_silent(lab: &mut Lab) {
 
 /// A network that speaks IPv6 alone.
 pub fn ipv6(lab: &mut Lab) {
-    if !net::allowed() {
-        return net::say_skipped("IPv6 alone");
+    if !net::allowed("IPv6 alone") {
+        return;
     }
     let (inside, outside) = (Namespace::new("home6"), Namespace::new("viewer6"));
     inside.cable("fd77::1/64", &outside, "fd77::2/64");
@@ -100,8 +100,8 @@ pub fn ipv6(lab: &mut Lab) {
 
 /// A cable that is plugged in while home runs: the new address works without a restart.
 pub fn new_address(lab: &mut Lab) {
-    if !net::allowed() {
-        return net::say_skipped("a new address");
+    if !net::allowed("a new address") {
+        return;
     }
     let (inside, outside) = net::home_and_viewer();
     let home = Daemon::start_in(Some(&inside), Setup::default());
@@ -120,8 +120,8 @@ pub fn new_address(lab: &mut Lab) {
 
 /// Home behind one forwarded port and the viewer behind a router of their own: no other server is there to help.
 pub fn routers(lab: &mut Lab) {
-    if !net::allowed() {
-        return net::say_skipped("home and viewer behind routers");
+    if !net::allowed("home and viewer behind routers") {
+        return;
     }
     let routed = Routed::new(40443, 8443);
     let setup = Setup { public_address: Some("203.0.113.1:40443".into()), ..Setup::default() };

@@ -3,20 +3,48 @@
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-/// Whether this process may make networks.
-pub fn allowed() -> bool {
-    rustix::process::geteuid().is_root()
+/// What tests could not run for want of a network of their own.
+static NOT_RUN: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Whether this process may make networks. If not, `test` is named as not run, so that nobody can overlook it.
+pub fn allowed(test: &str) -> bool {
+    static PROBLEM: OnceLock<Option<String>> = OnceLock::new();
+    let problem = PROBLEM.get_or_init(|| {
+        remove_left_overs();
+        let name = format!("ic{}-may", std::process::id());
+        let made = try_run("ip", &["netns", "add", &name]);
+        let ruled = made.and_then(|()| try_run("ip", &["netns", "exec", &name, "nft", "add table inet may"]));
+        let _ = try_run("ip", &["netns", "del", &name]);
+        ruled.err()
+    });
+    let Some(problem) = problem else { return true };
+    let line = "!".repeat(78);
+    eprintln!(
+        "{line}\n!! NOT RUN: {test}\n!! It makes a network of its own, which needs root, `ip` and `nft`: {problem}\n{line}"
+    );
+    NOT_RUN.lock().unwrap_or_else(PoisonError::into_inner).push(test.to_owned());
+    false
 }
 
-/// Says so that nobody can overlook it: a test that needs root did not run.
-pub fn say_skipped(test: &str) {
-    let line = "!".repeat(78);
-    eprintln!("{line}\n!! NOT RUN: {test}\n!! It makes its own network, and that needs root.\n{line}");
+/// Removes the namespaces of test processes that were killed.
+fn remove_left_overs() {
+    let Ok(list) = Command::new("ip").args(["netns", "list"]).output() else { return };
+    for name in String::from_utf8_lossy(&list.stdout).lines().filter_map(|line| line.split(' ').next()) {
+        let owner = name.strip_prefix("ic").and_then(|rest| rest.split_once('-')?.0.parse::<u32>().ok());
+        if owner.is_some_and(|pid| !std::path::Path::new(&format!("/proc/{pid}")).exists()) {
+            let _ = try_run("ip", &["netns", "del", name]);
+        }
+    }
+}
+
+/// The tests of [`allowed`] that were not.
+pub fn not_run() -> Vec<String> {
+    NOT_RUN.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// A network namespace, removed with the last clone.
@@ -170,7 +198,11 @@ fn ip(words: &str) {
 }
 
 fn run(program: &str, words: &[&str]) {
-    let out = Command::new(program).args(words).output().unwrap_or_else(|e| panic!("{program}: {e}"));
+    try_run(program, words).unwrap_or_else(|problem| panic!("{problem}"));
+}
+
+fn try_run(program: &str, words: &[&str]) -> Result<(), String> {
+    let out = Command::new(program).args(words).output().map_err(|e| format!("{program}: {e}"))?;
     let errors = String::from_utf8_lossy(&out.stderr);
-    assert!(out.status.success(), "{program} {}: {errors}", words.join(" "));
+    if out.status.success() { Ok(()) } else { Err(format!("{program} {}: {}", words.join(" "), errors.trim())) }
 }
