@@ -114,7 +114,7 @@ impl Run {
     }
 
     fn disturbance(&self) -> f64 {
-        self.steal / STEAL_LIMIT + self.other_cpu.max(0.0) / OTHER_LIMIT
+        self.steal / STEAL_LIMIT + self.other_cpu / OTHER_LIMIT
     }
 }
 
@@ -143,6 +143,9 @@ fn once(plan: &Plan) -> Run {
         .iter()
         .flat_map(|chromium| (0..plan.viewers.min(CHROMIUM_VIEWERS)).map(|_| chromium.viewer()))
         .collect();
+    if let Some(chromium) = &chromium {
+        settle(chromium);
+    }
     for page in &pages {
         page.open(&link);
         if plan.two_way {
@@ -242,13 +245,27 @@ fn once(plan: &Plan) -> Run {
         threads: thread_cores.map(|(cpu, name)| (name, cpu / wall)).filter(|(_, cores)| *cores > 0.0).collect(),
         rss: rss.max(home1.rss),
         chromium_cpu: (chromium1.cpu - chromium0.cpu) / wall,
-        other_cpu: (machine1.busy - machine0.busy) / wall - steal - ours,
+        other_cpu: ((machine1.busy - machine0.busy) / wall - steal - ours).max(0.0),
         steal,
         stages: home.status().map_or_else(|e| json!({ "unknown": e }), |mut s| s["stages"].take()),
         detail: json!({
             "chromium": detail.collect::<Vec<_>>(),
             "str0m_fps": other_fps.iter().map(|frames| frames / wall).collect::<Vec<_>>(),
         }),
+    }
+}
+
+/// Waits until Chromium has done with its own start, as a viewer's browser has long before the visit; 10 s at most.
+fn settle(chromium: &Chromium) {
+    let step = Duration::from_millis(500);
+    let mut before = proc::tree(chromium.pid()).cpu;
+    for _ in 0..20 {
+        std::thread::sleep(step);
+        let now = proc::tree(chromium.pid()).cpu;
+        if now - before < 0.05 * step.as_secs_f64() {
+            break;
+        }
+        before = now;
     }
 }
 
