@@ -47,6 +47,30 @@ fn a_wrong_key_hears_so_later_and_later_and_a_right_one_at_once() {
 }
 
 #[test]
+fn a_guesser_is_kept_on_the_line_until_it_is_told() {
+    let mut world = World::new();
+    // The thirtieth guess waits for half a minute, far longer than a page goes without a pong.
+    let mut last = 0;
+    for _ in 0..30 {
+        last = world.viewer(near());
+        world.open_socket(last);
+        let now = world.now;
+        world.viewers[last].say(&FromPage::Hello { v: 1, key: "a guess".into(), resume: None }, now);
+        world.run(ms(100));
+    }
+    for t in 1..=5 {
+        world.run(s(5));
+        let now = world.now;
+        world.viewers[last].say(&FromPage::Ping { t: f64::from(t) }, now);
+        world.run(ms(100));
+        assert_eq!(world.viewers[last].heard.last(), Some(&FromHome::Pong { t: f64::from(t) }));
+    }
+    world.run(s(6));
+    assert_eq!(error_code(world.last_error(last)), Some(ErrorCode::WrongKey));
+    assert!(world.viewers[last].socket.is_none());
+}
+
+#[test]
 fn whoever_says_no_hello_hears_nothing() {
     let mut world = World::new();
     for words in ["", "hello", "{}", r#"{"type":"offer","pc":1,"rev":1,"sdp":""}"#, r#"{"type":"ping","t":1}"#] {

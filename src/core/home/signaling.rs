@@ -23,6 +23,11 @@ impl Home {
             }
             // Whoever has not shown a key hears nothing, not even what was wrong.
             (Stage::Stranger { .. }, _) => self.close_socket(id),
+            // A page whose pings go unanswered takes home for dead and dials again, which would count as one more
+            // wrong key: it is kept on the line until it is told.
+            (Stage::Refused { .. }, Ok(FromPage::Ping { t })) => {
+                self.out.push_back(HomeOutput::Say(id, FromHome::Pong { t }));
+            }
             (Stage::Refused { .. }, _) => {}
             (Stage::Visit(visit), Ok(message)) => {
                 let visit = *visit;
