@@ -1,15 +1,14 @@
 // First light: all that stands between the link and home's picture. It opens the socket, offers a peer connection side by
-// side with that, and shows what comes; it imports nothing, so that nothing else has to arrive first. The rest of the
-// page is fetched once home has answered, and takes over what was begun here.
+// side with that, and shows what comes; it stands at the document's head and imports nothing, so that it runs before the
+// rest has arrived. main.js takes over what was begun here, once there is a picture or a reason to say something.
 
 /** The signaling version this page speaks (src/core/protocol.rs). */
 export const VERSION = 1;
 
-// Whatever happens, the rest of the page comes after this time, and then says what is the matter.
-const REST_AFTER_MS = 300;
-const REST = ['policy', 'watch', 'signal', 'visit', 'words', 'frame', 'player', 'media', 'ui', 'main'];
 const VIDEO_MAX_BITRATE = 1_200_000;
-let fetching = false;
+// Longer than this without a picture, and a person wants to be told that it is coming.
+const PATIENCE_MS = 400;
+let look;
 
 /** The access key out of a link's fragment `#k=KEY`, or null. */
 export function keyFromHash(hash) {
@@ -128,6 +127,7 @@ export class Peer {
   #early = null;
   #local = [];
   #remote = [];
+  #error = null;
   #closed = false;
 
   /** `on`: `send(message)`, `changed()`, `broken(error)`; `stream` holds home's tracks once `changed` is called. */
@@ -135,7 +135,8 @@ export class Peer {
     this.number = number;
     this.stream = new MediaStream();
     this.#on = on;
-    const pc = new RTCPeerConnection({ iceServers: [], bundlePolicy: 'max-bundle' });
+    // A pool: the browser looks for its addresses, and names for them, while the offer is still being written.
+    const pc = new RTCPeerConnection({ iceServers: [], bundlePolicy: 'max-bundle', iceCandidatePoolSize: 1 });
     this.#pc = pc;
     pc.onicecandidate = ({ candidate }) => this.#found(candidate ? candidate.candidate : '');
     pc.onconnectionstatechange = () => this.#on.changed();
@@ -182,7 +183,7 @@ export class Peer {
       this.#tune();
       this.#on.changed();
     } catch (error) {
-      if (!this.#closed) this.#on.broken(error);
+      this.#broke(error);
     }
   }
 
@@ -216,9 +217,10 @@ export class Peer {
     return this.#pc.getStats();
   }
 
-  /** From now on somebody else is told. */
+  /** From now on somebody else is told, also of what broke before. */
   handTo(on) {
     this.#on = on;
+    if (this.#error) on.broken(this.#error);
   }
 
   close() {
@@ -256,8 +258,14 @@ export class Peer {
       this.#early = null;
       if (early) await this.takeAnswer(early);
     } catch (error) {
-      if (!this.#closed) this.#on.broken(error);
+      this.#broke(error);
     }
+  }
+
+  #broke(error) {
+    if (this.#closed) return;
+    this.#error = error;
+    this.#on.broken(error);
   }
 
   #found(candidate) {
@@ -291,6 +299,9 @@ export class Peer {
   }
 }
 
+/** Resolves with the first picture, or when there is something to say first. Until then the page keeps still. */
+export const firstLook = new Promise((resolve) => (look = resolve));
+
 /**
  * What was begun before the rest of the page was there: `{ key, socket, peer, inbox }`, with all messages that came on
  * the socket; null if there is no key or no way to call.
@@ -298,23 +309,24 @@ export class Peer {
 export const begun = globalThis.document ? begin() : null;
 
 function begin() {
-  const key = takeKey();
-  if (!key || callSupport() !== 'yes') {
-    fetchRest();
+  addEventListener('load', loadAgainUnlessWhole);
+  // Not takeKey, nor all of callSupport: what asks the browser for more waits until the call is on its way.
+  const key = keyFromHash(location.hash) ?? kept.get('intercom.key');
+  if (!key || typeof RTCPeerConnection !== 'function') {
+    look();
     return null;
   }
+  const { dataset } = document.documentElement;
+  dataset.opening = '';
+  firstLook.then(() => delete dataset.opening);
+  setTimeout(look, PATIENCE_MS);
   const socket = new WebSocket(signalUrl());
   const inbox = [];
   const send = (message) => socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify(message));
   const peer = new Peer(1, {
     send,
-    changed: () => {
-      const video = document.getElementById('home');
-      if (!peer.answered || video.srcObject) return;
-      video.srcObject = peer.stream;
-      video.requestVideoFrameCallback?.(() => performance.mark('intercom-first-frame'));
-    },
-    broken: fetchRest,
+    changed: () => peer.answered && show(peer.stream),
+    broken: look,
   });
   socket.onopen = () => {
     performance.mark('intercom-socket-open');
@@ -325,12 +337,26 @@ function begin() {
   socket.onmessage = ({ data }) => {
     inbox.push(data);
     const message = parse(data);
-    if (message?.type === 'answer' && message.pc === 1) peer.takeAnswer(message).finally(fetchRest);
-    else if (message?.type !== 'welcome') fetchRest();
+    if (message?.type === 'answer' && message.pc === 1) peer.takeAnswer(message);
+    else if (message?.type !== 'welcome') look();
   };
-  socket.onclose = fetchRest;
-  setTimeout(fetchRest, REST_AFTER_MS);
+  socket.onclose = look;
   return { key, socket, peer, inbox };
+}
+
+/** Plays without sound where the browser wants a tap first; player.js offers that tap. */
+function show(stream) {
+  const video = document.getElementById('home');
+  if (!video || video.srcObject) return;
+  video.srcObject = stream;
+  video.requestVideoFrameCallback?.(() => {
+    performance.mark('intercom-first-frame');
+    look();
+  });
+  video.play().catch(() => {
+    video.muted = true;
+    video.play().catch(() => {});
+  });
 }
 
 function parse(text) {
@@ -341,17 +367,10 @@ function parse(text) {
   }
 }
 
-/** All modules at once, rather than one after the other as they name each other. */
-function fetchRest() {
-  if (fetching) return;
-  fetching = true;
-  for (const name of REST) {
-    import(`./${name}.js`).catch((error) => {
-      console.error('intercom: a part of the page is missing', name, error);
-      // The document itself says so after a while; home may be back sooner. main.js forgets the tries.
-      const tries = Number(brief.get('intercom.tries'));
-      brief.set('intercom.tries', String(tries + 1));
-      setTimeout(() => location.reload(), Math.min(60000, 3000 * 2 ** tries));
-    });
-  }
+/** The connection may break in the middle of the document: then main.js is missing, which forgets the tries. */
+function loadAgainUnlessWhole() {
+  if ('whole' in document.documentElement.dataset) return;
+  const tries = Number(brief.get('intercom.tries'));
+  brief.set('intercom.tries', String(tries + 1));
+  setTimeout(() => location.reload(), Math.min(60000, 3000 * 2 ** tries));
 }

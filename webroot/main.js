@@ -1,5 +1,5 @@
-// The page: joins the visit, the picture, the person's devices and the document. Fetched once home has answered.
-import { brief } from './first.js';
+// The page: joins the visit, the picture, the person's devices and the document. Begins after first.js's first look.
+import { begun, brief, firstLook } from './first.js';
 import { Framing, SelfView } from './frame.js';
 import { Media } from './media.js';
 import { Player } from './player.js';
@@ -165,45 +165,52 @@ function seenAgain() {
   stayAwake();
 }
 
-document.documentElement.dataset.begun = '';
-brief.remove('intercom.tries');
-visit.addEventListener('change', showState);
-visit.addEventListener('stream', () => player.show(visit.stream));
-if (visit.stream?.getTracks().length) player.show(visit.stream);
-showState();
-showDevices();
+function start() {
+  document.documentElement.dataset.begun = '';
+  brief.remove('intercom.tries');
+  visit.addEventListener('change', showState);
+  visit.addEventListener('stream', () => player.show(visit.stream));
+  visit.start(begun);
+  if (visit.stream?.getTracks().length) player.show(visit.stream);
+  showState();
+  showDevices();
 
-document.getElementById('hide-self').addEventListener('click', () => self.toggle(true));
-document.getElementById('show-self').addEventListener('click', () => self.toggle(false));
-// Any tap is the one that the browser waits for before it plays sound.
-for (const type of ['pointerup', 'keydown']) {
-  addEventListener(type, (event) => event.target.closest?.('#sound') || player.allow());
+  document.getElementById('hide-self').addEventListener('click', () => self.toggle(true));
+  document.getElementById('show-self').addEventListener('click', () => self.toggle(false));
+  // Any tap is the one that the browser waits for before it plays sound.
+  for (const type of ['pointerup', 'keydown']) {
+    addEventListener(type, (event) => event.target.closest?.('#sound') || player.allow());
+  }
+  setInterval(measure, QUALITY_MS);
+
+  document.addEventListener('visibilitychange', seenAgain);
+  document.addEventListener('resume', seenAgain);
+  addEventListener('focus', () => player.resume());
+  navigator.connection?.addEventListener?.('change', () => visit.nudge());
+  addEventListener('online', () => {
+    online = true;
+    visit.nudge();
+    showState();
+  });
+  addEventListener('offline', () => {
+    online = false;
+    showState();
+  });
+  addEventListener('hashchange', () => {
+    if (!location.hash.includes('k=')) return;
+    asked = false;
+    visit.start();
+  });
+  addEventListener('pagehide', () => {
+    media.stop();
+    visit.suspend();
+  });
+  addEventListener('pageshow', (event) => {
+    if (event.persisted) comeBack();
+    else visit.nudge();
+  });
 }
-setInterval(measure, QUALITY_MS);
 
-document.addEventListener('visibilitychange', seenAgain);
-document.addEventListener('resume', seenAgain);
-addEventListener('focus', () => player.resume());
-navigator.connection?.addEventListener?.('change', () => visit.nudge());
-addEventListener('online', () => {
-  online = true;
-  visit.nudge();
-  showState();
-});
-addEventListener('offline', () => {
-  online = false;
-  showState();
-});
-addEventListener('hashchange', () => {
-  if (!location.hash.includes('k=')) return;
-  asked = false;
-  visit.start();
-});
-addEventListener('pagehide', () => {
-  media.stop();
-  visit.suspend();
-});
-addEventListener('pageshow', (event) => {
-  if (event.persisted) comeBack();
-  else visit.nudge();
-});
+// For first.js, which would load the document again.
+document.documentElement.dataset.whole = '';
+firstLook.then(start);

@@ -33,6 +33,8 @@ export class Player {
     this.#shown = stream;
     this.#lastTotal = 0;
     if (this.#video.srcObject !== stream) this.#video.srcObject = stream;
+    // Refused already, and asking again would stop the picture.
+    if (this.#wanted && this.#video.muted) this.#setBlocked(true);
     this.resume();
   }
 

@@ -1,6 +1,6 @@
 // The visit: joins the socket and the peer connection, keeps both alive, and knows how things stand. What a person sees of
 // it is made in main.js.
-import { Peer, begun, brief, callSupport, hello, keepKey, keyFromPaste, signalUrl, takeKey } from './first.js';
+import { Peer, brief, callSupport, hello, keepKey, keyFromPaste, signalUrl, takeKey } from './first.js';
 import { FULL_RETRY_MS, Recovery, afterWelcome, isAlive, looksUntrusted, pageState } from './policy.js';
 import { Signal } from './signal.js';
 import { PictureWatch } from './watch.js';
@@ -70,11 +70,16 @@ class Visit extends EventTarget {
     this.#quickFailures = 0;
     this.#breaks = 0;
     this.#key = takeKey();
-    if (!this.#key) return this.#end('wrong-link', 'no-key');
     const support = callSupport();
+    if (begun && (begun.key !== this.#key || support !== 'yes')) {
+      begun.peer.close();
+      begun.socket.close();
+      begun = null;
+    }
+    if (!this.#key) return this.#end('wrong-link', 'no-key');
     if (support !== 'yes') return this.#end('unsupported', support);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
-    if (begun?.key === this.#key) return this.#adopt(begun);
+    if (begun) return this.#adopt(begun);
     this.#signal.start();
     this.#build();
   }
@@ -401,4 +406,3 @@ class Visit extends EventTarget {
 
 /** The visit of this page. */
 export const visit = new Visit();
-visit.start(begun);

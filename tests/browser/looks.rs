@@ -16,6 +16,7 @@ pub fn screens(lab: &mut Lab) {
         page.size(width, height, mobile);
         page.open(&link);
         living(&page);
+        page.wait_for("the question", PATIENCE, "document.querySelector('#join').checkVisibility()");
         assert_fits(&page, &["#join", "#just-watch"]);
         page.keep_screenshot(&format!("{name}-1-watching"));
         page.click("#join");

@@ -50,6 +50,13 @@ pub fn picture(lab: &mut Lab) {
     );
     assert!(share.as_f64() >= Some(0.99), "home's picture fills the screen, not {share}");
     assert_eq!(page.eval("location.hash"), "", "the key is taken out of the address bar");
+    assert_eq!(
+        page.eval(
+            "performance.getEntriesByType('resource').filter(e => !/icon|manifest/.test(e.name)).map(e => e.name)"
+        ),
+        serde_json::json!([]),
+        "one document is all that has to arrive"
+    );
     assert_eq!(page.eval("lab.connections.length"), 1);
     assert_eq!(page.overview()["errors"], serde_json::json!([]));
 }

@@ -1,5 +1,6 @@
 //! Holds the walls: which packages are used, which are absent, and which room may touch what.
 
+mod document;
 mod packages;
 mod source;
 mod walls;

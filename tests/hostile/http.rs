@@ -2,7 +2,10 @@
 
 use std::io::{Read, Write};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use intercom::reach::Addresses;
+use sha2::{Digest, Sha256};
 
 use crate::client::{answer, ask, browser, closed_silently, get, parse_answer, read_all, tcp, tls, tls_over};
 use crate::front;
@@ -40,14 +43,55 @@ fn a_page_comes_with_strict_fields_and_can_be_had_as_head_and_not_modified() {
 #[test]
 fn the_start_page_is_there_and_nothing_beside_the_pages_is() {
     let front = front::open();
-    if std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("webroot/index.html").exists() {
-        let page = get(&front, "/?from=home");
-        assert_eq!((page.status, page.field("content-type")), (200, Some("text/html; charset=utf-8")));
-    }
+    let page = get(&front, "/?from=home");
+    assert_eq!((page.status, page.field("content-type")), (200, Some("text/html; charset=utf-8")));
     for path in ["/nothing", "/../ca.key", "/%2e%2e/ca.key", "//ca.crt", "/ca.crt/", "/ca.key", "/keys.toml"] {
         let missing = get(&front, path);
         assert_eq!((missing.status, missing.body.as_slice()), (404, &b"404 Not Found\n"[..]), "{path}");
     }
+}
+
+#[test]
+fn a_page_runs_the_scripts_that_stand_in_it_and_its_policy_lets_no_other_run() {
+    let front = front::open();
+    for (path, scripts) in [("/", 2), ("/trust.html", 1)] {
+        let page = get(&front, path);
+        let text = String::from_utf8(page.body.clone()).unwrap();
+        let policy = page.field("content-security-policy").unwrap();
+        for (tag, count) in [("script", scripts), ("style", 1)] {
+            let bodies: Vec<&str> = text
+                .split(&format!("<{tag}>"))
+                .skip(1)
+                .map(|rest| rest.split_once(&format!("</{tag}>")).expect("an end").0)
+                .collect();
+            assert_eq!(bodies.len(), count, "{path}: {tag}");
+            for body in bodies {
+                let hash = format!("'sha256-{}'", STANDARD.encode(Sha256::digest(body)));
+                let list = policy.split("; ").find_map(|part| part.strip_prefix(&format!("{tag}-src "))).unwrap();
+                assert!(list.split(' ').any(|source| source == hash), "{path}: {tag}");
+                assert!(list.split(' ').all(|source| source.starts_with("'sha256-")), "{list}");
+            }
+        }
+        assert!(!text.contains(" src=\"/first.js") && get(&front, "/first.js").status == 404, "it is whole");
+    }
+}
+
+#[test]
+fn a_browser_that_takes_gzip_gets_the_same_page_shorter_and_under_another_tag() {
+    let front = front::open();
+    let host = front.host();
+    let with = |fields: &str| ask(&front, format!("GET / HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n"));
+    let (plain, short) = (with(""), with("Accept-Encoding: gzip, deflate, br\r\n"));
+    assert_eq!((plain.field("content-encoding"), short.field("content-encoding")), (None, Some("gzip")));
+    assert!(short.body.len() * 3 < plain.body.len(), "{} of {}", short.body.len(), plain.body.len());
+    let mut unpacked = Vec::new();
+    flate2::read::GzDecoder::new(short.body.as_slice()).read_to_end(&mut unpacked).unwrap();
+    assert!(unpacked == plain.body);
+    let [tag, other] = [&short, &plain].map(|page| page.field("etag").unwrap());
+    assert_ne!(tag, other);
+    let again = with(&format!("Accept-Encoding: gzip\r\nIf-None-Match: {tag}\r\n"));
+    assert_eq!((again.status, again.body.len(), again.field("vary")), (304, 0, Some("Accept-Encoding")));
+    assert_eq!(with(&format!("If-None-Match: {tag}\r\n")).status, 200, "what it has is not what it would get");
 }
 
 #[test]

@@ -34,6 +34,8 @@ pub struct Head {
     pub host: String,
     /// The tags that the browser has already.
     pub if_none_match: Option<String>,
+    /// Whether the browser takes gzip.
+    pub takes_gzip: bool,
     /// Whether it wants to become something else.
     upgrade: Option<Upgrade>,
 }
@@ -147,7 +149,9 @@ pub fn parse(head: &[u8]) -> Result<Head, Refusal> {
         false => None,
     };
     let (target, host) = (target.to_owned(), host.to_ascii_lowercase());
-    Ok(Head { method, target, host, if_none_match: tags.map(str::to_owned), upgrade })
+    // Whoever lists it with a weight, even with none, is a browser of nobody's: it gets the plain page.
+    let takes_gzip = fields.lists("accept-encoding", "gzip");
+    Ok(Head { method, target, host, if_none_match: tags.map(str::to_owned), takes_gzip, upgrade })
 }
 
 impl Head {
@@ -183,7 +187,9 @@ impl Head {
             Method::Head => "HEAD",
         };
         let tags = self.if_none_match.as_ref().map(|tags| format!("If-None-Match: {tags}\r\n")).unwrap_or_default();
-        format!("{method} {} HTTP/1.1\r\nHost: pages\r\nConnection: close\r\n{tags}\r\n", self.path()).into_bytes()
+        let gzip = if self.takes_gzip { "Accept-Encoding: gzip\r\n" } else { "" };
+        format!("{method} {} HTTP/1.1\r\nHost: pages\r\nConnection: close\r\n{tags}{gzip}\r\n", self.path())
+            .into_bytes()
     }
 
     /// Where the same thing is with TLS. `port` is ours, for a `Host` that names none: plain HTTP came to a port that
@@ -282,13 +288,15 @@ mod tests {
     #[test]
     fn a_browsers_request_is_understood_and_made_anew() {
         let text = "GET /app.js?v=2 HTTP/1.1\r\nHost: Home.Example.org:8443\r\nCookie: a=b\r\nX-Evil: 1\r\n\
-                    If-None-Match: \"abc\"\r\nAccept: */*\r\n\r\n";
+                    If-None-Match: \"abc\"\r\nAccept: */*\r\nAccept-Encoding: br, GZIP\r\n\r\n";
         let head = parse(text.as_bytes()).unwrap();
         assert_eq!((head.path(), head.host.as_str()), ("/app.js", "home.example.org:8443"));
         assert_eq!(
             String::from_utf8(head.to_pages()).unwrap(),
-            "GET /app.js HTTP/1.1\r\nHost: pages\r\nConnection: close\r\nIf-None-Match: \"abc\"\r\n\r\n"
+            "GET /app.js HTTP/1.1\r\nHost: pages\r\nConnection: close\r\nIf-None-Match: \"abc\"\r\n\
+             Accept-Encoding: gzip\r\n\r\n"
         );
+        assert!(!get("Accept-Encoding: gzip;q=0, br\r\n").unwrap().takes_gzip);
         assert_eq!(head.websocket(), Err(Refusal::NotAWebSocket));
     }
 

@@ -14,15 +14,21 @@ use tiny_http::{Header, Method, Request, Response, Server, StatusCode};
 use crate::shell::state;
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 
-/// The files of `webroot/`, as (path in the URL, content).
-const WEBROOT: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/webroot.rs"));
+/// What `webroot/` was built into, as (path in the URL, content, the same by gzip where that is much shorter).
+const WEBROOT: &[(&str, &[u8], Option<&[u8]>)] = include!(concat!(env!("OUT_DIR"), "/webroot.rs"));
 
 /// One thing that is served.
 struct Page {
     path: &'static str,
     content_type: &'static str,
+    plain: Body,
+    gzip: Option<Body>,
+}
+
+/// The page in one encoding, with its own tag.
+struct Body {
     tag: String,
-    body: Cow<'static, [u8]>,
+    bytes: Cow<'static, [u8]>,
 }
 
 /// Everything that is served, by path.
@@ -32,21 +38,22 @@ impl Pages {
     /// `webroot/`, and the CA's certificate (DER) as `/ca.crt` if there is one.
     pub fn new(authority: Option<Vec<u8>>) -> Pages {
         let mut pages: Vec<Page> = Vec::new();
-        for (path, body) in WEBROOT {
-            pages.push(Page::new(path, content_type(path), Cow::Borrowed(body)));
+        for (path, plain, gzip) in WEBROOT {
+            let gzip = gzip.map(Cow::Borrowed);
+            pages.push(Page::new(path, content_type(path), Cow::Borrowed(plain), gzip.clone()));
             if *path == "/index.html" {
-                pages.push(Page::new("/", content_type(path), Cow::Borrowed(body)));
+                pages.push(Page::new("/", content_type(path), Cow::Borrowed(plain), gzip));
             }
         }
         if let Some(der) = authority {
-            pages.push(Page::new("/ca.crt", "application/x-x509-ca-cert", Cow::Owned(der)));
+            pages.push(Page::new("/ca.crt", "application/x-x509-ca-cert", Cow::Owned(der), None));
         }
         Pages(pages)
     }
 
     /// The longest body of all, in bytes.
     pub fn longest(&self) -> usize {
-        self.0.iter().map(|page| page.body.len()).max().unwrap_or(0)
+        self.0.iter().map(|page| page.plain.bytes.len()).max().unwrap_or(0)
     }
 
     fn find(&self, path: &str) -> Option<&Page> {
@@ -55,10 +62,21 @@ impl Pages {
 }
 
 impl Page {
-    fn new(path: &'static str, content_type: &'static str, body: Cow<'static, [u8]>) -> Page {
-        let digest = Sha256::digest(&body);
+    fn new(
+        path: &'static str,
+        content_type: &'static str,
+        plain: Cow<'static, [u8]>,
+        gzip: Option<Cow<'static, [u8]>>,
+    ) -> Page {
+        Page { path, content_type, plain: Body::new(plain), gzip: gzip.map(Body::new) }
+    }
+}
+
+impl Body {
+    fn new(bytes: Cow<'static, [u8]>) -> Body {
+        let digest = Sha256::digest(&bytes);
         let tag: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        Page { path, content_type, tag: format!("\"{tag}\""), body }
+        Body { tag: format!("\"{tag}\""), bytes }
     }
 }
 
@@ -162,20 +180,29 @@ fn answer(request: Request, pages: &Pages) {
         let _ = request.respond(response);
         return;
     };
-    let known = request
-        .headers()
-        .iter()
-        .filter(|header| header.field.equiv("If-None-Match"))
-        .any(|header| matches_tag(header.value.as_str(), &page.tag));
-    let fields = vec![
+    let values = |name: &'static str| {
+        request.headers().iter().filter(move |header| header.field.equiv(name)).map(|header| header.value.as_str())
+    };
+    // The gateway says so in this one word, or not at all.
+    let takes_gzip = values("Accept-Encoding").any(|value| value == "gzip");
+    let gzip = page.gzip.as_ref().filter(|_| takes_gzip);
+    let body = gzip.unwrap_or(&page.plain);
+    let known = values("If-None-Match").any(|tags| matches_tag(tags, &body.tag));
+    let mut fields = vec![
         field("Content-Type", page.content_type),
-        field("ETag", &page.tag),
+        field("ETag", &body.tag),
         // The browser asks each time and gets 304: an update of the binary is seen at once.
         field("Cache-Control", "no-cache"),
     ];
+    if page.gzip.is_some() {
+        fields.push(field("Vary", "Accept-Encoding"));
+    }
+    if gzip.is_some() {
+        fields.push(field("Content-Encoding", "gzip"));
+    }
     let (status, body) = match known {
         true => (StatusCode(304), Cow::Borrowed(&[][..])),
-        false => (StatusCode(200), page.body.clone()),
+        false => (StatusCode(200), body.bytes.clone()),
     };
     debug_assert!(matches!(request.method(), Method::Get | Method::Head), "the gateway lets nothing else through");
     let length = body.len();
@@ -215,7 +242,7 @@ mod tests {
 
     #[test]
     fn every_file_of_the_webroot_has_a_known_type() {
-        for (path, _) in WEBROOT {
+        for (path, ..) in WEBROOT {
             assert_ne!(content_type(path), "application/octet-stream", "{path}");
         }
     }

@@ -7,9 +7,12 @@ use super::head::Refusal;
 /// `Strict-Transport-Security` is left out on purpose: with our own CA a browser that saw it would offer no way past
 /// the certificate's warning any more, and it would hold for every port of that host, so a family could be locked out
 /// of its home, and of its other devices at the same address, for as long as it says.
-const ALWAYS: &str = "\
-Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-media-src 'self' blob:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; \
+///
+/// Scripts and styles stand in the documents: only those that were built in run, by their hashes.
+const ALWAYS: &str = concat!(
+    "Content-Security-Policy: default-src 'none'; ",
+    include_str!(concat!(env!("OUT_DIR"), "/policy.txt")),
+    "; img-src 'self' data:; media-src 'self' blob:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; \
 frame-ancestors 'none'\r\n\
 X-Content-Type-Options: nosniff\r\n\
 Referrer-Policy: no-referrer\r\n\
@@ -20,7 +23,8 @@ local-fonts=(), magnetometer=(), midi=(), otp-credentials=(), payment=(), pictur
 publickey-credentials-get=(), serial=(), storage-access=(), usb=(), xr-spatial-tracking=()\r\n\
 Cross-Origin-Opener-Policy: same-origin\r\n\
 Cross-Origin-Resource-Policy: same-origin\r\n\
-Connection: close\r\n";
+Connection: close\r\n"
+);
 
 /// Longest head that `pages` may answer with.
 const LONGEST_HEAD: usize = 4096;

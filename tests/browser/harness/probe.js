@@ -128,6 +128,7 @@
       this.addEventListener('iceconnectionstatechange', () => {
         note(`connection ${number} ice ${this.iceConnectionState}`);
         if (/connected|completed/.test(this.iceConnectionState)) mark('iceConnected');
+        if (this.iceConnectionState === 'checking') lab.onChecking?.();
       });
       this.addEventListener('connectionstatechange', () => note(`connection ${number} ${this.connectionState}`));
       this.addEventListener('track', event => note(`connection ${number} track ${event.track.kind}`));
