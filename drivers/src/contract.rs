@@ -241,6 +241,11 @@ pub trait Display: Send {
 
     /// Shows `picture` from the next refresh on; a picture of another size is scaled.
     fn show(&mut self, picture: &I420) -> Result<(), DeviceError>;
+
+    /// Whether anybody can see it. No picture is made for one that nobody can.
+    fn is_seen(&self) -> bool {
+        true
+    }
 }
 
 /// Opens a configured device, as often as it takes.

@@ -40,4 +40,8 @@ impl Display for Nothing {
     fn show(&mut self, _: &I420) -> Result<(), DeviceError> {
         Ok(())
     }
+
+    fn is_seen(&self) -> bool {
+        false
+    }
 }

@@ -34,6 +34,8 @@ pub struct Shown {
     pub visitors: Vec<Visitor>,
     /// Their newest pictures.
     pub pictures: HashMap<VisitId, Arc<I420>>,
+    /// Whether there is a screen to show them on.
+    pub screen: bool,
     /// Counts the changes.
     pub version: u64,
 }
@@ -71,6 +73,20 @@ impl Board {
     /// The newest picture of a viewer's camera.
     pub fn set_picture(&self, visit: VisitId, picture: Arc<I420>) {
         self.change(|shown| drop(shown.pictures.insert(visit, picture)));
+    }
+
+    /// There is a screen from now on, or no more; without one no picture is kept, or decoded.
+    pub fn set_screen(&self, screen: bool) {
+        self.change(|shown| {
+            shown.screen = screen;
+            if !screen {
+                shown.pictures.clear();
+            }
+        });
+    }
+
+    fn has_screen(&self) -> bool {
+        self.lock().screen
     }
 
     fn lock(&self) -> MutexGuard<'_, Shown> {
@@ -136,6 +152,11 @@ impl Feeds {
             ToPictures::Frame { visit, data, keyframe, gap, .. } => {
                 // Whoever is not on the list has left, or is not announced yet; the announcement comes first.
                 let feed = self.cameras.get_mut(&visit)?;
+                if !board.has_screen() {
+                    // A screen that comes finds a decoder that waits for a keyframe, and asks for it.
+                    *feed = Feed::default();
+                    return None;
+                }
                 if gap {
                     feed.decoder.reset();
                 }
@@ -199,9 +220,32 @@ mod tests {
         ToPictures::Frame { visit: VisitId(visit), data, keyframe, gap, arrived: clock::now() }
     }
 
+    fn screen() -> Board {
+        let board = Board::default();
+        board.set_screen(true);
+        board
+    }
+
+    #[test]
+    fn without_a_screen_nothing_is_decoded_and_one_that_comes_gets_a_keyframe() {
+        let (board, mut feeds) = (Board::default(), Feeds { cameras: HashMap::new() });
+        let (units, now) = (stream(4), clock::now());
+        feeds.handle(ToPictures::Visitors(vec![visitor(1, true)]), &board, now);
+        for unit in &units {
+            assert_eq!(feeds.handle(frame(1, unit, false), &board, now), None);
+        }
+        assert!(board.lock().pictures.is_empty());
+        board.set_screen(true);
+        assert_eq!(feeds.handle(frame(1, &units[1], false), &board, now), Some(VisitId(1)));
+        assert_eq!(feeds.handle(frame(1, &units[0], false), &board, now), None);
+        assert!(!board.lock().pictures.is_empty());
+        board.set_screen(false);
+        assert!(board.lock().pictures.is_empty(), "an old picture does not come back with the next screen");
+    }
+
     #[test]
     fn pictures_of_announced_viewers_appear_and_disappear_with_them() {
-        let (board, mut feeds) = (Board::default(), Feeds { cameras: HashMap::new() });
+        let (board, mut feeds) = (screen(), Feeds { cameras: HashMap::new() });
         let (units, now) = (stream(3), clock::now());
         assert_eq!(feeds.handle(frame(1, &units[0], false), &board, now), None);
         assert!(board.lock().pictures.is_empty(), "not announced");
@@ -217,7 +261,7 @@ mod tests {
 
     #[test]
     fn after_a_gap_a_keyframe_is_asked_for_but_not_with_every_frame() {
-        let (board, mut feeds) = (Board::default(), Feeds { cameras: HashMap::new() });
+        let (board, mut feeds) = (screen(), Feeds { cameras: HashMap::new() });
         let (units, now) = (stream(9), clock::now());
         feeds.handle(ToPictures::Visitors(vec![visitor(1, true)]), &board, now);
         feeds.handle(frame(1, &units[0], false), &board, now);
@@ -235,7 +279,7 @@ mod tests {
     fn the_thread_asks_the_loop_and_ends_when_told() {
         let (sender, inbox) = crossbeam_channel::bounded(16);
         let (events, asked) = crossbeam_channel::bounded(64);
-        let (board, presence) = (Arc::new(Board::default()), Arc::new(Presence::new()));
+        let (board, presence) = (Arc::new(screen()), Arc::new(Presence::new()));
         let handle = ToLoopHandle { events, wake: crate::shell::wake::Wake::new().unwrap() };
         let worker = spawn_pictures(inbox, board.clone(), handle, presence.clone()).unwrap();
         sender.send(ToPictures::Visitors(vec![visitor(1, true)])).unwrap();

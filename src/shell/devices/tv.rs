@@ -43,6 +43,7 @@ pub fn spawn_tv(
                 if supervisor.wants_open(now) {
                     match opener.open() {
                         Ok(device) => {
+                            board.set_screen(device.is_seen());
                             screen = Some(Screen::new(device, now));
                             supervisor.handle_opened(now);
                         }
@@ -57,6 +58,10 @@ pub fn spawn_tv(
                 continue;
             };
             let shown = board.wait(open.version, now + REST);
+            if !open.device.is_seen() {
+                open.version = shown.version;
+                continue;
+            }
             let minute = clock::unix_time().as_secs() / 60;
             if shown.version == open.version && minute == open.minute {
                 continue;
@@ -71,6 +76,7 @@ pub fn spawn_tv(
                 Ok(()) => supervisor.handle_works(),
                 Err(error) => {
                     screen = None;
+                    board.set_screen(false);
                     supervisor.handle_failed(error, clock::now())
                 }
             };
