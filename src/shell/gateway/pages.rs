@@ -14,8 +14,11 @@ use tiny_http::{Header, Method, Request, Response, Server, StatusCode};
 use crate::shell::state;
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 
-/// What `webroot/` was built into, as (path in the URL, content, the same by gzip where that is much shorter).
-const WEBROOT: &[(&str, &[u8], Option<&[u8]>)] = include!(concat!(env!("OUT_DIR"), "/webroot.rs"));
+/// What `webroot/` was built into.
+const WEBROOT: &[Built] = include!(concat!(env!("OUT_DIR"), "/webroot.rs"));
+
+/// Path in the URL, content, and the same by gzip where that is much shorter.
+type Built = (&'static str, &'static [u8], Option<&'static [u8]>);
 
 /// One thing that is served.
 struct Page {
