@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use crate::core::protocol::RungName;
 use crate::units::Bitrate;
 
-/// An estimate must stay below the floor for this long before the viewer goes down: one dip is no trend.
-const DOWN_AFTER: Duration = Duration::from_secs(4);
+/// An estimate must stay below the floor for this long before the viewer goes down while nothing jams. A far end that is
+/// short of CPU reads its packets late, which the estimator takes for a full path; it needs seconds to think better of it.
+const DOWN_AFTER: Duration = Duration::from_secs(8);
 
 /// With frames jammed as well, this is trend enough.
 const DOWN_AFTER_JAMMED: Duration = Duration::from_millis(1500);
@@ -169,9 +170,9 @@ mod tests {
         let mut place = Place::new(NEED);
         place.handle_estimate(Bitrate::from_kbps(900), start);
         place.handle_estimate(Bitrate::from_kbps(2500), seconds(start, 0.5));
-        place.handle_timeout(seconds(start, 5.0));
+        place.handle_timeout(seconds(start, 9.0));
         assert_eq!(place.rung(), RungName::Full);
-        place.handle_estimate(Bitrate::from_kbps(900), seconds(start, 6.0));
+        place.handle_estimate(Bitrate::from_kbps(900), seconds(start, 10.0));
         let due = place.poll_timeout().unwrap();
         place.handle_timeout(due);
         assert_eq!(place.rung(), RungName::Reduced);
