@@ -147,6 +147,8 @@ fn once(plan: &Plan) -> Run {
         settle(chromium);
     }
     for page in &pages {
+        // At its own size, so that the browser's scaling by CPU is not measured as ours.
+        page.size(plan.size.0, plan.size.1, false);
         page.open(&link);
         if plan.two_way {
             page.click("#join");
