@@ -242,6 +242,11 @@ pub trait Display: Send {
     /// Shows `picture` from the next refresh on; a picture of another size is scaled.
     fn show(&mut self, picture: &I420) -> Result<(), DeviceError>;
 
+    /// Notices a screen that was unplugged while nothing is to be shown; called about twice a second.
+    fn check(&mut self) -> Result<(), DeviceError> {
+        Ok(())
+    }
+
     /// Whether anybody can see it. No picture is made for one that nobody can.
     fn is_seen(&self) -> bool {
         true

@@ -10,6 +10,8 @@ mod camera;
 mod clock;
 mod display;
 mod microphone;
+#[cfg(feature = "speaker-alsa")]
+mod mixer;
 #[allow(dead_code)] // Each build uses the kinds of options that its drivers have.
 mod options;
 #[cfg(any(
@@ -29,5 +31,5 @@ mod process;
 #[cfg(any(feature = "camera-exec", feature = "camera-v4l2"))]
 mod range;
 mod speaker;
-#[cfg(any(feature = "camera-v4l2", feature = "camera-exec", feature = "microphone-exec"))]
+#[cfg(any(feature = "camera-v4l2", feature = "camera-exec", feature = "microphone-exec", feature = "display-drm"))]
 mod wait;

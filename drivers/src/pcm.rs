@@ -91,6 +91,11 @@ impl Alsa {
         })
     }
 
+    /// Number of the sound card behind it, if there is one.
+    pub fn card(&self) -> Option<i32> {
+        self.pcm.info().ok().map(|info| info.get_card()).filter(|card| *card >= 0)
+    }
+
     fn check<T>(&self, result: Result<T, alsa::Error>) -> Result<T, PcmError> {
         result.map_err(|error| {
             let number = error.errno().abs();

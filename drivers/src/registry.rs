@@ -36,6 +36,8 @@ pub const SPEAKERS: &[Driver<dyn PlayAudio>] = &[
 
 /// Every display driver of this build.
 pub const DISPLAYS: &[Driver<dyn Display>] = &[
+    #[cfg(feature = "display-drm")]
+    crate::display::drm::DRIVER,
     #[cfg(feature = "display-png")]
     crate::display::png::DRIVER,
     #[cfg(feature = "display-none")]

@@ -1,5 +1,7 @@
 //! Display drivers; private, so that only the registry can name them.
 
+#[cfg(feature = "display-drm")]
+pub mod drm;
 #[cfg(feature = "display-none")]
 pub mod none;
 #[cfg(feature = "display-png")]

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use alsa::Direction;
 
 use crate::contract::{BoxedOpener, ConfigError, DeviceError, Driver, Opener, PlayAudio, Wanted};
+use crate::mixer;
 use crate::options::Options;
 use crate::pace::Pace;
 use crate::pcm::{self, Alsa, PERIOD, Pcm, PcmError, duration};
@@ -23,6 +24,10 @@ const OPTIONS: &[(&str, &str)] = &[
         "device",
         "ALSA's name of the device as `aplay -L` lists it, e.g. \"plughw:CARD=Headphones\"; default \"default\"",
     ),
+    (
+        "volume",
+        "of the card's mixer, 0 to 100 percent; without it what is muted or at zero is opened, and the rest left as it is",
+    ),
     ("buffer_ms", "sound kept ready, 20 to 500 ms; more is later but survives a busier machine; default 40"),
 ];
 
@@ -33,17 +38,22 @@ fn configure(table: &toml::Table, _: &Wanted) -> Result<BoxedOpener<dyn PlayAudi
     let options = Options::new(table, OPTIONS)?;
     let device = options.text("device")?.unwrap_or_else(|| "default".into());
     let buffer = options.whole("buffer_ms", 20..=500)?.unwrap_or(40) as usize * 48;
-    Ok(Box::new(AlsaOpener { device, buffer }))
+    let volume = options.whole("volume", 0..=100)?;
+    Ok(Box::new(AlsaOpener { device, buffer, volume }))
 }
 
 struct AlsaOpener {
     device: String,
     buffer: usize,
+    volume: Option<i64>,
 }
 
 impl Opener<dyn PlayAudio> for AlsaOpener {
     fn open(&mut self) -> Result<Box<dyn PlayAudio>, DeviceError> {
         let pcm = Alsa::open(&self.device, Direction::Playback, self.buffer)?;
+        if let Some(card) = pcm.card() {
+            mixer::prepare_playback(card, self.volume);
+        }
         Ok(Box::new(Speaker::new(pcm)))
     }
 
@@ -255,7 +265,7 @@ mod tests {
             format!("plug:{{SLAVE={{type file slave.pcm null file \"{file}\" format raw}}}}"),
         ] {
             let _ = std::fs::remove_file(&path);
-            let mut speaker = AlsaOpener { device, buffer: 1920 }.open().expect("alsa-lib's file device");
+            let mut speaker = AlsaOpener { device, buffer: 1920, volume: None }.open().expect("alsa-lib's file device");
             let began = clock::now();
             for (n, block) in sound.chunks(BLOCK).enumerate() {
                 let delay = speaker.write(block).unwrap();
@@ -283,7 +293,7 @@ mod tests {
         let path = std::env::temp_dir().join(format!("intercom-stereo-{}.raw", std::process::id()));
         let file = format!("{{type file slave.pcm null file \"{}\" format raw}}", path.display());
         let device = format!("plug:{{SLAVE={{type plug slave {{pcm {file} channels 2 rate 44100}}}}}}");
-        let mut speaker = AlsaOpener { device, buffer: 1920 }.open().expect("alsa-lib converts");
+        let mut speaker = AlsaOpener { device, buffer: 1920, volume: None }.open().expect("alsa-lib converts");
         for _ in 0..25 {
             speaker.write(&[1234; BLOCK]).unwrap();
         }

@@ -58,20 +58,25 @@ pub fn spawn_tv(
                 continue;
             };
             let shown = board.wait(open.version, now + REST);
-            if !open.device.is_seen() {
-                open.version = shown.version;
-                continue;
-            }
             let minute = clock::unix_time().as_secs() / 60;
-            if shown.version == open.version && minute == open.minute {
-                continue;
-            }
-            clock::sleep_until(open.next);
-            // What changed during the sleep is shown as well.
-            let shown = board.wait(shown.version, clock::now());
-            seats.seat(&shown);
-            let result = open.show(&shown, &seats, &home, minute);
-            open.next = clock::now().max(open.next + tv.rate.period());
+            let changed = shown.version != open.version || minute != open.minute;
+            let result = match open.device.check() {
+                Ok(()) if !open.device.is_seen() => {
+                    open.version = shown.version;
+                    continue;
+                }
+                Ok(()) if !changed => continue,
+                Ok(()) => {
+                    clock::sleep_until(open.next);
+                    // What changed during the sleep is shown as well.
+                    let shown = board.wait(shown.version, clock::now());
+                    seats.seat(&shown);
+                    let result = open.show(&shown, &seats, &home, minute);
+                    open.next = clock::now().max(open.next + tv.rate.period());
+                    result
+                }
+                Err(error) => Err(error),
+            };
             let change = match result {
                 Ok(()) => supervisor.handle_works(),
                 Err(error) => {
