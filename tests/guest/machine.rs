@@ -1,0 +1,185 @@
+//! A machine of QEMU's with the stock kernel's virtual camera, sound card and screen, told what to do over a serial line.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, UdpSocket};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::harness::{TempDir, artefacts, wait};
+
+/// A guest runs some twenty times slower than its host.
+pub const BOOT: Duration = Duration::from_secs(240);
+
+/// Builds the guest if it must be built; the folder of kernel and initramfs.
+pub fn build() -> PathBuf {
+    let binary = env!("CARGO_BIN_EXE_intercom");
+    let folder = Path::new(binary).parent().and_then(Path::parent).expect("the target folder").join("guest");
+    let status = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guest/build"))
+        .args([folder.as_os_str(), binary.as_ref()])
+        .status()
+        .expect("run tests/guest/build");
+    assert!(status.success(), "tests/guest/build could not build the guest");
+    folder
+}
+
+/// A running machine; switched off when dropped.
+pub struct Machine {
+    process: Child,
+    shell: BufReader<UnixStream>,
+    folder: TempDir,
+    /// The guest's port 8443 as the host reaches it, TCP and UDP.
+    pub port: u16,
+}
+
+impl Machine {
+    /// Starts it with a screen of this kind (`VGA` for bochs-drm, `virtio-vga`), and waits until it takes commands.
+    pub fn start(image: &Path, screen: &str) -> Machine {
+        let folder = TempDir::new("guest");
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        let port = free_port();
+        let mut command = Command::new("qemu-system-x86_64");
+        command
+            .args(["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "768"])
+            .args(["-display", "none", "-nodefaults", "-no-reboot", "-device", screen])
+            .arg("-kernel")
+            .arg(image.join("kernel"))
+            .arg("-initrd")
+            .arg(image.join("initramfs"))
+            .args(["-append", "console=ttyS0 quiet mitigations=off panic=1 random.trust_cpu=on"])
+            .args(["-serial", &format!("file:{}", at("console"))])
+            .args(["-serial", &format!("unix:{},server=on,wait=off", at("shell"))])
+            .args(["-monitor", &format!("unix:{},server=on,wait=off", at("monitor"))])
+            .args(["-audiodev", &format!("wav,id=sound,path={},out.frequency=48000", at("speaker.wav"))])
+            .args(["-device", "intel-hda", "-device", "hda-output,audiodev=sound", "-device", "virtio-rng-pci"])
+            .args([
+                "-netdev",
+                &format!("user,id=net,hostfwd=tcp:127.0.0.1:{port}-:8443,hostfwd=udp:127.0.0.1:{port}-:8443"),
+            ])
+            .args(["-device", "e1000,netdev=net,romfile="])
+            .stdin(Stdio::null());
+        let process = command.spawn().unwrap_or_else(|e| panic!("qemu-system-x86_64: {e}; install qemu-system-x86"));
+        let shell = wait("QEMU's serial line", Duration::from_secs(30), || UnixStream::connect(at("shell")).ok());
+        shell.set_read_timeout(Some(Duration::from_secs(1))).expect("a timeout");
+        let mut machine = Machine { process, shell: BufReader::new(shell), folder, port };
+        machine.answer(BOOT, "boot");
+        machine
+    }
+
+    /// Runs a command of the guest's shell; its output, if it went well.
+    pub fn try_run(&mut self, command: &str) -> Result<String, String> {
+        writeln!(self.shell.get_mut(), "{command}").expect("write to the guest");
+        let (status, output) = self.answer(Duration::from_secs(120), command);
+        if status == "0" { Ok(output) } else { Err(format!("{command}: ended with {status}\n{output}")) }
+    }
+
+    /// The same, and it must go well.
+    pub fn run(&mut self, command: &str) -> String {
+        match self.try_run(command) {
+            Ok(output) => output,
+            Err(error) => panic!("{error}\n{}", self.report()),
+        }
+    }
+
+    /// Writes a file in the guest.
+    pub fn put(&mut self, path: &str, text: &str) {
+        self.run(&format!("echo {} | base64 -d >{path}", STANDARD.encode(text)));
+    }
+
+    /// What stands on the screen: width, height, and 3 bytes a pixel. Kept as `name` for people to look at.
+    pub fn screen(&mut self, name: &str) -> (usize, usize, Vec<u8>) {
+        let file = self.folder.path().join("screen.ppm");
+        let _ = fs::remove_file(&file);
+        let mut monitor = UnixStream::connect(self.folder.path().join("monitor")).expect("QEMU's monitor");
+        writeln!(monitor, "screendump {}", file.display()).expect("ask for the screen");
+        monitor.set_read_timeout(Some(Duration::from_millis(200))).expect("a timeout");
+        let picture = wait("the screen's picture", Duration::from_secs(20), || {
+            let _ = monitor.read(&mut [0; 4096]);
+            fs::read(&file).ok().and_then(|bytes| parse_ppm(&bytes))
+        });
+        let (width, height, rgb) = &picture;
+        let out = fs::File::create(artefacts().join(format!("{name}.png"))).expect("keep the screen");
+        let mut encoder = png::Encoder::new(io::BufWriter::new(out), *width as u32, *height as u32);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.write_header().and_then(|mut w| w.write_image_data(rgb)).expect("write the screen");
+        picture
+    }
+
+    /// All that the sound card has played so far: 16 bit, two channels, 48 000 a second.
+    pub fn played(&self) -> Vec<i16> {
+        let bytes = fs::read(self.folder.path().join("speaker.wav")).unwrap_or_default();
+        bytes.get(44..).unwrap_or_default().chunks_exact(2).map(|two| i16::from_le_bytes([two[0], two[1]])).collect()
+    }
+
+    /// The console's and the intercom's last lines, for a test that failed.
+    pub fn report(&mut self) -> String {
+        let console = fs::read(self.folder.path().join("console")).unwrap_or_default();
+        let console = String::from_utf8_lossy(&console).into_owned();
+        let tail: Vec<&str> = console.lines().rev().take(30).collect();
+        let console: String = tail.into_iter().rev().map(|line| format!("  {line}\n")).collect();
+        let log = self
+            .try_run("tail -n 60 /run/log; cat /proc/asound/cards /proc/asound/card*/pcm*p/sub0/status")
+            .unwrap_or_else(|e| e);
+        format!("---- the guest's console\n{console}---- the intercom in the guest\n{log}")
+    }
+
+    /// Reads lines until the one that tells how the command went.
+    fn answer(&mut self, limit: Duration, what: &str) -> (String, String) {
+        let end = Instant::now() + limit;
+        let (mut output, mut line) = (String::new(), Vec::new());
+        loop {
+            match self.shell.read_until(b'\n', &mut line) {
+                Ok(0) => panic!("the guest is gone: {what}"),
+                Ok(_) if line.ends_with(b"\n") => {
+                    let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+                    line.clear();
+                    match text.strip_prefix("@@ ") {
+                        Some(status) => return (status.to_owned(), output),
+                        None => output += &format!("{text}\n"),
+                    }
+                }
+                Ok(_) => {}
+                Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
+                Err(e) => panic!("the guest's serial line: {e}"),
+            }
+            if Instant::now() > end {
+                let console = fs::read_to_string(self.folder.path().join("console")).unwrap_or_default();
+                panic!("the guest did not answer within {limit:?}: {what}\n{output}\n{console}");
+            }
+        }
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A port that is free for both protocols.
+fn free_port() -> u16 {
+    wait("a free port", Duration::from_secs(10), || {
+        let tcp = TcpListener::bind("127.0.0.1:0").ok()?;
+        let port = tcp.local_addr().ok()?.port();
+        UdpSocket::bind(("127.0.0.1", port)).ok().map(|_| port)
+    })
+}
+
+fn parse_ppm(bytes: &[u8]) -> Option<(usize, usize, Vec<u8>)> {
+    let mut at = 0;
+    let mut word = || {
+        let start = at + bytes[at..].iter().position(|b| !b.is_ascii_whitespace())?;
+        at = start + bytes[start..].iter().position(|b| b.is_ascii_whitespace())?;
+        std::str::from_utf8(&bytes[start..at]).ok().map(str::to_owned)
+    };
+    let (magic, width, height, _) = (word()?, word()?, word()?, word()?);
+    let (width, height): (usize, usize) = (width.parse().ok()?, height.parse().ok()?);
+    let pixels = bytes.get(at + 1..at + 1 + width * height * 3)?;
+    (magic == "P6").then(|| (width, height, pixels.to_vec()))
+}

@@ -1,0 +1,190 @@
+//! The drivers on a real kernel: Debian's stock one in a machine of QEMU's, with its virtual camera, sound card and
+//! screen. Everything is looked at from outside: by a Chromium, on the screen, and in what the sound card played.
+#![allow(clippy::disallowed_methods, reason = "tests look at real programs in real time")]
+
+#[path = "../browser/harness/mod.rs"]
+mod harness;
+mod machine;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use harness::artefacts;
+use harness::chromium::{Chromium, Options, Permission};
+use harness::page::Page;
+use machine::Machine;
+
+/// The longest that anything in a guest may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn main() -> ExitCode {
+    if std::env::args().any(|argument| argument == "--list") {
+        println!("bochs: test\nvirtio: test");
+        return ExitCode::SUCCESS;
+    }
+    let words: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let image = machine::build();
+    let (mut passed, mut failed) = (0, 0);
+    for (name, test) in [("bochs", bochs as fn(&std::path::Path)), ("virtio", virtio)] {
+        if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {
+            continue;
+        }
+        let began = Instant::now();
+        let result = std::panic::catch_unwind(|| test(&image));
+        let seconds = began.elapsed().as_secs();
+        match result {
+            Ok(()) => passed += 1,
+            Err(_) => failed += 1,
+        }
+        println!("test guest_{name} ... {} ({seconds} s)", if result.is_ok() { "ok" } else { "FAILED" });
+    }
+    println!("{passed} passed, {failed} failed");
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// A camera that comes and goes, a sound card, and a screen on bochs-drm with atomic requests.
+fn bochs(image: &std::path::Path) {
+    let mut guest = Machine::start(image, "VGA");
+    start_intercom(&mut guest, "");
+    said(&mut guest, "camera: v4l2, found vivid");
+    said(&mut guest, "display: drm, found /dev/dri/card0 (bochs-drm)");
+    said(&mut guest, "atomic works");
+    the_tv_shows_the_idle_card(&mut guest, "guest-bochs-idle");
+
+    let chromium = chromium();
+    let page = visit(&mut guest, &chromium);
+    said(&mut guest, "works, 320x180 at 5 fps");
+    page.keep_screenshot("guest-page");
+    the_page_shows_colour_bars(&page);
+
+    let before = guest.played().len();
+    page.wait_for("the question", PATIENCE, "document.querySelector('#join').checkVisibility()");
+    page.click("#join");
+    page.wait_for("the self-view", PATIENCE, "document.querySelector('#self').videoWidth > 0");
+    the_tv_shows_the_viewer(&mut guest, "guest-bochs-visit");
+    let end = Instant::now() + PATIENCE;
+    while !guest.played()[before..].iter().any(|sample| sample.unsigned_abs() > 1000) {
+        assert!(Instant::now() < end, "{} samples and no beep\n{}", guest.played().len(), guest.report());
+        std::thread::sleep(Duration::from_millis(500));
+    }
+
+    // Unplugged in the middle of a visit, and plugged in again.
+    guest.run("echo vivid.0 >/sys/bus/platform/drivers/vivid/unbind");
+    page.wait_for(
+        "the page says so",
+        PATIENCE,
+        "!document.querySelector('#note').hidden && /camera/i.test(document.querySelector('#note').textContent)",
+    );
+    page.keep_screenshot("guest-page-unplugged");
+    guest.run("echo vivid.0 >/sys/bus/platform/drivers/vivid/bind");
+    page.wait_for("the page is content again", PATIENCE, "document.querySelector('#note').hidden");
+    the_page_shows_colour_bars(&page);
+    assert_eq!(page.eval("lab.connections.length"), 1, "without a new connection");
+    page.close();
+
+    ends_cleanly(&mut guest);
+}
+
+/// The older calls, on virtio's card.
+fn virtio(image: &std::path::Path) {
+    let mut guest = Machine::start(image, "virtio-vga");
+    start_intercom(&mut guest, "[display.drm]\napi = \"legacy\"\nmode = \"1024x768\"\n");
+    said(&mut guest, "display: drm, found /dev/dri/card0 (virtio_gpu)");
+    said(&mut guest, "1024x768 at 60 Hz, legacy works");
+    let (width, height, _) = the_tv_shows_the_idle_card(&mut guest, "guest-virtio-idle");
+    assert_eq!((width, height), (1024, 768));
+    ends_cleanly(&mut guest);
+}
+
+fn start_intercom(guest: &mut Machine, more: &str) {
+    let port = guest.port;
+    guest.put(
+        "/root/intercom.toml",
+        &format!(
+            "[home]\nname = \"Guest\"\nstate_dir = \"/root/state\"\n\
+             [network]\npublic_address = \"127.0.0.1:{port}\"\n\
+             [video]\nwidth = 320\nheight = 180\nfps = 5\nfloor_kbps = 200\nmax_kbps = 400\n\
+             [video.reduced]\nwidth = 160\nheight = 90\nfps = 3\nfloor_kbps = 40\nmax_kbps = 100\n\
+             [tv]\nfps = 3\n\
+             [microphone]\ndriver = \"tone\"\n\
+             [speaker]\ndriver = \"alsa\"\n[speaker.alsa]\ndevice = \"plughw:CARD=Intel,DEV=0\"\nbuffer_ms = 200\n{more}"
+        ),
+    );
+    guest.run("intercom run --config /root/intercom.toml >/run/log 2>&1 </dev/null & true");
+    said(guest, "open: https://");
+}
+
+/// Waits until the intercom's log has this in it.
+fn said(guest: &mut Machine, what: &str) {
+    let end = Instant::now() + PATIENCE;
+    while guest.try_run(&format!("grep -qF '{what}' /run/log")).is_err() {
+        assert!(Instant::now() < end, "never said: {what}\n{}", guest.report());
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
+fn chromium() -> Chromium {
+    let flags = vec!["--allow-loopback-in-peer-connection".to_owned()];
+    Chromium::start(Options { permission: Permission::Granted, flags })
+}
+
+fn visit(guest: &mut Machine, chromium: &Chromium) -> Page {
+    let key = guest.run("sed -n 's/.*#k=//p' /run/log | head -n 1");
+    let page = chromium.viewer();
+    page.open(&format!("https://127.0.0.1:{}/#k={}", guest.port, key.trim()));
+    let live = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        page.wait_state("live", PATIENCE);
+        page.wait_for("some frames", PATIENCE, "lab.frames.length > 10");
+    }));
+    if live.is_err() {
+        panic!("{}\n{}", page.report(), guest.report());
+    }
+    page
+}
+
+/// vivid paints eight bars: white, yellow, cyan, green, magenta, red, blue, black. Each must stand where it belongs;
+/// they are free of its text at the bottom.
+fn the_page_shows_colour_bars(page: &Page) {
+    const BARS: &str = "(() => {
+        const video = document.querySelector('#home');
+        if (!video.videoWidth) return '';
+        const canvas = Object.assign(document.createElement('canvas'), { width: 80, height: 45 });
+        const paint = canvas.getContext('2d');
+        paint.drawImage(video, 0, 0, 80, 45);
+        const at = x => [...paint.getImageData(x, 42, 1, 1).data].slice(0, 3).map(v => v > 96 ? 1 : 0).join('');
+        return [5, 15, 25, 35, 45, 55, 65, 75].map(at).join(' ');
+    })()";
+    page.wait_for("the colour bars", PATIENCE, &format!("{BARS} === '111 110 011 010 101 100 001 000'"));
+}
+
+fn the_tv_shows_the_idle_card(guest: &mut Machine, name: &str) -> (usize, usize, Vec<u8>) {
+    harness::wait("the idle card on the TV", PATIENCE, || {
+        let (width, height, rgb) = guest.screen(name);
+        // A large bright clock on a dim ground, which the kernel's console does not have: its black is 0.
+        let bright = rgb.chunks(3).filter(|p| p.iter().all(|v| *v > 200)).count();
+        let ground = rgb.chunks(3).filter(|p| p.iter().all(|v| (4..72).contains(v))).count();
+        (bright > width * height / 100 && ground > width * height * 3 / 4).then_some((width, height, rgb))
+    })
+}
+
+/// Chromium's stand-in camera is green with a dark disc.
+fn the_tv_shows_the_viewer(guest: &mut Machine, name: &str) {
+    harness::wait("the viewer on the TV", PATIENCE, || {
+        let (width, height, rgb) = guest.screen(name);
+        let green = rgb.chunks(3).filter(|p| p[1] > 100 && p[0] < p[1] / 2 && p[2] < p[1] / 2).count();
+        (green > width * height / 5).then_some(())
+    });
+}
+
+fn ends_cleanly(guest: &mut Machine) {
+    guest.run("kill -TERM $(pidof intercom)");
+    said(guest, "ending: SIGTERM");
+    let end = Instant::now() + PATIENCE;
+    while guest.try_run("pidof intercom").is_ok() {
+        assert!(Instant::now() < end, "it does not end\n{}", guest.report());
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    let log = guest.run("cat /run/log");
+    assert!(!log.contains("panicked") && !log.contains("[ERROR]"), "{log}");
+    let _ = std::fs::write(artefacts().join("guest.log"), log);
+}
