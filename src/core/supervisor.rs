@@ -11,6 +11,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Only a device that worked for so long starts again with the first pause; else a flapping one becomes a storm.
 const STABLE: Duration = Duration::from_secs(10);
 
+/// A hint is heeded so often in [`HINTS_WITHIN`]; a device that flaps for an hour sends more of them.
+const HINTS: u32 = 6;
+const HINTS_WITHIN: Duration = Duration::from_secs(60);
+
 /// What changed, for log and status; `None` is returned where nothing did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -35,12 +39,14 @@ pub struct Supervisor {
     pause: Duration,
     /// What was last told, so that only changes are told.
     told: Option<Change>,
+    /// Hints heeded since this time.
+    hints: (Instant, u32),
 }
 
 impl Supervisor {
     /// A device that was never tried; it may be opened at once.
     pub fn new(now: Instant) -> Supervisor {
-        Supervisor { state: State::Closed { retry: now }, pause: FIRST_PAUSE, told: None }
+        Supervisor { state: State::Closed { retry: now }, pause: FIRST_PAUSE, told: None, hints: (now, 0) }
     }
 
     /// Whether to try to open it now.
@@ -54,6 +60,20 @@ impl Supervisor {
             State::Closed { retry } => Some(retry),
             State::Open { .. } => None,
         }
+    }
+
+    /// Some device came or went, says the system: perhaps this one. It is tried at once, and soon again if it is not
+    /// ready yet. A hint that never comes costs no more than the slow retry.
+    pub fn handle_hint(&mut self, now: Instant) {
+        let State::Closed { retry } = self.state else { return };
+        let (since, count) = self.hints;
+        self.hints = match now.saturating_duration_since(since) >= HINTS_WITHIN {
+            true => (now, 1),
+            false if count < HINTS => (since, count + 1),
+            false => return,
+        };
+        self.state = State::Closed { retry: retry.min(now) };
+        self.pause = FIRST_PAUSE;
     }
 
     /// Whether it is open.
@@ -138,6 +158,38 @@ mod tests {
             now = supervisor.poll_timeout().unwrap();
         }
         assert!(opens < 12, "{opens} opens in a minute");
+    }
+
+    #[test]
+    fn a_hint_brings_a_device_back_at_once_and_an_hour_of_them_is_no_storm() {
+        let start = Instant::now();
+        let mut supervisor = Supervisor::new(start);
+        let mut now = start;
+        for _ in 0..8 {
+            supervisor.handle_failed(absent(), now);
+            now = supervisor.poll_timeout().unwrap();
+        }
+        supervisor.handle_failed(absent(), now);
+        now += Duration::from_secs(1);
+        assert!(!supervisor.wants_open(now));
+        supervisor.handle_hint(now);
+        assert!(supervisor.wants_open(now));
+        supervisor.handle_failed(absent(), now);
+        assert_eq!(supervisor.poll_timeout(), Some(now + FIRST_PAUSE), "its node may take a moment");
+
+        let (mut opens, end) = (0, now + Duration::from_secs(3600));
+        while now < end {
+            now += Duration::from_millis(100);
+            supervisor.handle_hint(now);
+            if supervisor.wants_open(now) {
+                opens += 1;
+                supervisor.handle_failed(absent(), now);
+            }
+        }
+        assert!(opens < 60 * 20, "{opens} opens in an hour of hints");
+        supervisor.handle_opened(now);
+        supervisor.handle_hint(now);
+        assert!(supervisor.is_open());
     }
 
     #[test]

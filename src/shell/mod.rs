@@ -7,6 +7,7 @@ pub mod devices;
 pub mod encoders;
 pub mod event_loop;
 pub mod gateway;
+pub mod hotplug;
 pub mod key_file;
 pub mod run;
 pub mod signaling;

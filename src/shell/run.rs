@@ -29,6 +29,7 @@ use crate::shell::devices::{Presence, camera, speaker, tv};
 use crate::shell::encoders::{EncoderControl, spawn_encoder};
 use crate::shell::event_loop::EventLoop;
 use crate::shell::gateway::{Gateway, GatewayConfig, Patience};
+use crate::shell::hotplug::spawn_hotplug;
 use crate::shell::key_file::{KeyFile, mint_key};
 use crate::shell::tls::Certificates;
 use crate::shell::udp::Udp;
@@ -145,6 +146,7 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
     let board = Arc::new(Board::default());
     let thread = spawn_pictures(to_pictures, Arc::clone(&board), handle.clone(), Arc::clone(&presence));
     workers.push(thread.map_err(no_thread())?);
+    workers.push(spawn_hotplug(Arc::clone(&presence)).map_err(no_thread())?);
     let thread = tv::spawn_tv(display.opener, tv, home.name, board, Arc::clone(&presence));
     workers.push(thread.map_err(no_thread())?);
 

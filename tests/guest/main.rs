@@ -53,7 +53,7 @@ fn bochs(image: &std::path::Path) {
 
     let chromium = chromium();
     let page = visit(&mut guest, &chromium);
-    said(&mut guest, "works, 320x180 at 5 fps");
+    said(&mut guest, "camera: /dev/video0 (vivid) works, 320x180 at 5 fps");
     page.keep_screenshot("guest-page");
     the_page_shows_colour_bars(&page);
 
@@ -85,7 +85,7 @@ fn bochs(image: &std::path::Path) {
     ends_cleanly(&mut guest);
 }
 
-/// The older calls, on virtio's card.
+/// The older calls, on virtio's card, and a TV whose cable is pulled and put back.
 fn virtio(image: &std::path::Path) {
     let mut guest = Machine::start(image, "virtio-vga");
     start_intercom(&mut guest, "[display.drm]\napi = \"legacy\"\nmode = \"1024x768\"\n");
@@ -93,6 +93,12 @@ fn virtio(image: &std::path::Path) {
     said(&mut guest, "1024x768 at 60 Hz, legacy works");
     let (width, height, _) = the_tv_shows_the_idle_card(&mut guest, "guest-virtio-idle");
     assert_eq!((width, height), (1024, 768));
+    guest.run("echo off >/sys/class/drm/card0-Virtual-1/status");
+    said(&mut guest, "the screen on Virtual-1 was unplugged");
+    guest.run(": >/run/log");
+    guest.run("echo detect >/sys/class/drm/card0-Virtual-1/status");
+    said(&mut guest, "1024x768 at 60 Hz, legacy works");
+    the_tv_shows_the_idle_card(&mut guest, "guest-virtio-again");
     ends_cleanly(&mut guest);
 }
 
@@ -110,7 +116,7 @@ fn start_intercom(guest: &mut Machine, more: &str) {
              [speaker]\ndriver = \"alsa\"\n[speaker.alsa]\ndevice = \"plughw:CARD=Intel,DEV=0\"\nbuffer_ms = 200\n{more}"
         ),
     );
-    guest.run("intercom run --config /root/intercom.toml >/run/log 2>&1 </dev/null & true");
+    guest.run("intercom run --config /root/intercom.toml >>/run/log 2>&1 </dev/null & true");
     said(guest, "open: https://");
 }
 

@@ -9,7 +9,7 @@ use intercom_drivers::contract::{BoxedOpener, CaptureVideo};
 use crate::core::protocol::CameraState;
 use crate::core::supervisor::{Change, Supervisor};
 use crate::shell::clock;
-use crate::shell::devices::Presence;
+use crate::shell::devices::{Hints, Presence};
 use crate::shell::encoders::EncoderControl;
 use crate::shell::wires::{ToLoop, ToLoopHandle};
 use crate::shell::worker::{Exit, Worker, spawn_worker};
@@ -35,6 +35,7 @@ pub fn spawn_camera(
 ) -> io::Result<Worker> {
     spawn_worker("camera", move || {
         let mut supervisor = Supervisor::new(clock::now());
+        let mut hints = Hints::new(&presence);
         let mut device: Option<Box<dyn CaptureVideo>> = None;
         let mut last_frame = clock::now();
         let mut mode = String::new();
@@ -43,6 +44,7 @@ pub fn spawn_camera(
                 return Exit::Done;
             }
             let now = clock::now();
+            hints.heed(&presence, &mut supervisor, now);
             let mut delivered = false;
             let change = match &mut device {
                 Some(open) => match open.capture(now + PATIENCE) {
@@ -75,7 +77,7 @@ pub fn spawn_camera(
                 },
                 None => {
                     let pause = supervisor.poll_timeout().map_or(PATIENCE, |t| t.saturating_duration_since(now));
-                    presence.sleep(pause.min(PATIENCE));
+                    hints.sleep(&presence, pause.min(PATIENCE));
                     None
                 }
             };

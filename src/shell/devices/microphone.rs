@@ -14,7 +14,7 @@ use crate::media::packetizer::{Packet, Packetizer};
 use crate::media::processor::{Played, Processor};
 use crate::media::voice::BLOCK;
 use crate::shell::clock;
-use crate::shell::devices::{Presence, tell_change};
+use crate::shell::devices::{Hints, Presence, tell_change};
 use crate::shell::wake::Wake;
 use crate::shell::wires::EncodedAudio;
 use crate::shell::worker::{Exit, Worker, spawn_worker};
@@ -53,11 +53,13 @@ pub fn spawn_microphone(
 ) -> io::Result<Worker> {
     spawn_worker("microphone", move || {
         let mut supervisor = Supervisor::new(clock::now());
+        let mut hints = Hints::new(&presence);
         let mut device: Option<Box<dyn CaptureAudio>> = None;
         let mut heard = clock::now();
         let mut paused = false;
         while !presence.is_stopped() {
             let now = clock::now();
+            hints.heed(&presence, &mut supervisor, now);
             let Some(open) = &mut device else {
                 if supervisor.wants_open(now) {
                     match opener.open() {
@@ -73,7 +75,7 @@ pub fn spawn_microphone(
                         }
                     }
                 } else if let Some(retry) = supervisor.poll_timeout() {
-                    presence.sleep(retry.saturating_duration_since(now));
+                    hints.sleep(&presence, retry.saturating_duration_since(now));
                 }
                 continue;
             };

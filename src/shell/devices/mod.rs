@@ -7,9 +7,9 @@ pub mod speaker;
 pub mod tv;
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::core::supervisor::Change;
+use crate::core::supervisor::{Change, Supervisor};
 use crate::shell::clock;
 
 /// Whether anybody visits; devices rest while nobody does.
@@ -23,6 +23,8 @@ pub struct Presence {
 struct State {
     present: bool,
     stopped: bool,
+    /// Counts the hints that a device came or went.
+    hints: u64,
 }
 
 impl Presence {
@@ -64,6 +66,12 @@ impl Presence {
         self.wait_while(time, |_| true);
     }
 
+    /// Some device came or went: whoever waits for one looks now.
+    pub fn hint(&self) {
+        self.lock().hints += 1;
+        self.changed.notify_all();
+    }
+
     fn wait_while(&self, time: Duration, condition: impl Fn(&State) -> bool) -> State {
         let until = clock::now() + time;
         let mut state = self.lock();
@@ -82,6 +90,31 @@ impl Presence {
     }
 }
 
+/// What a device thread has heard of hints.
+#[derive(Debug)]
+pub(crate) struct Hints {
+    heard: u64,
+}
+
+impl Hints {
+    pub(crate) fn new(presence: &Presence) -> Hints {
+        Hints { heard: presence.lock().hints }
+    }
+
+    /// Tells the supervisor of what came since the last time.
+    pub(crate) fn heed(&mut self, presence: &Presence, supervisor: &mut Supervisor, now: Instant) {
+        let count = presence.lock().hints;
+        if std::mem::replace(&mut self.heard, count) != count {
+            supervisor.handle_hint(now);
+        }
+    }
+
+    /// Sleeps for `time`, or until there is a hint to heed.
+    pub(crate) fn sleep(&self, presence: &Presence, time: Duration) {
+        presence.wait_while(time, |state| state.hints == self.heard);
+    }
+}
+
 /// Puts a device's change into the log.
 pub(crate) fn tell_change(kind: &str, device: &str, change: Option<Change>) {
     match change {
@@ -94,6 +127,8 @@ pub(crate) fn tell_change(kind: &str, device: &str, change: Option<Change>) {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+
+    use intercom_drivers::contract::DeviceError;
 
     use super::*;
 
@@ -109,6 +144,24 @@ mod tests {
         assert!(clock::now() - begun < LONG);
         presence.set(false);
         assert!(!presence.wait(Duration::from_millis(1)));
+    }
+
+    #[test]
+    fn a_hint_wakes_who_waits_for_a_device_and_is_heeded_once() {
+        let presence = Presence::new();
+        let mut hints = Hints::new(&presence);
+        let begun = clock::now();
+        let mut supervisor = Supervisor::new(begun);
+        supervisor.handle_failed(DeviceError::Absent("x".into()), begun);
+        presence.hint();
+        hints.sleep(&presence, LONG);
+        assert!(clock::now() - begun < LONG);
+        assert!(!supervisor.wants_open(begun));
+        hints.heed(&presence, &mut supervisor, begun);
+        assert!(supervisor.wants_open(begun));
+        supervisor.handle_failed(DeviceError::Absent("x".into()), begun);
+        hints.heed(&presence, &mut supervisor, begun);
+        assert!(!supervisor.wants_open(begun));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::media::mixer::Mixer;
 use crate::media::processor::Played;
 use crate::media::voice::{BLOCK, Voice};
 use crate::shell::clock;
-use crate::shell::devices::{Presence, tell_change};
+use crate::shell::devices::{Hints, Presence, tell_change};
 use crate::shell::wires::{ToSpeaker, VisitId};
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 
@@ -44,10 +44,12 @@ pub fn spawn_speaker(
 ) -> io::Result<Worker> {
     spawn_worker("speaker", move || {
         let mut supervisor = Supervisor::new(clock::now());
+        let mut hints = Hints::new(&presence);
         let mut device: Option<Box<dyn PlayAudio>> = None;
         let mut party = Party::default();
         while !presence.is_stopped() {
             let now = clock::now();
+            hints.heed(&presence, &mut supervisor, now);
             let change = match &mut device {
                 None if supervisor.wants_open(now) => match opener.open() {
                     Ok(open) => {

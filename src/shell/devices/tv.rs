@@ -12,7 +12,7 @@ use crate::core::supervisor::Supervisor;
 use crate::media::scene::{self, Guest, Scene};
 use crate::shell::clock;
 use crate::shell::devices::pictures::{Board, Shown};
-use crate::shell::devices::{Presence, tell_change};
+use crate::shell::devices::{Hints, Presence, tell_change};
 use crate::shell::wires::VisitId;
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 
@@ -35,10 +35,12 @@ pub fn spawn_tv(
 ) -> io::Result<Worker> {
     spawn_worker("tv", move || {
         let mut supervisor = Supervisor::new(clock::now());
+        let mut hints = Hints::new(&presence);
         let mut screen: Option<Screen> = None;
         let mut seats = Seats::default();
         while !presence.is_stopped() {
             let now = clock::now();
+            hints.heed(&presence, &mut supervisor, now);
             let Some(open) = &mut screen else {
                 if supervisor.wants_open(now) {
                     match opener.open() {
@@ -53,7 +55,7 @@ pub fn spawn_tv(
                         }
                     }
                 } else if let Some(retry) = supervisor.poll_timeout() {
-                    presence.sleep(retry.saturating_duration_since(now));
+                    hints.sleep(&presence, retry.saturating_duration_since(now));
                 }
                 continue;
             };

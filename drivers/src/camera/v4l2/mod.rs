@@ -61,7 +61,7 @@ fn configure(table: &toml::Table, wanted: &Wanted) -> Result<BoxedOpener<dyn Cap
         None if word == "auto" => None,
         None => return Err(options::error("format", &format!("is unknown: {word}"), "auto, nv12, yuyv or mjpeg")),
     };
-    Ok(Box::new(V4l2Opener { device, format, wanted: wanted.camera }))
+    Ok(Box::new(V4l2Opener { device, format, wanted: wanted.camera, found: None }))
 }
 
 fn detect(table: &toml::Table) -> Result<String, String> {
@@ -165,6 +165,8 @@ struct V4l2Opener {
     device: String,
     format: Option<PixelFormat>,
     wanted: VideoMode,
+    /// Path and name of what was opened last.
+    found: Option<String>,
 }
 
 impl Opener<dyn CaptureVideo> for V4l2Opener {
@@ -172,7 +174,10 @@ impl Opener<dyn CaptureVideo> for V4l2Opener {
         let mut refused = None;
         for path in paths(&self.device) {
             match self.open_at(&path) {
-                Ok(camera) => return Ok(Box::new(camera)),
+                Ok(camera) => {
+                    self.found = Some(camera.name.clone());
+                    return Ok(Box::new(camera));
+                }
                 // A busy camera says more than a node beside it that is none.
                 Err(error) if matches!(error, DeviceError::Busy(_)) || refused.is_none() => refused = Some(error),
                 Err(_) => {}
@@ -182,9 +187,10 @@ impl Opener<dyn CaptureVideo> for V4l2Opener {
     }
 
     fn describe(&self) -> String {
-        match self.device.as_str() {
-            "auto" => "the first camera at /dev/video*".into(),
-            device => format!("camera {device}"),
+        match (&self.found, self.device.as_str()) {
+            (Some(found), _) => found.clone(),
+            (None, "auto") => "the first camera at /dev/video*".into(),
+            (None, device) => format!("camera {device}"),
         }
     }
 }
