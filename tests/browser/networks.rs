@@ -6,6 +6,7 @@ use crate::harness::chromium::Permission;
 use crate::harness::daemon::{Daemon, Setup};
 use crate::harness::frames::Judgement;
 use crate::harness::net::{self, Namespace, Routed};
+use crate::harness::page::Page;
 use crate::lab::Lab;
 use crate::watching::{PATIENCE, assert_clean, living};
 
@@ -45,14 +46,19 @@ pub fn socket_dies_while_checking(lab: &mut Lab) {
 
         let since = page.now();
         page.run("lab.refuseSockets = false;");
-        page.wait_for("the page resumes", Duration::from_secs(40), "document.body.dataset.socket === 'open'");
-        page.wait_state("live", PATIENCE);
-        page.wait_coded_frames(30, PATIENCE);
-        let judged = assert_clean(&page, since);
-        assert!(judged.longest_gap < 1000.0, "the picture stood still: {judged:?}");
-        assert_eq!(page.eval("lab.connections.length"), 1, "resuming keeps the connection");
+        assert_resumes(&page, since);
         page.close();
     }
+}
+
+/// The page has a socket again, and the picture never stood still since then, on the connection that it had.
+fn assert_resumes(page: &Page, since: f64) {
+    page.wait_for("the page resumes", Duration::from_secs(40), "document.body.dataset.socket === 'open'");
+    page.wait_state("live", PATIENCE);
+    page.wait_coded_frames(30, PATIENCE);
+    let judged = assert_clean(page, since);
+    assert!(judged.longest_gap < 1000.0, "the picture stood still: {judged:?}");
+    assert_eq!(page.eval("lab.connections.length"), 1, "resuming keeps the connection");
 }
 
 /// A break of all UDP for some seconds in the middle of a call heals by itself.
@@ -88,12 +94,7 @@ pub fn socket_falls_silent(lab: &mut Lab) {
     page.wait_for("the page notices", PATIENCE, "document.body.dataset.socket === 'closed'");
     page.wait_coded_frames(60, PATIENCE);
     drop(cut);
-    page.wait_for("the page resumes", Duration::from_secs(40), "document.body.dataset.socket === 'open'");
-    page.wait_state("live", PATIENCE);
-    page.wait_coded_frames(30, PATIENCE);
-    let judged = assert_clean(&page, since);
-    assert!(judged.longest_gap < 1000.0, "the picture stood still: {judged:?}");
-    assert_eq!(page.eval("lab.connections.length"), 1, "resuming keeps the connection");
+    assert_resumes(&page, since);
 }
 
 /// A network that speaks IPv6 alone.
