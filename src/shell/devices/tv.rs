@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use intercom_drivers::contract::{BoxedOpener, Display, I420};
+use intercom_drivers::contract::{BoxedOpener, DeviceError, Display, I420};
 
 use crate::config::Tv;
 use crate::core::local_time;
@@ -62,7 +62,7 @@ pub fn spawn_tv(
             let shown = board.wait(open.version, now + REST);
             let minute = clock::unix_time().as_secs() / 60;
             let changed = shown.version != open.version || minute != open.minute;
-            let result = match open.device.check() {
+            let result = match open.check(clock::now()) {
                 Ok(()) if !open.device.is_seen() => {
                     open.version = shown.version;
                     continue;
@@ -100,6 +100,8 @@ struct Screen {
     minute: u64,
     /// Not before this time, so that the rate is kept.
     next: Instant,
+    /// When it was last asked whether it is still plugged in.
+    checked: Instant,
 }
 
 impl Screen {
@@ -107,16 +109,19 @@ impl Screen {
         let (width, height) = device.size();
         let canvas = I420::black(width.clamp(2, 7680) as usize, height.clamp(2, 4320) as usize);
         // A version and a minute that never are, so that the first picture comes at once.
-        Screen { device, canvas, version: u64::MAX, minute: u64::MAX, next: now }
+        Screen { device, canvas, version: u64::MAX, minute: u64::MAX, next: now, checked: now }
     }
 
-    fn show(
-        &mut self,
-        shown: &Shown,
-        seats: &Seats,
-        home: &str,
-        minute: u64,
-    ) -> Result<(), intercom_drivers::contract::DeviceError> {
+    /// Asks the device whether it is still there, but not with every picture.
+    fn check(&mut self, now: Instant) -> Result<(), DeviceError> {
+        if now.saturating_duration_since(self.checked) < REST {
+            return Ok(());
+        }
+        self.checked = now;
+        self.device.check()
+    }
+
+    fn show(&mut self, shown: &Shown, seats: &Seats, home: &str, minute: u64) -> Result<(), DeviceError> {
         let names: Vec<(String, usize)> = shown
             .visitors
             .iter()
@@ -185,7 +190,7 @@ impl Seats {
 #[cfg(test)]
 mod tests {
     use crossbeam_channel::{Receiver, Sender, unbounded};
-    use intercom_drivers::contract::{DeviceError, Opener};
+    use intercom_drivers::contract::Opener;
 
     use super::*;
     use crate::shell::wires::Visitor;

@@ -12,8 +12,8 @@ use super::head::Refusal;
 const ALWAYS: &str = concat!(
     "Content-Security-Policy: default-src 'none'; ",
     include_str!(concat!(env!("OUT_DIR"), "/policy.txt")),
-    "; img-src 'self' data:; media-src 'self' blob:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; \
-frame-ancestors 'none'\r\n\
+    "; img-src 'self' data:; media-src 'self' blob:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; \
+form-action 'none'; frame-ancestors 'none'\r\n\
 X-Content-Type-Options: nosniff\r\n\
 Referrer-Policy: no-referrer\r\n\
 Permissions-Policy: camera=(self), microphone=(self), fullscreen=(self), screen-wake-lock=(self), \

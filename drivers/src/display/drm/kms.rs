@@ -78,10 +78,8 @@ impl Card {
 
     /// Becomes the one program that may change the screens; the kernel's own console stays off them meanwhile.
     pub fn take(&self) -> Result<(), DeviceError> {
-        self.acquire_master_lock().map_err(|error| match error.raw_os_error() {
-            Some(_) => DeviceError::Busy(format!("{}: another program draws on it ({error})", self.path.display())),
-            None => failed(&error, &self.path.display().to_string()),
-        })
+        let busy = |error| DeviceError::Busy(format!("{}: another program draws on it ({error})", self.path.display()));
+        self.acquire_master_lock().map_err(busy)
     }
 
     /// Its connectors. `probe` asks the screens themselves, which takes up to a second.
