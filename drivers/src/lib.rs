@@ -12,6 +12,8 @@ mod display;
 mod microphone;
 #[cfg(feature = "speaker-alsa")]
 mod mixer;
+#[cfg(any(feature = "camera-v4l2", feature = "display-drm"))]
+mod nodes;
 #[allow(dead_code)] // Each build uses the kinds of options that its drivers have.
 mod options;
 #[cfg(any(

@@ -26,6 +26,7 @@ use crate::clock;
 use crate::contract::{
     BoxedOpener, CaptureVideo, ConfigError, DeviceError, Driver, Opener, PicturePool, VideoFrame, VideoMode, Wanted,
 };
+use crate::nodes;
 use crate::options::{self, Options};
 use crate::wait::wait;
 
@@ -83,16 +84,8 @@ fn detect(table: &toml::Table) -> Result<String, String> {
 
 /// Where a device of this name may be, the likeliest first.
 fn paths(device: &str) -> Vec<PathBuf> {
-    if device != "auto" {
-        let known = ["/dev/v4l/by-id", "/dev/v4l/by-path", "/dev"].map(|directory| Path::new(directory).join(device));
-        let found = known.into_iter().find(|path| !device.starts_with('/') && path.exists());
-        return vec![found.unwrap_or_else(|| PathBuf::from(device))];
-    }
-    let number = |path: &PathBuf| path.file_name()?.to_str()?.strip_prefix("video")?.parse::<u32>().ok();
-    let entries = std::fs::read_dir("/dev").into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut nodes: Vec<(u32, PathBuf)> = entries.filter_map(|path| Some((number(&path)?, path))).collect();
-    nodes.sort();
-    nodes.into_iter().map(|(_, path)| path).collect()
+    let name = Some(device).filter(|device| *device != "auto");
+    nodes::paths(name, &["/dev/v4l/by-id", "/dev/v4l/by-path", "/dev"], "/dev", "video")
 }
 
 /// Opens a node that is a camera; with its name.

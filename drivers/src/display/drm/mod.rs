@@ -11,6 +11,7 @@ use choose::{MOST_PIXELS, NoScreen, Wish, choose_connector, choose_modes, parse_
 use kms::{Api, Card, Screen, Socket};
 
 use crate::contract::{BoxedOpener, ConfigError, DeviceError, Display, Driver, I420, Opener, Wanted};
+use crate::nodes;
 use crate::options::{self, Options};
 
 /// The entry of the registry's table.
@@ -77,16 +78,7 @@ fn detect(table: &toml::Table) -> Result<String, String> {
 
 /// Where a card of this name may be; all cards if there is none.
 fn paths(device: Option<&str>) -> Vec<PathBuf> {
-    if let Some(device) = device {
-        let known = ["/dev/dri/by-path", "/dev/dri"].map(|directory| Path::new(directory).join(device));
-        let found = known.into_iter().find(|path| !device.starts_with('/') && path.exists());
-        return vec![found.unwrap_or_else(|| PathBuf::from(device))];
-    }
-    let number = |path: &PathBuf| path.file_name()?.to_str()?.strip_prefix("card")?.parse::<u32>().ok();
-    let entries = std::fs::read_dir("/dev/dri").into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut cards: Vec<(u32, PathBuf)> = entries.filter_map(|path| Some((number(&path)?, path))).collect();
-    cards.sort();
-    cards.into_iter().map(|(_, path)| path).collect()
+    nodes::paths(device, &["/dev/dri/by-path", "/dev/dri"], "/dev/dri", "card")
 }
 
 struct DrmOpener {
