@@ -6,15 +6,14 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::netlink::SocketAddrNetlink;
-use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType};
+use rustix::net::RecvFlags;
 
 use crate::reach::Addresses;
 use crate::reach::ranking::{self, Candidate};
 use crate::shell::clock;
+use crate::shell::netlink::{self, readable};
 use crate::shell::wake::Wake;
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 
@@ -100,7 +99,7 @@ impl Watch {
         let wake = Wake::new()?;
         let (stopped, woken) = (stop.clone(), wake.clone());
         let worker = spawn_worker("addresses", move || {
-            let changes = kernel_messages().ok();
+            let changes = netlink::listen(None, GROUPS).ok();
             while !stopped.load(Ordering::Acquire) {
                 let addresses = read(public);
                 if book.update(&addresses) {
@@ -130,16 +129,9 @@ fn in_words(addresses: &Addresses) -> String {
     addresses.local.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// A socket on which the kernel tells of changed links, addresses and routes (rtnetlink(7)).
-fn kernel_messages() -> rustix::io::Result<OwnedFd> {
-    // RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_IFADDR, RTMGRP_IPV6_ROUTE
-    const GROUPS: u32 = 0x1 | 0x10 | 0x40 | 0x100 | 0x400;
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    // No protocol is protocol 0, NETLINK_ROUTE.
-    let socket = rustix::net::socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
-    rustix::net::bind(&socket, &SocketAddrNetlink::new(0, GROUPS))?;
-    Ok(socket)
-}
+/// Changed links, addresses and routes (rtnetlink(7)): RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE,
+/// RTMGRP_IPV6_IFADDR, RTMGRP_IPV6_ROUTE.
+const GROUPS: u32 = 0x1 | 0x10 | 0x40 | 0x100 | 0x400;
 
 /// Returns when it is time to look again, or on a stop.
 fn wait_for_change(changes: Option<&OwnedFd>, wake: &Wake) {
@@ -158,15 +150,6 @@ fn wait_for_change(changes: Option<&OwnedFd>, wake: &Wake) {
             Ok(_) | Err(_) => {}
         }
     }
-}
-
-/// Waits until one of `fds` is readable or `deadline` is there.
-fn readable(fds: &[std::os::fd::BorrowedFd<'_>], deadline: Instant) {
-    let mut fds: Vec<PollFd<'_>> = fds.iter().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();
-    let left = deadline.saturating_duration_since(clock::now());
-    let timeout = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) };
-    // An interrupted wait only means that we look once more.
-    let _ = poll(&mut fds, Some(&timeout));
 }
 
 #[cfg(test)]

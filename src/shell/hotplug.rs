@@ -1,16 +1,16 @@
 //! Listens to the kernel: a device that comes back is opened at once, rather than at the next slow retry.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::netlink::{KOBJECT_UEVENT, SocketAddrNetlink};
-use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType};
+use rustix::net::RecvFlags;
+use rustix::net::netlink::KOBJECT_UEVENT;
 
 use crate::shell::devices::Presence;
 use crate::shell::worker::{Exit, Worker, spawn_worker};
+use crate::shell::{clock, netlink};
 
 /// The kernel's own messages, and those that udev sends once permissions and stable names are in place.
 const GROUPS: u32 = 1 | 2;
@@ -30,7 +30,7 @@ const REST: Duration = Duration::from_millis(500);
 /// If the system has no thread to give.
 pub fn spawn_hotplug(presence: Arc<Presence>) -> io::Result<Worker> {
     spawn_worker("hotplug", move || {
-        let messages = match kernel_messages() {
+        let messages = match netlink::listen(Some(KOBJECT_UEVENT), GROUPS) {
             Ok(messages) => messages,
             Err(error) => {
                 log::debug!("the kernel tells of no devices: {error}");
@@ -38,7 +38,8 @@ pub fn spawn_hotplug(presence: Arc<Presence>) -> io::Result<Worker> {
             }
         };
         while !presence.is_stopped() {
-            if wait(&messages, REST) && read(&messages) {
+            netlink::readable(&[messages.as_fd()], clock::now() + REST);
+            if read(&messages) {
                 presence.sleep(SETTLE);
                 // Those of the same burst tell nothing more.
                 read(&messages);
@@ -47,18 +48,6 @@ pub fn spawn_hotplug(presence: Arc<Presence>) -> io::Result<Worker> {
         }
         Exit::Done
     })
-}
-
-fn kernel_messages() -> rustix::io::Result<OwnedFd> {
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = rustix::net::socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, Some(KOBJECT_UEVENT))?;
-    rustix::net::bind(&socket, &SocketAddrNetlink::new(0, GROUPS))?;
-    Ok(socket)
-}
-
-fn wait(messages: &OwnedFd, time: Duration) -> bool {
-    let timeout = Timespec { tv_sec: time.as_secs() as i64, tv_nsec: i64::from(time.subsec_nanos()) };
-    poll(&mut [PollFd::new(messages, PollFlags::IN)], Some(&timeout)).is_ok_and(|ready| ready > 0)
 }
 
 /// Reads what has come, within bounds; whether any of it is of interest.
