@@ -25,9 +25,9 @@ run: build
 check: build
 	@$(TARGET)/release/intercom check $(CONFIG)
 
-# The quick ones come first, so that a slip is told early.
+# The quick ones come first, so that a slip is told early; the slow ones all run, so that one failure hides no other.
 test: fmt page lint drivers
-	cargo test --release --workspace
+	cargo test --release --workspace --no-fail-fast
 
 fmt:
 	@.ci/prepare test

@@ -62,6 +62,14 @@ impl Namespace {
         let name = format!("ic{}-{role}", std::process::id());
         ip(&format!("netns add {name}"));
         let namespace = Namespace(Arc::new(Owned { name }));
+        // Each cable's own IPv6 address would be tried for a second or two, and to a browser that has just begun to
+        // load a page its arrival is a changed network.
+        namespace.enter(|| {
+            for scope in ["all", "default"] {
+                let path = format!("/proc/sys/net/ipv6/conf/{scope}/accept_dad");
+                std::fs::write(&path, "0").unwrap_or_else(|e| panic!("{path}: {e}"));
+            }
+        });
         namespace.ip("link set lo up");
         namespace
     }

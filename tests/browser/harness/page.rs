@@ -86,9 +86,14 @@ impl Page {
         page
     }
 
-    /// Goes to `url`; returns when the first answer is there, long before the page has loaded.
+    /// Goes to `url`; returns when the first answer is there, long before the page has loaded. A network that changed
+    /// meanwhile is tried again, as a Chromium with a window does by itself.
     pub fn open(&self, url: &str) {
-        self.tab.navigate_to(url).unwrap_or_else(|e| panic!("open {url}: {e}"));
+        super::wait(&format!("{url} opens"), Duration::from_secs(20), || match self.tab.navigate_to(url) {
+            Ok(_) => Some(()),
+            Err(e) if e.to_string().contains("ERR_NETWORK_CHANGED") => None,
+            Err(e) => panic!("open {url}: {e}"),
+        });
     }
 
     /// Loads the page again.
