@@ -117,6 +117,8 @@ pub struct Tv {
     pub height: u32,
     /// `fps`: highest rate of the TV picture, 1–60. Default 30.
     pub rate: FrameRate,
+    /// `self_view`: home sees small what its viewers see of it. Default true.
+    pub self_view: bool,
 }
 
 /// Reads and checks the config file `path`.
@@ -206,7 +208,12 @@ fn parse_with(text: &str, file: &str, drivers: &Drivers, env: Environment<'_>) -
     let full = read_full(r);
     let reduced = read_reduced(r, &full);
     let audio = Audio { bitrate: Bitrate::from_kbps(r.integer("audio.bitrate_kbps", 12..=128, "kbit/s")) };
-    let tv = Tv { width: size(r, "tv.width", WIDTH), height: size(r, "tv.height", HEIGHT), rate: fps(r, "tv.fps") };
+    let tv = Tv {
+        width: size(r, "tv.width", WIDTH),
+        height: size(r, "tv.height", HEIGHT),
+        rate: fps(r, "tv.fps"),
+        self_view: r.switch("tv.self_view"),
+    };
     let levels = log::LevelFilter::iter().map(|level| (level.as_str().to_lowercase(), level)).collect::<Vec<_>>();
     let log_level =
         r.word("log.level", &levels.iter().map(|(word, level)| (word.as_str(), *level)).collect::<Vec<_>>());

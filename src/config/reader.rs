@@ -107,6 +107,24 @@ impl<'t> Reader<'t> {
         })
     }
 
+    /// `true` or `false`.
+    pub fn switch(&mut self, path: &str) -> bool {
+        self.value(path, "true or false", |value| match value {
+            DeValue::Boolean(on) => Ok(*on),
+            other => {
+                let meant = match other {
+                    DeValue::String(text) => match text.trim() {
+                        "true" | "yes" | "on" => Some("true"),
+                        "false" | "no" | "off" => Some("false"),
+                        _ => None,
+                    },
+                    _ => None,
+                };
+                Err(Wrong { what: kind_of(other, "true or false"), nearest: meant.map(str::to_owned) })
+            }
+        })
+    }
+
     /// A number, whole or not, within `range`.
     pub fn number(&mut self, path: &str, range: std::ops::RangeInclusive<f64>, unit: &str) -> f64 {
         let allowed = format!("a number from {} to {} {unit}", range.start(), range.end());

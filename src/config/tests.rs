@@ -127,7 +127,7 @@ fn an_empty_file_means_the_defaults_that_the_types_document() {
     assert_eq!(config.full, rung(1280, 720, 30.0, 1500, 2500));
     assert_eq!(config.reduced, rung(480, 270, 15.0, 80, 400));
     assert_eq!(config.audio, Audio { bitrate: Bitrate::from_kbps(32) });
-    assert_eq!(config.tv, Tv { width: 1280, height: 720, rate: FrameRate::from_fps(30.0) });
+    assert_eq!(config.tv, Tv { width: 1280, height: 720, rate: FrameRate::from_fps(30.0), self_view: true });
     assert_eq!(config.log_level, log::LevelFilter::Info);
 }
 

@@ -78,11 +78,29 @@ pub enum ToPictures {
     Visitors(Vec<Visitor>),
 }
 
+/// A one-use link that the TV shows as a QR code.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PairingCode {
+    /// What the phone opens.
+    pub link: String,
+    /// From then on it is worthless.
+    pub until: Instant,
+}
+
+impl std::fmt::Debug for PairingCode {
+    /// The link lets people in, and does not go into logs.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PairingCode").field("until", &self.until).finish_non_exhaustive()
+    }
+}
+
 /// A viewer as the TV needs to know them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Visitor {
     /// Which visit.
     pub visit: VisitId,
+    /// What home calls the viewer, if it was told.
+    pub name: Option<Arc<str>>,
     /// When it began.
     pub since: Instant,
     /// The viewer's camera is on.

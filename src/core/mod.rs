@@ -2,6 +2,7 @@
 //! `poll_timeout` says when to come back and why.
 
 pub mod cadence;
+pub mod captions;
 pub mod encoding;
 pub mod home;
 pub mod items;

@@ -60,6 +60,9 @@ impl Mask {
 
     /// Draws the covered pixels in one colour; `opacity` of 0.0–1.0.
     pub fn draw(&self, canvas: &mut I420, colour: Colour, opacity: f32) {
+        if self.width == 0 || self.height == 0 {
+            return;
+        }
         let opacity = (opacity.clamp(0.0, 1.0) * 256.0) as u32;
         let (width, height) = (canvas.width() as i32, canvas.height() as i32);
         let chroma_width = canvas.chroma_width();

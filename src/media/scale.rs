@@ -83,6 +83,14 @@ pub fn scale_into(source: &I420, target: &mut I420) {
     draw(source, Rect::of(source), target, to);
 }
 
+/// Swaps left and right.
+pub fn mirror(picture: &mut I420) {
+    let strides = [picture.width(), picture.chroma_width(), picture.chroma_width()];
+    for (plane, stride) in picture.planes_mut().into_iter().zip(strides) {
+        plane.chunks_exact_mut(stride).for_each(<[u8]>::reverse);
+    }
+}
+
 fn draw_plane(source: &[u8], source_stride: usize, from: Rect, target: &mut [u8], target_stride: usize, to: Rect) {
     let row = |y: usize| &source[(from.y + y) * source_stride + from.x..][..from.width];
     let target_rows = target.chunks_exact_mut(target_stride).skip(to.y).take(to.height);

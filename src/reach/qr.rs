@@ -1,4 +1,4 @@
-//! QR codes for terminals, two rows of modules a line of text.
+//! QR codes, for screens and for terminals (two rows of modules a line of text).
 
 use qrcodegen::{QrCode, QrCodeEcc};
 
@@ -12,6 +12,30 @@ pub enum Paint {
     Colours,
     /// Characters only: right on a dark terminal; most phones also read the inverse.
     Plain,
+}
+
+/// A QR code as it is, without the light frame around it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Modules {
+    /// Modules along each edge.
+    pub side: usize,
+    /// `side * side` of them, row by row; `true` is dark.
+    pub dark: Vec<bool>,
+}
+
+impl std::fmt::Debug for Modules {
+    /// What the code says may be a secret, and those do not go into logs.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Modules({0}x{0})", self.side)
+    }
+}
+
+/// `text` as a code for a screen that is looked at from afar; `None` if it is too long for any QR code.
+pub fn modules(text: &str) -> Option<Modules> {
+    let code = QrCode::encode_text(text, QrCodeEcc::Low).ok()?;
+    let size = code.size();
+    let dark = (0..size).flat_map(|y| (0..size).map(move |x| (x, y))).map(|(x, y)| code.get_module(x, y)).collect();
+    Some(Modules { side: size as usize, dark })
 }
 
 /// `text` as lines of half blocks, each ended by a line feed; `None` if it is too long for any QR code.

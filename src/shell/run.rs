@@ -132,7 +132,14 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
         encoders.push((name, control));
     }
     let controls: Vec<_> = encoders.iter().map(|(_, control)| Arc::clone(control)).collect();
-    let camera = camera::spawn_camera(camera.opener, controls.clone(), Arc::clone(&presence), handle.clone());
+    let board = Arc::new(Board::default());
+    let camera = camera::spawn_camera(
+        camera.opener,
+        controls.clone(),
+        Arc::clone(&board),
+        Arc::clone(&presence),
+        handle.clone(),
+    );
     workers.push(camera.map_err(no_thread())?);
     let (blocks_out, blocks) = bounded(microphone::BLOCKS);
     let thread = microphone::spawn_microphone(microphone.opener, blocks_out, Arc::clone(&presence));
@@ -143,11 +150,16 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
     workers.push(thread.map_err(no_thread())?);
     let thread = speaker::spawn_speaker(speaker.opener, to_speaker, Some(played_out), Arc::clone(&presence));
     workers.push(thread.map_err(no_thread())?);
-    let board = Arc::new(Board::default());
     let thread = spawn_pictures(to_pictures, Arc::clone(&board), handle.clone(), Arc::clone(&presence));
     workers.push(thread.map_err(no_thread())?);
     workers.push(spawn_hotplug(Arc::clone(&presence)).map_err(no_thread())?);
-    let thread = tv::spawn_tv(display.opener, tv, home.name, board, Arc::clone(&presence));
+    let subject = tv::Subject {
+        home: home.name,
+        board: Arc::clone(&board),
+        presence: Arc::clone(&presence),
+        addresses: book.clone(),
+    };
+    let thread = tv::spawn_tv(display.opener, tv, subject);
     workers.push(thread.map_err(no_thread())?);
 
     let outputs =

@@ -1,6 +1,7 @@
 //! One viewer's stay, from admission to leaving.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::core::home::{KeyNumber, ORPHAN_LIFE, SocketId};
@@ -20,6 +21,8 @@ pub(super) struct Visit {
     pub id: VisitId,
     pub token: String,
     pub key: KeyNumber,
+    /// What the key's owner is called at home.
+    pub name: Option<Arc<str>>,
     pub since: Instant,
     /// The address of ours that the viewer's signaling came to.
     pub near: IpAddr,
@@ -55,6 +58,7 @@ impl Visit {
             id,
             token,
             key,
+            name: None,
             since: now,
             near,
             socket: None,
@@ -107,6 +111,7 @@ impl Visit {
     pub fn visitor(&self) -> Visitor {
         Visitor {
             visit: self.id,
+            name: self.name.clone(),
             since: self.since,
             camera: self.camera,
             microphone: self.microphone,

@@ -9,7 +9,8 @@ use intercom_drivers::contract::{BoxedOpener, CaptureVideo};
 use crate::core::protocol::CameraState;
 use crate::core::supervisor::{Change, Supervisor};
 use crate::shell::clock;
-use crate::shell::devices::{Hints, Presence};
+use crate::shell::devices::pictures::Board;
+use crate::shell::devices::{Hints, Kind, Presence};
 use crate::shell::encoders::EncoderControl;
 use crate::shell::wires::{ToLoop, ToLoopHandle};
 use crate::shell::worker::{Exit, Worker, spawn_worker};
@@ -23,13 +24,14 @@ const SILENT: Duration = Duration::from_secs(1);
 /// While nobody visits, the camera is looked at this often: it stays known to work, and costs nothing.
 const GLANCE: Duration = Duration::from_millis(1000);
 
-/// Starts the camera thread.
+/// Starts the camera thread. The encoders get every frame, and the board what home may see of itself.
 ///
 /// # Errors
 /// If the system has no thread to give.
 pub fn spawn_camera(
     mut opener: BoxedOpener<dyn CaptureVideo>,
     encoders: Vec<Arc<EncoderControl>>,
+    board: Arc<Board>,
     presence: Arc<Presence>,
     events: ToLoopHandle,
 ) -> io::Result<Worker> {
@@ -52,6 +54,7 @@ pub fn spawn_camera(
                         for encoder in &encoders {
                             encoder.publish(&frame);
                         }
+                        board.set_own(&frame.picture);
                         delivered = true;
                         last_frame = clock::now();
                         supervisor.handle_works()
@@ -83,11 +86,14 @@ pub fn spawn_camera(
             };
             match change {
                 Some(Change::Live) => {
+                    presence.set_well(Kind::Camera, true);
                     log::info!("camera: {} works, {mode}", opener.describe());
                     events.tell(ToLoop::Camera(CameraState::Live));
                 }
                 Some(Change::Absent(error)) => {
                     log::warn!("camera: {}: {error}; {}", opener.describe(), error.remedy());
+                    presence.set_well(Kind::Camera, false);
+                    board.clear_own();
                     encoders.iter().for_each(|encoder| encoder.camera_lost());
                     events.tell(ToLoop::Camera(CameraState::Unplugged));
                 }
@@ -172,7 +178,7 @@ mod tests {
         let opener = Box::new(Opens(lives, asking));
         let workers = [
             spawn_encoder(RungName::Full, rung, control.clone(), video, wake).unwrap(),
-            spawn_camera(opener, vec![control.clone()], presence.clone(), handle).unwrap(),
+            spawn_camera(opener, vec![control.clone()], Arc::default(), presence.clone(), handle).unwrap(),
         ];
         Room { presence, control, frames, news, asked, workers }
     }

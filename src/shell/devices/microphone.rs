@@ -14,7 +14,7 @@ use crate::media::packetizer::{Packet, Packetizer};
 use crate::media::processor::{Played, Processor};
 use crate::media::voice::BLOCK;
 use crate::shell::clock;
-use crate::shell::devices::{Hints, Presence, tell_change};
+use crate::shell::devices::{Hints, Kind, Presence, tell_change};
 use crate::shell::wake::Wake;
 use crate::shell::wires::EncodedAudio;
 use crate::shell::worker::{Exit, Worker, spawn_worker};
@@ -68,10 +68,12 @@ pub fn spawn_microphone(
                             paused = false;
                             heard = clock::now();
                             supervisor.handle_opened(heard);
+                            // Until somebody visits nothing is read, and the TV tells already that it is there.
+                            presence.set_well(Kind::Microphone, true);
                         }
                         Err(error) => {
                             let change = supervisor.handle_failed(error, clock::now());
-                            tell_change("microphone", &opener.describe(), change);
+                            tell_change(&presence, Kind::Microphone, &opener.describe(), change);
                         }
                     }
                 } else if let Some(retry) = supervisor.poll_timeout() {
@@ -103,10 +105,11 @@ pub fn spawn_microphone(
                 Ok(None) => None,
                 Err(error) => {
                     device = None;
+                    presence.set_well(Kind::Microphone, false);
                     supervisor.handle_failed(error, clock::now())
                 }
             };
-            tell_change("microphone", &opener.describe(), change);
+            tell_change(&presence, Kind::Microphone, &opener.describe(), change);
         }
         Exit::Done
     })

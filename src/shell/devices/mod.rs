@@ -10,6 +10,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::core::supervisor::{Change, Supervisor};
+use crate::media::scene::Health;
 use crate::shell::clock;
 
 /// Whether anybody visits; devices rest while nobody does.
@@ -25,6 +26,20 @@ struct State {
     stopped: bool,
     /// Counts the hints that a device came or went.
     hints: u64,
+    health: Health,
+}
+
+/// One of home's devices, as the log and the TV speak of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The camera.
+    Camera,
+    /// The microphone.
+    Microphone,
+    /// The speaker.
+    Speaker,
+    /// The display.
+    Display,
 }
 
 impl Presence {
@@ -72,6 +87,22 @@ impl Presence {
         self.changed.notify_all();
     }
 
+    /// A device works now, or does not.
+    pub(crate) fn set_well(&self, kind: Kind, well: bool) {
+        let health = &mut self.lock().health;
+        match kind {
+            Kind::Camera => health.camera = Some(well),
+            Kind::Microphone => health.microphone = Some(well),
+            Kind::Speaker => health.speaker = Some(well),
+            Kind::Display => {}
+        }
+    }
+
+    /// Which devices work; of the network it knows nothing.
+    pub fn health(&self) -> Health {
+        self.lock().health
+    }
+
     fn wait_while(&self, time: Duration, condition: impl Fn(&State) -> bool) -> State {
         let until = clock::now() + time;
         let mut state = self.lock();
@@ -115,11 +146,23 @@ impl Hints {
     }
 }
 
-/// Puts a device's change into the log.
-pub(crate) fn tell_change(kind: &str, device: &str, change: Option<Change>) {
+/// Tells the log and the TV of a device's change.
+pub(crate) fn tell_change(presence: &Presence, kind: Kind, device: &str, change: Option<Change>) {
+    let word = match kind {
+        Kind::Camera => "camera",
+        Kind::Microphone => "microphone",
+        Kind::Speaker => "speaker",
+        Kind::Display => "display",
+    };
     match change {
-        Some(Change::Live) => log::info!("{kind}: {device} works"),
-        Some(Change::Absent(error)) => log::warn!("{kind}: {device}: {error}; {}", error.remedy()),
+        Some(Change::Live) => {
+            presence.set_well(kind, true);
+            log::info!("{word}: {device} works");
+        }
+        Some(Change::Absent(error)) => {
+            presence.set_well(kind, false);
+            log::warn!("{word}: {device}: {error}; {}", error.remedy());
+        }
         None => {}
     }
 }

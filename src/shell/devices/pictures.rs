@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use intercom_drivers::contract::I420;
 
+use crate::core::items::PairingCode;
 use crate::media::video_decoder::VideoDecoder;
 use crate::shell::clock;
 use crate::shell::devices::Presence;
@@ -34,6 +35,10 @@ pub struct Shown {
     pub visitors: Vec<Visitor>,
     /// Their newest pictures.
     pub pictures: HashMap<VisitId, Arc<I420>>,
+    /// What home's own camera saw last, while somebody visits. Its changes do not count.
+    pub own: Option<Arc<I420>>,
+    /// The code for a new viewer's phone, while one is offered.
+    pub code: Option<PairingCode>,
     /// Whether there is a screen to show them on.
     pub screen: bool,
     /// Counts the changes.
@@ -66,6 +71,9 @@ impl Board {
         self.change(|shown| {
             let on = |visit: &VisitId| visitors.iter().any(|visitor| visitor.visit == *visit && visitor.camera);
             shown.pictures.retain(|visit, _| on(visit));
+            if visitors.is_empty() {
+                shown.own = None;
+            }
             shown.visitors = visitors;
         });
     }
@@ -75,12 +83,31 @@ impl Board {
         self.change(|shown| drop(shown.pictures.insert(visit, picture)));
     }
 
+    /// The newest picture of home's own camera. It wakes nobody: who shows it looks often enough.
+    pub fn set_own(&self, picture: &Arc<I420>) {
+        let mut shown = self.lock();
+        if shown.screen && !shown.visitors.is_empty() {
+            shown.own = Some(Arc::clone(picture));
+        }
+    }
+
+    /// Home's camera is gone.
+    pub fn clear_own(&self) {
+        self.change(|shown| shown.own = None);
+    }
+
+    /// Offers a code for a new viewer's phone, or none any more.
+    pub fn set_code(&self, code: Option<PairingCode>) {
+        self.change(|shown| shown.code = code);
+    }
+
     /// There is a screen from now on, or no more; without one no picture is kept, or decoded.
     pub fn set_screen(&self, screen: bool) {
         self.change(|shown| {
             shown.screen = screen;
             if !screen {
                 shown.pictures.clear();
+                shown.own = None;
             }
         });
     }
@@ -199,7 +226,7 @@ mod tests {
 
     fn visitor(visit: u64, camera: bool) -> Visitor {
         let since = clock::now();
-        Visitor { visit: VisitId(visit), since, camera, microphone: true, connected: true }
+        Visitor { visit: VisitId(visit), name: None, since, camera, microphone: true, connected: true }
     }
 
     fn stream(frames: usize) -> Vec<(Arc<[u8]>, bool)> {

@@ -13,7 +13,7 @@ use crate::media::mixer::Mixer;
 use crate::media::processor::Played;
 use crate::media::voice::{BLOCK, Voice};
 use crate::shell::clock;
-use crate::shell::devices::{Hints, Presence, tell_change};
+use crate::shell::devices::{Hints, Kind, Presence, tell_change};
 use crate::shell::wires::{ToSpeaker, VisitId};
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 
@@ -55,6 +55,8 @@ pub fn spawn_speaker(
                     Ok(open) => {
                         device = Some(open);
                         supervisor.handle_opened(clock::now());
+                        // Until somebody visits nothing is played, and the TV tells already that it is there.
+                        presence.set_well(Kind::Speaker, true);
                         None
                     }
                     Err(error) => supervisor.handle_failed(error, clock::now()),
@@ -100,12 +102,13 @@ pub fn spawn_speaker(
                         }
                         Err(error) => {
                             device = None;
+                            presence.set_well(Kind::Speaker, false);
                             supervisor.handle_failed(error, clock::now())
                         }
                     }
                 }
             };
-            tell_change("speaker", &opener.describe(), change);
+            tell_change(&presence, Kind::Speaker, &opener.describe(), change);
         }
         Exit::Done
     })

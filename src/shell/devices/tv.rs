@@ -7,40 +7,52 @@ use std::time::{Duration, Instant};
 use intercom_drivers::contract::{BoxedOpener, DeviceError, Display, I420};
 
 use crate::config::Tv;
+use crate::core::captions::{Captions, Words};
 use crate::core::local_time;
 use crate::core::supervisor::Supervisor;
-use crate::media::scene::{self, Guest, Scene};
+use crate::media::scene::{self, Guest, Health, Pairing, Scene};
+use crate::reach::qr::{self, Modules};
+use crate::shell::addresses::AddressBook;
 use crate::shell::clock;
 use crate::shell::devices::pictures::{Board, Shown};
-use crate::shell::devices::{Hints, Presence, tell_change};
-use crate::shell::wires::VisitId;
+use crate::shell::devices::{Hints, Kind, Presence, tell_change};
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 
 /// While nothing changes, the thread looks this often at the clock, and whether it is time to end.
 const REST: Duration = Duration::from_millis(500);
 
+/// Home's own picture is renewed this often where no viewer's picture sets the pace.
+const OWN: Duration = Duration::from_millis(66);
+
 /// Where the system keeps its time zone.
 const ZONE: &str = "/etc/localtime";
 
-/// Starts the thread. `home` is the home's name.
+/// What the TV tells of.
+pub struct Subject {
+    /// The home's name.
+    pub home: String,
+    /// Who visits, and their pictures.
+    pub board: Arc<Board>,
+    /// Which devices work.
+    pub presence: Arc<Presence>,
+    /// Whether there is a network.
+    pub addresses: AddressBook,
+}
+
+/// Starts the thread.
 ///
 /// # Errors
 /// If the system has no thread to give.
-pub fn spawn_tv(
-    mut opener: BoxedOpener<dyn Display>,
-    tv: Tv,
-    home: String,
-    board: Arc<Board>,
-    presence: Arc<Presence>,
-) -> io::Result<Worker> {
+pub fn spawn_tv(mut opener: BoxedOpener<dyn Display>, tv: Tv, subject: Subject) -> io::Result<Worker> {
     spawn_worker("tv", move || {
+        let Subject { board, presence, .. } = &subject;
         let mut supervisor = Supervisor::new(clock::now());
-        let mut hints = Hints::new(&presence);
+        let mut hints = Hints::new(presence);
         let mut screen: Option<Screen> = None;
-        let mut seats = Seats::default();
+        let mut author = Author::default();
         while !presence.is_stopped() {
             let now = clock::now();
-            hints.heed(&presence, &mut supervisor, now);
+            hints.heed(presence, &mut supervisor, now);
             let Some(open) = &mut screen else {
                 if supervisor.wants_open(now) {
                     match opener.open() {
@@ -51,29 +63,27 @@ pub fn spawn_tv(
                         }
                         Err(error) => {
                             let change = supervisor.handle_failed(error, now);
-                            tell_change("display", &opener.describe(), change);
+                            tell_change(presence, Kind::Display, &opener.describe(), change);
                         }
                     }
                 } else if let Some(retry) = supervisor.poll_timeout() {
-                    hints.sleep(&presence, retry.saturating_duration_since(now));
+                    hints.sleep(presence, retry.saturating_duration_since(now));
                 }
                 continue;
             };
-            let shown = board.wait(open.version, now + REST);
-            let minute = clock::unix_time().as_secs() / 60;
-            let changed = shown.version != open.version || minute != open.minute;
+            let rest = if tv.self_view && open.has_guests { OWN } else { REST };
+            let shown = board.wait(open.version, now + rest);
             let result = match open.check(clock::now()) {
                 Ok(()) if !open.device.is_seen() => {
                     open.version = shown.version;
                     continue;
                 }
-                Ok(()) if !changed => continue,
+                Ok(()) if !open.differs(&author.write(&shown, &subject, tv)) => continue,
                 Ok(()) => {
                     clock::sleep_until(open.next);
                     // What changed during the sleep is shown as well.
                     let shown = board.wait(shown.version, clock::now());
-                    seats.seat(&shown);
-                    let result = open.show(&shown, &seats, &home, minute);
+                    let result = open.show(author.write(&shown, &subject, tv), &subject.home);
                     open.next = clock::now().max(open.next + tv.rate.period());
                     result
                 }
@@ -87,17 +97,73 @@ pub fn spawn_tv(
                     supervisor.handle_failed(error, clock::now())
                 }
             };
-            tell_change("display", &opener.describe(), change);
+            tell_change(presence, Kind::Display, &opener.describe(), change);
         }
         Exit::Done
     })
+}
+
+/// Finds the words that go with what is on the board.
+#[derive(Default)]
+struct Author {
+    captions: Captions,
+    /// The minute that the zone was looked at, and seconds east of UTC then.
+    offset: Option<(u64, i32)>,
+    /// The link that was made into a code, and the code.
+    code: Option<(String, Modules)>,
+}
+
+impl Author {
+    fn write(&mut self, shown: &Shown, subject: &Subject, tv: Tv) -> Content {
+        let (now, unix) = (clock::now(), clock::unix_time());
+        let offset = self.offset_at(unix.as_secs());
+        self.captions.handle_visitors(&shown.visitors, unix);
+        let words = self.captions.words(&shown.visitors, shown.code.as_ref(), now, unix, offset);
+        let network = Some(!subject.addresses.current().local.is_empty());
+        let health = Health { network, ..subject.presence.health() };
+        let code = shown.code.as_ref().and_then(|code| self.code_of(&code.link)).cloned();
+        let own = shown.own.clone().filter(|_| tv.self_view);
+        Content { shown: shown.clone(), words, health, code, own }
+    }
+
+    fn offset_at(&mut self, unix: u64) -> i32 {
+        let minute = unix / 60;
+        match self.offset {
+            Some((looked, offset)) if looked == minute => offset,
+            _ => {
+                let zone = std::fs::read(ZONE).unwrap_or_default();
+                let offset = local_time::offset_at(&zone, unix as i64).unwrap_or(0);
+                self.offset = Some((minute, offset));
+                offset
+            }
+        }
+    }
+
+    fn code_of(&mut self, link: &str) -> Option<&Modules> {
+        if self.code.as_ref().is_none_or(|(known, _)| known != link) {
+            self.code = qr::modules(link).map(|modules| (link.to_owned(), modules));
+        }
+        self.code.as_ref().map(|(_, modules)| modules)
+    }
+}
+
+/// All that one picture is made of.
+struct Content {
+    shown: Shown,
+    words: Words,
+    health: Health,
+    code: Option<Modules>,
+    own: Option<Arc<I420>>,
 }
 
 struct Screen {
     device: Box<dyn Display>,
     canvas: I420,
     version: u64,
-    minute: u64,
+    has_guests: bool,
+    words: Words,
+    health: Health,
+    own: Option<Arc<I420>>,
     /// Not before this time, so that the rate is kept.
     next: Instant,
     /// When it was last asked whether it is still plugged in.
@@ -107,9 +173,18 @@ struct Screen {
 impl Screen {
     fn new(device: Box<dyn Display>, now: Instant) -> Screen {
         let (width, height) = device.size();
-        let canvas = I420::black(width.clamp(2, 7680) as usize, height.clamp(2, 4320) as usize);
-        // A version and a minute that never are, so that the first picture comes at once.
-        Screen { device, canvas, version: u64::MAX, minute: u64::MAX, next: now, checked: now }
+        Screen {
+            device,
+            canvas: I420::black(width.clamp(2, 7680) as usize, height.clamp(2, 4320) as usize),
+            // A version that never is, so that the first picture comes at once.
+            version: u64::MAX,
+            has_guests: false,
+            words: Words::default(),
+            health: Health::default(),
+            own: None,
+            next: now,
+            checked: now,
+        }
     }
 
     /// Asks the device whether it is still there, but not with every picture.
@@ -121,69 +196,54 @@ impl Screen {
         self.device.check()
     }
 
-    fn show(&mut self, shown: &Shown, seats: &Seats, home: &str, minute: u64) -> Result<(), DeviceError> {
-        let names: Vec<(String, usize)> = shown
-            .visitors
-            .iter()
-            .map(|visitor| seats.number(visitor.visit))
-            .map(|number| (format!("Visitor {}", number + 1), number))
-            .collect();
+    /// Whether this content looks other than what is shown.
+    fn differs(&self, content: &Content) -> bool {
+        let own = |own: &Option<Arc<I420>>| own.as_ref().map(Arc::as_ptr);
+        content.shown.version != self.version
+            || content.words != self.words
+            || content.health != self.health
+            || own(&content.own) != own(&self.own)
+    }
+
+    fn show(&mut self, content: Content, home: &str) -> Result<(), DeviceError> {
+        let Content { shown, words, health, code, own } = content;
         let guests: Vec<Guest<'_>> = shown
             .visitors
             .iter()
-            .zip(&names)
-            .map(|(visitor, (name, number))| Guest {
-                name,
-                number: *number,
+            .zip(&words.guests)
+            .map(|(visitor, words)| Guest {
+                name: &words.name,
+                stay: &words.stay,
+                number: words.number,
                 picture: shown.pictures.get(&visitor.visit).map(|picture| &**picture),
                 camera: visitor.camera,
                 microphone: visitor.microphone,
                 connected: visitor.connected,
+                was_connected: words.was_connected,
             })
             .collect();
-        let (time, date) = words(minute as i64 * 60);
-        scene::compose(&Scene { home, clock: &time, date: &date, guests: &guests }, &mut self.canvas);
-        self.version = shown.version;
-        self.minute = minute;
-        self.device.show(&self.canvas)
-    }
-}
-
-/// Time of day and date in words.
-fn words(unix: i64) -> (String, String) {
-    let zone = std::fs::read(ZONE).unwrap_or_default();
-    let offset = local_time::offset_at(&zone, unix).unwrap_or(0);
-    let Ok(local) = time::OffsetDateTime::from_unix_timestamp(unix + i64::from(offset)) else {
-        return (String::new(), String::new());
-    };
-    let clock = format!("{:02}:{:02}", local.hour(), local.minute());
-    (clock, format!("{}, {} {}", local.weekday(), local.day(), local.month()))
-}
-
-/// Gives each visitor the lowest free number, kept for as long as they visit.
-#[derive(Debug, Default)]
-struct Seats(Vec<Option<VisitId>>);
-
-impl Seats {
-    fn seat(&mut self, shown: &Shown) {
-        let visits = || shown.visitors.iter().map(|visitor| visitor.visit);
-        for seat in &mut self.0 {
-            if seat.is_some_and(|visit| !visits().any(|other| other == visit)) {
-                *seat = None;
-            }
-        }
-        for visit in visits() {
-            if !self.0.contains(&Some(visit)) {
-                match self.0.iter_mut().find(|seat| seat.is_none()) {
-                    Some(free) => *free = Some(visit),
-                    None => self.0.push(Some(visit)),
-                }
-            }
-        }
-    }
-
-    fn number(&self, visit: VisitId) -> usize {
-        self.0.iter().position(|seat| *seat == Some(visit)).unwrap_or(0)
+        let pairing = code.as_ref().map(|code| Pairing {
+            side: code.side,
+            modules: &code.dark,
+            title: "Scan to visit",
+            left: &words.left,
+        });
+        let scene = Scene {
+            home,
+            clock: &words.clock,
+            date: &words.date,
+            news: &words.news,
+            health,
+            pairing,
+            guests: &guests,
+            own: own.as_deref(),
+            drift: words.drift,
+        };
+        scene::compose(&scene, &mut self.canvas);
+        let result = self.device.show(&self.canvas);
+        (self.version, self.has_guests) = (shown.version, !shown.visitors.is_empty());
+        (self.words, self.health, self.own) = (words, health, own);
+        result
     }
 }
 
@@ -193,7 +253,7 @@ mod tests {
     use intercom_drivers::contract::Opener;
 
     use super::*;
-    use crate::shell::wires::Visitor;
+    use crate::core::items::{PairingCode, VisitId, Visitor};
     use crate::units::FrameRate;
 
     /// Long enough for a busy machine; only a failing test waits for it.
@@ -234,15 +294,21 @@ mod tests {
     fn room(failures: u32) -> Room {
         let (sender, pictures) = unbounded();
         let (board, presence) = (Arc::new(Board::default()), Arc::new(Presence::new()));
-        let tv = Tv { width: 320, height: 180, rate: FrameRate::from_fps(25.0) };
+        let tv = Tv { width: 320, height: 180, rate: FrameRate::from_fps(25.0), self_view: true };
         let opener = Box::new(Opens(sender, failures));
-        let worker = spawn_tv(opener, tv, "Home".into(), board.clone(), presence.clone()).unwrap();
+        let subject = Subject {
+            home: "Home".into(),
+            board: board.clone(),
+            presence: presence.clone(),
+            addresses: AddressBook::default(),
+        };
+        let worker = spawn_tv(opener, tv, subject).unwrap();
         (board, presence, pictures, worker)
     }
 
     fn visitor(visit: u64) -> Visitor {
         let since = clock::now();
-        Visitor { visit: VisitId(visit), since, camera: true, microphone: true, connected: true }
+        Visitor { visit: VisitId(visit), name: None, since, camera: true, microphone: true, connected: true }
     }
 
     #[test]
@@ -284,22 +350,35 @@ mod tests {
     }
 
     #[test]
-    fn visitors_keep_their_numbers_while_others_come_and_go() {
-        let mut seats = Seats::default();
-        let mut seat = |visits: &[u64]| -> Vec<usize> {
-            let visitors = visits.iter().map(|visit| visitor(*visit)).collect();
-            seats.seat(&Shown { visitors, ..Shown::default() });
-            visits.iter().map(|visit| seats.number(VisitId(*visit))).collect()
-        };
-        assert_eq!(seat(&[10, 11, 12]), [0, 1, 2]);
-        assert_eq!(seat(&[11, 12]), [1, 2]);
-        assert_eq!(seat(&[11, 12, 13]), [1, 2, 0]);
-    }
-
-    #[test]
-    fn the_clock_is_in_words() {
-        let (time, date) = words(1_800_000_000);
-        assert_eq!(time.len(), 5);
-        assert!(date.contains("January"), "{date}");
+    fn home_sees_itself_while_somebody_visits_and_the_code_while_it_lasts() {
+        let (board, presence, pictures, worker) = room(0);
+        let (_, idle) = pictures.recv_timeout(LONG).unwrap();
+        let mut own = I420::black(64, 36);
+        own.planes_mut()[0].fill(200);
+        let own = Arc::new(own);
+        let corner = |picture: &I420| picture.planes()[0][155 * 320 + 290];
+        let until = clock::now() + LONG;
+        board.set_code(Some(PairingCode { link: "https://192.0.2.1/#p=x".into(), until }));
+        let (_, code) = pictures.recv_timeout(LONG).expect("the code");
+        assert_ne!(idle.packed(), code.packed());
+        board.set_code(None);
+        board.set_own(&own);
+        while pictures.recv_timeout(LONG).expect("a change").1.packed() == code.packed() {}
+        board.set_visitors(vec![visitor(1)]);
+        loop {
+            // As the camera does it; it wakes nobody, and is seen for all that.
+            board.set_own(&own);
+            if let Ok((_, picture)) = pictures.recv_timeout(Duration::from_millis(50))
+                && corner(&picture) == 200
+            {
+                break;
+            }
+            assert!(clock::now() < until, "home's own picture never came");
+        }
+        board.set_visitors(vec![]);
+        while corner(&pictures.recv_timeout(LONG).expect("the idle card").1) == 200 {}
+        presence.stop();
+        worker.dismiss();
+        assert!(worker.join_within(LONG));
     }
 }

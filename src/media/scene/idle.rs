@@ -1,0 +1,96 @@
+//! The card of a home that nobody visits: the clock, what works, and at times a code for a new viewer's phone.
+
+use intercom_drivers::contract::I420;
+
+use crate::media::paint::{self, Colour};
+use crate::media::scale::Rect;
+use crate::media::scene::look::{AMBER, BOTTOM, GREEN, GREY, INK, MUTED, Pill, TOP, WHITE, line};
+use crate::media::scene::{Health, Pairing, Scene};
+use crate::media::text::{Style, Weight};
+
+/// How far the card's content wanders, in units of a 720th of the screen's height.
+const WANDER: (f32, f32) = (44.0, 20.0);
+
+pub(super) fn draw(scene: &Scene<'_>, canvas: &mut I420, unit: f32) {
+    paint::gradient(canvas, TOP, BOTTOM);
+    let (width, height) = (canvas.width() as f32, canvas.height() as f32);
+    // Beside the code on a wide screen, above it on a tall one.
+    let beside = scene.pairing.is_some() && width > height * 1.2;
+    let above = scene.pairing.is_some() && !beside;
+    let x = width * if beside { 0.29 } else { 0.5 } + scene.drift.0 * WANDER.0 * unit;
+    let y = height * if above { 0.26 } else { 0.5 } + scene.drift.1 * WANDER.1 * unit;
+    let room = width * if beside { 0.50 } else { 0.86 };
+    let scale = if scene.pairing.is_some() { 0.72 } else { 1.0 };
+    let mut write = |words: &str, dy: f32, weight: Weight, size: f32, colour: Colour| {
+        let style = Style { weight, size: size * scale * unit, colour, opacity: 1.0 };
+        line(canvas, words, (x, y + dy * scale * unit), room, style);
+    };
+    write(scene.clock, -116.0, Weight::Light, 250.0, WHITE);
+    write(scene.date, 8.0, Weight::Medium, 38.0, MUTED);
+    write(scene.home, 112.0, Weight::Medium, 50.0, WHITE);
+    write(scene.news, 170.0, Weight::Medium, 34.0, MUTED);
+    health(&scene.health, canvas, (x, y + 238.0 * scale * unit), room, unit * scale.max(0.8));
+    if let Some(pairing) = &scene.pairing {
+        let (x, y) = if beside { (width * 0.755, height * 0.5) } else { (width * 0.5, height * 0.70) };
+        // A little: its white is the brightest of all.
+        let (x, y) = (x + scene.drift.0 * 12.0 * unit, y + scene.drift.1 * 12.0 * unit);
+        code(pairing, canvas, (x, y), unit);
+    }
+}
+
+/// A row of what works and what does not, around `middle`.
+fn health(health: &Health, canvas: &mut I420, middle: (f32, f32), room: f32, unit: f32) {
+    let words = [
+        (health.camera, "Camera", "No camera"),
+        (health.microphone, "Microphone", "No microphone"),
+        (health.speaker, "Speaker", "No speaker"),
+        (health.network, "Network", "No network"),
+    ];
+    let mut height = 42.0 * unit;
+    let pill = |(state, well, ill): (Option<bool>, &'static str, &'static str), height: f32| {
+        let (words, dot) = match state {
+            Some(true) => (well, GREEN),
+            Some(false) => (ill, AMBER),
+            None => (well, GREY),
+        };
+        Pill { words, height, room, dot: Some(dot), ground: 0.35 }
+    };
+    let total = |height: f32| words.map(|word| pill(word, height).width()).iter().sum::<f32>() + 3.0 * height * 0.3;
+    if total(height) > room {
+        height *= room / total(height);
+    }
+    let mut x = middle.0 - total(height) / 2.0;
+    for word in words {
+        let pill = pill(word, height);
+        pill.draw(canvas, (x, middle.1));
+        x += pill.width() + height * 0.3;
+    }
+}
+
+/// The code on white, with its sentence above and its time below.
+fn code(pairing: &Pairing<'_>, canvas: &mut I420, middle: (f32, f32), unit: f32) {
+    if pairing.side == 0 || pairing.modules.len() < pairing.side * pairing.side {
+        return;
+    }
+    // Whole pixels to a module, and the quiet zone of four that readers want (ISO/IEC 18004).
+    let quiet = 4;
+    let module = ((400.0 * unit) as usize / (pairing.side + 2 * quiet)).max(1);
+    let edge = module * (pairing.side + 2 * quiet);
+    let place = |middle: f32| ((middle - edge as f32 / 2.0).max(0.0) as usize) & !1;
+    let panel = Rect { x: place(middle.0), y: place(middle.1), width: edge, height: edge };
+    paint::shape(canvas, panel, WHITE, 1.0, paint::round_rect(panel, 14.0 * unit));
+    // One shape for all modules: chroma has half the resolution, and stays that of the ink between them.
+    let (left, top) = (panel.x + quiet * module, panel.y + quiet * module);
+    let inner = Rect { x: left, y: top, width: pairing.side * module, height: pairing.side * module };
+    paint::shape(canvas, inner, INK, 1.0, |x, y| {
+        let (column, row) = ((x as usize).wrapping_sub(left) / module, (y as usize).wrapping_sub(top) / module);
+        let dark = column < pairing.side && row < pairing.side && pairing.modules[row * pairing.side + column];
+        if dark { -1.0 } else { 1.0 }
+    });
+    let mut write = |words: &str, y: f32, size: f32, colour: Colour| {
+        let style = Style { weight: Weight::Medium, size: size * unit, colour, opacity: 1.0 };
+        line(canvas, words, (middle.0, y), edge as f32 * 1.25, style);
+    };
+    write(pairing.title, panel.y as f32 - 40.0 * unit, 40.0, WHITE);
+    write(pairing.left, (panel.y + edge) as f32 + 40.0 * unit, 32.0, MUTED);
+}

@@ -1,0 +1,303 @@
+//! The TV's picture: an idle card with a clock, or the viewers who visit.
+
+mod guests;
+mod idle;
+mod look;
+
+use intercom_drivers::contract::I420;
+
+use crate::media::scale::Rect;
+
+/// All that the picture depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Scene<'a> {
+    /// The home's name.
+    pub home: &'a str,
+    /// The time of day in words, e.g. `14:05`.
+    pub clock: &'a str,
+    /// The date in words, may be empty.
+    pub date: &'a str,
+    /// What there is to say while nobody visits, e.g. who was here last.
+    pub news: &'a str,
+    /// What works.
+    pub health: Health,
+    /// A code for a new viewer's phone, while one is offered.
+    pub pairing: Option<Pairing<'a>>,
+    /// Who visits.
+    pub guests: &'a [Guest<'a>],
+    /// What home's own camera sees, to be shown small; `None` if it is off or not wanted.
+    pub own: Option<&'a I420>,
+    /// Where everything that stays for long stands now, each -1.0 to 1.0: it wanders, so that no screen burns in.
+    pub drift: (f32, f32),
+}
+
+/// What works at home; `None` is not known yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// The camera delivers pictures.
+    pub camera: Option<bool>,
+    /// The microphone can be heard.
+    pub microphone: Option<bool>,
+    /// The speaker plays.
+    pub speaker: Option<bool>,
+    /// There is an address at which home can be reached.
+    pub network: Option<bool>,
+}
+
+/// A QR code that lets a phone in.
+#[derive(Clone, Copy, Debug)]
+pub struct Pairing<'a> {
+    /// Modules along each edge.
+    pub side: usize,
+    /// `side * side` of them, row by row; `true` is dark.
+    pub modules: &'a [bool],
+    /// What to do with it, e.g. `Scan to visit`.
+    pub title: &'a str,
+    /// How long it is good for, e.g. `9:41 left`.
+    pub left: &'a str,
+}
+
+/// One viewer.
+#[derive(Clone, Copy, Debug)]
+pub struct Guest<'a> {
+    /// Their name.
+    pub name: &'a str,
+    /// How long they have been here, in words; may be empty.
+    pub stay: &'a str,
+    /// Tells them apart from the others, for as long as they visit.
+    pub number: usize,
+    /// The newest picture of their camera; `None` while there is none, or the camera is off.
+    pub picture: Option<&'a I420>,
+    /// Their camera is on: without a picture, one is about to come.
+    pub camera: bool,
+    /// Their microphone is on.
+    pub microphone: bool,
+    /// Media flows; they see home.
+    pub connected: bool,
+    /// Media flowed before: what is missing now was lost, and is not just on its way.
+    pub was_connected: bool,
+}
+
+/// Draws the scene into all of `canvas`.
+pub fn compose(scene: &Scene<'_>, canvas: &mut I420) {
+    let screen = Rect::of(canvas);
+    let unit = (screen.width.min(screen.height) as f32 / 720.0).max(0.1);
+    match scene.guests {
+        [] => idle::draw(scene, canvas, unit),
+        _ => guests::draw(scene, canvas, unit),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::test_pictures::{dump_png, room, thread_cpu_ms};
+
+    fn guest<'a>(name: &'a str, number: usize, picture: Option<&'a I420>) -> Guest<'a> {
+        let camera = picture.is_some();
+        Guest { name, stay: "12 min", number, picture, camera, microphone: true, connected: true, was_connected: true }
+    }
+
+    fn scene<'a>(guests: &'a [Guest<'a>]) -> Scene<'a> {
+        let yes = Some(true);
+        Scene {
+            home: "Grandma’s kitchen",
+            clock: "14:05",
+            date: "Sunday, 22 November",
+            news: "Anna was here until 13:40",
+            health: Health { camera: yes, microphone: yes, speaker: yes, network: yes },
+            pairing: None,
+            guests,
+            own: None,
+            drift: (0.0, 0.0),
+        }
+    }
+
+    fn red(canvas: &I420) -> usize {
+        canvas.planes()[2].iter().filter(|v| **v > 190).count()
+    }
+
+    fn luma(canvas: &I420, x: usize, y: usize) -> u8 {
+        canvas.planes()[0][y * canvas.width() + x]
+    }
+
+    #[test]
+    fn one_viewer_fills_the_screen_and_keeps_their_shape() {
+        let mut picture = I420::black(720, 1280);
+        picture.planes_mut()[0].fill(200);
+        let mut canvas = I420::black(1280, 720);
+        compose(&scene(&[guest("Visitor 1", 0, Some(&picture))]), &mut canvas);
+        assert_eq!(luma(&canvas, 640, 360), 200, "the picture");
+        assert_eq!(luma(&canvas, 640, 2), 200, "up to the upper edge");
+        assert!((40..120).contains(&luma(&canvas, 100, 360)), "a dark glow beside it");
+        assert!((40..120).contains(&luma(&canvas, 1200, 360)));
+        let landscape = room(640, 360, 0);
+        compose(&scene(&[guest("Visitor 1", 0, Some(&landscape))]), &mut canvas);
+        assert!(luma(&canvas, 2, 360).abs_diff(landscape.planes()[0][180 * 640 + 1]) < 20, "no bars");
+    }
+
+    #[test]
+    fn somebody_watching_is_always_shown_and_nobody_never() {
+        let mut canvas = I420::black(1280, 720);
+        compose(&scene(&[]), &mut canvas);
+        assert_eq!(red(&canvas), 0);
+        let dark = I420::black(64, 64);
+        for guests in [
+            vec![guest("Anna", 0, None)],
+            vec![guest("Anna", 0, Some(&dark))],
+            vec![guest("Anna", 0, Some(&dark)), guest("Visitor 2", 1, None)],
+        ] {
+            for drift in [(-1.0, -1.0), (1.0, 1.0)] {
+                // What is not known to be off counts as on.
+                for state in [None, Some(true)] {
+                    let health = Health { camera: state, microphone: Some(false), ..Health::default() };
+                    compose(&Scene { drift, health, own: Some(&dark), ..scene(&guests) }, &mut canvas);
+                    assert!(red(&canvas) > 20, "{} {drift:?} {state:?}", guests.len());
+                }
+            }
+        }
+        let guests = [guest("Anna", 0, None)];
+        let health = Health { camera: Some(false), microphone: Some(false), ..Health::default() };
+        compose(&Scene { health, ..scene(&guests) }, &mut canvas);
+        assert_eq!(red(&canvas), 0, "nothing goes out");
+        let connecting = [Guest { connected: false, ..guest("Anna", 0, None) }];
+        compose(&scene(&connecting), &mut canvas);
+        assert_eq!(red(&canvas), 0, "who is not here yet does not watch");
+    }
+
+    #[test]
+    fn whether_home_is_heard_changes_the_sign() {
+        let guests = [guest("Anna", 0, None)];
+        let signs = [(true, true), (true, false), (false, true), (false, false)].map(|(camera, microphone)| {
+            let health = Health { camera: Some(camera), microphone: Some(microphone), ..Health::default() };
+            let mut canvas = I420::black(1280, 720);
+            compose(&Scene { health, ..scene(&guests) }, &mut canvas);
+            canvas.packed()[..1280 * 90].to_vec()
+        });
+        for (n, sign) in signs.iter().enumerate() {
+            assert!(signs[n + 1..].iter().all(|other| other != sign), "{n}");
+        }
+    }
+
+    #[test]
+    fn home_sees_itself_mirrored_in_the_corner() {
+        let mut own = I420::black(640, 360);
+        for row in own.planes_mut()[0].chunks_exact_mut(640) {
+            row[..320].fill(235);
+        }
+        let (far, mut canvas) = (I420::black(1280, 720), I420::black(1280, 720));
+        let guests = [guest("Anna", 0, Some(&far))];
+        compose(&Scene { own: Some(&own), ..scene(&guests) }, &mut canvas);
+        assert_eq!((luma(&canvas, 1080, 640), luma(&canvas, 1220, 640)), (16, 235));
+    }
+
+    #[test]
+    fn a_phone_reads_the_code_off_the_screen() {
+        let text = "https://192.168.1.20:8443/#p=AAAAAAAAAAAAAAAAAAAAAA";
+        let code = crate::reach::qr::modules(text).unwrap();
+        let pairing = Pairing { side: code.side, modules: &code.dark, title: "Scan to visit", left: "9:41 left" };
+        for (width, height) in [(1280, 720), (1920, 1080), (720, 1280), (640, 480)] {
+            for drift in [(-1.0, 1.0), (1.0, -1.0)] {
+                let mut canvas = I420::black(width, height);
+                compose(&Scene { pairing: Some(pairing), drift, ..scene(&[]) }, &mut canvas);
+                assert_eq!(read_code(&canvas).as_deref(), Some(text), "{width}x{height}");
+            }
+        }
+    }
+
+    /// What a QR reader finds in a picture.
+    fn read_code(canvas: &I420) -> Option<String> {
+        let luma = canvas.planes()[0];
+        let (width, height) = (canvas.width(), canvas.height());
+        let mut image = rqrr::PreparedImage::prepare_from_greyscale(width, height, |x, y| luma[y * width + x]);
+        Some(image.detect_grids().first()?.decode().ok()?.1)
+    }
+
+    #[test]
+    fn nothing_bright_stays_where_it_is() {
+        let far = I420::black(1280, 720);
+        for guests in [vec![], vec![guest("Anna", 0, Some(&far))]] {
+            let [one, other] = [(-1.0, -1.0), (1.0, 1.0)].map(|drift| {
+                let mut canvas = I420::black(1280, 720);
+                compose(&Scene { drift, ..scene(&guests) }, &mut canvas);
+                canvas
+            });
+            let both = one.planes()[0].iter().zip(other.planes()[0]).filter(|(a, b)| **a > 180 && **b > 180).count();
+            let bright = one.planes()[0].iter().filter(|a| **a > 180).count();
+            assert!(bright > 1000 && both * 4 < bright, "{both} of {bright} bright pixels stay");
+        }
+    }
+
+    #[test]
+    fn every_size_and_every_state_is_drawn_without_a_panic() {
+        let pictures = [room(640, 480, 0), room(90, 160, 0), room(33, 17, 0)];
+        let code = crate::reach::qr::modules("https://192.168.1.20:8443/#p=AAAAAAAAAAAAAAAAAAAAAA").unwrap();
+        let pairing = Pairing { side: code.side, modules: &code.dark, title: "Scan to visit", left: "9:41 left" };
+        for (width, height) in [(1280, 720), (64, 36), (2, 2), (1, 1), (720, 1280), (641, 361)] {
+            for count in [0, 1, 2, 3, 5, 9, 32] {
+                let guests: Vec<Guest<'_>> = (0..count)
+                    .map(|n| Guest {
+                        camera: n % 2 == 0,
+                        microphone: n % 3 == 0,
+                        connected: n % 5 != 4,
+                        was_connected: n % 2 == 0,
+                        ..guest("Visitor with a long name", n, pictures.get(n % 4))
+                    })
+                    .collect();
+                let own = pictures.get(count % 4);
+                let scene = Scene { own, pairing: Some(pairing), drift: (1.0, -1.0), ..scene(&guests) };
+                compose(&scene, &mut I420::black(width, height));
+            }
+        }
+    }
+
+    #[test]
+    #[ignore = "writes pictures to look at"]
+    fn look_at_them() {
+        let (wide, tall, old) = (room(1280, 720, 3), room(720, 1280, 9), room(640, 480, 30));
+        let new = Guest { connected: false, was_connected: false, stay: "", ..guest("Visitor 2", 0, None) };
+        let coming = Guest { camera: true, stay: "", ..guest("Anna", 0, None) };
+        let silent = Guest { microphone: false, ..guest("Visitor 3", 2, None) };
+        let muted = Guest { microphone: false, ..guest("Onkel Jürgen", 3, Some(&old)) };
+        let broken = Guest { connected: false, ..guest("Anna", 0, Some(&wide)) };
+        let all = [
+            guest("Anna", 0, Some(&wide)),
+            guest("Ελένη", 1, Some(&tall)),
+            silent,
+            muted,
+            Guest { number: 4, name: "Visitor 5", ..new },
+            guest("Бабушка Наталья", 5, None),
+        ];
+        let shots: [(&str, Vec<Guest<'_>>); 11] = [
+            ("idle", vec![]),
+            ("connecting", vec![new]),
+            ("coming", vec![coming]),
+            ("one-wide", vec![all[0]]),
+            ("one-tall", vec![all[1]]),
+            ("sound-only", vec![guest("Anna", 1, None)]),
+            ("broken", vec![broken]),
+            ("broken-sound", vec![Guest { picture: None, camera: false, ..broken }]),
+            ("two", all[..2].to_vec()),
+            ("four", all[..4].to_vec()),
+            ("six", all.to_vec()),
+        ];
+        for (name, guests) in shots {
+            look(name, &Scene { own: Some(&old), ..scene(&guests) });
+        }
+        let code = crate::reach::qr::modules("https://192.168.1.20:8443/#p=AAAAAAAAAAAAAAAAAAAAAA").unwrap();
+        let pairing = Pairing { side: code.side, modules: &code.dark, title: "Scan to visit", left: "9:41 left" };
+        look("pairing", &Scene { pairing: Some(pairing), ..scene(&[]) });
+        let ill = Health { camera: Some(false), network: Some(false), microphone: None, speaker: Some(true) };
+        look("ill", &Scene { health: ill, news: "Nobody is visiting", ..scene(&[]) });
+        look("unheard", &Scene { health: ill, ..scene(&all[..1]) });
+    }
+
+    fn look(name: &str, scene: &Scene<'_>) {
+        let mut canvas = I420::black(1280, 720);
+        compose(scene, &mut canvas);
+        let begun = thread_cpu_ms();
+        (0..10).for_each(|_| compose(scene, &mut canvas));
+        println!("{name}: {:.2} ms", (thread_cpu_ms() - begun) / 10.0);
+        dump_png(&canvas, &format!("tv-{name}"));
+    }
+}
