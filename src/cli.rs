@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use lexopt::{Arg, Parser, ValueExt};
 
+use crate::access::names;
 use crate::config::nearest;
 
 /// Exit code: done.
@@ -29,6 +30,10 @@ pub enum Command {
     Link {
         /// `--revoke N`: the number of the key to end.
         revoke: Option<u64>,
+        /// `--tv`: a code on the TV instead, for a phone that is at home.
+        tv: bool,
+        /// `--name NAME`: what home calls the viewer.
+        name: Option<String>,
         /// `--config`; see [`crate::config::state_dirs`].
         config: Option<PathBuf>,
     },
@@ -105,8 +110,12 @@ Whoever has the link can see and hear this home.
 const LINK_HELP: &str = "\
 intercom link - make a link for a new viewer, or end one
 
-Usage: intercom link [--revoke N] [--config FILE]
+Usage: intercom link [--tv] [--name NAME] [--config FILE]
+       intercom link --revoke N [--config FILE]
 
+  --tv            show a code on the TV instead, for a phone that is at home: it
+                  can be used once, within ten minutes
+  --name NAME     what the TV calls the viewer; at most 40 letters
   --revoke N      end key number N: its link stops working, and whoever visits
                   with it is sent away at once
   --config FILE   the config that the running intercom was started with
@@ -136,7 +145,7 @@ options of its own table, as in `[camera.v4l2]`.
 /// The commands, each with its options and its help.
 const COMMANDS: [(&str, &[&str], &str); 4] = [
     ("run", &["--config", "--no-link", "--help"], RUN_HELP),
-    ("link", &["--revoke", "--config", "--help"], LINK_HELP),
+    ("link", &["--tv", "--name", "--revoke", "--config", "--help"], LINK_HELP),
     ("check", &["--config", "--help"], CHECK_HELP),
     ("drivers", &["--help"], DRIVERS_HELP),
 ];
@@ -181,7 +190,7 @@ fn read_command(
 ) -> Result<Command, UsageError> {
     let help_command = help_command(name);
     let wrong = |what: String| UsageError { what, nearest: None, help: help_command };
-    let (mut config, mut revoke, mut no_link) = (None, None, false);
+    let (mut config, mut revoke, mut viewer, mut no_link, mut tv) = (None, None, None, false, false);
     while let Some(arg) = parser.next().map_err(|error| odd(error, help_command))? {
         match arg {
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help(help)),
@@ -199,6 +208,14 @@ fn read_command(
                     return Err(wrong("`--revoke` is there twice; one key at a time".to_owned()));
                 }
             }
+            Arg::Long("name") if options.contains(&"--name") => {
+                let text = parser.value().map_err(|_| wrong("`--name` needs the viewer's name".to_owned()))?;
+                let text = names::tidy(&text.to_string_lossy()).map_err(|why| wrong(format!("`--name`: {why}")))?;
+                if viewer.replace(text).is_some() {
+                    return Err(wrong("`--name` is there twice; one viewer at a time".to_owned()));
+                }
+            }
+            Arg::Long("tv") if options.contains(&"--tv") => tv = true,
             Arg::Long("no-link") if options.contains(&"--no-link") => no_link = true,
             Arg::Value(word) => {
                 let word = word.to_string_lossy().into_owned();
@@ -216,7 +233,10 @@ fn read_command(
     }
     Ok(match name {
         "run" => Command::Run { config, no_link },
-        "link" => Command::Link { revoke, config },
+        "link" if revoke.is_some() && (tv || viewer.is_some()) => {
+            return Err(wrong("`--revoke` ends a key; it goes with neither `--tv` nor `--name`".to_owned()));
+        }
+        "link" => Command::Link { revoke, tv, name: viewer, config },
         "check" => Command::Check { config },
         _ => Command::Drivers,
     })
@@ -280,8 +300,12 @@ mod tests {
         assert_eq!(read("run"), Ok(Command::Run { config: None, no_link: false }));
         assert_eq!(read("run --config a.toml"), Ok(Command::Run { config: path("a.toml"), no_link: false }));
         assert_eq!(read("run --no-link --config=a"), Ok(Command::Run { config: path("a"), no_link: true }));
-        assert_eq!(read("link"), Ok(Command::Link { revoke: None, config: None }));
-        assert_eq!(read("link --revoke 3 --config a"), Ok(Command::Link { revoke: Some(3), config: path("a") }));
+        let link = |revoke, tv, name: Option<&str>, config: Option<&str>| {
+            Ok(Command::Link { revoke, tv, name: name.map(str::to_owned), config: config.map(PathBuf::from) })
+        };
+        assert_eq!(read("link"), link(None, false, None, None));
+        assert_eq!(read("link --revoke 3 --config a"), link(Some(3), false, None, Some("a")));
+        assert_eq!(read("link --tv --name Anna"), link(None, true, Some("Anna"), None));
         assert_eq!(read("check a"), Ok(Command::Check { config: path("a") }));
         assert_eq!(read("check --config a"), Ok(Command::Check { config: path("a") }));
         assert_eq!(read("check"), Ok(Command::Check { config: None }));
@@ -329,6 +353,9 @@ mod tests {
         assert!(refuse("link --revoke all").contains("whole number"));
         assert!(refuse("link --revoke -1").contains("whole number"));
         assert!(refuse("link --revoke 1 --revoke 2").contains("twice"));
+        assert!(refuse("link --revoke 1 --tv").contains("neither"));
+        assert!(refuse("link --name").contains("needs the viewer's name"));
+        assert!(refuse("link --name= ").contains("at least one letter"));
         refuse("run --no-link=yes");
         refuse("drivers x");
         refuse("-x");

@@ -33,7 +33,7 @@ fn execute(command: Command) -> u8 {
             Ok(config) => start(config, !no_link),
             Err(code) => code,
         },
-        Command::Link { revoke, config } => match link(revoke, config.as_deref()) {
+        Command::Link { revoke, tv, name, config } => match link(revoke, tv, name.as_deref(), config.as_deref()) {
             Ok(()) => cli::DONE,
             Err((code, why)) => {
                 eprintln!("{why}");
@@ -43,8 +43,9 @@ fn execute(command: Command) -> u8 {
     }
 }
 
-/// Mints a key and prints its links, or ends one; through the running intercom if there is one.
-fn link(revoke: Option<u64>, path: Option<&Path>) -> Result<(), (u8, String)> {
+/// Mints a key and prints its links, has the TV show a code, or ends a key; through the running intercom if there is
+/// one.
+fn link(revoke: Option<u64>, tv: bool, name: Option<&str>, path: Option<&Path>) -> Result<(), (u8, String)> {
     let failed = |why: String| (cli::FAILED, format!("intercom: {why}"));
     let dirs = config::state_dirs(path).map_err(|errors| (cli::WRONG, errors.to_string()))?;
     // The one where an intercom runs, else where the next one will look.
@@ -57,9 +58,14 @@ fn link(revoke: Option<u64>, path: Option<&Path>) -> Result<(), (u8, String)> {
         println!("key {number} is revoked, and its visits are over");
         return Ok(());
     }
+    if tv {
+        let links = control::new_code(dir, name).map_err(failed)?;
+        println!("the TV shows this code for ten minutes; one phone can use it once");
+        return run::print_links(&mut std::io::stdout().lock(), &links).map_err(|e| failed(e.to_string()));
+    }
     let config = config::load_chosen(path).map_err(|errors| (cli::WRONG, errors.to_string()))?;
     let network = &config.network;
-    let new = control::new_link(dir, network.port, network.public_address.as_ref()).map_err(failed)?;
+    let new = control::new_link(dir, name, network.port, network.public_address.as_ref()).map_err(failed)?;
     let number = new.key.0;
     println!("key {number}; it is shown only now, `intercom link --revoke {number}` ends it");
     if !new.running {

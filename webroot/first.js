@@ -11,8 +11,12 @@ const PATIENCE_MS = 400;
 let look;
 
 /** The access key out of a link's fragment `#k=KEY`, or null. */
-export function keyFromHash(hash) {
-  const found = /^#(?:.*&)?k=([^&]*)/.exec(hash);
+export const keyFromHash = (hash) => fromHash(/^#(?:.*&)?k=([^&]*)/, hash);
+/** The one-use token out of a code's link, `#p=TOKEN`, or null. */
+export const tokenFromHash = (hash) => fromHash(/^#(?:.*&)?p=([^&]*)/, hash);
+
+function fromHash(pattern, hash) {
+  const found = pattern.exec(hash);
   if (!found) return null;
   try {
     return decodeURIComponent(found[1]).trim() || null;
@@ -29,9 +33,15 @@ export function keyFromPaste(text) {
   return /^[\w-]{16,128}$/.test(trimmed) ? trimmed : null;
 }
 
+/** The token in a pasted link of a code, or null. */
+export function tokenFromPaste(text) {
+  const mark = text.indexOf('#');
+  return mark >= 0 ? tokenFromHash(text.slice(mark).trim()) : null;
+}
+
 /** What lasts: 'intercom.key', 'intercom.send'. */
 export const kept = memory('localStorage');
-/** What ends with the tab: 'intercom.reloaded', 'intercom.tries'. */
+/** What ends with the tab: 'intercom.code', 'intercom.reloaded', 'intercom.tries'. */
 export const brief = memory('sessionStorage');
 
 /** A browser may forbid storage; the page then remembers until it is closed. */
@@ -75,6 +85,23 @@ export function takeKey() {
   return kept.get('intercom.key');
 }
 
+/** The code that was read off home's TV and is not exchanged for a key yet: `{ token, nonce }`, or null. */
+export function takeCode() {
+  const token = tokenFromHash(location.hash);
+  if (token) {
+    history.replaceState(history.state, '', location.pathname + location.search);
+    keepCode(token);
+  }
+  const [kept, nonce] = (brief.get('intercom.code') ?? '').split(' ');
+  return nonce ? { token: kept, nonce } : null;
+}
+
+/** Remembers a code's token until it is exchanged; with a nonce, by which home knows this page again. */
+export function keepCode(token) {
+  const nonce = [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  brief.set('intercom.code', `${token} ${nonce}`);
+}
+
 /** Remembers a key that came another way than by the address. */
 export function keepKey(key) {
   kept.set('intercom.key', key);
@@ -89,6 +116,9 @@ export function hello(key, session) {
   if (session !== null) message.resume = session;
   return message;
 }
+
+/** The first message of a page that has a code instead of a key. */
+export const pair = ({ token, nonce }) => ({ type: 'pair', v: VERSION, token, nonce });
 
 /** H.264 first, the baseline that home sends before all, with retransmission kept; empty if there is no H.264. */
 export function orderCodecs(codecs) {
@@ -312,7 +342,7 @@ function begin() {
   addEventListener('load', loadAgainUnlessWhole);
   // Not takeKey, nor all of callSupport: what asks the browser for more waits until the call is on its way.
   const key = keyFromHash(location.hash) ?? kept.get('intercom.key');
-  if (!key || typeof RTCPeerConnection !== 'function') {
+  if (!key || tokenFromHash(location.hash) || brief.get('intercom.code') || typeof RTCPeerConnection !== 'function') {
     look();
     return null;
   }

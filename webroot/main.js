@@ -197,7 +197,7 @@ function start() {
     showState();
   });
   addEventListener('hashchange', () => {
-    if (!location.hash.includes('k=')) return;
+    if (!/[#&][kp]=/.test(location.hash)) return;
     asked = false;
     visit.start();
   });

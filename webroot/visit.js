@@ -1,6 +1,6 @@
 // The visit: joins the socket and the peer connection, keeps both alive, and knows how things stand. What a person sees of
 // it is made in main.js.
-import { Peer, brief, callSupport, hello, keepKey, keyFromPaste, signalUrl, takeKey } from './first.js';
+import { Peer, brief, callSupport, hello, keepCode, keepKey, keyFromHash, keyFromPaste, pair, signalUrl, takeCode, takeKey, tokenFromPaste } from './first.js';
 import { FULL_RETRY_MS, Recovery, afterWelcome, isAlive, looksUntrusted, pageState } from './policy.js';
 import { Signal } from './signal.js';
 import { PictureWatch } from './watch.js';
@@ -23,6 +23,8 @@ class Visit extends EventTarget {
   });
   #facts = {};
   #key = null;
+  // Read off home's TV, to be exchanged for a key.
+  #code = null;
   // The visit's token at home, and whether the last hello asked to go on with it.
   #session = null;
   #asked = false;
@@ -69,6 +71,9 @@ class Visit extends EventTarget {
     this.#watch = new PictureWatch();
     this.#quickFailures = 0;
     this.#breaks = 0;
+    // A link with a key counts more than a code of before.
+    if (keyFromHash(location.hash)) brief.remove('intercom.code');
+    this.#code = takeCode();
     this.#key = takeKey();
     const support = callSupport();
     if (begun && (begun.key !== this.#key || support !== 'yes')) {
@@ -76,7 +81,7 @@ class Visit extends EventTarget {
       begun.socket.close();
       begun = null;
     }
-    if (!this.#key) return this.#end('wrong-link', 'no-key');
+    if (!this.#key && !this.#code) return this.#end('wrong-link', 'no-key');
     if (support !== 'yes') return this.#end('unsupported', support);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     if (begun) return this.#adopt(begun);
@@ -106,8 +111,10 @@ class Visit extends EventTarget {
   /** Goes in with what a person pasted; says whether there is a key in it. */
   useLink(text) {
     const key = keyFromPaste(text);
-    if (!key) return false;
-    keepKey(key);
+    const token = tokenFromPaste(text);
+    if (key) keepKey(key);
+    else if (token) keepCode(token);
+    else return false;
     this.start();
     return true;
   }
@@ -239,6 +246,11 @@ class Visit extends EventTarget {
       this.#talking = true;
       return;
     }
+    if (this.#code) this.#signal.send(pair(this.#code));
+    else this.#greet();
+  }
+
+  #greet() {
     this.#signal.send(hello(this.#key, this.#session));
     if (this.#asked) return;
     // A new visit: home does not know any connection of before. The offer follows without waiting for the welcome.
@@ -279,6 +291,9 @@ class Visit extends EventTarget {
   #message(message) {
     const facts = this.#facts;
     switch (message?.type) {
+      case 'paired':
+        this.#paired(message.key);
+        break;
       case 'welcome':
         this.#welcomed(message);
         break;
@@ -310,6 +325,16 @@ class Visit extends EventTarget {
     this.#changed();
   }
 
+  /** The code is used up; from now on this device has a key of its own. */
+  #paired(key) {
+    if (!this.#code) return;
+    brief.remove('intercom.code');
+    this.#code = null;
+    keepKey(key);
+    this.#key = key;
+    this.#greet();
+  }
+
   #welcomed({ session, resumed, home, camera }) {
     const facts = this.#facts;
     this.#session = session;
@@ -331,7 +356,13 @@ class Visit extends EventTarget {
       case 'version':
         return this.#otherVersion();
       case 'wrong_key':
-        return this.#end('wrong-link', 'wrong-key');
+        if (!this.#code) return this.#end('wrong-link', 'wrong-key');
+        brief.remove('intercom.code');
+        this.#code = null;
+        // A device that was here before comes in with the key that it has.
+        if (!this.#key) return this.#end('wrong-link', 'code');
+        this.#signal.retryIn(0);
+        return;
       case 'no_h264':
         return this.#end('unsupported', 'no-h264');
       case 'full':

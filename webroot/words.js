@@ -39,6 +39,12 @@ export function stateWords(view, online) {
           text: 'Open the whole link that home gave you, or paste it here.',
         };
       }
+      if (view.reason === 'code') {
+        return {
+          title: 'This code is over',
+          text: 'A code opens home once, within ten minutes. Ask someone at home to show a new one on the TV, and scan that.',
+        };
+      }
       return {
         title: 'This link does not open home',
         text: 'It may be old. Ask someone at home for a new one and open it, or paste it here.',

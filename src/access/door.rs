@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::access::guessers::Guessers;
 use crate::access::keys::{KeyId, KeyRing};
 use crate::core::home::{Doorkeeper, KeyNumber};
+use crate::core::items::NewKey;
 
 /// See the module.
 #[derive(Debug)]
@@ -30,8 +31,16 @@ impl Doorkeeper for Door {
         self.guessers.handle_wrong(address, now)
     }
 
-    fn handle_added(&mut self, key: KeyNumber, hash: [u8; 32]) {
-        self.ring.add(KeyId(key), hash);
+    fn name(&self, key: KeyNumber) -> Option<&str> {
+        self.ring.name(KeyId(key))
+    }
+
+    fn has_keys(&self) -> bool {
+        self.ring.has_stored()
+    }
+
+    fn handle_added(&mut self, key: NewKey) {
+        self.ring.add(KeyId(key.number), key.hash, key.name);
     }
 
     fn handle_revoked(&mut self, key: KeyNumber) {

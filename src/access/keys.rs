@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::names;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
@@ -77,6 +78,8 @@ struct Entry {
     hash: KeyHash,
     /// When it was made, RFC 3339, for the people who read the file; empty for a temporary one.
     created: String,
+    /// What home calls whoever has it.
+    name: Option<String>,
 }
 
 /// All keys that open the door now.
@@ -111,18 +114,29 @@ impl KeyRing {
         bool::from(found).then_some(KeyId(number))
     }
 
-    /// Adds a key under the next number and returns that; `created` is its time of birth in RFC 3339.
-    pub fn add_next(&mut self, hash: KeyHash, created: String) -> KeyId {
+    /// Adds a key under the next number and returns that; `created` is its time of birth in RFC 3339, `name` what
+    /// home calls its owner, as [`super::names::tidy`] gives it.
+    pub fn add_next(&mut self, hash: KeyHash, created: String, name: Option<String>) -> KeyId {
         let id = KeyId(self.next);
         self.next += 1;
-        self.entries.push(Entry { id, hash, created });
+        self.entries.push(Entry { id, hash, created, name });
         id
     }
 
     /// Adds a key whose number was given out elsewhere (by whoever keeps the file), or a temporary one.
-    pub fn add(&mut self, id: KeyId, hash: KeyHash) {
+    pub fn add(&mut self, id: KeyId, hash: KeyHash, name: Option<String>) {
         self.next = self.next.max(id.0.saturating_add(1));
-        self.entries.push(Entry { id, hash, created: String::new() });
+        self.entries.push(Entry { id, hash, created: String::new(), name });
+    }
+
+    /// What home calls the owner of a key.
+    pub fn name(&self, id: KeyId) -> Option<&str> {
+        self.entries.iter().find(|entry| entry.id == id)?.name.as_deref()
+    }
+
+    /// Whether any key outlives the process.
+    pub fn has_stored(&self) -> bool {
+        self.entries.iter().any(|entry| entry.id != KeyId::TEMPORARY)
     }
 
     /// Ends a key; says whether there was one.
@@ -167,7 +181,11 @@ impl KeyRing {
                 return Err(format!("key number {} is zero, too large or there twice", key.number));
             }
             ring.next = ring.next.max(key.number.saturating_add(1));
-            ring.entries.push(Entry { id: KeyId(key.number), hash, created: key.created });
+            let name = match key.name.map(|name| names::tidy(&name)).transpose() {
+                Ok(name) => name,
+                Err(problem) => return Err(format!("key {}: name: {problem}", key.number)),
+            };
+            ring.entries.push(Entry { id: KeyId(key.number), hash, created: key.created, name });
         }
         Ok(ring)
     }
@@ -182,8 +200,11 @@ impl KeyRing {
         for entry in stored {
             // The time is a plain RFC 3339 text of ours, or of a file that TOML has already read.
             let created = toml::Value::String(entry.created.clone());
-            text +=
-                &format!("\n[[key]]\nnumber = {}\ncreated = {created}\nsha256 = \"{}\"\n", entry.id, hex(&entry.hash));
+            text += &format!("\n[[key]]\nnumber = {}\n", entry.id);
+            if let Some(name) = &entry.name {
+                text += &format!("name = {}\n", toml::Value::String(name.clone()));
+            }
+            text += &format!("created = {created}\nsha256 = \"{}\"\n", hex(&entry.hash));
         }
         text
     }
@@ -202,6 +223,8 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct FileKey {
     number: u64,
+    #[serde(default)]
+    name: Option<String>,
     #[serde(default)]
     created: String,
     sha256: String,
@@ -247,9 +270,9 @@ mod tests {
     fn only_the_right_keys_open() {
         let mut ring = KeyRing::new();
         assert_eq!(ring.verify(&key(1).to_text()), None);
-        let first = ring.add_next(key(1).hash(), "2026-11-02T10:00:00Z".into());
-        let second = ring.add_next(key(2).hash(), String::new());
-        ring.add(KeyId::TEMPORARY, key(3).hash());
+        let first = ring.add_next(key(1).hash(), "2026-11-02T10:00:00Z".into(), None);
+        let second = ring.add_next(key(2).hash(), String::new(), None);
+        ring.add(KeyId::TEMPORARY, key(3).hash(), None);
         assert_eq!(ring.verify(&key(1).to_text()), Some(first));
         assert_eq!(ring.verify(&key(2).to_text()), Some(second));
         assert_eq!(ring.verify(&key(3).to_text()), Some(KeyId::TEMPORARY));
@@ -263,21 +286,24 @@ mod tests {
     #[test]
     fn a_revoked_key_is_shut_out_and_its_number_never_comes_back() {
         let mut ring = KeyRing::new();
-        let first = ring.add_next(key(1).hash(), String::new());
+        let first = ring.add_next(key(1).hash(), String::new(), None);
         assert!(ring.revoke(first));
         assert!(!ring.revoke(first));
         assert_eq!(ring.verify(&key(1).to_text()), None);
         let mut again = KeyRing::from_toml(&ring.to_toml()).unwrap();
-        assert_ne!(again.add_next(key(2).hash(), String::new()), first);
+        assert_ne!(again.add_next(key(2).hash(), String::new(), None), first);
     }
 
     #[test]
     fn the_file_keeps_stored_keys_hashed_and_temporary_ones_not_at_all() {
         let mut ring = KeyRing::new();
-        ring.add_next(key(1).hash(), "2026-11-02T10:00:00Z".into());
-        ring.add_next(key(2).hash(), "2026-11-03T10:00:00Z".into());
+        ring.add_next(key(1).hash(), "2026-11-02T10:00:00Z".into(), None);
+        ring.add_next(key(2).hash(), "2026-11-03T10:00:00Z".into(), None);
+        ring.add_next(key(4).hash(), String::new(), Some("Ju\"rgen".into()));
         let stored = ring.clone();
-        ring.add(KeyId::TEMPORARY, key(3).hash());
+        assert_eq!((stored.name(KeyId(3)), stored.name(KeyId(1))), (Some("Ju\"rgen"), None));
+        assert!(stored.has_stored() && !KeyRing::new().has_stored());
+        ring.add(KeyId::TEMPORARY, key(3).hash(), None);
         let text = ring.to_toml();
         assert!(!text.contains(&key(1).to_text()) && !text.contains(&hex(&key(3).hash())));
         assert_eq!(KeyRing::from_toml(&text).unwrap(), stored);

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 pub mod door;
 pub mod guessers;
 pub mod keys;
+pub mod names;
 
 /// All addresses that one stranger commands at least: an IPv4 address, or the /64 around an IPv6 address
 /// (RFC 6177: nobody is given less). What is limited per address is limited per this.

@@ -78,6 +78,23 @@ pub enum ToPictures {
     Visitors(Vec<Visitor>),
 }
 
+/// A key that was minted and stored.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NewKey {
+    /// Its number.
+    pub number: u64,
+    /// SHA-256 of its 16 bytes.
+    pub hash: [u8; 32],
+    /// What home calls its owner.
+    pub name: Option<String>,
+}
+
+impl std::fmt::Debug for NewKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewKey").field("number", &self.number).field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 /// A one-use link that the TV shows as a QR code.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PairingCode {

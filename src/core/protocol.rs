@@ -30,6 +30,15 @@ pub enum FromPage {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         resume: Option<String>,
     },
+    /// Instead of `hello`: exchanges the one-use token of a code on the TV for a key; `hello` follows the answer.
+    Pair {
+        /// [`VERSION`] of the page.
+        v: u32,
+        /// The token out of the link's fragment.
+        token: String,
+        /// Random and the page's own: the same one may ask again, should the answer get lost; anybody else may not.
+        nonce: String,
+    },
     /// An SDP offer (RFC 8829) of peer connection `pc`.
     Offer {
         /// Number of the peer connection.
@@ -83,6 +92,11 @@ pub enum FromHome {
         home: String,
         /// How home's camera is.
         camera: CameraState,
+    },
+    /// The answer to `pair`: `hello` may be said now, with this key.
+    Paired {
+        /// The viewer's own key, to be kept.
+        key: String,
     },
     /// The answer to offer `rev` of `pc`.
     Answer {
@@ -160,7 +174,7 @@ pub enum ErrorCode {
     BadMessage,
     /// The page is of another version than home: reload it. Fatal.
     Version,
-    /// No such key. Fatal.
+    /// No such key; or the code on the TV was used already, or is over. Fatal.
     WrongKey,
     /// As many viewers as home allows. Fatal for now; the page may try again later.
     Full,

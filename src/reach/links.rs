@@ -24,12 +24,20 @@ impl std::fmt::Debug for Links {
 
 /// Makes the links of `key`. `port` is our own; the public address brings its own.
 pub fn links(addresses: &Addresses, port: u16, public: Option<&PublicAddress>, key: &Key) -> Links {
-    let key = key.to_text();
-    let public = public.map(|public| link(&public.host, public.port, &key));
-    let best = public.clone().or_else(|| addresses.best.map(|address| link(&address.to_string(), port, &key)));
+    links_to(addresses, port, public, &format!("k={}", key.to_text()))
+}
+
+/// Makes the links that a one-use token opens, `https://ADDRESS:PORT/#p=TOKEN`.
+pub fn pairing_links(addresses: &Addresses, port: u16, public: Option<&PublicAddress>, token: &str) -> Links {
+    links_to(addresses, port, public, &format!("p={token}"))
+}
+
+fn links_to(addresses: &Addresses, port: u16, public: Option<&PublicAddress>, key: &str) -> Links {
+    let public = public.map(|public| link(&public.host, public.port, key));
+    let best = public.clone().or_else(|| addresses.best.map(|address| link(&address.to_string(), port, key)));
     let mut all: Vec<String> = public.into_iter().collect();
     for address in &addresses.local {
-        let link = link(&address.to_string(), port, &key);
+        let link = link(&address.to_string(), port, key);
         if !all.contains(&link) {
             all.push(link);
         }
@@ -37,7 +45,7 @@ pub fn links(addresses: &Addresses, port: u16, public: Option<&PublicAddress>, k
     Links { all, best }
 }
 
-fn link(host: &str, port: u16, key: &str) -> String {
+fn link(host: &str, port: u16, fragment: &str) -> String {
     // An IPv6 address stands in brackets (RFC 3986 section 3.2.2), and the port that https means is not said.
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let host = match bare.parse::<IpAddr>() {
@@ -45,8 +53,8 @@ fn link(host: &str, port: u16, key: &str) -> String {
         _ => host.to_owned(),
     };
     match port {
-        443 => format!("https://{host}/#k={key}"),
-        _ => format!("https://{host}:{port}/#k={key}"),
+        443 => format!("https://{host}/#{fragment}"),
+        _ => format!("https://{host}:{port}/#{fragment}"),
     }
 }
 

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::access::keys::{Key, KeyId};
+use crate::access::names;
 use crate::config::PublicAddress;
 use crate::reach::links;
 use crate::shell::addresses::{self, AddressBook};
@@ -23,7 +24,7 @@ use crate::shell::clock;
 use crate::shell::key_file::KeyFile;
 use crate::shell::state::{self, Lock};
 use crate::shell::wake::Wake;
-use crate::shell::wires::{ToLoop, ToLoopHandle};
+use crate::shell::wires::{NewKey, ToLoop, ToLoopHandle};
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 
 /// Longest request, its line feed included.
@@ -40,7 +41,17 @@ const WAITING: i32 = 4;
 #[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
     /// A link for a new viewer: `{"key": 3, "links": ["https://…"], "best": "https://…" or null}`.
-    Link {},
+    Link {
+        /// What home calls the viewer.
+        #[serde(default)]
+        name: Option<String>,
+    },
+    /// A code on the TV for a new viewer, good for one exchange: `{"links": ["https://…"], "best": "https://…" or null}`.
+    Code {
+        /// What home will call the viewer.
+        #[serde(default)]
+        name: Option<String>,
+    },
     /// Ends a key and its visits: `{"revoked": 3}`.
     Revoke {
         /// Number of the key; 0 is the one that ends with the process.
@@ -224,12 +235,21 @@ fn ready(fd: BorrowedFd<'_>, flags: PollFlags, wake: &Wake, deadline: Option<Ins
 fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
     let keys = KeyFile::in_dir(&config.state_dir);
     match request {
-        Request::Link {} => {
-            let (id, key) = keys.mint().map_err(|e| e.to_string())?;
-            config.to_loop.tell(ToLoop::KeyAdded { id: id.0, hash: key.hash() });
+        Request::Link { name } => {
+            let name = name.as_deref().map(names::tidy).transpose()?;
+            let (id, key) = keys.mint(name.as_deref()).map_err(|e| e.to_string())?;
+            config.to_loop.tell(ToLoop::KeyAdded(NewKey { number: id.0, hash: key.hash(), name }));
             log::info!("key {id} was made");
             let links = links::links(&config.addresses.current(), config.port, config.public.as_ref(), &key);
             Ok(json!({ "key": id.0, "links": links.all, "best": links.best }))
+        }
+        Request::Code { name } => {
+            let name = name.as_deref().map(names::tidy).transpose()?;
+            let (sender, receiver) = crossbeam_channel::bounded(1);
+            config.to_loop.tell(ToLoop::CodeWanted { name, links: sender });
+            let links = receiver.recv_timeout(PATIENCE).map_err(|_| "the daemon does not answer".to_owned())?;
+            log::info!("the TV shows a code for a new viewer");
+            Ok(json!({ "links": links.all, "best": links.best }))
         }
         Request::Revoke { id } => {
             if KeyId(*id) != KeyId::TEMPORARY {
@@ -326,23 +346,40 @@ pub struct NewLink {
 }
 
 /// Makes a link: asks the daemon, or, if there is none, writes the key where the next one will find it. `port` and
-/// `public` are those of the configuration, for the latter case.
-pub fn new_link(state_dir: &Path, port: u16, public: Option<&PublicAddress>) -> Result<NewLink, String> {
-    match ask(state_dir, &Request::Link {}) {
+/// `public` are those of the configuration, for the latter case. Home will call the viewer `name`.
+pub fn new_link(
+    state_dir: &Path,
+    name: Option<&str>,
+    port: u16,
+    public: Option<&PublicAddress>,
+) -> Result<NewLink, String> {
+    let name = name.map(names::tidy).transpose()?;
+    match ask(state_dir, &Request::Link { name: name.clone() }) {
         Ok(answer) => {
-            let texts = |value: &Value| value.as_str().map(str::to_owned);
-            let all = answer["links"].as_array().map(|all| all.iter().filter_map(texts).collect()).unwrap_or_default();
             let key = answer["key"].as_u64().ok_or("intercom gave an answer without a key")?;
-            Ok(NewLink { key: KeyId(key), links: links::Links { all, best: texts(&answer["best"]) }, running: true })
+            Ok(NewLink { key: KeyId(key), links: links_in(&answer), running: true })
         }
         Err(AskError::NotRunning(_)) => {
             state::make_private_dir(state_dir).map_err(|e| e.to_string())?;
-            let (id, key): (KeyId, Key) = KeyFile::in_dir(state_dir).mint().map_err(|e| e.to_string())?;
+            let (id, key): (KeyId, Key) =
+                KeyFile::in_dir(state_dir).mint(name.as_deref()).map_err(|e| e.to_string())?;
             let links = links::links(&addresses::read(None), port, public, &key);
             Ok(NewLink { key: id, links, running: false })
         }
         Err(e) => Err(e.to_string()),
     }
+}
+
+/// Has the TV show a code for a new viewer whom home will call `name`; the links that say the same.
+pub fn new_code(state_dir: &Path, name: Option<&str>) -> Result<links::Links, String> {
+    let name = name.map(names::tidy).transpose()?;
+    ask(state_dir, &Request::Code { name }).map(|answer| links_in(&answer)).map_err(|e| e.to_string())
+}
+
+fn links_in(answer: &Value) -> links::Links {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let all = answer["links"].as_array().map(|all| all.iter().filter_map(text).collect()).unwrap_or_default();
+    links::Links { all, best: text(&answer["best"]) }
 }
 
 /// Ends a key and its visits, through the daemon or, if there is none, in the file.
@@ -404,12 +441,13 @@ mod tests {
     #[test]
     fn a_link_is_made_told_to_the_loop_and_revoked() {
         let daemon = Daemon::start();
-        let link = new_link(&daemon.dir.0, 1, None).unwrap();
+        let link = new_link(&daemon.dir.0, Some(" Anna"), 1, None).unwrap();
         assert!(link.running);
         let best = link.links.best.unwrap();
         let key = best.strip_prefix("https://192.0.2.7:8443/#k=").unwrap();
-        let ToLoop::KeyAdded { id, hash } = daemon.events.recv().unwrap() else { panic!("not a key") };
-        assert_eq!((KeyId(id), hash), (link.key, Key::parse(key).unwrap().hash()));
+        let ToLoop::KeyAdded(new) = daemon.events.recv().unwrap() else { panic!("not a key") };
+        assert_eq!((KeyId(new.number), new.hash), (link.key, Key::parse(key).unwrap().hash()));
+        assert_eq!(new.name.as_deref(), Some("Anna"));
         assert_eq!(KeyFile::in_dir(&daemon.dir.0).load().unwrap().verify(key), Some(link.key));
 
         assert!(revoke(&daemon.dir.0, KeyId(99)).unwrap_err().contains("no key 99; there are 1"));
@@ -431,6 +469,21 @@ mod tests {
     }
 
     #[test]
+    fn a_code_on_the_tv_is_the_loops_and_a_name_is_looked_at_first() {
+        let daemon = Daemon::start();
+        let events = daemon.events.clone();
+        let loop_thread = thread::spawn(move || {
+            let ToLoop::CodeWanted { name, links } = events.recv().unwrap() else { panic!("not a code") };
+            assert_eq!(name.as_deref(), Some("Anna"));
+            let link = "https://192.0.2.7:8443/#p=x".to_owned();
+            links.send(links::Links { all: vec![link.clone()], best: Some(link) }).unwrap();
+        });
+        assert_eq!(new_code(&daemon.dir.0, Some("Anna")).unwrap().best.unwrap(), "https://192.0.2.7:8443/#p=x");
+        loop_thread.join().unwrap();
+        assert!(say(&daemon.dir, b"{\"command\":\"code\",\"name\":\"a\\nb\"}\n").contains("line ends"));
+    }
+
+    #[test]
     fn rubbish_is_answered_and_the_next_one_served() {
         let daemon = Daemon::start();
         assert!(say(&daemon.dir, b"make me a link\n").contains("not a request"));
@@ -438,7 +491,7 @@ mod tests {
         assert!(say(&daemon.dir, b"{\"command\":\"revoke\",\"id\":-1}\n").contains("error"));
         assert!(say(&daemon.dir, &[b'x'; LONGEST_REQUEST]).contains("one line of at most"));
         let _silent = UnixStream::connect(daemon.dir.0.join("control.sock")).unwrap();
-        assert!(new_link(&daemon.dir.0, 1, None).is_ok(), "behind a client that says nothing");
+        assert!(new_link(&daemon.dir.0, None, 1, None).is_ok(), "behind a client that says nothing");
     }
 
     #[test]
@@ -465,7 +518,7 @@ mod tests {
         let dir = TestDir::new();
         let state_dir = dir.0.join("not/there/yet");
         let public = PublicAddress { host: "home.example.org".into(), port: 443 };
-        let link = new_link(&state_dir, 8443, Some(&public)).unwrap();
+        let link = new_link(&state_dir, None, 8443, Some(&public)).unwrap();
         assert!(!link.running && link.links.best.unwrap().starts_with("https://home.example.org/#k="));
         revoke(&state_dir, link.key).unwrap();
         assert!(revoke(&state_dir, link.key).unwrap_err().contains("there are none"));

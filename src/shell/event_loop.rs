@@ -220,7 +220,11 @@ impl EventLoop {
                     let _ = answer.try_send(self.status().to_string());
                 }
                 ToLoop::Shutdown => end = true,
-                ToLoop::KeyAdded { id, hash } => self.home.handle_key_added(id, hash),
+                ToLoop::KeyAdded(key) => self.home.handle_key_added(key),
+                ToLoop::Minted(minted) => self.home.handle_minted(minted, now),
+                ToLoop::CodeWanted { name, links } => {
+                    let _asker_is_gone = links.try_send(self.home.handle_code_wanted(name, now));
+                }
             }
             self.flush();
         }
@@ -275,6 +279,12 @@ impl EventLoop {
                     Err(TrySendError::Disconnected(_)) => {}
                 },
                 HomeOutput::Pictures(pictures) => self.hand_picture(pictures),
+                HomeOutput::Code(code) => self.outputs.board.set_code(code),
+                HomeOutput::Mint { name } => {
+                    if self.outputs.minter.try_send(name).is_err() {
+                        self.home.handle_minted(None, clock::now());
+                    }
+                }
             }
         }
         if let Some(kept) = self.visitors_kept.take() {

@@ -83,12 +83,12 @@ impl KeyFile {
         }
     }
 
-    /// Makes a key and stores its hash; the key itself is only here.
-    pub fn mint(&self) -> Result<(KeyId, Key), KeyFileError> {
+    /// Makes a key for a viewer whom home calls `name`, and stores its hash; the key itself is only here.
+    pub fn mint(&self, name: Option<&str>) -> Result<(KeyId, Key), KeyFileError> {
         let key = mint_key()?;
         let _lock = Lock::wait(&self.lock)?;
         let mut ring = self.load()?;
-        let id = ring.add_next(key.hash(), in_words(clock::unix_time()));
+        let id = ring.add_next(key.hash(), in_words(clock::unix_time()), name.map(str::to_owned));
         state::write(&self.path, ring.to_toml().as_bytes(), 0o600)?;
         Ok((id, key))
     }
@@ -122,8 +122,8 @@ mod tests {
         let dir = TestDir::new();
         let file = KeyFile::in_dir(&dir.0);
         assert!(file.load().unwrap().is_empty());
-        let (first, key) = file.mint().unwrap();
-        let (second, other) = file.mint().unwrap();
+        let (first, key) = file.mint(None).unwrap();
+        let (second, other) = file.mint(None).unwrap();
         assert_ne!(key, other);
         assert_eq!(file.load().unwrap().verify(&key.to_text()), Some(first));
         assert_eq!(file.revoke(first).unwrap(), Ok(()));
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn the_file_is_private_and_holds_no_key() {
         let dir = TestDir::new();
-        let (_, key) = KeyFile::in_dir(&dir.0).mint().unwrap();
+        let (_, key) = KeyFile::in_dir(&dir.0).mint(None).unwrap();
         let path = dir.0.join("keys.toml");
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let text = std::fs::read_to_string(path).unwrap();
@@ -148,7 +148,7 @@ mod tests {
         let path = dir.0.join("keys.toml");
         std::fs::write(&path, "next = ?").unwrap();
         let file = KeyFile::in_dir(&dir.0);
-        let error = file.mint().unwrap_err().to_string();
+        let error = file.mint(None).unwrap_err().to_string();
         assert!(error.contains("keys.toml: line 1"), "{error}");
         assert_eq!(std::fs::read_to_string(path).unwrap(), "next = ?");
     }
@@ -159,7 +159,7 @@ mod tests {
         let file = KeyFile::in_dir(&dir.0);
         std::thread::scope(|scope| {
             for _ in 0..4 {
-                scope.spawn(|| (0..4).for_each(|_| assert!(file.mint().is_ok())));
+                scope.spawn(|| (0..4).for_each(|_| assert!(file.mint(None).is_ok())));
             }
         });
         assert_eq!(file.load().unwrap().len(), 16);

@@ -9,6 +9,7 @@ pub mod event_loop;
 pub mod gateway;
 pub mod hotplug;
 pub mod key_file;
+pub mod minter;
 pub mod netlink;
 pub mod run;
 pub mod signaling;

@@ -31,6 +31,7 @@ use crate::shell::event_loop::EventLoop;
 use crate::shell::gateway::{Gateway, GatewayConfig, Patience};
 use crate::shell::hotplug::spawn_hotplug;
 use crate::shell::key_file::{KeyFile, mint_key};
+use crate::shell::minter::spawn_minter;
 use crate::shell::tls::Certificates;
 use crate::shell::udp::Udp;
 use crate::shell::wake::Wake;
@@ -114,6 +115,7 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
         name: home.name.clone(),
         max_viewers: home.max_viewers,
         port: network.port,
+        public: network.public_address.clone(),
         full,
         reduced,
         audio: audio.bitrate,
@@ -121,6 +123,7 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
     let mut the_home =
         Home::new(home_config, peer::Identity::generate(), Box::new(door), Box::new(entropy), now, clock::unix_time());
     the_home.handle_addresses(book.current(), now);
+    the_home.handle_started(now);
 
     let no_thread = || cannot::<io::Error>("a thread");
     let mut workers: Vec<Worker> = Vec::new();
@@ -162,8 +165,16 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
     let thread = tv::spawn_tv(display.opener, tv, subject);
     workers.push(thread.map_err(no_thread())?);
 
-    let outputs =
-        LoopOutputs { speaker: speaker_out, pictures: pictures_out, encoders, presence: Arc::clone(&presence) };
+    let (minter, names) = bounded(1);
+    workers.push(spawn_minter(names, KeyFile::in_dir(&state_dir), handle.clone()).map_err(no_thread())?);
+    let outputs = LoopOutputs {
+        speaker: speaker_out,
+        pictures: pictures_out,
+        board,
+        minter,
+        encoders,
+        presence: Arc::clone(&presence),
+    };
     let inputs = LoopInputs { video, audio: sound, sockets, events };
     let (loop_alive, loop_ended) = bounded::<()>(0);
     let event_loop = EventLoop::new(the_home, udp, wake, inputs, outputs);
@@ -249,7 +260,7 @@ fn open_door(state_dir: &Path, print_links: bool) -> Result<(Door, Option<Key>),
     let mut link = None;
     if print_links {
         let key = mint_key().map_err(cannot("keys"))?;
-        ring.add(KeyId::TEMPORARY, key.hash());
+        ring.add(KeyId::TEMPORARY, key.hash(), None);
         link = Some(key);
     }
     Ok((Door::new(ring), link))

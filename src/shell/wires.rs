@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
 
-pub use crate::core::items::{EncodedAudio, EncodedVideo, EncoderOrder, ToPictures, ToSpeaker, VisitId, Visitor};
+pub use crate::core::items::{
+    EncodedAudio, EncodedVideo, EncoderOrder, NewKey, ToPictures, ToSpeaker, VisitId, Visitor,
+};
 use crate::core::protocol::{CameraState, RungName};
+use crate::reach::links::Links;
 use crate::shell::wake::Wake;
 
 /// What other threads tell the event loop, besides media.
@@ -20,12 +23,16 @@ pub enum ToLoop {
     Addresses(crate::reach::Addresses),
     /// End every visit of this key.
     Revoked(u64),
-    /// A key was added (already stored); `hash` as in [`crate::access`].
-    KeyAdded {
-        /// Number of the key.
-        id: u64,
-        /// SHA-256 of its 16 bytes.
-        hash: [u8; 32],
+    /// A key was added (already stored).
+    KeyAdded(NewKey),
+    /// The key that the loop wanted minted is stored, and this is its text; or it could not be.
+    Minted(Option<(NewKey, String)>),
+    /// Show a code on the TV for a new viewer.
+    CodeWanted {
+        /// What home will call them.
+        name: Option<String>,
+        /// Gets the links that the code says.
+        links: Sender<Links>,
     },
     /// The control socket asks how things are; answered with one JSON object.
     Status(Sender<String>),
@@ -62,6 +69,10 @@ pub struct LoopOutputs {
     pub speaker: Sender<ToSpeaker>,
     /// To the picture thread; bound 16: when full frames are dropped up to the next keyframe.
     pub pictures: Sender<ToPictures>,
+    /// What the TV shows besides pictures.
+    pub board: Arc<crate::shell::devices::pictures::Board>,
+    /// Mints keys; bound 1: when full, no key is minted, and the viewer tries again.
+    pub minter: Sender<Option<String>>,
     /// Orders for the encoders, one of each rung.
     pub encoders: Vec<(RungName, Arc<crate::shell::encoders::EncoderControl>)>,
     /// Whether anybody visits: pauses and wakes camera and microphone.

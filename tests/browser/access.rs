@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use crate::harness::chromium::Permission;
 use crate::harness::daemon::{Daemon, Setup};
+use crate::harness::picture::Picture;
+use crate::harness::{artefacts, wait};
 use crate::lab::Lab;
 use crate::watching::{PATIENCE, living};
 
@@ -62,6 +64,53 @@ pub fn revoked(lab: &mut Lab) {
     other.wait_coded_frames(30, PATIENCE);
     page.reload();
     page.wait_for("it stays closed", PATIENCE, "/wrong-link|revoked/.test(document.body.dataset.state)");
+}
+
+/// A code on the TV: one phone reads it and is at home by name, from then on with a key of its own; nobody else is.
+pub fn code_on_the_tv(lab: &mut Lab) {
+    let mut home = Daemon::start(Setup::default());
+    // A home that nobody can visit yet shows a code by itself.
+    let first = wait("the first code", PATIENCE, || code(&home));
+    keep_tv(&home, "tv-first-start");
+    let said = home.command(&["link", "--tv", "--name", "Ελένη"]);
+    let link = wait("the next code", PATIENCE, || code(&home).filter(|code| *code != first));
+    assert!(link.contains("/#p=") && said.contains(&link), "{link} is not in: {said}");
+    let void = lab.viewer(Permission::Undecided);
+    void.open(&first);
+    void.wait_state("wrong-link", PATIENCE);
+    assert!(void.text().contains("code"), "{}", void.text());
+
+    let page = lab.viewer(Permission::Granted);
+    page.open(&link);
+    living(&page);
+    assert_eq!(page.eval("location.hash"), "", "the code leaves the address");
+    page.click("#join");
+    wait("the code leaves the TV", PATIENCE, || code(&home).is_none().then_some(()));
+    wait("the viewer on the TV", PATIENCE, || {
+        Picture::read(&home.png()).filter(|picture| picture.fake_camera_green() > 0.2)
+    });
+    keep_tv(&home, "tv-visit");
+    let other = lab.viewer(Permission::Undecided);
+    other.open(&link);
+    other.wait_state("wrong-link", PATIENCE);
+    assert_eq!(other.eval("lab.frames.length"), 0);
+    other.keep_screenshot("desktop-5-used-code");
+    // The key outlives page and process; and now that there is one, no code is shown.
+    let keys = std::fs::read_to_string(home.state_dir().join("keys.toml")).expect("the keys");
+    assert!(keys.contains("name = \"Ελένη\""), "{keys}");
+    home.terminate();
+    home.launch();
+    page.reload();
+    living(&page);
+    assert_eq!(code(&home), None);
+}
+
+fn code(home: &Daemon) -> Option<String> {
+    Picture::read(&home.png())?.code()
+}
+
+fn keep_tv(home: &Daemon, name: &str) {
+    std::fs::copy(home.png(), artefacts().join(format!("{name}.png"))).expect("keep the TV's picture");
 }
 
 /// The number that `intercom link` gives for revoking.

@@ -38,10 +38,10 @@ test('every state has a title and a sentence of its own', () => {
     seen.add(text);
   }
   for (const reason of ['no-webrtc', 'no-h264', 'version']) seen.add(words.stateWords({ ...view, state: 'unsupported', reason }, true).text);
-  for (const reason of ['no-key', 'wrong-key']) seen.add(words.stateWords({ ...view, state: 'wrong-link', reason }, true).text);
+  for (const reason of ['no-key', 'wrong-key', 'code']) seen.add(words.stateWords({ ...view, state: 'wrong-link', reason }, true).text);
   seen.add(words.stateWords({ ...view, state: 'offline' }, false).text);
   seen.add(words.stateWords({ ...view, state: 'reconnecting', restarting: true }, true).text);
-  assert.equal(seen.size, 15);
+  assert.equal(seen.size, 16);
 });
 
 test('whatever may happen to a device has a notice', () => {

@@ -18,6 +18,9 @@ test('the key is found in every form of the link', () => {
 test('a pasted link, its end, or the bare key will do, and prose will not', () => {
   assert.equal(policy.keyFromPaste('  https://192.0.2.1:8443/#k=abc \n'), 'abc');
   assert.equal(policy.keyFromPaste('#k=abc'), 'abc');
+  assert.equal(policy.keyFromPaste('https://192.0.2.1:8443/#p=abc'), null);
+  assert.equal(policy.tokenFromPaste(' https://192.0.2.1:8443/#p=abc '), 'abc');
+  assert.equal(policy.tokenFromPaste('#k=abc'), null);
   assert.equal(policy.keyFromPaste('AAAAAAAAAAAAAAAAAAAAAA'), 'AAAAAAAAAAAAAAAAAAAAAA');
   assert.equal(policy.keyFromPaste('https://192.0.2.1:8443/'), null);
   assert.equal(policy.keyFromPaste('hello grandma'), null);

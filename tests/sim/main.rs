@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod network;
+mod pairing;
 mod sockets;
 mod strangers;
 mod viewer;

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use intercom::config::Rung;
 use intercom::core::home::{Doorkeeper, Home, HomeConfig, HomeOutput, SocketId};
-use intercom::core::items::{EncodedAudio, EncodedVideo, EncoderOrder, ToPictures, ToSpeaker, VisitId, Visitor};
+use intercom::core::items::{
+    EncodedAudio, EncodedVideo, EncoderOrder, NewKey, PairingCode, ToPictures, ToSpeaker, VisitId, Visitor,
+};
 use intercom::core::peer::Identity;
 use intercom::core::protocol::{CameraState, FromHome, RungName};
 use intercom::reach::Addresses;
@@ -20,15 +22,24 @@ use crate::viewer::Viewer;
 pub const KEY: &str = "a-key-of-this-home";
 pub const HOME: ([u8; 4], u16) = ([10, 0, 0, 1], 8443);
 
-/// One valid key; each wrong one waits a second longer.
+/// One valid key and those that were minted; each wrong one waits a second longer.
 #[derive(Default)]
-struct OneKey {
+struct Keys {
     wrong: u32,
+    added: Vec<NewKey>,
+    /// No key outlives the process yet.
+    fresh: bool,
 }
 
-impl Doorkeeper for OneKey {
+/// A hash that is as good as any in here.
+fn hash(key: &str) -> [u8; 32] {
+    std::array::from_fn(|n| key.as_bytes().get(n).copied().unwrap_or(0))
+}
+
+impl Doorkeeper for Keys {
     fn verify(&self, key: &str) -> Option<u64> {
-        (key == KEY).then_some(1)
+        let added = self.added.iter().find(|added| added.hash == hash(key)).map(|added| added.number);
+        added.or((key == KEY).then_some(1))
     }
 
     fn handle_wrong(&mut self, _address: IpAddr, _now: Instant) -> Duration {
@@ -36,7 +47,17 @@ impl Doorkeeper for OneKey {
         Duration::from_secs(self.wrong.into())
     }
 
-    fn handle_added(&mut self, _key: u64, _hash: [u8; 32]) {}
+    fn name(&self, key: u64) -> Option<&str> {
+        self.added.iter().find(|added| added.number == key)?.name.as_deref()
+    }
+
+    fn has_keys(&self) -> bool {
+        !self.fresh || !self.added.is_empty()
+    }
+
+    fn handle_added(&mut self, key: NewKey) {
+        self.added.push(key);
+    }
 
     fn handle_revoked(&mut self, _key: u64) {}
 }
@@ -93,6 +114,11 @@ pub struct World {
     pub viewers: Vec<Viewer>,
     pub present: bool,
     pub visitors: Vec<Visitor>,
+    /// What the TV offers.
+    pub code: Option<PairingCode>,
+    /// Keys that were asked for, by name, and not made yet.
+    pub minting: VecDeque<Option<String>>,
+    minted: u64,
     /// Sound packets that reached the speaker, per visit.
     pub heard: HashMap<VisitId, u64>,
     /// Camera frames that reached the picture thread, per visit.
@@ -112,6 +138,18 @@ impl World {
     }
 
     pub fn with_max(max_viewers: usize) -> World {
+        World::of(max_viewers, Keys::default())
+    }
+
+    /// A home that has never been started before.
+    pub fn fresh() -> World {
+        let mut world = World::of(8, Keys { fresh: true, ..Keys::default() });
+        world.home.handle_started(world.now);
+        world.run(Duration::ZERO);
+        world
+    }
+
+    fn of(max_viewers: usize, keys: Keys) -> World {
         let now = Instant::now();
         let full = Rung {
             width: 1280,
@@ -127,13 +165,20 @@ impl World {
             floor: Bitrate::from_kbps(80),
             max: Bitrate::from_kbps(400),
         };
-        let config =
-            HomeConfig { name: "Home".into(), max_viewers, port: HOME.1, full, reduced, audio: Bitrate::from_kbps(32) };
+        let config = HomeConfig {
+            name: "Home".into(),
+            max_viewers,
+            port: HOME.1,
+            public: None,
+            full,
+            reduced,
+            audio: Bitrate::from_kbps(32),
+        };
         let mut random = fastrand::Rng::with_seed(7);
         let entropy = Box::new(move |bytes: &mut [u8]| random.fill(bytes));
         let unix = Duration::from_secs(1_790_000_000);
         let identity = Identity::generate();
-        let mut home = Home::new(config, identity, Box::new(OneKey::default()), entropy, now, unix);
+        let mut home = Home::new(config, identity, Box::new(keys), entropy, now, unix);
         let local = vec![IpAddr::from(HOME.0)];
         home.handle_addresses(Addresses { best: Some(local[0]), local, public: None }, now);
         home.handle_camera(CameraState::Live);
@@ -154,6 +199,9 @@ impl World {
             viewers: Vec::new(),
             present: false,
             visitors: Vec::new(),
+            code: None,
+            minting: VecDeque::new(),
+            minted: 0,
             heard: HashMap::new(),
             seen: HashMap::new(),
             sockets: HashMap::new(),
@@ -359,6 +407,8 @@ impl World {
                 HomeOutput::Sound(ToSpeaker::Gone(_)) => {}
                 HomeOutput::Pictures(ToPictures::Frame { visit, .. }) => *self.seen.entry(visit).or_default() += 1,
                 HomeOutput::Pictures(ToPictures::Visitors(visitors)) => self.visitors = visitors,
+                HomeOutput::Code(code) => self.code = code,
+                HomeOutput::Mint { name } => self.minting.push_back(name),
             }
         }
         let again = !forced.is_empty();
@@ -377,6 +427,17 @@ impl World {
         let mut ages: Vec<Duration> = shown.map(|s| s.at - self.captured[s.number as usize]).collect();
         ages.sort_unstable();
         ages[(ages.len() - 1) * percentile / 100]
+    }
+
+    /// Stores the key that was asked for, or fails to.
+    pub fn mint(&mut self, works: bool) {
+        let name = self.minting.pop_front().expect("a key was asked for");
+        self.minted += 1;
+        let number = 100 + self.minted;
+        let text = format!("minted key {number}");
+        let minted = works.then(|| (NewKey { number, hash: hash(&text), name }, text));
+        self.home.handle_minted(minted, self.now);
+        self.run(Duration::ZERO);
     }
 
     /// For tests that drop their viewers.

@@ -23,6 +23,8 @@ pub(super) enum Stage {
     Stranger { until: Instant },
     /// Said a wrong key; the answer is held back.
     Refused { answer_at: Instant },
+    /// Has shown the code on the TV, and waits for its key to be stored.
+    Pairing { until: Instant },
     /// Belongs to a visit.
     Visit(VisitId),
 }
@@ -41,7 +43,7 @@ pub(super) struct Socket {
 impl Socket {
     pub fn deadline(&self, id: SocketId) -> Option<(Instant, Why)> {
         Some(match self.stage {
-            Stage::Stranger { until } => (until, Why::Hello(id)),
+            Stage::Stranger { until } | Stage::Pairing { until } => (until, Why::Hello(id)),
             Stage::Refused { answer_at } => (answer_at, Why::Refusal(id)),
             Stage::Visit(_) if self.pinged => (self.heard + SILENCE, Why::Silence(id)),
             Stage::Visit(_) => (self.heard + PING_AFTER, Why::Silence(id)),
@@ -107,11 +109,9 @@ impl Home {
 
     pub(super) fn hello(&mut self, id: SocketId, v: u32, key: &str, resume: Option<&str>, now: Instant) {
         let Some(socket) = self.sockets.get(&id) else { return };
-        let (far, near) = (socket.far, socket.near);
+        let near = socket.near;
         let Some(key) = self.doorkeeper.verify(key) else {
-            let wait = self.doorkeeper.handle_wrong(far.ip(), now);
-            log::info!("wrong key from {}, answered in {} ms", far.ip(), wait.as_millis());
-            self.set_stage(id, Stage::Refused { answer_at: now + wait });
+            self.refuse(id, "key", now);
             return;
         };
         if v != VERSION {
@@ -126,6 +126,14 @@ impl Home {
             Some(index) => self.resume(index, id, now),
             None => self.admit(id, key, near, now),
         }
+    }
+
+    /// A wrong `what` was shown; the answer is held back, the longer the more was guessed.
+    pub(super) fn refuse(&mut self, id: SocketId, what: &str, now: Instant) {
+        let Some(far) = self.sockets.get(&id).map(|socket| socket.far.ip()) else { return };
+        let wait = self.doorkeeper.handle_wrong(far, now);
+        log::info!("wrong {what} from {far}, answered in {} ms", wait.as_millis());
+        self.set_stage(id, Stage::Refused { answer_at: now + wait });
     }
 
     fn resume(&mut self, index: usize, id: SocketId, now: Instant) {
@@ -166,6 +174,7 @@ impl Home {
         let mut visit = Visit::new(visit_id, token.clone(), key, near.ip(), place, now);
         visit.socket = Some(id);
         visit.socket_lost = None;
+        visit.name = self.doorkeeper.name(key).map(Into::into);
         self.visits.push(visit);
         log::info!("visit {} begins with key {key}, {} now", visit_id.0, self.visits.len());
         self.set_stage(id, Stage::Visit(visit_id));
@@ -205,7 +214,7 @@ impl Home {
         }
     }
 
-    fn set_stage(&mut self, id: SocketId, stage: Stage) {
+    pub(super) fn set_stage(&mut self, id: SocketId, stage: Stage) {
         if let Some(socket) = self.sockets.get_mut(&id) {
             socket.stage = stage;
         }

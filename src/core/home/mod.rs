@@ -6,6 +6,7 @@
 
 mod admission;
 mod media;
+mod pairing;
 mod signaling;
 mod visit;
 
@@ -13,11 +14,12 @@ use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use crate::config::Rung;
+use crate::config::{PublicAddress, Rung};
 use crate::core::home::admission::Socket;
 use crate::core::home::media::RungState;
+use crate::core::home::pairing::Pairing;
 use crate::core::home::visit::Visit;
-use crate::core::items::{EncoderOrder, ToPictures, ToSpeaker, VisitId, Visitor};
+use crate::core::items::{EncoderOrder, NewKey, PairingCode, ToPictures, ToSpeaker, VisitId, Visitor};
 use crate::core::peer::{Identity, Transmit};
 use crate::core::protocol::{ByeReason, CameraState, FromHome, RungName};
 use crate::reach::Addresses;
@@ -53,8 +55,14 @@ pub trait Doorkeeper {
     /// A wrong key came from `address`: how long its answer is held back.
     fn handle_wrong(&mut self, address: IpAddr, now: Instant) -> Duration;
 
-    /// A key was minted elsewhere; `hash` is its SHA-256.
-    fn handle_added(&mut self, key: KeyNumber, hash: [u8; 32]);
+    /// What home calls the owner of a key.
+    fn name(&self, key: KeyNumber) -> Option<&str>;
+
+    /// Whether any key outlives the process: without one nobody could come in tomorrow.
+    fn has_keys(&self) -> bool;
+
+    /// A key was minted elsewhere.
+    fn handle_added(&mut self, key: NewKey);
 
     /// A key was revoked elsewhere.
     fn handle_revoked(&mut self, key: KeyNumber);
@@ -72,6 +80,8 @@ pub struct HomeConfig {
     pub max_viewers: usize,
     /// UDP port of media.
     pub port: u16,
+    /// How the outside reaches it, for links.
+    pub public: Option<PublicAddress>,
     /// The full rung.
     pub full: Rung,
     /// The reduced rung.
@@ -99,6 +109,13 @@ pub enum HomeOutput {
     Sound(ToSpeaker),
     /// To the picture thread.
     Pictures(ToPictures),
+    /// Show this code on the TV, or none any more.
+    Code(Option<PairingCode>),
+    /// Mint and store a key for a viewer of this name; answered with [`Home::handle_minted`].
+    Mint {
+        /// What home will call them.
+        name: Option<String>,
+    },
 }
 
 /// Why the home wants to be called at a certain time.
@@ -120,6 +137,8 @@ pub enum Why {
     Keyframe(RungName),
     /// A viewer without media no longer keeps the encoders busy.
     Idle(VisitId),
+    /// A code on the TV is over.
+    Pairing,
     /// Estimators are to look again whether their path carries more.
     Probe(VisitId),
 }
@@ -140,6 +159,7 @@ pub struct Home {
     rungs: [RungState; 2],
     present: bool,
     visitors: Vec<Visitor>,
+    pairing: Option<Pairing>,
     out: VecDeque<HomeOutput>,
 }
 
@@ -173,6 +193,7 @@ impl Home {
             rungs,
             present: false,
             visitors: Vec::new(),
+            pairing: None,
             out: VecDeque::new(),
         }
     }
@@ -185,6 +206,7 @@ impl Home {
     /// The machine's addresses changed: visits hear of new ones, and those gone are not tried any more.
     pub fn handle_addresses(&mut self, addresses: Addresses, now: Instant) {
         self.addresses = addresses;
+        self.show_code();
         for index in 0..self.visits.len() {
             let locals = self.locals_for(self.visits[index].near);
             let visit = &mut self.visits[index];
@@ -212,8 +234,8 @@ impl Home {
     }
 
     /// A key was minted: whoever shows it may come in from now on.
-    pub fn handle_key_added(&mut self, key: KeyNumber, hash: [u8; 32]) {
-        self.doorkeeper.handle_added(key, hash);
+    pub fn handle_key_added(&mut self, key: NewKey) {
+        self.doorkeeper.handle_added(key);
     }
 
     /// Forgets a key and ends every visit of it.
@@ -255,6 +277,7 @@ impl Home {
             self.end_visit(id, None, now);
         }
         self.rungs_timeout(now);
+        self.pairing_timeout(now);
     }
 
     /// When to call [`Home::handle_timeout`], and why; `None` if only input can change anything.
@@ -269,7 +292,8 @@ impl Home {
             [peer, orphan, ladder, probe, idle].into_iter().flatten()
         });
         let rungs = self.rungs.iter().filter_map(|r| r.deadline());
-        sockets.chain(visits).chain(rungs).min_by_key(|(at, _)| *at)
+        let pairing = self.pairing.as_ref().map(|pairing| (pairing.until(), Why::Pairing));
+        sockets.chain(visits).chain(rungs).chain(pairing).min_by_key(|(at, _)| *at)
     }
 
     /// The next thing to do; `None` when all is said.

@@ -21,14 +21,15 @@ impl Home {
             (Stage::Stranger { .. }, Ok(FromPage::Hello { v, key, resume })) => {
                 self.hello(id, v, &key, resume.as_deref(), now);
             }
+            (Stage::Stranger { .. }, Ok(FromPage::Pair { v, token, nonce })) => self.pair(id, v, &token, &nonce, now),
             // Whoever has not shown a key hears nothing, not even what was wrong.
             (Stage::Stranger { .. }, _) => self.close_socket(id),
             // A page whose pings go unanswered takes home for dead and dials again, which would count as one more
             // wrong key: it is kept on the line until it is told.
-            (Stage::Refused { .. }, Ok(FromPage::Ping { t })) => {
+            (Stage::Refused { .. } | Stage::Pairing { .. }, Ok(FromPage::Ping { t })) => {
                 self.out.push_back(HomeOutput::Say(id, FromHome::Pong { t }));
             }
-            (Stage::Refused { .. }, _) => {}
+            (Stage::Refused { .. } | Stage::Pairing { .. }, _) => {}
             (Stage::Visit(visit), Ok(message)) => {
                 let visit = *visit;
                 if let Some(index) = self.index_of(visit) {
@@ -44,7 +45,9 @@ impl Home {
 
     fn handle_visit_message(&mut self, index: usize, id: SocketId, message: FromPage, now: Instant) {
         match message {
-            FromPage::Hello { .. } => self.fail(id, ErrorCode::BadMessage, "hello was said already"),
+            FromPage::Hello { .. } | FromPage::Pair { .. } => {
+                self.fail(id, ErrorCode::BadMessage, "hello was said already")
+            }
             FromPage::Offer { pc, rev, sdp } => self.offer(index, id, pc, rev, &sdp, now),
             FromPage::Candidate { pc, candidate } => self.candidate(index, pc, candidate, now),
             FromPage::Keyframe { pc } => {

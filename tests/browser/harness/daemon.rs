@@ -226,7 +226,8 @@ impl Daemon {
         self.dir.path().join("intercom.toml")
     }
 
-    fn state_dir(&self) -> PathBuf {
+    /// Its keys and certificates.
+    pub fn state_dir(&self) -> PathBuf {
         self.dir.path().join("state")
     }
 

@@ -32,6 +32,13 @@ impl Picture {
         Some(Picture { width: info.width as usize, height: info.height as usize, rgb })
     }
 
+    /// What a QR reader finds in it.
+    pub fn code(&self) -> Option<String> {
+        let grey = |x, y| self.pixel(x, y)[1];
+        let mut image = rqrr::PreparedImage::prepare_from_greyscale(self.width, self.height, grey);
+        Some(image.detect_grids().first()?.decode().ok()?.1)
+    }
+
     /// Red, green and blue of a pixel.
     pub fn pixel(&self, x: usize, y: usize) -> [u8; 3] {
         let i = 3 * (y * self.width + x);

@@ -1,0 +1,37 @@
+//! The thread `minter`: stores keys for viewers who read a code off the TV, since the loop never waits for a disk.
+
+use std::io;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use crate::shell::key_file::KeyFile;
+use crate::shell::wires::{NewKey, ToLoop, ToLoopHandle};
+use crate::shell::worker::{Exit, Worker, spawn_worker};
+
+/// While nobody comes, the thread looks this often whether it is still wanted.
+const REST: Duration = Duration::from_secs(10);
+
+/// Starts the thread. `names` are those of the viewers who want a key.
+///
+/// # Errors
+/// If the system has no thread to give.
+pub fn spawn_minter(names: Receiver<Option<String>>, keys: KeyFile, to_loop: ToLoopHandle) -> io::Result<Worker> {
+    spawn_worker("minter", move || {
+        loop {
+            let name = match names.recv_timeout(REST) {
+                Ok(name) => name,
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => return Exit::Done,
+            };
+            let minted = match keys.mint(name.as_deref()) {
+                Ok((id, key)) => Some((NewKey { number: id.0, hash: key.hash(), name }, key.to_text())),
+                Err(error) => {
+                    log::error!("no key for whoever read the code: {error}");
+                    None
+                }
+            };
+            to_loop.tell(ToLoop::Minted(minted));
+        }
+    })
+}

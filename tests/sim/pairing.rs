@@ -1,0 +1,181 @@
+//! A code on the TV: one phone, once, within ten minutes.
+
+use std::time::Duration;
+
+use intercom::core::protocol::{ErrorCode, FromHome, FromPage};
+use intercom::reach::Addresses;
+use str0m_netem::NetemConfig;
+
+use crate::world::World;
+
+const NONCE: &str = "0123456789abcdef";
+
+fn s(s: u64) -> Duration {
+    Duration::from_secs(s)
+}
+
+/// A page that shows `token`, and the number it has in the world.
+fn pair(world: &mut World, token: &str, nonce: &str) -> usize {
+    let page = world.viewer(NetemConfig::new().latency(Duration::from_millis(5)));
+    world.open_socket(page);
+    pair_again(world, page, token, nonce);
+    page
+}
+
+fn pair_again(world: &mut World, page: usize, token: &str, nonce: &str) {
+    let now = world.now;
+    world.viewers[page].say(&FromPage::Pair { v: 1, token: token.into(), nonce: nonce.into() }, now);
+    world.run(Duration::from_millis(100));
+}
+
+fn key(world: &World, page: usize) -> Option<String> {
+    world.viewers[page].heard.iter().rev().find_map(|message| match message {
+        FromHome::Paired { key } => Some(key.clone()),
+        _ => None,
+    })
+}
+
+fn wrong(world: &World, page: usize) -> bool {
+    matches!(world.last_error(page), Some(FromHome::Error { code: ErrorCode::WrongKey, .. }))
+}
+
+fn token(world: &World) -> String {
+    let link = &world.code.as_ref().expect("a code on the TV").link;
+    link.strip_prefix("https://10.0.0.1:8443/#p=").expect(link).to_owned()
+}
+
+fn wanted(world: &mut World, name: Option<&str>) -> String {
+    let links = world.home.handle_code_wanted(name.map(str::to_owned), world.now);
+    world.run(Duration::ZERO);
+    let token = token(world);
+    assert!(links.best.expect("an address").ends_with(&token));
+    token
+}
+
+#[test]
+fn whoever_reads_the_code_gets_a_key_and_goes_in_with_it_by_name() {
+    let mut world = World::new();
+    let token = wanted(&mut world, Some("Anna"));
+    let page = pair(&mut world, &token, NONCE);
+    assert_eq!(key(&world, page), None, "not before it is stored");
+    assert!(world.code.is_none(), "the TV offers it no more");
+    world.mint(true);
+    world.run(s(1));
+    let key = key(&world, page).expect("a key");
+    // On the same socket.
+    let now = world.now;
+    world.viewers[page].say(&FromPage::Hello { v: 1, key, resume: None }, now);
+    world.run(s(1));
+    assert!(world.viewers[page].heard.iter().any(|message| matches!(message, FromHome::Welcome { .. })));
+    assert_eq!(world.visitors[0].name.as_deref(), Some("Anna"));
+}
+
+#[test]
+fn nobody_else_can_use_it_again_and_whoever_lost_the_answer_can() {
+    let mut world = World::new();
+    let token = wanted(&mut world, None);
+    let page = pair(&mut world, &token, NONCE);
+    let other = pair(&mut world, &token, "another nonce of a page");
+    world.mint(true);
+    world.run(s(3));
+    assert!(wrong(&world, other) && key(&world, other).is_none());
+    assert!(key(&world, page).is_some());
+    let again = pair(&mut world, &token, NONCE);
+    world.run(s(1));
+    assert_eq!(key(&world, again), key(&world, page), "the same key");
+    assert!(world.minting.is_empty(), "and no second one was made");
+    let late = pair(&mut world, &token, "another nonce of a page");
+    world.run(s(5));
+    assert!(wrong(&world, late));
+}
+
+#[test]
+fn a_socket_that_dies_while_the_key_is_stored_costs_nothing() {
+    let mut world = World::new();
+    let token = wanted(&mut world, None);
+    let page = pair(&mut world, &token, NONCE);
+    world.kill_socket(page);
+    world.open_socket(page);
+    pair_again(&mut world, page, &token, NONCE);
+    assert_eq!(world.minting.len(), 1);
+    world.mint(true);
+    world.run(s(1));
+    assert!(key(&world, page).is_some());
+}
+
+#[test]
+fn a_disk_that_is_full_does_not_use_the_code_up() {
+    let mut world = World::new();
+    let token = wanted(&mut world, None);
+    let page = pair(&mut world, &token, NONCE);
+    world.mint(false);
+    world.run(s(1));
+    assert!(world.viewers[page].closed_by_home.is_some() && world.last_error(page).is_none(), "try again");
+    assert!(world.code.is_some());
+    world.open_socket(page);
+    pair_again(&mut world, page, &token, NONCE);
+    world.mint(true);
+    world.run(s(1));
+    assert!(key(&world, page).is_some());
+}
+
+#[test]
+fn guessing_a_code_is_as_slow_as_guessing_a_key() {
+    let mut world = World::new();
+    let right = wanted(&mut world, None);
+    for guess in 1..=3 {
+        let page = pair(&mut world, &format!("guess {guess}"), NONCE);
+        world.run(Duration::from_millis(700));
+        assert!(world.viewers[page].heard.is_empty());
+        world.run(s(guess));
+        assert!(wrong(&world, page));
+    }
+    for nonce in ["", "short", &"x".repeat(65)] {
+        let page = pair(&mut world, &right, nonce);
+        assert!(world.minting.is_empty() && key(&world, page).is_none());
+    }
+}
+
+#[test]
+fn it_is_over_after_ten_minutes_and_with_the_next_one() {
+    let mut world = World::new();
+    let first = wanted(&mut world, None);
+    let second = wanted(&mut world, None);
+    assert_ne!(first, second);
+    let page = pair(&mut world, &first, NONCE);
+    world.run(s(3));
+    assert!(wrong(&world, page));
+    world.run(s(590));
+    assert!(world.code.is_some());
+    world.run(s(8));
+    assert!(world.code.is_none(), "the TV shows it no longer than it is good for");
+    let page = pair(&mut world, &second, NONCE);
+    world.run(s(5));
+    assert!(wrong(&world, page) && world.minting.is_empty());
+}
+
+#[test]
+fn a_home_without_any_key_offers_codes_until_it_has_one() {
+    let mut world = World::fresh();
+    let first = token(&world);
+    world.run(s(601));
+    let second = token(&world);
+    assert_ne!(first, second);
+    pair(&mut world, &second, NONCE);
+    world.mint(true);
+    world.run(s(1300));
+    assert!(world.code.is_none());
+}
+
+#[test]
+fn the_code_follows_the_addresses() {
+    let mut world = World::fresh();
+    let before = token(&world);
+    let local = vec!["192.0.2.9".parse().unwrap()];
+    world.home.handle_addresses(Addresses { best: Some(local[0]), local, public: None }, world.now);
+    world.run(Duration::ZERO);
+    assert_eq!(world.code.as_ref().unwrap().link, format!("https://192.0.2.9:8443/#p={before}"));
+    world.home.handle_addresses(Addresses::default(), world.now);
+    world.run(Duration::ZERO);
+    assert!(world.code.is_none(), "nobody could follow it");
+}
