@@ -28,10 +28,16 @@ mod pace;
 #[cfg(any(feature = "microphone-alsa", feature = "speaker-alsa"))]
 #[allow(dead_code)] // Each direction uses its half.
 mod pcm;
-#[cfg(any(feature = "camera-exec", feature = "microphone-exec"))]
+#[cfg(any(feature = "camera-exec", feature = "microphone-exec", feature = "display-exec"))]
 mod process;
 #[cfg(any(feature = "camera-exec", feature = "camera-v4l2"))]
 mod range;
 mod speaker;
-#[cfg(any(feature = "camera-v4l2", feature = "camera-exec", feature = "microphone-exec", feature = "display-drm"))]
+#[cfg(any(
+    feature = "camera-v4l2",
+    feature = "camera-exec",
+    feature = "microphone-exec",
+    feature = "display-drm",
+    feature = "display-exec"
+))]
 mod wait;

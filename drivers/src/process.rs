@@ -1,10 +1,10 @@
-//! A command that delivers its data on stdout: started in its own process group, watched, and ended for sure.
+//! A command that delivers its data on stdout, or takes it on stdin: started in its own process group, watched, and ended for sure.
 
 use std::fmt::Write as _;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
@@ -26,14 +26,30 @@ const WINDOW: Duration = Duration::from_secs(10);
 pub struct Process {
     name: String,
     child: Child,
-    stdout: ChildStdout,
+    /// Our end of its stdout, or of its stdin.
+    data: OwnedFd,
     stderr: Option<ChildStderr>,
     lines: Lines,
 }
 
 impl Process {
-    /// Starts `command` (program and arguments). `pipe` is the size wished for the pipe between, in bytes.
+    /// Starts `command` (program and arguments) to be read. `pipe` is the size wished for the pipe between, in bytes.
+    #[cfg_attr(not(any(feature = "camera-exec", feature = "microphone-exec")), allow(dead_code))]
     pub fn start(command: &[String], pipe: usize) -> Result<Process, DeviceError> {
+        Process::spawn(command, pipe, |command| command.stdin(Stdio::null()).stdout(Stdio::piped()))
+    }
+
+    /// Starts `command` to be written to.
+    #[cfg_attr(not(feature = "display-exec"), allow(dead_code))]
+    pub fn start_fed(command: &[String], pipe: usize) -> Result<Process, DeviceError> {
+        Process::spawn(command, pipe, |command| command.stdin(Stdio::piped()).stdout(Stdio::null()))
+    }
+
+    fn spawn(
+        command: &[String],
+        pipe: usize,
+        join: impl FnOnce(&mut Command) -> &mut Command,
+    ) -> Result<Process, DeviceError> {
         let (program, arguments) =
             command.split_first().ok_or_else(|| DeviceError::Absent("an empty command".into()))?;
         let name = if arguments.first().is_some_and(|first| first == "-c") {
@@ -41,62 +57,83 @@ impl Process {
         } else {
             program.clone()
         };
-        let mut child = Command::new(program)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
+        let mut child = join(Command::new(program).args(arguments).stderr(Stdio::piped()).process_group(0))
             .spawn()
             .map_err(|error| match error.kind() {
                 io::ErrorKind::NotFound => DeviceError::Absent(format!("no program {program}")),
                 io::ErrorKind::PermissionDenied => DeviceError::Busy(format!("may not run {program}")),
                 _ => DeviceError::Io(format!("cannot start {program}: {error}")),
             })?;
-        let (Some(stdout), stderr) = (child.stdout.take(), child.stderr.take()) else {
+        let data = child.stdout.take().map(OwnedFd::from).or(child.stdin.take().map(OwnedFd::from));
+        let (Some(data), stderr) = (data, child.stderr.take()) else {
             end(&mut child);
-            return Err(DeviceError::Io(format!("{name} has no stdout")));
+            return Err(DeviceError::Io(format!("{name} has no pipe")));
         };
-        let process = Process { lines: Lines::new(clock::now()), name, child, stdout, stderr };
-        for fd in [Some(process.stdout.as_fd()), process.stderr.as_ref().map(|fd| fd.as_fd())].into_iter().flatten() {
+        let process = Process { lines: Lines::new(clock::now()), name, child, data, stderr };
+        for fd in [Some(process.data.as_fd()), process.stderr.as_ref().map(|fd| fd.as_fd())].into_iter().flatten() {
             rustix::fs::fcntl_getfl(fd)
                 .and_then(|flags| rustix::fs::fcntl_setfl(fd, flags | rustix::fs::OFlags::NONBLOCK))
                 .map_err(|error| DeviceError::Io(format!("{}: {error}", process.name)))?;
         }
         // Only a wish: a system that limits pipes gives what it gives.
-        let _ = rustix::pipe::fcntl_setpipe_size(&process.stdout, pipe);
+        let _ = rustix::pipe::fcntl_setpipe_size(&process.data, pipe);
         Ok(process)
     }
 
     /// Reads what is there into `buffer`, waiting until `deadline` for anything at all: how many bytes came,
     /// 0 if none did by then. A command that has ended is an error that says how and with which last words.
+    #[cfg_attr(not(any(feature = "camera-exec", feature = "microphone-exec")), allow(dead_code))]
     pub fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> Result<usize, DeviceError> {
         loop {
-            match rustix::io::read(&self.stdout, &mut *buffer) {
+            match rustix::io::read(&self.data, &mut *buffer) {
                 Ok(0) if !buffer.is_empty() => return Err(self.ended()),
                 Ok(count) => return Ok(count),
                 Err(rustix::io::Errno::INTR) => continue,
                 Err(rustix::io::Errno::AGAIN) => {}
                 Err(error) => return Err(DeviceError::Io(format!("{}: read: {error}", self.name))),
             }
-            let mut fds = vec![PollFd::new(&self.stdout, PollFlags::IN)];
-            fds.extend(self.stderr.as_ref().map(|stderr| PollFd::new(stderr, PollFlags::IN)));
-            match wait(&mut fds, deadline) {
-                Ok(true) => {}
-                Ok(false) => return Ok(0),
-                Err(error) => return Err(DeviceError::Io(format!("{}: poll: {error}", self.name))),
-            }
-            let talks = fds.get(1).is_some_and(|fd| !fd.revents().is_empty());
-            if talks {
-                self.listen();
+            if !self.ready(PollFlags::IN, deadline)? {
+                return Ok(0);
             }
         }
+    }
+
+    /// Writes all of `bytes`; what is not taken by `deadline` is an error, and so is a command that has ended.
+    #[cfg_attr(not(feature = "display-exec"), allow(dead_code))]
+    pub fn write(&mut self, mut bytes: &[u8], deadline: Instant) -> Result<(), DeviceError> {
+        while !bytes.is_empty() {
+            match rustix::io::write(&self.data, bytes) {
+                Ok(count) => bytes = &bytes[count..],
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::AGAIN) => {
+                    if !self.ready(PollFlags::OUT, deadline)? {
+                        return Err(DeviceError::Io(format!("{} does not read its input", self.name)));
+                    }
+                }
+                Err(rustix::io::Errno::PIPE) => return Err(self.ended()),
+                Err(error) => return Err(DeviceError::Io(format!("{}: write: {error}", self.name))),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the pipe, or stderr, has something to do; `false` if neither had by `deadline`.
+    fn ready(&mut self, flags: PollFlags, deadline: Instant) -> Result<bool, DeviceError> {
+        let mut fds = vec![PollFd::new(&self.data, flags)];
+        fds.extend(self.stderr.as_ref().map(|stderr| PollFd::new(stderr, PollFlags::IN)));
+        let ready =
+            wait(&mut fds, deadline).map_err(|error| DeviceError::Io(format!("{}: poll: {error}", self.name)))?;
+        let talks = fds.get(1).is_some_and(|fd| !fd.revents().is_empty());
+        if talks {
+            self.listen();
+        }
+        Ok(ready)
     }
 
     /// Bytes that wait in the pipe.
     #[cfg_attr(not(feature = "microphone-exec"), allow(dead_code))]
     pub fn waiting(&self) -> usize {
-        rustix::io::ioctl_fionread(&self.stdout).map_or(0, |bytes| bytes as usize)
+        rustix::io::ioctl_fionread(&self.data).map_or(0, |bytes| bytes as usize)
     }
 
     /// Logs what stderr has to say.
@@ -130,7 +167,7 @@ impl Process {
         let mut text = self.name.clone();
         let _ = match self.child.try_wait() {
             Ok(Some(status)) => write!(text, " ended ({status})"),
-            _ => write!(text, " closed its output"),
+            _ => write!(text, " closed its end"),
         };
         if !self.lines.last.is_empty() {
             let _ = write!(text, ": {}", self.lines.last);

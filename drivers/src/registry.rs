@@ -38,6 +38,8 @@ pub const SPEAKERS: &[Driver<dyn PlayAudio>] = &[
 pub const DISPLAYS: &[Driver<dyn Display>] = &[
     #[cfg(feature = "display-drm")]
     crate::display::drm::DRIVER,
+    #[cfg(feature = "display-exec")]
+    crate::display::exec::DRIVER,
     #[cfg(feature = "display-png")]
     crate::display::png::DRIVER,
     #[cfg(feature = "display-none")]

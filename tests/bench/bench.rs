@@ -1,7 +1,8 @@
 //! `make bench`: what a real Chromium sees of the real program, how soon and at what cost, as one table.
 //!
 //! Options: `--seconds 15` of measuring, `--warmup 3`, `--runs 3` of which medians are printed, `--sizes
-//! 640x480,1280x720`, `--viewers 0,1,4,8`, `--two-way` (the viewers send, too), `--raw` (every frame, and every
+//! 640x480,1280x720`, `--viewers 0,1,4,8`, `--two-way` (the viewers send, too), `--no-tv` (not the way
+//! back), `--raw` (every frame, and every
 //! second, in the JSON), `--out FOLDER` (else `bench` in the target folder).
 #![forbid(unsafe_code)]
 #![allow(clippy::disallowed_methods, reason = "a bench lives in real time")]
@@ -12,6 +13,7 @@ mod measure;
 mod proc;
 mod report;
 mod str0m_viewer;
+mod tv;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,6 +28,7 @@ struct Options {
     sizes: Vec<(u32, u32)>,
     viewers: Vec<usize>,
     two_way: bool,
+    tv: bool,
     raw: bool,
     out: PathBuf,
 }
@@ -41,6 +44,7 @@ impl Options {
             sizes: vec![(640, 480), (1280, 720)],
             viewers: vec![0, 1, 4, 8],
             two_way: false,
+            tv: true,
             raw: false,
             out: target.join("bench"),
         };
@@ -54,6 +58,7 @@ impl Options {
                 "--sizes" => o.sizes = value()?.split(',').map(size).collect::<Result<_, _>>()?,
                 "--viewers" => o.viewers = value()?.split(',').map(number).collect::<Result<_, _>>()?,
                 "--out" => o.out = value()?.into(),
+                "--no-tv" => o.tv = false,
                 "--two-way" => o.two_way = true,
                 "--raw" => o.raw = true,
                 "--bench" => {} // what `cargo bench` adds
@@ -74,6 +79,14 @@ fn size(text: &str) -> Result<(u32, u32), String> {
 }
 
 fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if let [word, record, height] = &words[..]
+        && word == "--tv-reader"
+    {
+        // Ends with the home that feeds it.
+        let _ = tv::reader(record, height);
+        return ExitCode::SUCCESS;
+    }
     let options = match Options::read() {
         Ok(options) => options,
         Err(problem) => {
@@ -105,9 +118,16 @@ fn main() -> ExitCode {
             measured.push((plan, runs));
         }
     }
-    let table = report::markdown(&measured);
+    let mut tvs = Vec::new();
+    for &size in options.sizes.iter().filter(|_| options.tv) {
+        eprint!("{}x{}, a viewer's camera to the TV: ", size.0, size.1);
+        let run = tv::measure(size, Duration::from_secs_f64(options.warmup), Duration::from_secs_f64(options.seconds));
+        eprintln!("{:.1?} ms, {:.1} fps", run.latency, run.fps);
+        tvs.push(run);
+    }
+    let table = report::markdown(&measured) + &report::tv_markdown(&tvs);
     println!("\n{table}");
-    if let Err(e) = report::keep(&options.out, &table, &report::json(&measured)) {
+    if let Err(e) = report::keep(&options.out, &table, &report::json(&measured, &tvs)) {
         eprintln!("bench: cannot keep the results in {}: {e}", options.out.display());
         return ExitCode::FAILURE;
     }

@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use crate::measure::{Plan, Run, median};
+use crate::tv;
 
 /// The table, the stages, and the threads.
 pub fn markdown(measured: &[(Plan, Vec<Run>)]) -> String {
@@ -142,7 +143,7 @@ fn number(value: Option<f64>, digits: usize) -> String {
 }
 
 /// Everything.
-pub fn json(measured: &[(Plan, Vec<Run>)]) -> Value {
+pub fn json(measured: &[(Plan, Vec<Run>)], tvs: &[tv::Run]) -> Value {
     let when = SystemTime::now().duration_since(UNIX_EPOCH).map(|d| d.as_secs()).unwrap_or_default();
     let rows = measured.iter().map(|(plan, runs)| {
         let runs = runs.iter().map(|r| {
@@ -159,7 +160,34 @@ pub fn json(measured: &[(Plan, Vec<Run>)]) -> Value {
             "two_way": plan.two_way, "window_s": plan.window.as_secs_f64(), "runs": runs.collect::<Vec<_>>(),
         })
     });
-    json!({ "unix_time": when, "rows": rows.collect::<Vec<_>>() })
+    let tvs = tvs.iter().map(|run| {
+        json!({
+            "size": [run.size.0, run.size.1], "fps": run.fps, "unreadable": run.unreadable, "cpu_cores": run.cpu,
+            "latency_ms": { "p50": run.latency[0], "p95": run.latency[1], "p99": run.latency[2] }, "steal_cores": run.steal,
+        })
+    });
+    json!({ "unix_time": when, "rows": rows.collect::<Vec<_>>(), "tv": tvs.collect::<Vec<_>>() })
+}
+
+/// The way back, as a table of its own.
+pub fn tv_markdown(tvs: &[tv::Run]) -> String {
+    if tvs.is_empty() {
+        return String::new();
+    }
+    let mut out = String::from(
+        "\n| a viewer's camera | drawn → handed to the TV p50 / p95 / p99 ms | fps | unreadable | CPU cores | steal |\n\
+         |---|---|---|---|---|---|\n",
+    );
+    for run in tvs {
+        let latency = run.latency.map(|ms| number(ms, 1)).join(" / ");
+        let (size, fps, cpu, steal) = (run.size, run.fps, run.cpu, run.steal);
+        let _ = writeln!(
+            out,
+            "| {}x{} | {latency} | {fps:.1} | {} | {cpu:.3} | {steal:.2} |",
+            size.0, size.1, run.unreadable
+        );
+    }
+    out
 }
 
 /// Writes both into a folder.

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "display-drm")]
 pub mod drm;
+#[cfg(feature = "display-exec")]
+pub mod exec;
 #[cfg(feature = "display-none")]
 pub mod none;
 #[cfg(feature = "display-png")]

@@ -84,7 +84,11 @@ pub fn spawn_tv(mut opener: BoxedOpener<dyn Display>, tv: Tv, subject: Subject) 
                     // What changed during the sleep is shown as well.
                     let shown = board.wait(shown.version, clock::now());
                     let result = open.show(author.write(&shown, &subject, tv), &subject.home);
-                    open.next = clock::now().max(open.next + tv.rate.period());
+                    // Half a period of lateness is forgiven: a camera whose pictures come early and late by turns would
+                    // else wait with each early one for the latest before it.
+                    let now = clock::now();
+                    let forgiven = now.checked_sub(tv.rate.period() / 2).unwrap_or(now);
+                    open.next = forgiven.max(open.next + tv.rate.period());
                     result
                 }
                 Err(error) => Err(error),

@@ -25,11 +25,13 @@ pub struct Setup {
     pub public_address: Option<String>,
     /// Speaker and display as files, for tests; else what the defaults find on a machine without devices.
     pub recorded: bool,
+    /// Size of the TV, and a command that is it.
+    pub tv: Option<((u32, u32), Vec<String>)>,
 }
 
 impl Default for Setup {
     fn default() -> Setup {
-        Setup { size: (640, 480), max_viewers: None, public_address: None, recorded: true }
+        Setup { size: (640, 480), max_viewers: None, public_address: None, recorded: true, tv: None }
     }
 }
 
@@ -72,7 +74,7 @@ impl Daemon {
     }
 
     fn write_config(&self) {
-        let Setup { size: (width, height), max_viewers, public_address, recorded } = &self.setup;
+        let Setup { size: (width, height), max_viewers, public_address, recorded, tv } = &self.setup;
         let mut text = format!("[home]\nname = \"Test home\"\nstate_dir = \"{}\"\n", self.state_dir().display());
         if let Some(max) = max_viewers {
             text += &format!("max_viewers = {max}\n");
@@ -83,6 +85,11 @@ impl Daemon {
         }
         text += &format!("[video]\nwidth = {width}\nheight = {height}\n");
         text += "[camera]\ndriver = \"test-card\"\n[microphone]\ndriver = \"tone\"\n";
+        if let Some(((width, height), command)) = tv {
+            let command = serde_json::to_string(command).expect("JSON, which TOML's lists of texts are");
+            text += &format!("[tv]\nwidth = {width}\nheight = {height}\n");
+            text += &format!("[display]\ndriver = \"exec\"\n[display.exec]\ncommand = {command}\n");
+        }
         if *recorded {
             text += &format!("[speaker]\ndriver = \"wav\"\n[speaker.wav]\npath = \"{}\"\n", self.wav().display());
             text += &format!(

@@ -1,0 +1,186 @@
+//! The way back: from a viewer's camera (a canvas with the coded strip) to the picture that the TV's driver is given.
+//!
+//! The bench is the TV itself: `[display.exec]` runs it with `--tv-reader`, and it notes when each picture was wholly
+//! there. What a screen adds behind that, until its next refresh, is the screen's.
+
+use std::collections::HashMap;
+use std::io::{self, BufRead, Read, Write};
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::harness::chromium::{Chromium, Permission};
+use crate::harness::daemon::{Daemon, Setup};
+use crate::harness::frames::quantile;
+use crate::proc;
+
+/// Draws the strip 30 times a second and is the page's camera; the strip is drawn as its specification says.
+const CAMERA: &str = r#"
+{
+  const WIDTH = @WIDTH@, HEIGHT = @HEIGHT@;
+  const strip = (context, at, seq) => {
+    const bytes = new Uint8Array(9);
+    let value = BigInt(at) % (1n << 44n) << 12n | BigInt(seq % 4096);
+    for (let i = 6; i >= 0; i--) { bytes[i] = Number(value & 255n); value >>= 8n; }
+    let crc = 0xffff;
+    for (const byte of bytes.subarray(0, 7)) {
+      crc ^= byte << 8;
+      for (let i = 0; i < 8; i++) crc = (crc & 0x8000 ? crc << 1 ^ 0x1021 : crc << 1) & 0xffff;
+    }
+    bytes[7] = crc >> 8; bytes[8] = crc & 255;
+    const bits = Array.from({ length: 72 }, (_, i) => bytes[i >> 3] >> 7 - (i & 7) & 1);
+    const rows = [[1, 0, 1, 0, ...bits.slice(0, 36)], [0, 1, 0, 1, ...bits.slice(36)]], cell = WIDTH / 40;
+    rows.forEach((row, r) => row.forEach((bit, c) => {
+      context.fillStyle = bit ? '#fff' : '#000';
+      context.fillRect(c * cell, r * cell, cell, cell);
+    }));
+  };
+  const media = navigator.mediaDevices, ask = media.getUserMedia.bind(media);
+  media.getUserMedia = async wish => {
+    if (!wish.video) return ask(wish);
+    const canvas = Object.assign(document.createElement('canvas'), { width: WIDTH, height: HEIGHT });
+    const context = canvas.getContext('2d');
+    let seq = 0;
+    setInterval(() => {
+      context.fillStyle = `hsl(${seq} 40% 45%)`;
+      context.fillRect(0, WIDTH / 20, WIDTH, HEIGHT);
+      context.fillStyle = '#fff';
+      context.fillRect(seq * 7 % WIDTH, HEIGHT / 2, WIDTH / 8, HEIGHT / 8);
+      strip(context, Date.now(), seq++);
+    }, 1000 / 30);
+    const stream = canvas.captureStream();
+    if (wish.audio) (await ask({ audio: wish.audio })).getTracks().forEach(track => stream.addTrack(track));
+    return stream;
+  };
+}
+"#;
+
+/// One size of the viewer's camera.
+#[derive(Clone, Debug, Default)]
+pub struct Run {
+    /// Of the camera.
+    pub size: (u32, u32),
+    /// Drawn to handed to the TV: p50, p95, p99 in ms.
+    pub latency: [Option<f64>; 3],
+    /// New pictures a second.
+    pub fps: f64,
+    /// Pictures in the window whose strip could not be read.
+    pub unreadable: usize,
+    /// Of the program, in cores.
+    pub cpu: f64,
+    /// Taken by other machines, in cores.
+    pub steal: f64,
+}
+
+/// Measures for `window`.
+pub fn measure(size: (u32, u32), warmup: Duration, window: Duration) -> Run {
+    let (width, height) = size;
+    // Taller than the viewer's picture, so that the sign above it does not cover the strip.
+    let tall = (height * 4 / 3) & !1;
+    let record = std::env::temp_dir().join(format!("intercom-bench-tv-{}", std::process::id()));
+    let program = std::env::current_exe().expect("this program's file");
+    let command =
+        [program.display().to_string(), "--tv-reader".into(), record.display().to_string(), height.to_string()];
+    let home =
+        Daemon::start(Setup { size, recorded: false, tv: Some(((width, tall), command.to_vec())), ..Setup::default() });
+    let chromium = Chromium::start(Permission::Granted);
+    let page = chromium.viewer();
+    page.before_load(&CAMERA.replace("@WIDTH@", &width.to_string()).replace("@HEIGHT@", &height.to_string()));
+    page.size(width, height, false);
+    page.open(&home.link());
+    page.click("#join");
+    let limit = Instant::now() + Duration::from_secs(60);
+    while read(&record).is_empty() && Instant::now() < limit {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    std::thread::sleep(warmup);
+    let (cpu, machine, begin) = (proc::process(home.pid()).cpu, proc::machine(), unix_ms());
+    std::thread::sleep(window);
+    let (cpu_after, machine_after, end) = (proc::process(home.pid()).cpu, proc::machine(), unix_ms());
+    let seen = read(&record);
+    let _ = std::fs::remove_file(&record);
+
+    let mut first: HashMap<u64, f64> = HashMap::new();
+    let mut unreadable = 0;
+    for (at, drawn) in seen.into_iter().filter(|(at, _)| (begin..end).contains(at)) {
+        match drawn {
+            Some(drawn) => drop(first.entry(drawn).or_insert(at - drawn as f64)),
+            None => unreadable += 1,
+        }
+    }
+    let mut ages: Vec<f64> = first.into_values().collect();
+    ages.sort_by(f64::total_cmp);
+    let wall = (end - begin) / 1000.0;
+    Run {
+        size,
+        latency: [0.5, 0.95, 0.99].map(|q| quantile(&ages, q)),
+        fps: ages.len() as f64 / wall,
+        unreadable,
+        cpu: (cpu_after - cpu) / wall,
+        steal: (machine_after.steal - machine.steal) / wall,
+    }
+}
+
+/// The pictures that the TV was given: when, in ms of UNIX time, and when they were drawn, if that can be read.
+fn read(record: &Path) -> Vec<(f64, Option<u64>)> {
+    let Ok(text) = std::fs::read_to_string(record) else { return Vec::new() };
+    let line = |line: &str| {
+        let (at, drawn) = line.split_once(' ')?;
+        Some((at.parse().ok()?, drawn.parse().ok()))
+    };
+    text.lines().filter_map(line).collect()
+}
+
+fn unix_ms() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |t| t.as_secs_f64() * 1000.0)
+}
+
+/// `--tv-reader FILE HEIGHT`: reads Y4M from stdin and notes each picture in FILE; HEIGHT is that of the viewer's
+/// picture in the middle of it.
+pub fn reader(record: &str, height: &str) -> io::Result<()> {
+    let mut input = io::stdin().lock();
+    let mut header = String::new();
+    input.read_line(&mut header)?;
+    let number = |letter: char| header.split(' ').find_map(|word| word.strip_prefix(letter)?.parse::<usize>().ok());
+    let wrong = || io::Error::other("not the Y4M that was promised");
+    let (width, tall) = (number('W').ok_or_else(wrong)?, number('H').ok_or_else(wrong)?);
+    let height: usize = height.parse().map_err(|_| wrong())?;
+    let top = (tall - height) / 4 * 2;
+    let mut picture = vec![0; 6 + width * tall + 2 * width.div_ceil(2) * tall.div_ceil(2)];
+    let mut file = std::fs::File::create(record)?;
+    loop {
+        input.read_exact(&mut picture)?;
+        let at = unix_ms();
+        let drawn = strip(&picture[6 + top * width..], width);
+        writeln!(file, "{at:.3} {}", drawn.map_or("-".into(), |drawn| drawn.to_string()))?;
+    }
+}
+
+/// When a picture was drawn, in ms of UNIX time, out of the strip at the top of its luma.
+fn strip(luma: &[u8], width: usize) -> Option<u64> {
+    let mean = |row: usize, column: usize| {
+        let span = |n: usize| {
+            let (from, to) = (n * width / 40, (n + 1) * width / 40);
+            let quarter = (to - from) / 4;
+            from + quarter..to - quarter
+        };
+        let pixels = span(row).flat_map(|y| span(column).map(move |x| u32::from(luma[y * width + x])));
+        let (sum, count) = pixels.fold((0, 0), |(sum, count), pixel| (sum + pixel, count + 1));
+        sum / count.max(1)
+    };
+    let sync: Vec<u32> = (0..8).map(|n| mean(n / 4, n % 4)).collect();
+    let ones = [0, 2, 5, 7].map(|n| sync[n]).iter().sum::<u32>() / 4;
+    let zeros = [1, 3, 4, 6].map(|n| sync[n]).iter().sum::<u32>() / 4;
+    if ones < zeros + 64 {
+        return None;
+    }
+    let mut bytes = [0u8; 9];
+    for n in 0..72 {
+        let bit = mean(n / 36, 4 + n % 36) > (ones + zeros) / 2;
+        bytes[n / 8] |= u8::from(bit) << (7 - n % 8);
+    }
+    let crc = bytes[..7].iter().fold(0xffffu16, |crc, &byte| {
+        (0..8).fold(crc ^ u16::from(byte) << 8, |crc, _| if crc & 0x8000 != 0 { crc << 1 ^ 0x1021 } else { crc << 1 })
+    });
+    let value = bytes[..7].iter().fold(0u64, |value, &byte| value << 8 | u64::from(byte));
+    (crc.to_be_bytes() == bytes[7..]).then_some(value >> 12)
+}
