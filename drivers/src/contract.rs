@@ -213,6 +213,11 @@ pub trait CaptureAudio: Send {
     /// Nobody listens for now: give up what is buffered. The next `read` starts with fresh sound.
     fn pause(&mut self) {}
 
+    /// Notices a device that went away while it rests; called now and then between `pause` and the next `read`.
+    fn check(&mut self) -> Result<(), DeviceError> {
+        Ok(())
+    }
+
     /// Overruns healed since the device was opened.
     fn overruns(&self) -> u64 {
         0
@@ -227,6 +232,11 @@ pub trait PlayAudio: Send {
 
     /// Nothing to play for now: let the device run dry quietly. The next `write` starts it again.
     fn pause(&mut self) {}
+
+    /// Notices a device that went away while there is nothing to play; called about twice a second.
+    fn check(&mut self) -> Result<(), DeviceError> {
+        Ok(())
+    }
 
     /// Underruns healed since the device was opened.
     fn underruns(&self) -> u64 {

@@ -91,6 +91,11 @@ impl<D: CaptureAudio + ?Sized> CaptureAudio for Faulty<D> {
         self.inner.pause();
     }
 
+    fn check(&mut self) -> Result<(), DeviceError> {
+        self.call()?;
+        self.inner.check()
+    }
+
     fn overruns(&self) -> u64 {
         self.inner.overruns()
     }
@@ -104,6 +109,11 @@ impl<D: PlayAudio + ?Sized> PlayAudio for Faulty<D> {
 
     fn pause(&mut self) {
         self.inner.pause();
+    }
+
+    fn check(&mut self) -> Result<(), DeviceError> {
+        self.call()?;
+        self.inner.check()
     }
 
     fn underruns(&self) -> u64 {

@@ -7,10 +7,15 @@ pub mod faulty;
 pub mod registry;
 
 mod camera;
+#[cfg(any(feature = "microphone-alsa", feature = "speaker-alsa"))]
+mod cards;
 mod clock;
 mod display;
+#[cfg(any(feature = "microphone-alsa", feature = "speaker-alsa"))]
+#[allow(dead_code)] // Each direction uses its half.
+mod formats;
 mod microphone;
-#[cfg(feature = "speaker-alsa")]
+#[cfg(any(feature = "microphone-alsa", feature = "speaker-alsa"))]
 mod mixer;
 #[cfg(any(feature = "camera-v4l2", feature = "display-drm"))]
 mod nodes;
@@ -32,6 +37,9 @@ mod pcm;
 mod process;
 #[cfg(any(feature = "camera-exec", feature = "camera-v4l2"))]
 mod range;
+#[cfg(any(feature = "microphone-alsa", feature = "speaker-alsa"))]
+#[allow(dead_code)] // As above.
+mod resample;
 mod speaker;
 #[cfg(any(
     feature = "camera-v4l2",

@@ -1,10 +1,16 @@
 //! A sound card's mixer: cards come up muted or at zero, and nobody is logged in to turn them up.
 
+use alsa::Direction;
 use alsa::mixer::{Mixer, Selem, SelemChannelId};
 
-/// The controls that a speaker's sound passes on its way; others (loopbacks, beeps, digital taps) are not ours.
-const ON_THE_WAY: &[&str] =
-    &["Master", "PCM", "Speaker", "Headphone", "Headphones", "Front", "Line Out", "Digital", "HDMI"];
+/// The controls that a speaker's sound passes on its way; others (loopbacks, beeps) are not ours. "IEC958" is the switch
+/// of HDMI and of digital sockets.
+const TO_THE_EAR: &[&str] =
+    &["Master", "PCM", "Speaker", "Headphone", "Headphones", "Front", "Line Out", "Digital", "HDMI", "IEC958"];
+
+/// The same on the way of a microphone's; line inputs and the monitor that plays a microphone back are not.
+const FROM_THE_MOUTH: &[&str] =
+    &["Capture", "Mic", "Internal Mic", "Front Mic", "Headset", "Headset Mic", "Digital", "ADC"];
 
 /// Whoever left a control at zero did not mean silence for ever.
 const FROM_ZERO: i64 = 80;
@@ -18,8 +24,9 @@ struct Change {
 }
 
 /// Decides for a control that is `muted` or not, and at `level` percent if it has one; `wish` is the config's.
-fn change(name: &str, muted: bool, level: Option<i64>, wish: Option<i64>) -> Change {
-    if !ON_THE_WAY.contains(&name) {
+fn change(direction: Direction, name: &str, muted: bool, level: Option<i64>, wish: Option<i64>) -> Change {
+    let ours = if direction == Direction::Playback { TO_THE_EAR } else { FROM_THE_MOUTH };
+    if !ours.contains(&name) {
         return Change { unmute: false, level: None };
     }
     let wanted = match (level, wish) {
@@ -31,59 +38,94 @@ fn change(name: &str, muted: bool, level: Option<i64>, wish: Option<i64>) -> Cha
     Change { unmute: muted, level: wanted.filter(|wanted| Some(*wanted) != level) }
 }
 
-/// Makes card number `card` audible, at `volume` percent if that is given. A card without a mixer is well as it is.
-pub fn prepare_playback(card: i32, volume: Option<i64>) {
-    if let Err(error) = try_prepare(card, volume) {
+/// Makes card number `card` audible, or able to hear, at `volume` percent if that is given. A card without a mixer is
+/// well as it is.
+pub fn prepare(card: i32, direction: Direction, volume: Option<i64>) {
+    if let Err(error) = try_prepare(card, direction, volume) {
         log::debug!("sound card {card} has no mixer to set: {error}");
     }
 }
 
-fn try_prepare(card: i32, volume: Option<i64>) -> alsa::Result<()> {
+fn try_prepare(card: i32, direction: Direction, volume: Option<i64>) -> alsa::Result<()> {
     let mixer = Mixer::new(&format!("hw:{card}"), false)?;
     for control in mixer.iter().filter_map(Selem::new) {
         let id = control.get_id();
         let name = id.get_name().unwrap_or_default();
-        let (low, high) = control.get_playback_volume_range();
-        let has_level = control.has_playback_volume() && high > low;
-        let level = match has_level {
-            true => Some((control.get_playback_volume(SelemChannelId::mono())? - low) * 100 / (high - low)),
-            false => None,
-        };
-        let muted = control.has_playback_switch() && control.get_playback_switch(SelemChannelId::mono())? == 0;
-        let change = change(name, muted, level, volume);
+        let (level, muted) = state(&control, direction)?;
+        let change = change(direction, name, muted, level, volume);
         if change.unmute {
-            control.set_playback_switch_all(1)?;
+            match direction {
+                Direction::Playback => control.set_playback_switch_all(1)?,
+                Direction::Capture => control.set_capture_switch_all(1)?,
+            }
             log::info!("sound card {card}: {name} was muted, and is no more");
         }
         if let Some(percent) = change.level {
-            control.set_playback_volume_all(low + (high - low) * percent / 100)?;
+            let of = |(low, high): (i64, i64)| low + (high - low) * percent / 100;
+            match direction {
+                Direction::Playback => control.set_playback_volume_all(of(control.get_playback_volume_range()))?,
+                Direction::Capture => control.set_capture_volume_all(of(control.get_capture_volume_range()))?,
+            }
             log::info!("sound card {card}: {name} is at {percent} % now");
         }
     }
     Ok(())
 }
 
+/// The control's level in percent, if it has one, and whether it is muted.
+fn state(control: &Selem, direction: Direction) -> alsa::Result<(Option<i64>, bool)> {
+    let channel = SelemChannelId::mono();
+    let percent = |value: i64, (low, high): (i64, i64)| (high > low).then(|| (value - low) * 100 / (high - low).max(1));
+    Ok(match direction {
+        Direction::Playback => (
+            match control.has_playback_volume() {
+                true => percent(control.get_playback_volume(channel)?, control.get_playback_volume_range()),
+                false => None,
+            },
+            control.has_playback_switch() && control.get_playback_switch(channel)? == 0,
+        ),
+        Direction::Capture => (
+            match control.has_capture_volume() {
+                true => percent(control.get_capture_volume(channel)?, control.get_capture_volume_range()),
+                false => None,
+            },
+            control.has_capture_switch() && control.get_capture_switch(channel)? == 0,
+        ),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const PLAYBACK: Direction = Direction::Playback;
+    const CAPTURE: Direction = Direction::Capture;
+
     #[test]
     fn what_is_muted_or_at_zero_is_opened_and_what_somebody_set_is_left() {
-        assert_eq!(change("Master", true, Some(73), None), Change { unmute: true, level: None });
-        assert_eq!(change("PCM", false, Some(0), None), Change { unmute: false, level: Some(FROM_ZERO) });
-        assert_eq!(change("Speaker", false, Some(40), None), Change { unmute: false, level: None });
-        assert_eq!(change("Master", false, None, Some(50)), Change { unmute: false, level: None }, "a mere switch");
+        assert_eq!(change(PLAYBACK, "Master", true, Some(73), None), Change { unmute: true, level: None });
+        assert_eq!(change(PLAYBACK, "PCM", false, Some(0), None), Change { unmute: false, level: Some(FROM_ZERO) });
+        assert_eq!(change(PLAYBACK, "Speaker", false, Some(40), None), Change { unmute: false, level: None });
+        assert_eq!(
+            change(PLAYBACK, "IEC958", true, None, Some(50)),
+            Change { unmute: true, level: None },
+            "a mere switch"
+        );
+        assert_eq!(change(CAPTURE, "Capture", true, Some(0), None), Change { unmute: true, level: Some(FROM_ZERO) });
     }
 
     #[test]
     fn the_configs_volume_holds_and_other_controls_are_left_alone() {
-        assert_eq!(change("Master", true, Some(10), Some(60)), Change { unmute: true, level: Some(60) });
-        assert_eq!(change("Master", false, Some(60), Some(60)), Change { unmute: false, level: None });
-        assert_eq!(change("Mic", true, Some(0), Some(60)), Change { unmute: false, level: None });
+        assert_eq!(change(PLAYBACK, "Master", true, Some(10), Some(60)), Change { unmute: true, level: Some(60) });
+        assert_eq!(change(PLAYBACK, "Master", false, Some(60), Some(60)), Change { unmute: false, level: None });
+        let left = Change { unmute: false, level: None };
+        assert_eq!(change(PLAYBACK, "Mic", true, Some(0), Some(60)), left, "nobody hears himself");
+        assert_eq!(change(CAPTURE, "Line", true, Some(0), Some(60)), left);
     }
 
     #[test]
     fn a_card_that_is_not_there_is_no_reason_to_fail() {
-        prepare_playback(31, Some(50));
+        prepare(31, PLAYBACK, Some(50));
+        prepare(31, CAPTURE, None);
     }
 }

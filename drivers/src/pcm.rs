@@ -1,4 +1,7 @@
-//! What both ALSA drivers share: opening a PCM as mono S16 at 48 kHz, its errors, and finding sound cards.
+//! What both ALSA drivers share: opening a PCM as the card likes it best, and its errors.
+
+#[cfg(test)]
+pub mod fake;
 
 use std::ffi::CString;
 use std::time::{Duration, Instant};
@@ -7,11 +10,16 @@ use alsa::pcm::{Access, Format, HwParams, PCM, State};
 use alsa::{Direction, Output, ValueOr};
 use rustix::io::Errno;
 
+use crate::cards::{self, Endpoint, Found};
 use crate::clock;
 use crate::contract::{DeviceError, SAMPLE_RATE};
+use crate::formats;
 
-/// 10 ms: how finely the device reports its progress.
-pub const PERIOD: usize = 480;
+/// The word that lets the machine choose.
+pub const AUTO: &str = "auto";
+
+/// Rates in the order of preference: the contract's own, those that lose nothing, then the rest downwards.
+const RATES: [u32; 7] = [SAMPLE_RATE, 96_000, 192_000, 44_100, 88_200, 176_400, 32_000];
 
 /// Why a PCM did not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,12 +32,14 @@ pub enum PcmError {
     Failed(DeviceError),
 }
 
-/// What the drivers need of a PCM, in frames; the tests have another one with a scripted clock.
+/// What the drivers need of a PCM, in frames of its own rate; the tests have another one with a scripted clock.
 pub trait Pcm: Send {
     /// Its name, for errors.
     fn name(&self) -> &str;
     /// Samples in a frame.
     fn channels(&self) -> usize;
+    /// Frames a second.
+    fn rate(&self) -> u32;
     /// Frames that its buffer holds.
     fn buffer(&self) -> usize;
     /// The clock.
@@ -56,6 +66,15 @@ pub trait Pcm: Send {
     fn drain(&mut self);
     /// Whether it runs.
     fn running(&self) -> bool;
+    /// Whether it still plays what it held when it was told to drain.
+    fn draining(&self) -> bool;
+    /// Whether the device is still there, and still the one to use.
+    fn check(&self) -> Result<(), DeviceError>;
+
+    /// How long `frames` last.
+    fn lasts(&self, frames: usize) -> Duration {
+        Duration::from_nanos(frames as u64 * 1_000_000_000 / u64::from(self.rate().max(1)))
+    }
 }
 
 /// A PCM of alsa-lib.
@@ -63,37 +82,57 @@ pub struct Alsa {
     name: String,
     pcm: PCM,
     channels: usize,
+    rate: u32,
+    format: Format,
     buffer: usize,
+    bytes: Vec<u8>,
+    /// The card that it is, if it was chosen or named as one.
+    endpoint: Option<Endpoint>,
+    /// Chosen by `auto`, in this direction.
+    chosen: Option<Direction>,
 }
 
 impl Alsa {
-    /// Opens `device` for mono sound at 48 kHz with a buffer of about `buffer` frames: with two channels where
-    /// there is no mono, and through ALSA's converting plug where the device speaks neither format nor rate.
-    pub fn open(device: &str, direction: Direction, buffer: usize) -> Result<Alsa, DeviceError> {
-        // alsa-lib would print to stderr what belongs into our error.
-        let messages = Output::local_error_handler().ok();
-        let open = |name: &str| -> Result<Alsa, alsa::Error> {
-            let text = CString::new(name).map_err(|_| alsa::Error::new("snd_pcm_open", Errno::INVAL.raw_os_error()))?;
-            let pcm = PCM::open(&text, direction, true)?;
-            let (channels, buffer) = set_up(&pcm, direction, buffer)?;
-            Ok(Alsa { name: name.to_string(), pcm, channels, buffer })
+    /// Opens what `device` means: `auto`, the name of a card or a part of it, or any PCM that alsa-lib knows, with a
+    /// buffer of about this length. Format, channels and rate are what the device likes best: the rate is converted
+    /// by us, since alsa-lib's own converter without plugins interpolates linearly and is off in pitch.
+    pub fn open(device: &str, direction: Direction, buffer: Duration) -> Result<Alsa, DeviceError> {
+        let all = cards::list(direction);
+        if device == AUTO {
+            return open_auto(&all, direction, buffer);
+        }
+        // A name with arguments is alsa-lib's.
+        let is_words = !device.contains([':', '{', '"']);
+        let found = if is_words { cards::find(&all, direction, device) } else { Found::None };
+        if let Found::Card(card) = &found {
+            return open_card(card, direction, buffer);
+        }
+        let absent = match open_pcm(device, direction, buffer) {
+            Err(DeviceError::Absent(what)) => what,
+            other => return other,
         };
-        let result = open(device).or_else(|error| {
-            // The plug converts anything, but its argument cannot quote a quote.
-            let convertible = error.errno().abs() == Errno::INVAL.raw_os_error() && !device.contains(['"', '{']);
-            if convertible { open(&format!("plug:{{SLAVE=\"{device}\"}}")).map_err(|_| error) } else { Err(error) }
-        });
-        result.map_err(|error| {
-            let said = messages.map(|output| output.borrow().to_string()).unwrap_or_default();
-            let said = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
-            let detail = if said.is_empty() { String::new() } else { format!(" ({})", said.trim()) };
-            failure(error, &format!("ALSA device {device}{detail}"))
-        })
+        match found {
+            Found::Part(cards) if cards.len() == 1 => open_card(&cards[0], direction, buffer),
+            Found::Part(cards) => Err(DeviceError::Absent(format!(
+                "ALSA device {device}: several cards are called so; {}",
+                cards::names(&cards)
+            ))),
+            _ => Err(DeviceError::Absent(format!("{absent}; {}", cards::names(&all)))),
+        }
     }
 
     /// Number of the sound card behind it, if there is one.
     pub fn card(&self) -> Option<i32> {
         self.pcm.info().ok().map(|info| info.get_card()).filter(|card| *card >= 0)
+    }
+
+    /// What it is and how it speaks, for logs.
+    pub fn describe(&self) -> String {
+        let name = match &self.endpoint {
+            Some(endpoint) => format!("{} ({})", endpoint.describe(), self.name),
+            None => format!("ALSA device {}", self.name),
+        };
+        format!("{name}, {} at {} Hz, channels: {}", self.format, self.rate, self.channels)
     }
 
     fn check<T>(&self, result: Result<T, alsa::Error>) -> Result<T, PcmError> {
@@ -110,18 +149,88 @@ impl Alsa {
     }
 }
 
-fn set_up(pcm: &PCM, direction: Direction, buffer: usize) -> Result<(usize, usize), alsa::Error> {
+/// Where somebody told alsa-lib what its default is, a sound server above all, that is meant; untold it is card 0,
+/// whatever that may be, and the cards are chosen among.
+fn open_auto(all: &[Endpoint], direction: Direction, buffer: Duration) -> Result<Alsa, DeviceError> {
+    let default = open_pcm("default", direction, buffer);
+    let chosen = match default {
+        Ok(pcm) if pcm.card() != Some(0) => return Ok(pcm),
+        default => match cards::choose(all, direction) {
+            Some(chosen) => {
+                // It would be in the way of the card's own device.
+                drop(default);
+                chosen
+            }
+            None => return default,
+        },
+    };
+    let mut pcm = open_card(chosen, direction, buffer)?;
+    pcm.chosen = Some(direction);
+    Ok(pcm)
+}
+
+/// Opens a card by the first of its names that works; what was wrong with the most direct one is told.
+fn open_card(card: &Endpoint, direction: Direction, buffer: Duration) -> Result<Alsa, DeviceError> {
+    let mut first = None;
+    for name in card.pcms() {
+        match open_pcm(&name, direction, buffer) {
+            Ok(mut pcm) => {
+                pcm.endpoint = Some(card.clone());
+                return Ok(pcm);
+            }
+            Err(error @ DeviceError::Unsupported(_)) => first = first.or(Some(error)),
+            Err(error) => return Err(first.unwrap_or(error)),
+        }
+    }
+    Err(first.unwrap_or_else(|| DeviceError::Absent(format!("ALSA device {}", card.describe()))))
+}
+
+/// Opens a PCM of alsa-lib's, through its converting plug if it speaks no format of ours.
+fn open_pcm(device: &str, direction: Direction, buffer: Duration) -> Result<Alsa, DeviceError> {
+    // alsa-lib would print to stderr what belongs into our error.
+    let messages = Output::local_error_handler().ok();
+    let open = |name: &str| -> Result<Alsa, alsa::Error> {
+        let text = CString::new(name).map_err(|_| alsa::Error::new("snd_pcm_open", Errno::INVAL.raw_os_error()))?;
+        let pcm = PCM::open(&text, direction, true)?;
+        let (channels, rate, format, buffer) = set_up(&pcm, direction, buffer)?;
+        let name = name.to_string();
+        Ok(Alsa { name, pcm, channels, rate, format, buffer, bytes: Vec::new(), endpoint: None, chosen: None })
+    };
+    let result = open(device).or_else(|error| {
+        // The plug converts anything, but its argument cannot quote a quote.
+        let convertible = error.errno().abs() == Errno::INVAL.raw_os_error() && !device.contains(['"', '{']);
+        if convertible { open(&format!("plug:{{SLAVE=\"{device}\"}}")).map_err(|_| error) } else { Err(error) }
+    });
+    result.map_err(|error| {
+        let said = messages.map(|output| output.borrow().to_string()).unwrap_or_default();
+        let said = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        let detail = if said.is_empty() { String::new() } else { format!(" ({})", said.trim()) };
+        failure(error, &format!("ALSA device {device}{detail}"))
+    })
+}
+
+/// Channels, rate, format, and frames of the buffer that came of it.
+fn set_up(pcm: &PCM, direction: Direction, length: Duration) -> Result<(usize, u32, Format, usize), alsa::Error> {
     let hardware = HwParams::any(pcm)?;
-    hardware.set_rate_resample(true)?;
+    // A plug shows what the device behind it can do; what cannot do even that is asked with its converter.
+    hardware.set_rate_resample(false).or_else(|_| hardware.set_rate_resample(true))?;
     hardware.set_access(Access::RWInterleaved)?;
-    hardware.set_format(Format::s16())?;
+    match RATES.into_iter().find(|&rate| hardware.test_rate(rate).is_ok()) {
+        Some(rate) => hardware.set_rate(rate, ValueOr::Nearest)?,
+        None => drop(hardware.set_rate_near(SAMPLE_RATE, ValueOr::Nearest)?),
+    }
     match [1, 2].into_iter().find(|&channels| hardware.test_channels(channels).is_ok()) {
         Some(channels) => hardware.set_channels(channels)?,
         None => drop(hardware.set_channels_near(2)?),
     }
-    hardware.set_rate(SAMPLE_RATE, ValueOr::Nearest)?;
-    hardware.set_period_size_near(PERIOD as alsa::pcm::Frames, ValueOr::Nearest)?;
-    hardware.set_buffer_size_near(buffer as alsa::pcm::Frames)?;
+    let format = formats::FORMATS.into_iter().find(|&format| hardware.test_format(format).is_ok());
+    let format = format.ok_or(alsa::Error::new("snd_pcm_hw_params_set_format", Errno::INVAL.raw_os_error()))?;
+    hardware.set_format(format)?;
+    let rate = hardware.get_rate()?.max(1);
+    let period = alsa::pcm::Frames::from(rate / 100);
+    // 10 ms: how finely the device reports its progress, and how long a block is.
+    hardware.set_period_size_near(period.max(1), ValueOr::Nearest)?;
+    hardware.set_buffer_size_near((length.as_secs_f64() * f64::from(rate)).ceil() as alsa::pcm::Frames)?;
     pcm.hw_params(&hardware)?;
     let channels = hardware.get_channels()?;
     let (buffer, period) = (hardware.get_buffer_size()?, hardware.get_period_size()?);
@@ -131,7 +240,7 @@ fn set_up(pcm: &PCM, direction: Direction, buffer: usize) -> Result<(usize, usiz
     // A speaker starts when half its buffer is full, a microphone only when it is told to.
     software.set_start_threshold(if direction == Direction::Playback { (buffer / 2).max(1) } else { buffer * 2 })?;
     pcm.sw_params(&software)?;
-    Ok((channels.max(1) as usize, buffer.max(1) as usize))
+    Ok((channels.max(1) as usize, rate, format, buffer.max(1) as usize))
 }
 
 fn failure(error: alsa::Error, what: &str) -> DeviceError {
@@ -157,6 +266,10 @@ impl Pcm for Alsa {
 
     fn channels(&self) -> usize {
         self.channels
+    }
+
+    fn rate(&self) -> u32 {
+        self.rate
     }
 
     fn buffer(&self) -> usize {
@@ -188,11 +301,27 @@ impl Pcm for Alsa {
     }
 
     fn read(&mut self, samples: &mut [i16]) -> Result<usize, PcmError> {
-        self.check(self.pcm.io_i16().and_then(|io| io.readi(samples)))
+        if self.format == Format::s16() {
+            return self.check(self.pcm.io_i16().and_then(|io| io.readi(samples)));
+        }
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.clear();
+        bytes.resize(samples.len() * formats::width(self.format), 0);
+        let frames = self.check(self.pcm.io_bytes().readi(&mut bytes));
+        if let Ok(frames) = frames {
+            formats::decode(self.format, &bytes, &mut samples[..frames * self.channels]);
+        }
+        self.bytes = bytes;
+        frames
     }
 
     fn write(&mut self, samples: &[i16]) -> Result<usize, PcmError> {
-        self.check(self.pcm.io_i16().and_then(|io| io.writei(samples)))
+        if self.format == Format::s16() {
+            return self.check(self.pcm.io_i16().and_then(|io| io.writei(samples)));
+        }
+        self.bytes.clear();
+        formats::encode(self.format, samples, &mut self.bytes);
+        self.check(self.pcm.io_bytes().writei(&self.bytes))
     }
 
     fn prepare(&mut self) -> Result<(), PcmError> {
@@ -216,215 +345,88 @@ impl Pcm for Alsa {
     fn running(&self) -> bool {
         self.pcm.state_raw() == State::Running as i32
     }
+
+    fn draining(&self) -> bool {
+        self.pcm.state_raw() == State::Draining as i32
+    }
+
+    fn check(&self) -> Result<(), DeviceError> {
+        if self.pcm.state_raw() == State::Disconnected as i32 {
+            return Err(DeviceError::Absent(format!("ALSA device {} was unplugged", self.name)));
+        }
+        let (Some(direction), Some(own)) = (self.chosen, &self.endpoint) else { return Ok(()) };
+        match cards::choose(&cards::list(direction), direction) {
+            Some(best) if (best.card, best.device) != (own.card, own.device) => {
+                Err(DeviceError::Absent(format!("{} is there now and takes its place", best.describe())))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
-/// How long `frames` last.
-pub fn duration(frames: usize) -> Duration {
-    crate::pace::duration_of(frames as u64)
+/// How long `samples` of the contract's last.
+pub fn duration(samples: usize) -> Duration {
+    crate::pace::duration_of(samples as u64)
 }
 
-/// For `auto`: whether there is a sound card for this direction, or a `device` (such as a sound server's) that
+/// For the registry's `auto`: whether there is a sound card for this direction, or a `device` (such as a sound server's) that
 /// opens. In words, either way.
 pub fn detect(options: &toml::Table, direction: Direction) -> Result<String, String> {
-    let device = options.get("device").and_then(toml::Value::as_str).unwrap_or("default");
-    let (what, word) = match direction {
-        Direction::Capture => ("microphone", "capture"),
-        Direction::Playback => ("speaker", "playback"),
+    let device = options.get("device").and_then(toml::Value::as_str).unwrap_or(AUTO);
+    let what = match direction {
+        Direction::Capture => "microphone",
+        Direction::Playback => "speaker",
     };
-    if device == "default"
-        && let Some(card) =
-            std::fs::read_to_string("/proc/asound/pcm").ok().as_deref().and_then(|text| card(text, word))
+    if device == AUTO
+        && let Some(card) = cards::choose(&cards::list(direction), direction)
     {
-        return Ok(format!("found the sound card {card}"));
+        return Ok(format!("found the sound card {}", card.describe()));
     }
-    match Alsa::open(device, direction, 4 * PERIOD) {
-        Ok(_) => Ok(format!("opened the ALSA device {device}")),
-        Err(DeviceError::Busy(_)) => Ok(format!("found the ALSA device {device}, busy now")),
-        Err(_) if device == "default" => Err(format!("alsa found no sound card with a {what}")),
+    match Alsa::open(device, direction, Duration::from_millis(40)) {
+        Ok(pcm) => Ok(format!("opened {}", pcm.describe())),
+        Err(DeviceError::Busy(what)) => Ok(format!("found {what}, busy now")),
+        Err(_) if device == AUTO => Err(format!("alsa found no sound card with a {what}")),
         Err(error) => Err(format!("alsa cannot use {device} ({error})")),
     }
 }
 
-/// The first device of `/proc/asound/pcm` that has `word` (`playback` or `capture`), by its name.
-fn card<'a>(text: &'a str, word: &str) -> Option<&'a str> {
-    text.lines().find_map(|line| {
-        let mut fields = line.split(':').map(str::trim);
-        let (_, id, name) = (fields.next()?, fields.next()?, fields.next()?);
-        fields.any(|field| field.starts_with(word)).then_some(if name.is_empty() { id } else { name })
-    })
-}
-
 #[cfg(test)]
-pub mod tests {
+mod tests {
     use super::*;
 
-    /// A sound card with a clock of its own that runs when somebody waits or sleeps.
-    pub struct Fake {
-        pub now: Instant,
-        pub channels: usize,
-        pub buffer: usize,
-        pub running: bool,
-        /// Frames that its crystal has ticked since the start, and that the other side has read or written.
-        pub ticked: f64,
-        pub done: usize,
-        pub rate: f64,
-        /// What was written, one of each frame's samples.
-        pub heard: Vec<i16>,
-        pub gone: bool,
-        started: bool,
-    }
-
-    impl Fake {
-        pub fn new(channels: usize, buffer: usize) -> Fake {
-            Fake {
-                now: clock::now(),
-                channels,
-                buffer,
-                running: false,
-                ticked: 0.0,
-                done: 0,
-                rate: 48_000.0,
-                heard: Vec::new(),
-                gone: false,
-                started: false,
-            }
-        }
-
-        pub fn pass(&mut self, time: Duration) {
-            self.now += time;
-            if self.running {
-                self.ticked += time.as_secs_f64() * self.rate;
-            }
-        }
-
-        fn held(&self, capture: bool) -> Result<usize, PcmError> {
-            if self.gone {
-                return Err(PcmError::Failed(DeviceError::Absent("fake".into())));
-            }
-            let ticked = self.ticked as usize;
-            let held = if capture { ticked.checked_sub(self.done) } else { self.done.checked_sub(ticked) };
-            held.filter(|&held| held <= self.buffer).ok_or(PcmError::Xrun)
-        }
-
-        fn capturing(&self) -> bool {
-            self.started && self.heard.is_empty()
-        }
-    }
-
-    impl Pcm for Fake {
-        fn name(&self) -> &str {
-            "fake"
-        }
-        fn channels(&self) -> usize {
-            self.channels
-        }
-        fn buffer(&self) -> usize {
-            self.buffer
-        }
-        fn now(&self) -> Instant {
-            self.now
-        }
-        fn sleep_until(&mut self, deadline: Instant) {
-            let time = deadline.saturating_duration_since(self.now);
-            self.pass(time);
-        }
-        fn wait(&mut self, deadline: Instant) -> Result<bool, PcmError> {
-            while self.now < deadline {
-                if self.avail()? >= PERIOD {
-                    return Ok(true);
-                }
-                self.pass(Duration::from_millis(1));
-            }
-            Ok(self.avail()? >= PERIOD)
-        }
-        fn avail(&mut self) -> Result<usize, PcmError> {
-            let held = self.held(self.capturing())?;
-            Ok(if self.capturing() { held } else { self.buffer - held })
-        }
-        fn delay(&mut self) -> Result<usize, PcmError> {
-            self.held(self.capturing())
-        }
-        fn read(&mut self, samples: &mut [i16]) -> Result<usize, PcmError> {
-            let frames = self.held(true)?.min(samples.len() / self.channels);
-            for (n, frame) in samples.chunks_exact_mut(self.channels).take(frames).enumerate() {
-                // Left and right differ, their mean counts the frames.
-                let value = ((self.done + n) % 10_000) as i16;
-                frame[0] = value;
-                if let [left, right, ..] = frame {
-                    (*left, *right) = (value - 5, value + 5);
-                }
-            }
-            self.done += frames;
-            if frames == 0 { Err(PcmError::Again) } else { Ok(frames) }
-        }
-        fn write(&mut self, samples: &[i16]) -> Result<usize, PcmError> {
-            let room = self.buffer - self.held(false)?;
-            let frames = room.min(samples.len() / self.channels);
-            self.heard.extend(samples.chunks_exact(self.channels).take(frames).map(|frame| frame[self.channels - 1]));
-            self.done += frames;
-            if self.done - self.ticked as usize >= self.buffer / 2 {
-                self.running = true;
-            }
-            if frames == 0 { Err(PcmError::Again) } else { Ok(frames) }
-        }
-        fn prepare(&mut self) -> Result<(), PcmError> {
-            (self.running, self.ticked, self.done) = (false, 0.0, 0);
-            Ok(())
-        }
-        fn start(&mut self) -> Result<(), PcmError> {
-            (self.running, self.started) = (true, true);
-            Ok(())
-        }
-        fn stop(&mut self) {
-            self.running = false;
-        }
-        fn drain(&mut self) {
-            self.running = false;
-        }
-        fn running(&self) -> bool {
-            self.running
-        }
-    }
-
-    /// Spoken words at 48 kHz from wherever this machine has some; `None` where it has none.
-    pub fn words() -> Option<Vec<i16>> {
-        let spoken = std::env::temp_dir().join(format!("intercom-words-{:?}.wav", std::thread::current().id()));
-        let bytes = std::fs::read("/usr/share/sounds/alsa/Front_Center.wav").or_else(|_| {
-            std::process::Command::new("espeak-ng").arg("-w").arg(&spoken).arg("front center").status()?;
-            let bytes = std::fs::read(&spoken);
-            let _ = std::fs::remove_file(&spoken);
-            bytes
-        });
-        let bytes = bytes.ok()?;
-        let data = bytes.windows(4).position(|window| window == b"data")? + 8;
-        let samples: Vec<i16> =
-            bytes[data..].chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
-        samples.iter().any(|&sample| sample.unsigned_abs() > 1000).then_some(samples)
-    }
+    const BUFFER: Duration = Duration::from_millis(40);
 
     #[test]
-    fn cards_are_found_by_direction() {
-        let text = "00-00: bcm2835 Headphones : bcm2835 Headphones : playback 8\n\
-                    01-00: USB Audio : USB Audio : playback 1 : capture 1\n";
-        assert_eq!(card(text, "playback"), Some("bcm2835 Headphones"));
-        assert_eq!(card(text, "capture"), Some("USB Audio"));
-        assert_eq!(card(text.lines().next().unwrap(), "capture"), None);
-        assert_eq!(card("garbage\n::\n", "capture"), None);
-    }
-
-    #[test]
-    fn a_device_that_does_not_exist_is_absent_and_told_by_name() {
-        let error = Alsa::open("no_such_device", Direction::Playback, 1920).err().expect("an error");
-        assert!(matches!(&error, DeviceError::Absent(what) if what.contains("no_such_device")), "{error}");
-        assert!(Alsa::open("nul\0byte", Direction::Capture, 1920).is_err());
+    fn a_device_that_does_not_exist_is_absent_and_told_by_name_with_those_that_do() {
+        for device in ["no_such_device", "hw:CARD=no_such_device", "No Such Webcam"] {
+            let error = Alsa::open(device, Direction::Playback, BUFFER).err().expect("an error");
+            let DeviceError::Absent(what) = &error else { panic!("{device}: {error}") };
+            assert!(what.contains(device) && what.contains("there "), "{error}");
+        }
+        assert!(Alsa::open("nul\0byte", Direction::Capture, BUFFER).is_err());
     }
 
     #[test]
     fn the_null_device_opens_as_asked() {
         for direction in [Direction::Playback, Direction::Capture] {
-            let pcm = Alsa::open("null", direction, 1920).expect("alsa-lib has a null device");
-            assert_eq!(pcm.channels(), 1);
+            let pcm = Alsa::open("null", direction, BUFFER).expect("alsa-lib has a null device");
+            assert_eq!((pcm.channels(), pcm.rate()), (1, SAMPLE_RATE));
             assert!((960..=9600).contains(&pcm.buffer()), "{}", pcm.buffer());
+            assert!(Pcm::check(&pcm).is_ok());
+            assert_eq!(pcm.describe(), "ALSA device null, S16_LE at 48000 Hz, channels: 1");
+        }
+    }
+
+    #[test]
+    fn a_device_keeps_its_own_rate_and_channels() {
+        let plug = |rate: u32, channels: u32| {
+            format!("plug:{{SLAVE={{type plug slave {{pcm null channels {channels} rate {rate}}}}}}}")
+        };
+        for (rate, channels) in [(8_000, 1), (44_100, 2), (192_000, 8)] {
+            let pcm =
+                Alsa::open(&plug(rate, channels), Direction::Capture, BUFFER).expect("alsa-lib's null behind a plug");
+            assert_eq!(pcm.rate(), rate);
+            assert!(pcm.lasts(pcm.buffer()) >= BUFFER / 2, "{rate}: a buffer of {}", pcm.buffer());
         }
     }
 }

@@ -4,9 +4,11 @@ use std::time::{Duration, Instant};
 
 use alsa::Direction;
 
-use crate::contract::{BoxedOpener, CaptureAudio, ConfigError, DeviceError, Driver, Opener, Wanted};
+use crate::contract::{BoxedOpener, CaptureAudio, ConfigError, DeviceError, Driver, Opener, SAMPLE_RATE, Wanted};
+use crate::mixer;
 use crate::options::Options;
-use crate::pcm::{self, Alsa, PERIOD, Pcm, PcmError, duration};
+use crate::pcm::{self, AUTO, Alsa, Pcm, PcmError, duration};
+use crate::resample::Resampler;
 
 /// The entry of the registry's table.
 pub const DRIVER: Driver<dyn CaptureAudio> = Driver {
@@ -17,43 +19,65 @@ pub const DRIVER: Driver<dyn CaptureAudio> = Driver {
     detect: |options| pcm::detect(options, Direction::Capture),
 };
 
-const OPTIONS: &[(&str, &str)] = &[(
-    "device",
-    "ALSA's name of the device as `arecord -L` lists it, e.g. \"plughw:CARD=Webcam\"; default \"default\"",
-)];
+const OPTIONS: &[(&str, &str)] = &[
+    (
+        "device",
+        "a card's name or id or a part of it, such as \"webcam\", a name from /dev/snd/by-id or by-path, or a PCM as \
+         `arecord -L` lists it; default \"auto\": USB before others, unless alsa-lib was set to another",
+    ),
+    (
+        "volume",
+        "of the card's mixer, 0 to 100 percent; without it what is muted or at zero is opened, and the rest left as it is",
+    ),
+];
 
-/// 200 ms: it costs no delay, and a busy machine loses no sound.
-const BUFFER: usize = 20 * PERIOD;
+/// It costs no delay, and a busy machine loses no sound.
+const BUFFER: Duration = Duration::from_millis(200);
+/// Waits that are none are not repeated faster than this.
+const MOMENT: Duration = Duration::from_millis(1);
 /// A microphone that gives nothing for so long is broken.
 const SILENCE: Duration = Duration::from_secs(3);
 /// How late the reader of a device without a clock may come before it counts as an overrun.
 const SLIP: Duration = Duration::from_secs(1);
 
 fn configure(table: &toml::Table, _: &Wanted) -> Result<BoxedOpener<dyn CaptureAudio>, ConfigError> {
-    let device = Options::new(table, OPTIONS)?.text("device")?.unwrap_or_else(|| "default".into());
-    Ok(Box::new(AlsaOpener { device }))
+    let options = Options::new(table, OPTIONS)?;
+    let device = options.text("device")?.unwrap_or_else(|| AUTO.into());
+    let volume = options.whole("volume", 0..=100)?;
+    Ok(Box::new(AlsaOpener { device, volume, opened: None }))
 }
 
 struct AlsaOpener {
     device: String,
+    volume: Option<i64>,
+    /// In words, what was opened last.
+    opened: Option<String>,
 }
 
 impl Opener<dyn CaptureAudio> for AlsaOpener {
     fn open(&mut self) -> Result<Box<dyn CaptureAudio>, DeviceError> {
         let pcm = Alsa::open(&self.device, Direction::Capture, BUFFER)?;
+        if let Some(card) = pcm.card() {
+            mixer::prepare(card, Direction::Capture, self.volume);
+        }
+        self.opened = Some(pcm.describe());
         Ok(Box::new(Microphone::new(pcm)))
     }
 
     fn describe(&self) -> String {
-        format!("ALSA device {}", self.device)
+        self.opened.clone().unwrap_or_else(|| format!("ALSA device {}", self.device))
     }
 }
 
 struct Microphone<P> {
     pcm: P,
-    /// Mono sound that is not a whole block yet.
+    /// Between the device's rate and ours, if they differ.
+    resampler: Option<Resampler>,
+    /// Mono sound at our rate that is not a whole block yet.
     mono: Vec<i16>,
+    /// What the device gave, and that in mono.
     frames: Vec<i16>,
+    native: Vec<i16>,
     run: Option<Run>,
     overruns: u64,
 }
@@ -73,11 +97,14 @@ struct Run {
 
 impl<P: Pcm> Microphone<P> {
     fn new(pcm: P) -> Microphone<P> {
-        Microphone { pcm, mono: Vec::new(), frames: Vec::new(), run: None, overruns: 0 }
+        let resampler = Resampler::new(pcm.rate(), SAMPLE_RATE);
+        let (mono, frames, native) = (Vec::new(), Vec::new(), Vec::new());
+        Microphone { pcm, resampler, mono, frames, native, run: None, overruns: 0 }
     }
 
     fn start(&mut self) -> Result<Run, PcmError> {
         self.mono.clear();
+        self.resampler.iter_mut().for_each(Resampler::reset);
         self.pcm.prepare()?;
         self.pcm.start()?;
         let now = self.pcm.now();
@@ -88,9 +115,10 @@ impl<P: Pcm> Microphone<P> {
     /// Gathers `count` samples; when the first of them was heard, or `None` at the deadline.
     fn gather(&mut self, run: &mut Run, count: usize, deadline: Instant) -> Result<Option<Instant>, PcmError> {
         while self.mono.len() < count {
-            let missing = count - self.mono.len();
+            let missing = (count - self.mono.len()) as u64 * u64::from(self.pcm.rate());
+            let missing = missing.div_ceil(u64::from(SAMPLE_RATE)) as usize;
             let ready = if run.timeless {
-                let due = run.started + duration(run.taken + missing);
+                let due = run.started + self.pcm.lasts(run.taken + missing);
                 if due > deadline {
                     self.pcm.sleep_until(deadline);
                     return Ok(None);
@@ -109,7 +137,7 @@ impl<P: Pcm> Microphone<P> {
                 if woken && now < deadline {
                     if self.pcm.avail()? == 0 {
                         // Some plugins wake without need: this must not spin.
-                        self.pcm.sleep_until((now + duration(PERIOD / 10)).min(deadline));
+                        self.pcm.sleep_until((now + MOMENT).min(deadline));
                     }
                     continue;
                 }
@@ -131,20 +159,30 @@ impl<P: Pcm> Microphone<P> {
                 }
                 other => other?,
             };
-            self.mono.extend(self.frames[..got * channels].chunks_exact(channels).map(|frame| match frame {
+            let mono = self.frames[..got * channels].chunks_exact(channels).map(|frame| match frame {
                 [left, right, ..] => ((i32::from(*left) + i32::from(*right)) / 2) as i16,
                 other => other[0],
-            }));
+            });
+            match &mut self.resampler {
+                None => self.mono.extend(mono),
+                Some(resampler) => {
+                    self.native.clear();
+                    self.native.extend(mono);
+                    resampler.process(&self.native, &mut self.mono);
+                }
+            }
             run.taken += got;
             run.alive = self.pcm.now();
         }
-        let heard = if run.timeless {
-            run.started + duration(run.taken - count)
+        let inside = duration(self.mono.len()) + self.resampler.as_ref().map_or(Duration::ZERO, Resampler::delay);
+        let end = if run.timeless {
+            run.started + self.pcm.lasts(run.taken)
         } else {
             let behind = self.pcm.delay().unwrap_or(0);
             let now = self.pcm.now();
-            now.checked_sub(duration(behind + self.mono.len())).unwrap_or(now)
+            now.checked_sub(self.pcm.lasts(behind)).unwrap_or(now)
         };
+        let heard = end.checked_sub(inside).unwrap_or(end);
         let heard = run.last.map_or(heard, |(last, length)| smooth(last + duration(length), heard));
         run.last = Some((heard, count));
         Ok(Some(heard))
@@ -183,7 +221,7 @@ impl<P: Pcm> CaptureAudio for Microphone<P> {
                     }
                     if run.is_none() {
                         // It does not even start: no reason to spin.
-                        let later = self.pcm.now() + duration(PERIOD);
+                        let later = self.pcm.now() + 10 * MOMENT;
                         self.pcm.sleep_until(later.min(deadline));
                     }
                 }
@@ -197,6 +235,10 @@ impl<P: Pcm> CaptureAudio for Microphone<P> {
         }
     }
 
+    fn check(&mut self) -> Result<(), DeviceError> {
+        self.pcm.check()
+    }
+
     fn overruns(&self) -> u64 {
         self.overruns
     }
@@ -206,14 +248,20 @@ impl<P: Pcm> CaptureAudio for Microphone<P> {
 mod tests {
     use super::*;
     use crate::clock;
-    use crate::pcm::tests::{Fake, words};
+    use crate::pcm::fake::{Fake, numbered, odd_pieces, words};
+    use crate::resample::tests::{quality, tone};
 
     const BLOCK: usize = 960;
+    const FRAMES: usize = 9600;
+
+    fn opener(device: String) -> AlsaOpener {
+        AlsaOpener { device, volume: None, opened: None }
+    }
 
     #[test]
     fn sound_is_seamless_and_its_time_is_that_of_the_ear() {
         for (channels, rate) in [(1, 48_000.0), (2, 48_010.0), (4, 47_990.0)] {
-            let mut microphone = Microphone::new(Fake::new(channels, BUFFER));
+            let mut microphone = Microphone::new(Fake::new(channels, FRAMES));
             let mut block = [0; BLOCK];
             let (mut expected, mut last) = (0, None::<Instant>);
             microphone.pcm.rate = rate;
@@ -239,7 +287,7 @@ mod tests {
 
     #[test]
     fn an_overrun_is_counted_and_healed_with_fresh_sound() {
-        let mut microphone = Microphone::new(Fake::new(1, BUFFER));
+        let mut microphone = Microphone::new(Fake::new(1, FRAMES));
         let mut block = [0; BLOCK];
         let far = microphone.pcm.now + Duration::from_secs(60);
         microphone.read(&mut block, far).unwrap().expect("sound");
@@ -252,7 +300,7 @@ mod tests {
 
     #[test]
     fn a_deadline_consumes_nothing_and_a_pause_forgets() {
-        let mut microphone = Microphone::new(Fake::new(1, BUFFER));
+        let mut microphone = Microphone::new(Fake::new(1, FRAMES));
         let mut block = [0; BLOCK];
         let soon = microphone.pcm.now + Duration::from_millis(13);
         assert_eq!(microphone.read(&mut block, soon), Ok(None));
@@ -269,7 +317,7 @@ mod tests {
 
     #[test]
     fn a_dead_or_unplugged_microphone_is_an_error_not_an_endless_wait() {
-        let mut microphone = Microphone::new(Fake::new(1, BUFFER));
+        let mut microphone = Microphone::new(Fake::new(1, FRAMES));
         microphone.pcm.rate = 0.0;
         let error = loop {
             let deadline = microphone.pcm.now + Duration::from_millis(100);
@@ -278,7 +326,7 @@ mod tests {
             }
         };
         assert!(matches!(error, DeviceError::Io(_)));
-        let mut microphone = Microphone::new(Fake::new(1, BUFFER));
+        let mut microphone = Microphone::new(Fake::new(1, FRAMES));
         microphone.pcm.gone = true;
         let deadline = microphone.pcm.now + Duration::from_millis(100);
         assert!(matches!(microphone.read(&mut [0; BLOCK], deadline), Err(DeviceError::Absent(_))));
@@ -296,7 +344,7 @@ mod tests {
         let infile = path.display();
         let device =
             format!("plug:{{SLAVE={{type file slave.pcm null file \"/dev/null\" infile \"{infile}\" format raw}}}}");
-        let mut microphone = AlsaOpener { device }.open().expect("alsa-lib's file device");
+        let mut microphone = opener(device).open().expect("alsa-lib's file device");
         let began = clock::now();
         let mut heard = Vec::new();
         let mut last = None;
@@ -314,13 +362,71 @@ mod tests {
     }
 
     #[test]
+    fn a_long_talk_in_odd_pieces_with_pauses_is_heard_exactly_once_and_in_order() {
+        let sound = numbered(2 * 48_000);
+        let path = std::env::temp_dir().join(format!("intercom-mic-long-{}.raw", std::process::id()));
+        let bytes: Vec<u8> = sound.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        std::fs::write(&path, bytes).unwrap();
+        let file = format!("{{type file slave.pcm null file \"/dev/null\" infile \"{}\" format raw}}", path.display());
+        let mut microphone = opener(format!("plug:{{SLAVE={file}}}")).open().expect("alsa-lib's file device");
+        let mut heard = Vec::new();
+        for (n, piece) in odd_pieces(&sound).into_iter().enumerate() {
+            let mut block = vec![0; piece.len()];
+            microphone.read(&mut block, clock::now() + Duration::from_secs(20)).unwrap().expect("sound");
+            heard.extend(block);
+            if n % 37 == 36 {
+                microphone.pause();
+            }
+        }
+        assert!(heard == sound);
+        assert_eq!(microphone.overruns(), 0);
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn a_card_of_another_rate_is_heard_clean_and_in_time() {
+        for (rate, channels) in [(8_000, 1), (16_000, 1), (44_100, 2), (96_000, 8), (192_000, 2)] {
+            let path = std::env::temp_dir().join(format!("intercom-mic-{rate}-{}.raw", std::process::id()));
+            let frames = tone(1000.0, rate, rate as usize).into_iter();
+            let bytes: Vec<u8> =
+                frames.flat_map(|s| std::iter::repeat_n(s.to_le_bytes(), channels)).flatten().collect();
+            std::fs::write(&path, bytes).unwrap();
+            let infile = path.display();
+            let file = format!("{{type file slave.pcm null file \"/dev/null\" infile \"{infile}\" format raw}}");
+            let device = format!(
+                "plug:{{SLAVE={{type plug slave {{pcm {file} format S16_LE channels {channels} rate {rate}}}}}}}"
+            );
+            let mut opener = opener(device);
+            let mut microphone = opener.open().expect("alsa-lib's file device");
+            assert!(opener.describe().contains(&format!("at {rate} Hz")), "{}", opener.describe());
+            let (mut heard, mut last) = (Vec::new(), None);
+            for _ in 0..90 {
+                let mut block = [0; 480];
+                let when = microphone.read(&mut block, clock::now() + Duration::from_secs(20)).unwrap().expect("sound");
+                let step = last.map(|last| when - last);
+                assert!(
+                    step.is_none_or(
+                        |step: Duration| step.abs_diff(Duration::from_millis(10)) < Duration::from_micros(200)
+                    ),
+                    "{step:?}"
+                );
+                last = Some(when);
+                heard.extend_from_slice(&block);
+            }
+            let (db, _) = quality(&heard[4_800..], 1000.0, SAMPLE_RATE);
+            assert!(db > 75.0, "{rate}: {db:.1} dB");
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+
+    #[test]
     fn a_recording_that_ends_is_followed_by_silence() {
         let path = std::env::temp_dir().join(format!("intercom-mic-end-{}.raw", std::process::id()));
         std::fs::write(&path, [1u8; 2 * BLOCK]).unwrap();
         let infile = path.display();
         let device =
             format!("plug:{{SLAVE={{type file slave.pcm null file \"/dev/null\" infile \"{infile}\" format raw}}}}");
-        let mut microphone = AlsaOpener { device }.open().expect("alsa-lib's file device");
+        let mut microphone = opener(device).open().expect("alsa-lib's file device");
         let mut block = [0; BLOCK];
         let far = clock::now() + Duration::from_secs(20);
         assert!(microphone.read(&mut block, far).unwrap().is_some());

@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use alsa::Direction;
 
-use crate::contract::{BoxedOpener, ConfigError, DeviceError, Driver, Opener, PlayAudio, Wanted};
+use crate::contract::{BoxedOpener, ConfigError, DeviceError, Driver, Opener, PlayAudio, SAMPLE_RATE, Wanted};
 use crate::mixer;
 use crate::options::Options;
 use crate::pace::Pace;
-use crate::pcm::{self, Alsa, PERIOD, Pcm, PcmError, duration};
+use crate::pcm::{self, AUTO, Alsa, Pcm, PcmError};
+use crate::resample::Resampler;
 
 /// The entry of the registry's table.
 pub const DRIVER: Driver<dyn PlayAudio> = Driver {
@@ -22,7 +23,9 @@ pub const DRIVER: Driver<dyn PlayAudio> = Driver {
 const OPTIONS: &[(&str, &str)] = &[
     (
         "device",
-        "ALSA's name of the device as `aplay -L` lists it, e.g. \"plughw:CARD=Headphones\"; default \"default\"",
+        "a card's name or id or a part of it, such as \"usb audio\", a name from /dev/snd/by-id or by-path, or a PCM as \
+         `aplay -L` lists it; default \"auto\": a TV on HDMI that plays sound, then USB, then the analog socket, \
+         unless alsa-lib was set to another",
     ),
     (
         "volume",
@@ -31,39 +34,48 @@ const OPTIONS: &[(&str, &str)] = &[
     ("buffer_ms", "sound kept ready, 20 to 500 ms; more is later but survives a busier machine; default 40"),
 ];
 
+/// Waits that are none are not repeated faster than this.
+const MOMENT: Duration = Duration::from_millis(1);
 /// A speaker that takes nothing for so long is broken.
 const STUCK: Duration = Duration::from_secs(2);
 
 fn configure(table: &toml::Table, _: &Wanted) -> Result<BoxedOpener<dyn PlayAudio>, ConfigError> {
     let options = Options::new(table, OPTIONS)?;
-    let device = options.text("device")?.unwrap_or_else(|| "default".into());
-    let buffer = options.whole("buffer_ms", 20..=500)?.unwrap_or(40) as usize * 48;
+    let device = options.text("device")?.unwrap_or_else(|| AUTO.into());
+    let buffer = Duration::from_millis(options.whole("buffer_ms", 20..=500)?.unwrap_or(40).unsigned_abs());
     let volume = options.whole("volume", 0..=100)?;
-    Ok(Box::new(AlsaOpener { device, buffer, volume }))
+    Ok(Box::new(AlsaOpener { device, buffer, volume, opened: None }))
 }
 
 struct AlsaOpener {
     device: String,
-    buffer: usize,
+    buffer: Duration,
     volume: Option<i64>,
+    /// In words, what was opened last.
+    opened: Option<String>,
 }
 
 impl Opener<dyn PlayAudio> for AlsaOpener {
     fn open(&mut self) -> Result<Box<dyn PlayAudio>, DeviceError> {
         let pcm = Alsa::open(&self.device, Direction::Playback, self.buffer)?;
         if let Some(card) = pcm.card() {
-            mixer::prepare_playback(card, self.volume);
+            mixer::prepare(card, Direction::Playback, self.volume);
         }
+        self.opened = Some(pcm.describe());
         Ok(Box::new(Speaker::new(pcm)))
     }
 
     fn describe(&self) -> String {
-        format!("ALSA device {}", self.device)
+        self.opened.clone().unwrap_or_else(|| format!("ALSA device {}", self.device))
     }
 }
 
 struct Speaker<P> {
     pcm: P,
+    /// Between our rate and the device's, if they differ.
+    resampler: Option<Resampler>,
+    /// A block at the device's rate, and that for all its channels.
+    native: Vec<i16>,
     frames: Vec<i16>,
     playing: bool,
     clock: Clock,
@@ -82,11 +94,36 @@ enum Clock {
 
 impl<P: Pcm> Speaker<P> {
     fn new(pcm: P) -> Speaker<P> {
-        Speaker { pcm, frames: Vec::new(), playing: false, clock: Clock::Unknown, underruns: 0 }
+        let resampler = Resampler::new(SAMPLE_RATE, pcm.rate());
+        let (native, frames) = (Vec::new(), Vec::new());
+        Speaker { pcm, resampler, native, frames, playing: false, clock: Clock::Unknown, underruns: 0 }
+    }
+
+    /// Makes what the device takes out of a block, or out of what the converter still holds.
+    fn convert(&mut self, block: Option<&[i16]>) {
+        let channels = self.pcm.channels();
+        self.native.clear();
+        match (&mut self.resampler, block) {
+            (None, block) => self.native.extend_from_slice(block.unwrap_or_default()),
+            (Some(resampler), Some(block)) => resampler.process(block, &mut self.native),
+            (Some(resampler), None) => resampler.flush(&mut self.native),
+        }
+        self.frames.clear();
+        self.frames.extend(self.native.iter().flat_map(|&sample| std::iter::repeat_n(sample, channels)));
+    }
+
+    /// What was written before a pause is heard to its end, even if the pause ends before that.
+    fn finish_draining(&mut self) {
+        let patience = self.pcm.now() + self.pcm.lasts(2 * self.pcm.buffer());
+        while self.pcm.draining() && self.pcm.now() < patience {
+            let later = self.pcm.now() + MOMENT;
+            self.pcm.sleep_until(later);
+        }
     }
 
     fn put(&mut self) -> Result<(), PcmError> {
         if !self.playing {
+            self.finish_draining();
             self.pcm.prepare()?;
             self.playing = true;
         }
@@ -124,7 +161,7 @@ impl<P: Pcm> Speaker<P> {
             Ok(_) => {
                 if self.pcm.avail().is_ok_and(|room| room == 0) {
                     // Some plugins wake without need: this must not spin.
-                    let later = self.pcm.now() + duration(PERIOD / 10);
+                    let later = self.pcm.now() + MOMENT;
                     self.pcm.sleep_until(later.min(patience));
                 }
                 Ok(())
@@ -148,7 +185,9 @@ impl<P: Pcm> Speaker<P> {
             }
         }
         let Clock::Ours(pace) = &mut self.clock else {
-            return duration(self.pcm.delay().unwrap_or(0));
+            let inside = self.resampler.as_ref().map_or(Duration::ZERO, Resampler::delay);
+            let behind = self.pcm.delay().unwrap_or(0);
+            return self.pcm.lasts(behind) + inside;
         };
         let (due, slipped) = pace.next(self.pcm.now());
         self.underruns += u64::from(slipped);
@@ -161,9 +200,7 @@ impl<P: Pcm> Speaker<P> {
 
 impl<P: Pcm> PlayAudio for Speaker<P> {
     fn write(&mut self, block: &[i16]) -> Result<Duration, DeviceError> {
-        let channels = self.pcm.channels();
-        self.frames.clear();
-        self.frames.extend(block.iter().flat_map(|&sample| std::iter::repeat_n(sample, channels)));
+        self.convert(Some(block));
         match self.put() {
             Ok(()) => Ok(self.keep_time(block.len())),
             Err(error) => {
@@ -179,12 +216,20 @@ impl<P: Pcm> PlayAudio for Speaker<P> {
     }
 
     fn pause(&mut self) {
-        if std::mem::take(&mut self.playing) {
+        if self.playing {
+            self.convert(None);
+            // A device that fails now does so again at the next block, and there it is told.
+            let _ = self.put();
             self.pcm.drain();
+            self.playing = false;
         }
         if let Clock::Ours(pace) = &mut self.clock {
             pace.stop();
         }
+    }
+
+    fn check(&mut self) -> Result<(), DeviceError> {
+        self.pcm.check()
     }
 
     fn underruns(&self) -> u64 {
@@ -196,9 +241,15 @@ impl<P: Pcm> PlayAudio for Speaker<P> {
 mod tests {
     use super::*;
     use crate::clock;
-    use crate::pcm::tests::{Fake, words};
+    use crate::pcm::duration;
+    use crate::pcm::fake::{Fake, numbered, odd_pieces, words};
+    use crate::resample::tests::{quality, tone};
 
     const BLOCK: usize = 960;
+
+    fn opener(device: String) -> AlsaOpener {
+        AlsaOpener { device, buffer: Duration::from_millis(40), volume: None, opened: None }
+    }
 
     #[test]
     fn a_device_paces_the_caller_and_hears_every_sample_once() {
@@ -223,14 +274,52 @@ mod tests {
     #[test]
     fn an_underrun_is_counted_and_healed_without_losing_a_sample() {
         let mut speaker = Speaker::new(Fake::new(1, 1920));
-        for n in 0..10 {
-            if n == 5 {
+        let sound = numbered(BLOCK * 40);
+        for (n, piece) in odd_pieces(&sound).into_iter().enumerate() {
+            if n % 20 == 19 {
                 speaker.pcm.pass(Duration::from_secs(1));
             }
-            speaker.write(&[n; BLOCK]).unwrap();
+            speaker.write(piece).unwrap();
         }
-        assert_eq!(speaker.underruns(), 1);
-        assert_eq!(speaker.pcm.heard.len(), 10 * BLOCK);
+        assert_eq!(speaker.underruns(), odd_pieces(&sound).len() as u64 / 20);
+        assert!(speaker.pcm.heard == sound && speaker.pcm.cut == 0);
+    }
+
+    #[test]
+    fn a_pause_that_ends_at_once_cuts_nothing_off() {
+        let mut speaker = Speaker::new(Fake::new(2, 1920));
+        let sound = numbered(BLOCK * 20);
+        for (n, block) in sound.chunks(BLOCK).enumerate() {
+            speaker.write(block).unwrap();
+            if n % 3 == 2 {
+                speaker.pause();
+                speaker.pcm.pass(Duration::from_millis(n as u64));
+            }
+        }
+        assert_eq!((speaker.underruns(), speaker.pcm.cut), (0, 0));
+        assert!(speaker.pcm.heard == sound);
+    }
+
+    #[test]
+    fn a_device_of_another_rate_hears_the_same_tone_and_its_delay_is_told_truly() {
+        for rate in [8_000, 44_100, 192_000] {
+            let mut card = Fake::new(2, rate as usize / 25);
+            (card.nominal, card.rate) = (rate, f64::from(rate));
+            let mut speaker = Speaker::new(card);
+            let sound = tone(1000.0, SAMPLE_RATE, 96_000);
+            for (n, piece) in odd_pieces(&sound).into_iter().enumerate() {
+                let delay = speaker.write(piece).unwrap();
+                // What was written and not played yet, and what the converter keeps: 32 samples of the lower rate.
+                let left = speaker.pcm.done as f64 - speaker.pcm.ticked;
+                let truth = left / f64::from(rate) + 32.0 / f64::from(rate.min(SAMPLE_RATE));
+                assert!(n < 2 || (delay.as_secs_f64() - truth).abs() < 0.001, "{delay:?}, not {truth} s");
+            }
+            let heard = &speaker.pcm.heard;
+            assert!(heard.len().abs_diff(2 * rate as usize) <= 1, "{} frames at {rate}", heard.len());
+            let (db, _) = quality(&heard[rate as usize / 10..], 1000.0, rate);
+            assert!(db > 75.0, "{rate}: {db:.1} dB");
+            assert_eq!(speaker.underruns(), 0);
+        }
     }
 
     #[test]
@@ -265,7 +354,7 @@ mod tests {
             format!("plug:{{SLAVE={{type file slave.pcm null file \"{file}\" format raw}}}}"),
         ] {
             let _ = std::fs::remove_file(&path);
-            let mut speaker = AlsaOpener { device, buffer: 1920, volume: None }.open().expect("alsa-lib's file device");
+            let mut speaker = opener(device).open().expect("alsa-lib's file device");
             let began = clock::now();
             for (n, block) in sound.chunks(BLOCK).enumerate() {
                 let delay = speaker.write(block).unwrap();
@@ -279,8 +368,7 @@ mod tests {
             assert_eq!(speaker.underruns(), 0);
             speaker.pause();
             drop(speaker);
-            let bytes = std::fs::read(&path).expect("what was played");
-            let heard: Vec<i16> = bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
+            let heard = samples(&path);
             assert!(heard.len() >= sound.len(), "{} of {} samples", heard.len(), sound.len());
             assert!(heard[..sound.len()] == *sound, "every word as it was spoken, without a gap");
             assert!(heard[sound.len()..].iter().all(|&sample| sample == 0), "and nothing behind it");
@@ -289,24 +377,58 @@ mod tests {
     }
 
     #[test]
-    fn a_device_of_another_rate_and_channel_count_is_reached_through_the_plug() {
+    fn a_long_talk_in_odd_pieces_with_pauses_arrives_exactly_once_and_in_order() {
+        let sound = numbered(2 * 48_000);
+        let path = std::env::temp_dir().join(format!("intercom-speaker-long-{}.raw", std::process::id()));
+        let file = path.display();
+        for device in [
+            format!("file:{file},raw"),
+            format!("plug:{{SLAVE={{type file slave.pcm null file \"{file}\" format raw}}}}"),
+        ] {
+            let _ = std::fs::remove_file(&path);
+            let mut speaker = opener(device).open().expect("alsa-lib's file device");
+            for (n, piece) in odd_pieces(&sound).into_iter().enumerate() {
+                speaker.write(piece).unwrap();
+                if n % 37 == 36 {
+                    speaker.pause();
+                }
+            }
+            speaker.pause();
+            assert_eq!(speaker.underruns(), 0);
+            drop(speaker);
+            assert!(samples(&path) == sound);
+        }
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn a_device_of_another_rate_and_channel_count_hears_a_clean_tone_on_all_of_them() {
         let path = std::env::temp_dir().join(format!("intercom-stereo-{}.raw", std::process::id()));
         let file = format!("{{type file slave.pcm null file \"{}\" format raw}}", path.display());
         let device = format!("plug:{{SLAVE={{type plug slave {{pcm {file} channels 2 rate 44100}}}}}}");
-        let mut speaker = AlsaOpener { device, buffer: 1920, volume: None }.open().expect("alsa-lib converts");
-        for _ in 0..25 {
-            speaker.write(&[1234; BLOCK]).unwrap();
+        let mut opener = opener(device);
+        let mut speaker = opener.open().expect("alsa-lib opens it");
+        assert!(opener.describe().contains("at 44100 Hz"), "{}", opener.describe());
+        for piece in odd_pieces(&tone(1000.0, SAMPLE_RATE, 48_000)) {
+            speaker.write(piece).unwrap();
         }
         speaker.pause();
         drop(speaker);
-        let bytes = std::fs::read(&path).expect("what was played");
-        let frames: Vec<[i16; 2]> = bytes
-            .chunks_exact(4)
-            .map(|frame| [i16::from_le_bytes([frame[0], frame[1]]), i16::from_le_bytes([frame[2], frame[3]])])
-            .collect();
-        assert!((21_000..24_000).contains(&frames.len()), "{} frames are not half a second of 44.1 kHz", frames.len());
-        let middle = &frames[5_000..15_000];
-        assert!(middle.iter().all(|[left, right]| left == right && (left - 1234).abs() < 5), "the same on both sides");
+        let both = samples(&path);
+        let left: Vec<i16> = both.iter().copied().step_by(2).collect();
+        assert!(both.chunks_exact(2).all(|frame| frame[0] == frame[1]), "the same on both sides");
+        assert!(
+            (44_100..44_300).contains(&left.len()),
+            "{} frames are not a second and the converter's rest",
+            left.len()
+        );
+        let (db, _) = quality(&left[4_410..44_000], 1000.0, 44_100);
+        assert!(db > 75.0, "{db:.1} dB");
         std::fs::remove_file(path).unwrap();
+    }
+
+    fn samples(path: &std::path::Path) -> Vec<i16> {
+        let bytes = std::fs::read(path).expect("what was played");
+        bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
     }
 }
