@@ -12,3 +12,4 @@ pub mod peer;
 pub mod playout;
 pub mod protocol;
 pub mod supervisor;
+pub mod xruns;

@@ -9,12 +9,13 @@ use intercom_drivers::contract::{BoxedOpener, CaptureAudio};
 
 use crate::config::Audio;
 use crate::core::supervisor::Supervisor;
+use crate::core::xruns::Xruns;
 use crate::media::opus::{OpusEncoder, OpusError};
 use crate::media::packetizer::{Packet, Packetizer};
 use crate::media::processor::{Played, Processor};
 use crate::media::voice::BLOCK;
 use crate::shell::clock;
-use crate::shell::devices::{Hints, Kind, Presence, tell_change};
+use crate::shell::devices::{Hints, Kind, Presence, tell_change, tell_gaps};
 use crate::shell::wake::Wake;
 use crate::shell::wires::EncodedAudio;
 use crate::shell::worker::{Exit, Worker, spawn_worker};
@@ -54,6 +55,7 @@ pub fn spawn_microphone(
     spawn_worker("microphone", move || {
         let mut supervisor = Supervisor::new(clock::now());
         let mut hints = Hints::new(&presence);
+        let mut xruns = Xruns::default();
         let mut device: Option<Box<dyn CaptureAudio>> = None;
         let mut heard = clock::now();
         let mut paused = false;
@@ -65,6 +67,7 @@ pub fn spawn_microphone(
                     match opener.open() {
                         Ok(open) => {
                             device = Some(open);
+                            xruns.handle_opened();
                             paused = false;
                             heard = clock::now();
                             supervisor.handle_opened(heard);
@@ -85,8 +88,14 @@ pub fn spawn_microphone(
                 if !std::mem::replace(&mut paused, true) {
                     open.pause();
                 }
-                presence.wait(REST);
+                hints.wait(&presence, REST);
                 heard = clock::now();
+                if let Err(error) = open.check() {
+                    device = None;
+                    presence.set_well(Kind::Microphone, false);
+                    let change = supervisor.handle_failed(error, heard);
+                    tell_change(&presence, Kind::Microphone, &opener.describe(), change);
+                }
                 continue;
             }
             paused = false;
@@ -94,6 +103,8 @@ pub fn spawn_microphone(
             let change = match open.read(&mut sound[..], now + PATIENCE) {
                 Ok(Some(captured)) => {
                     heard = clock::now();
+                    let gaps = xruns.handle_count(open.overruns(), heard);
+                    tell_gaps(Kind::Microphone, &opener.describe(), "ran over", gaps);
                     // Full: the encoder is behind, and will see a gap. Closed: it is gone, and so are we.
                     let block = MicrophoneBlock { sound, captured };
                     if let Err(TrySendError::Disconnected(_)) = blocks.try_send(block) {
@@ -200,6 +211,8 @@ fn send(encoder: &mut OpusEncoder, packet: &Packet, out: &OpusOutputs) -> Result
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use crossbeam_channel::bounded;
     use intercom_drivers::contract::{DeviceError, Opener};
 
@@ -214,6 +227,7 @@ mod tests {
 
     /// A microphone that hears 400 Hz, in the machine's own time; it fails to open twice and breaks once.
     struct Whistle {
+        gone: Arc<AtomicBool>,
         /// When the next block begins; `None` while paused.
         next: Option<Instant>,
         left: u32,
@@ -236,12 +250,17 @@ mod tests {
         fn pause(&mut self) {
             self.next = None;
         }
+
+        fn check(&mut self) -> Result<(), DeviceError> {
+            if self.gone.swap(false, Ordering::Relaxed) { Err(DeviceError::Absent("gone".into())) } else { Ok(()) }
+        }
     }
 
     struct Opens {
         failures: u32,
         blocks: u32,
         opened: Sender<()>,
+        gone: Arc<AtomicBool>,
     }
 
     impl Opener<dyn CaptureAudio> for Opens {
@@ -251,7 +270,7 @@ mod tests {
                 return Err(DeviceError::Absent("no microphone yet".into()));
             }
             let _ = self.opened.try_send(());
-            Ok(Box::new(Whistle { next: None, left: self.blocks }))
+            Ok(Box::new(Whistle { gone: self.gone.clone(), next: None, left: self.blocks }))
         }
 
         fn describe(&self) -> String {
@@ -263,6 +282,7 @@ mod tests {
         presence: Arc<Presence>,
         packets: Receiver<EncodedAudio>,
         opened: Receiver<()>,
+        gone: Arc<AtomicBool>,
         workers: [Worker; 2],
     }
 
@@ -273,13 +293,14 @@ mod tests {
         let (_no_reference, played) = bounded(1);
         let (opened_sender, opened) = bounded(4);
         let out = OpusOutputs { packets: packet_sender, wake: Wake::new().unwrap() };
+        let gone = Arc::new(AtomicBool::new(false));
         let audio = Audio { bitrate: Bitrate::from_kbps(32) };
-        let opener = Box::new(Opens { failures, blocks, opened: opened_sender });
+        let opener = Box::new(Opens { failures, blocks, opened: opened_sender, gone: gone.clone() });
         let workers = [
             spawn_microphone(opener, block_sender, presence.clone()).unwrap(),
             spawn_opus(audio, block_receiver, played, Box::new(Identity), out, presence.clone()).unwrap(),
         ];
-        Room { presence, packets, opened, workers }
+        Room { presence, packets, opened, gone, workers }
     }
 
     impl Room {
@@ -334,6 +355,16 @@ mod tests {
             sound.extend(room.hear(1));
         }
         assert!(tone_share(&heard(&sound)[9600..], 400.0) > 0.5);
+        room.close();
+    }
+
+    #[test]
+    fn a_plug_pulled_while_nobody_visits_is_noticed_before_the_next_visit() {
+        let room = room(0, u32::MAX);
+        room.opened.recv_timeout(LONG).expect("opened before anybody visits");
+        room.gone.store(true, Ordering::Relaxed);
+        room.presence.hint();
+        room.opened.recv_timeout(LONG).expect("opened again");
         room.close();
     }
 

@@ -10,6 +10,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::core::supervisor::{Change, Supervisor};
+use crate::core::xruns::Gaps;
 use crate::media::scene::Health;
 use crate::shell::clock;
 
@@ -40,6 +41,17 @@ pub enum Kind {
     Speaker,
     /// The display.
     Display,
+}
+
+impl Kind {
+    fn word(self) -> &'static str {
+        match self {
+            Kind::Camera => "camera",
+            Kind::Microphone => "microphone",
+            Kind::Speaker => "speaker",
+            Kind::Display => "display",
+        }
+    }
 }
 
 impl Presence {
@@ -140,6 +152,11 @@ impl Hints {
         }
     }
 
+    /// Waits for somebody to visit or for a hint to heed, for `time` at the longest. Whether somebody is there.
+    pub(crate) fn wait(&self, presence: &Presence, time: Duration) -> bool {
+        presence.wait_while(time, |state| !state.present && state.hints == self.heard).present
+    }
+
     /// Sleeps for `time`, or until there is a hint to heed.
     pub(crate) fn sleep(&self, presence: &Presence, time: Duration) {
         presence.wait_while(time, |state| state.hints == self.heard);
@@ -148,12 +165,7 @@ impl Hints {
 
 /// Tells the log and the TV of a device's change.
 pub(crate) fn tell_change(presence: &Presence, kind: Kind, device: &str, change: Option<Change>) {
-    let word = match kind {
-        Kind::Camera => "camera",
-        Kind::Microphone => "microphone",
-        Kind::Speaker => "speaker",
-        Kind::Display => "display",
-    };
+    let word = kind.word();
     match change {
         Some(Change::Live) => {
             presence.set_well(kind, true);
@@ -164,6 +176,17 @@ pub(crate) fn tell_change(presence: &Presence, kind: Kind, device: &str, change:
             log::warn!("{word}: {device}: {error}; {}", error.remedy());
         }
         None => {}
+    }
+}
+
+/// Puts gaps in a device's sound into the log; `what` happened, as "ran dry".
+pub(crate) fn tell_gaps(kind: Kind, device: &str, what: &str, gaps: Option<Gaps>) {
+    if let Some(Gaps { new, total }) = gaps {
+        let times = if new == 1 { "once".to_owned() } else { format!("{new} times") };
+        let kind = kind.word();
+        log::warn!(
+            "{kind}: {device} {what} {times}, {total} in all: gaps in the sound, since this machine is too busy"
+        );
     }
 }
 
@@ -205,6 +228,19 @@ mod tests {
         supervisor.handle_failed(DeviceError::Absent("x".into()), begun);
         hints.heed(&presence, &mut supervisor, begun);
         assert!(!supervisor.wants_open(begun));
+    }
+
+    #[test]
+    fn who_rests_is_woken_by_a_hint_and_by_a_visit() {
+        let presence = Presence::new();
+        let mut hints = Hints::new(&presence);
+        let begun = clock::now();
+        presence.hint();
+        assert!(!hints.wait(&presence, LONG));
+        hints.heed(&presence, &mut Supervisor::new(begun), begun);
+        assert!(!hints.wait(&presence, Duration::from_millis(1)));
+        presence.set(true);
+        assert!(hints.wait(&presence, LONG) && clock::now() - begun < LONG);
     }
 
     #[test]

@@ -9,11 +9,12 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use intercom_drivers::contract::{BoxedOpener, PlayAudio};
 
 use crate::core::supervisor::Supervisor;
+use crate::core::xruns::Xruns;
 use crate::media::mixer::Mixer;
 use crate::media::processor::Played;
 use crate::media::voice::{BLOCK, Voice};
 use crate::shell::clock;
-use crate::shell::devices::{Hints, Kind, Presence, tell_change};
+use crate::shell::devices::{Hints, Kind, Presence, tell_change, tell_gaps};
 use crate::shell::wires::{ToSpeaker, VisitId};
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 
@@ -45,6 +46,7 @@ pub fn spawn_speaker(
     spawn_worker("speaker", move || {
         let mut supervisor = Supervisor::new(clock::now());
         let mut hints = Hints::new(&presence);
+        let mut xruns = Xruns::default();
         let mut device: Option<Box<dyn PlayAudio>> = None;
         let mut party = Party::default();
         while !presence.is_stopped() {
@@ -54,6 +56,7 @@ pub fn spawn_speaker(
                 None if supervisor.wants_open(now) => match opener.open() {
                     Ok(open) => {
                         device = Some(open);
+                        xruns.handle_opened();
                         supervisor.handle_opened(clock::now());
                         // Until somebody visits nothing is played, and the TV tells already that it is there.
                         presence.set_well(Kind::Speaker, true);
@@ -70,14 +73,23 @@ pub fn spawn_speaker(
                     }
                     None
                 }
-                Some(_) if party.is_silent() => {
+                Some(open) if party.is_silent() => {
                     party.forget(now);
                     match inbox.recv_timeout(REST) {
-                        Ok(news) => party.handle(news),
-                        Err(RecvTimeoutError::Timeout) => {}
+                        Ok(news) => {
+                            party.handle(news);
+                            None
+                        }
+                        Err(RecvTimeoutError::Timeout) => match open.check() {
+                            Ok(()) => None,
+                            Err(error) => {
+                                device = None;
+                                presence.set_well(Kind::Speaker, false);
+                                supervisor.handle_failed(error, clock::now())
+                            }
+                        },
                         Err(RecvTimeoutError::Disconnected) => return Exit::Done,
                     }
-                    None
                 }
                 Some(open) => {
                     loop {
@@ -95,6 +107,8 @@ pub fn spawn_speaker(
                                 let audible = clock::now() + delay.saturating_sub(BLOCK_TIME);
                                 let _dropped_if_full = played.try_send(Played { block, audible });
                             }
+                            let gaps = xruns.handle_count(open.underruns(), clock::now());
+                            tell_gaps(Kind::Speaker, &opener.describe(), "ran dry", gaps);
                             if party.is_silent() {
                                 open.pause();
                             }
