@@ -4,6 +4,7 @@
 pub mod fake;
 
 use std::ffi::CString;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use alsa::pcm::{Access, Format, HwParams, PCM, State};
@@ -117,6 +118,10 @@ impl Alsa {
                 "ALSA device {device}: several cards are called so; {}",
                 cards::names(&cards)
             ))),
+            _ if absent.contains("Unknown PCM") => Err(DeviceError::Absent(format!(
+                "ALSA device {device}: no sound card is called so; {}",
+                cards::names(&all)
+            ))),
             _ => Err(DeviceError::Absent(format!("{absent}; {}", cards::names(&all)))),
         }
     }
@@ -135,6 +140,13 @@ impl Alsa {
         format!("{name}, {} at {} Hz, channels: {}", self.format, self.rate, self.channels)
     }
 
+    fn is_there(&self) -> Result<(), DeviceError> {
+        match self.pcm.state_raw() == State::Disconnected as i32 {
+            true => Err(DeviceError::Absent(format!("ALSA device {} was unplugged", self.name))),
+            false => Ok(()),
+        }
+    }
+
     fn check<T>(&self, result: Result<T, alsa::Error>) -> Result<T, PcmError> {
         result.map_err(|error| {
             let number = error.errno().abs();
@@ -142,6 +154,8 @@ impl Alsa {
                 PcmError::Xrun
             } else if number == Errno::AGAIN.raw_os_error() || number == Errno::INTR.raw_os_error() {
                 PcmError::Again
+            } else if let Err(gone) = self.is_there() {
+                PcmError::Failed(gone)
             } else {
                 PcmError::Failed(failure(error, &format!("ALSA device {}", self.name)))
             }
@@ -152,21 +166,29 @@ impl Alsa {
 /// Where somebody told alsa-lib what its default is, a sound server above all, that is meant; untold it is card 0,
 /// whatever that may be, and the cards are chosen among.
 fn open_auto(all: &[Endpoint], direction: Direction, buffer: Duration) -> Result<Alsa, DeviceError> {
-    let default = open_pcm("default", direction, buffer);
-    let chosen = match default {
-        Ok(pcm) if pcm.card() != Some(0) => return Ok(pcm),
-        default => match cards::choose(all, direction) {
-            Some(chosen) => {
-                // It would be in the way of the card's own device.
-                drop(default);
-                chosen
-            }
-            None => return default,
-        },
-    };
+    // Not tried for nothing: card 0 would be opened, and a process started that mixes for it.
+    if default_is_set()
+        && let Ok(pcm) = open_pcm("default", direction, buffer)
+        && pcm.card() != Some(0)
+    {
+        return Ok(pcm);
+    }
+    let Some(chosen) = cards::choose(all, direction) else { return open_pcm("default", direction, buffer) };
     let mut pcm = open_card(chosen, direction, buffer)?;
     pcm.chosen = Some(direction);
     Ok(pcm)
+}
+
+/// Whether any of the files that alsa-lib reads beside its own speaks of a default.
+fn default_is_set() -> bool {
+    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    let folder = std::fs::read_dir("/etc/alsa/conf.d").into_iter().flatten().flatten().map(|entry| entry.path());
+    let own = [home.join(".asoundrc"), home.join(".config/alsa/asoundrc"), "/etc/asound.conf".into()];
+    folder.chain(own).any(|file| std::fs::read_to_string(file).is_ok_and(|text| speaks_of_default(&text)))
+}
+
+fn speaks_of_default(text: &str) -> bool {
+    text.lines().any(|line| line.split('#').next().unwrap_or_default().contains("default"))
 }
 
 /// Opens a card by the first of its names that works; what was wrong with the most direct one is told.
@@ -194,6 +216,7 @@ fn open_pcm(device: &str, direction: Direction, buffer: Duration) -> Result<Alsa
         let pcm = PCM::open(&text, direction, true)?;
         let (channels, rate, format, buffer) = set_up(&pcm, direction, buffer)?;
         let name = name.to_string();
+        log::debug!("{name}: {format} at {rate} Hz, channels: {channels}, a buffer of {buffer} frames");
         Ok(Alsa { name, pcm, channels, rate, format, buffer, bytes: Vec::new(), endpoint: None, chosen: None })
     };
     let result = open(device).or_else(|error| {
@@ -351,9 +374,7 @@ impl Pcm for Alsa {
     }
 
     fn check(&self) -> Result<(), DeviceError> {
-        if self.pcm.state_raw() == State::Disconnected as i32 {
-            return Err(DeviceError::Absent(format!("ALSA device {} was unplugged", self.name)));
-        }
+        self.is_there()?;
         let (Some(direction), Some(own)) = (self.chosen, &self.endpoint) else { return Ok(()) };
         match cards::choose(&cards::list(direction), direction) {
             Some(best) if (best.card, best.device) != (own.card, own.device) => {
@@ -404,6 +425,13 @@ mod tests {
             assert!(what.contains(device) && what.contains("there "), "{error}");
         }
         assert!(Alsa::open("nul\0byte", Direction::Capture, BUFFER).is_err());
+    }
+
+    #[test]
+    fn a_default_that_somebody_set_is_told_from_a_comment() {
+        assert!(speaks_of_default("# mine\npcm.!default {\n type pipewire\n}\n"));
+        assert!(speaks_of_default("defaults.pcm.card 2"));
+        assert!(!speaks_of_default("# the default is card 0\npcm.other { type hw card 1 }\n"));
     }
 
     #[test]

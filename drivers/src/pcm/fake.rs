@@ -23,6 +23,8 @@ pub struct Fake {
     pub gone: bool,
     /// Frames that were written and never played, since it was stopped before.
     pub cut: usize,
+    /// The next wait takes so much longer than it should.
+    pub stopped: Duration,
     draining: bool,
     started: bool,
 }
@@ -41,6 +43,7 @@ impl Fake {
             nominal: 48_000,
             gone: false,
             cut: 0,
+            stopped: Duration::ZERO,
             draining: false,
             started: false,
         }
@@ -91,6 +94,12 @@ impl Pcm for Fake {
         self.pass(time);
     }
     fn wait(&mut self, deadline: Instant) -> Result<bool, PcmError> {
+        if !self.stopped.is_zero() {
+            let time = std::mem::take(&mut self.stopped);
+            self.pass(time);
+            // As poll does: its time is over, whatever happened meanwhile.
+            return Ok(false);
+        }
         while self.now < deadline {
             if self.avail()? >= self.nominal as usize / 100 {
                 return Ok(true);
