@@ -49,8 +49,7 @@ impl Endpoint {
     }
 
     fn is_hdmi(&self) -> bool {
-        let has = |text: &str| text.to_lowercase().contains("hdmi") || text.contains("DisplayPort");
-        has(&self.part) || has(&self.driver) || self.listener.is_some()
+        [&self.part, &self.driver].iter().any(|text| text.to_lowercase().contains("hdmi"))
     }
 
     /// Whether nobody can hear it or speak into it: cards that exist in memory only.
@@ -93,7 +92,7 @@ pub fn list(direction: Direction) -> Vec<Endpoint> {
     for endpoint in &mut all {
         endpoint.links =
             links.iter().filter(|(card, _)| *card == endpoint.card).map(|(_, name)| name.clone()).collect();
-        if direction == Direction::Playback {
+        if direction == Direction::Playback && endpoint.is_hdmi() {
             endpoint.listener = eld(endpoint.card, endpoint.device).and_then(|eld| listener(&eld));
         }
     }
