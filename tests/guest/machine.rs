@@ -93,10 +93,19 @@ impl Machine {
 
     /// What stands on the screen: width, height, and 3 bytes a pixel. Kept as `name` for people to look at.
     pub fn screen(&mut self, name: &str) -> (usize, usize, Vec<u8>) {
+        self.screen_of("", name)
+    }
+
+    /// What stands on the second screen of a card with `id=gpu`.
+    pub fn second_screen(&mut self, name: &str) -> (usize, usize, Vec<u8>) {
+        self.screen_of(" gpu 1", name)
+    }
+
+    fn screen_of(&mut self, head: &str, name: &str) -> (usize, usize, Vec<u8>) {
         let file = self.folder.path().join("screen.ppm");
         let _ = fs::remove_file(&file);
         let mut monitor = UnixStream::connect(self.folder.path().join("monitor")).expect("QEMU's monitor");
-        writeln!(monitor, "screendump {}", file.display()).expect("ask for the screen");
+        writeln!(monitor, "screendump {}{head}", file.display()).expect("ask for the screen");
         monitor.set_read_timeout(Some(Duration::from_millis(200))).expect("a timeout");
         let picture = wait("the screen's picture", Duration::from_secs(20), || {
             let _ = monitor.read(&mut [0; 4096]);

@@ -88,9 +88,9 @@ fn bochs(image: &std::path::Path) {
     ends_cleanly(&mut guest);
 }
 
-/// The older calls, on virtio's card, and a TV whose cable is pulled and put back.
+/// The older calls, on virtio's card, and a TV whose cable is pulled, put into the second socket, and put back.
 fn virtio(image: &std::path::Path) {
-    let mut guest = Machine::start(image, "virtio-vga");
+    let mut guest = Machine::start(image, "virtio-vga,id=gpu,max_outputs=2");
     // At first there is no sound card but a loopback.
     let hda = "/sys/bus/pci/drivers/snd_hda_intel";
     let slot = guest.run(&format!("basename $(ls -d {hda}/0000:*)")).trim().to_owned();
@@ -106,6 +106,11 @@ fn virtio(image: &std::path::Path) {
     said(&mut guest, "Master is at 80 % now");
     guest.run("echo off >/sys/class/drm/card0-Virtual-1/status");
     said(&mut guest, "the screen on Virtual-1 was unplugged");
+    guest.run("echo on >/sys/class/drm/card0-Virtual-2/status");
+    said(&mut guest, "Virtual-2, 1024x768 at 60 Hz, legacy works");
+    is_idle_card("the second socket", || guest.second_screen("guest-virtio-second"));
+    guest.run("echo off >/sys/class/drm/card0-Virtual-2/status");
+    said(&mut guest, "the screen on Virtual-2 was unplugged");
     guest.run(": >/run/log");
     guest.run("echo detect >/sys/class/drm/card0-Virtual-1/status");
     said(&mut guest, "1024x768 at 60 Hz, legacy works");
@@ -175,8 +180,12 @@ fn the_page_shows_colour_bars(page: &Page) {
 }
 
 fn the_tv_shows_the_idle_card(guest: &mut Machine, name: &str) -> (usize, usize, Vec<u8>) {
-    harness::wait("the idle card on the TV", PATIENCE, || {
-        let (width, height, rgb) = guest.screen(name);
+    is_idle_card("the TV", || guest.screen(name))
+}
+
+fn is_idle_card(on: &str, mut look: impl FnMut() -> (usize, usize, Vec<u8>)) -> (usize, usize, Vec<u8>) {
+    harness::wait(&format!("the idle card on {on}"), PATIENCE, || {
+        let (width, height, rgb) = look();
         // A large bright clock on a dim ground, which the kernel's console does not have: its black is 0.
         let bright = rgb.chunks(3).filter(|p| p.iter().all(|v| *v > 200)).count();
         let ground = rgb.chunks(3).filter(|p| p.iter().all(|v| (4..72).contains(v))).count();
