@@ -17,9 +17,10 @@ pub(super) fn draw(scene: &Scene<'_>, canvas: &mut I420, unit: f32) {
     // Beside the code on a wide screen, above it on a tall one.
     let beside = scene.pairing.is_some() && width > height * 1.2;
     let above = scene.pairing.is_some() && !beside;
-    let x = width * if beside { 0.29 } else { 0.5 } + scene.drift.0 * WANDER.0 * unit;
+    let wander = if beside { WANDER.0 * 0.5 } else { WANDER.0 };
+    let x = width * if beside { 0.28 } else { 0.5 } + scene.drift.0 * wander * unit;
     let y = height * if above { 0.26 } else { 0.5 } + scene.drift.1 * WANDER.1 * unit;
-    let room = width * if beside { 0.50 } else { 0.86 };
+    let room = width * if beside { 0.46 } else { 0.86 };
     let scale = if scene.pairing.is_some() { 0.72 } else { 1.0 };
     let mut write = |words: &str, dy: f32, weight: Weight, size: f32, colour: Colour| {
         let style = Style { weight, size: size * scale * unit, colour, opacity: 1.0 };
@@ -38,7 +39,7 @@ pub(super) fn draw(scene: &Scene<'_>, canvas: &mut I420, unit: f32) {
     }
 }
 
-/// A row of what works and what does not, around `middle`.
+/// A row or two of what works and what does not, around `middle`.
 fn health(health: &Health, canvas: &mut I420, middle: (f32, f32), room: f32, unit: f32) {
     let words = [
         (health.camera, "Camera", "No camera"),
@@ -46,7 +47,7 @@ fn health(health: &Health, canvas: &mut I420, middle: (f32, f32), room: f32, uni
         (health.speaker, "Speaker", "No speaker"),
         (health.network, "Network", "No network"),
     ];
-    let mut height = 42.0 * unit;
+    let height = 42.0 * unit;
     let pill = |(state, well, ill): (Option<bool>, &'static str, &'static str), height: f32| {
         let (words, dot) = match state {
             Some(true) => (well, GREEN),
@@ -55,15 +56,17 @@ fn health(health: &Health, canvas: &mut I420, middle: (f32, f32), room: f32, uni
         };
         Pill { words, height, room, dot: Some(dot), ground: 0.35 }
     };
-    let total = |height: f32| words.map(|word| pill(word, height).width()).iter().sum::<f32>() + 3.0 * height * 0.3;
-    if total(height) > room {
-        height *= room / total(height);
-    }
-    let mut x = middle.0 - total(height) / 2.0;
-    for word in words {
-        let pill = pill(word, height);
-        pill.draw(canvas, (x, middle.1));
-        x += pill.width() + height * 0.3;
+    let gap = height * 0.3;
+    let width = |row: &[_]| row.iter().map(|word| pill(*word, height).width() + gap).sum::<f32>() - gap;
+    // Smaller words could not be read from the sofa; a second row can.
+    let in_row = if width(&words) <= room { 4 } else { 2 };
+    for (n, row) in words.chunks(in_row).enumerate() {
+        let mut x = middle.0 - width(row) / 2.0;
+        for word in row {
+            let pill = pill(*word, height);
+            pill.draw(canvas, (x, middle.1 + n as f32 * (height + gap)));
+            x += pill.width() + gap;
+        }
     }
 }
 

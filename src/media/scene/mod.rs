@@ -286,6 +286,11 @@ mod tests {
         }
         let code = crate::reach::qr::modules("https://192.168.1.20:8443/#p=AAAAAAAAAAAAAAAAAAAAAA").unwrap();
         let pairing = Pairing { side: code.side, modules: &code.dark, title: "Scan to visit", left: "9:41 left" };
+        for (width, height) in [(1024, 768), (720, 1280)] {
+            let mut canvas = I420::black(width, height);
+            compose(&Scene { pairing: Some(pairing), drift: (-1.0, 1.0), ..scene(&[]) }, &mut canvas);
+            dump_png(&canvas, &format!("tv-pairing-{width}"));
+        }
         look("pairing", &Scene { pairing: Some(pairing), ..scene(&[]) });
         let ill = Health { camera: Some(false), network: Some(false), microphone: None, speaker: Some(true) };
         look("ill", &Scene { health: ill, news: "Nobody is visiting", ..scene(&[]) });
