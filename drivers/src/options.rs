@@ -50,6 +50,25 @@ impl<'a> Options<'a> {
         }
     }
 
+    /// A whole number within `range`, or one of `words`; as a text.
+    pub fn number_or_word(
+        &self,
+        key: &str,
+        range: RangeInclusive<i64>,
+        words: &[&str],
+    ) -> Result<Option<String>, ConfigError> {
+        let quoted = words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<String>>().join(" or ");
+        let allowed = format!("a whole number from {} to {}, or {quoted}", range.start(), range.end());
+        match self.table.get(key) {
+            Some(toml::Value::String(word)) if words.contains(&word.as_str()) => Ok(Some(word.clone())),
+            Some(toml::Value::String(word)) => Err(error(key, &format!("is unknown: {word}"), &allowed)),
+            Some(toml::Value::Integer(n)) if range.contains(n) => Ok(Some(n.to_string())),
+            Some(toml::Value::Integer(n)) => Err(error(key, &format!("is out of range: {n}"), &allowed)),
+            Some(other) => Err(wrong_type(key, other, &allowed)),
+            None => Ok(None),
+        }
+    }
+
     /// A number, whole or with a fraction, within `range`.
     pub fn number(&self, key: &str, range: RangeInclusive<f64>) -> Result<Option<f64>, ConfigError> {
         let allowed = format!("a number from {} to {}", range.start(), range.end());

@@ -1,24 +1,30 @@
 //! A camera of the kernel (Video4Linux 2): webcams, capture cards, simple camera modules.
 
+mod controls;
 mod convert;
+mod find;
+mod flip;
+mod kernel;
 mod mode;
 mod ring;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
-use rustix::io::{Errno, FdFlags, fcntl_setfd};
-use v4l::device::Device;
+use rustix::io::Errno;
+use v4l::device::{Device, Handle};
 use v4l::frameinterval::FrameIntervalEnum;
 use v4l::framesize::FrameSizeEnum;
 use v4l::video::Capture;
 use v4l::video::capture::Parameters;
 use v4l::{FourCC, Fraction};
 
+use controls::{Plan, Settings};
 use convert::{Converter, Layout};
+use flip::Flip;
 use mode::{Candidate, PixelFormat, choose, interval_within, on_steps};
 use ring::Ring;
 
@@ -26,7 +32,6 @@ use crate::clock;
 use crate::contract::{
     BoxedOpener, CaptureVideo, ConfigError, DeviceError, Driver, Opener, PicturePool, VideoFrame, VideoMode, Wanted,
 };
-use crate::nodes;
 use crate::options::{self, Options};
 use crate::wait::wait;
 
@@ -40,8 +45,16 @@ pub const DRIVER: Driver<dyn CaptureVideo> = Driver {
 };
 
 const OPTIONS: &[(&str, &str)] = &[
-    ("device", "a path like /dev/video0, or a name from /dev/v4l/by-id; default \"auto\": the first that captures"),
+    (
+        "device",
+        "a path like /dev/video0, a name from /dev/v4l/by-id or by-path, the camera's own name or a part of it, \
+                or its bus path; default \"auto\": the first that captures",
+    ),
     ("format", "auto, nv12, yuyv or mjpeg; default \"auto\": the mode nearest to the wanted size and rate"),
+    controls::OPTIONS[0],
+    controls::OPTIONS[1],
+    controls::OPTIONS[2],
+    controls::OPTIONS[3],
 ];
 
 const BUFFERS: u32 = 4;
@@ -52,7 +65,7 @@ const OLDEST: Duration = Duration::from_secs(2);
 
 fn configure(table: &toml::Table, wanted: &Wanted) -> Result<BoxedOpener<dyn CaptureVideo>, ConfigError> {
     let options = Options::new(table, OPTIONS)?;
-    let device = options.text("device")?.unwrap_or_else(|| "auto".into());
+    let device = options.text("device")?.unwrap_or_else(|| find::AUTO.into());
     if device.contains('\0') {
         return Err(options::error("device", "contains a zero byte", "a path or \"auto\""));
     }
@@ -62,18 +75,20 @@ fn configure(table: &toml::Table, wanted: &Wanted) -> Result<BoxedOpener<dyn Cap
         None if word == "auto" => None,
         None => return Err(options::error("format", &format!("is unknown: {word}"), "auto, nv12, yuyv or mjpeg")),
     };
-    Ok(Box::new(V4l2Opener { device, format, wanted: wanted.camera, found: None }))
+    let settings = Settings::read(&options)?;
+    Ok(Box::new(V4l2Opener { device, format, settings, wanted: wanted.camera, found: None, told: Vec::new() }))
 }
 
 fn detect(table: &toml::Table) -> Result<String, String> {
-    let device = table.get("device").and_then(toml::Value::as_str).unwrap_or("auto");
-    let paths = paths(device);
-    if device == "auto" && paths.is_empty() {
-        return Err("v4l2 found no /dev/video*".into());
-    }
+    let device = table.get("device").and_then(toml::Value::as_str).unwrap_or(find::AUTO);
+    let paths = match find::paths(device) {
+        Ok(paths) if paths.is_empty() => return Err("v4l2 found no /dev/video*".into()),
+        Ok(paths) => paths,
+        Err(error) => return Err(format!("v4l2 found no camera ({error})")),
+    };
     let mut reasons = Vec::new();
     for path in &paths {
-        match open_device(path) {
+        match find::open(path) {
             Ok((_, name)) => return Ok(format!("found {name} at {}", path.display())),
             Err(DeviceError::Busy(what)) => return Ok(format!("found {what}, busy now")),
             Err(error) => reasons.push(error.to_string()),
@@ -82,27 +97,9 @@ fn detect(table: &toml::Table) -> Result<String, String> {
     Err(format!("v4l2 found no camera ({})", reasons.join("; ")))
 }
 
-/// Where a device of this name may be, the likeliest first.
-fn paths(device: &str) -> Vec<PathBuf> {
-    let name = Some(device).filter(|device| *device != "auto");
-    nodes::paths(name, &["/dev/v4l/by-id", "/dev/v4l/by-path", "/dev"], "/dev", "video")
-}
-
-/// Opens a node that is a camera; with its name.
-fn open_device(path: &Path) -> Result<(Device, String), DeviceError> {
-    let at = path.display();
-    let device = Device::with_path(path).map_err(|error| failure(&error, &format!("{at}: open")))?;
-    let handle = device.handle();
-    // The crate opens without it, and a command of the user's must not inherit the camera.
-    let _ = fcntl_setfd(ring::fd(&handle), FdFlags::CLOEXEC);
-    let (name, captures) = ring::capabilities(&handle).map_err(|error| failure(&error, &format!("{at}: ask")))?;
-    if !captures {
-        return Err(DeviceError::Unsupported(format!("{at} ({name}) does not capture video")));
-    }
-    if PixelFormat::ALL.iter().all(|(_, _, codes)| codes.iter().all(|code| sizes(&device, code).is_empty())) {
-        return Err(DeviceError::Unsupported(format!("{at} ({name}) sends none of NV12, YUYV and MJPEG")));
-    }
-    Ok((device, name))
+/// Whether the camera sends anything that is understood.
+fn offers_known_format(device: &Device) -> bool {
+    PixelFormat::ALL.iter().any(|(_, _, codes)| codes.iter().any(|code| !sizes(device, code).is_empty()))
 }
 
 fn sizes(device: &Device, code: &[u8; 4]) -> Vec<FrameSizeEnum> {
@@ -157,15 +154,18 @@ fn failure(error: &io::Error, what: &str) -> DeviceError {
 struct V4l2Opener {
     device: String,
     format: Option<PixelFormat>,
+    settings: Settings,
     wanted: VideoMode,
     /// Path and name of what was opened last.
     found: Option<String>,
+    /// What the log was told last of controls.
+    told: Vec<String>,
 }
 
 impl Opener<dyn CaptureVideo> for V4l2Opener {
     fn open(&mut self) -> Result<Box<dyn CaptureVideo>, DeviceError> {
         let mut refused = None;
-        for path in paths(&self.device) {
+        for path in find::paths(&self.device)? {
             match self.open_at(&path) {
                 Ok(camera) => {
                     self.found = Some(camera.name.clone());
@@ -189,12 +189,14 @@ impl Opener<dyn CaptureVideo> for V4l2Opener {
 }
 
 impl V4l2Opener {
-    fn open_at(&self, path: &Path) -> Result<V4l2Camera, DeviceError> {
-        let (device, name) = open_device(path)?;
+    fn open_at(&mut self, path: &Path) -> Result<V4l2Camera, DeviceError> {
+        let (device, name) = find::open(path)?;
         let name = format!("{} ({name})", path.display());
         let chosen = choose(&candidates(&device, self.format, &self.wanted), &self.wanted)
             .ok_or_else(|| DeviceError::Unsupported(format!("{name}: it does not offer the format in the config")))?;
         let handle = device.handle();
+        // First, since turning the picture over may change the order of a sensor's colours, and so its format.
+        let flip = self.set_controls(&handle, &name);
         let granted = ring::set_format(&handle, chosen.width, chosen.height, chosen.code)
             .map_err(|error| failure(&error, &format!("{name}: set the format")))?;
         if granted.code != chosen.code || granted.width == 0 || granted.height == 0 {
@@ -220,12 +222,32 @@ impl V4l2Opener {
             ring,
             device,
             converter: Converter::new(layout),
+            flip,
             pool: PicturePool::default(),
             count: Count::default(),
             asked: None,
             waited: Duration::ZERO,
             bad: 0,
         })
+    }
+
+    /// Sets what the config wants; returns what of turning over is left to do. Nothing here ends a camera that works.
+    fn set_controls(&mut self, handle: &Handle, name: &str) -> Flip {
+        let mut plan: Plan = self.settings.plan(|id| kernel::control(handle, id));
+        let mut done = Vec::new();
+        for set in std::mem::take(&mut plan.sets) {
+            match kernel::set_control(handle, set.id, set.value) {
+                Ok(()) => done.push(format!("{} set to {}", set.option, set.value)),
+                Err(error) => plan.refused(set, &error.to_string()),
+            }
+        }
+        let told = [done.as_slice(), plan.notes.as_slice()].concat();
+        if self.told != told {
+            done.iter().for_each(|words| log::info!("{name}: {words}"));
+            plan.notes.iter().for_each(|words| log::warn!("{name}: {words}"));
+            self.told = told;
+        }
+        plan.flip
     }
 }
 
@@ -236,6 +258,8 @@ struct V4l2Camera {
     ring: Ring,
     device: Device,
     converter: Converter,
+    /// What the camera leaves us to do.
+    flip: Flip,
     pool: PicturePool,
     count: Count,
     asked: Option<Instant>,
@@ -267,7 +291,7 @@ impl CaptureVideo for V4l2Camera {
                 }
                 None => {
                     let handle = self.device.handle();
-                    let mut fds = [PollFd::from_borrowed_fd(ring::fd(&handle), PollFlags::IN)];
+                    let mut fds = [PollFd::from_borrowed_fd(kernel::fd(&handle), PollFlags::IN)];
                     let ready = wait(&mut fds, deadline).map_err(|error| self.failure(&error, "wait for a frame"))?;
                     let now = clock::now();
                     if ready && now < deadline {
@@ -313,7 +337,9 @@ impl V4l2Camera {
         let captured = filled.stamp.and_then(|stamp| clock::from_monotonic(stamp, OLDEST)).unwrap_or(now);
         let mut picture = self.pool.take(self.mode.width as usize, self.mode.height as usize);
         let converted = match Arc::get_mut(&mut picture) {
-            Some(picture) if !filled.damaged => self.converter.convert(self.ring.bytes(&filled), picture),
+            Some(picture) if !filled.damaged => {
+                self.converter.convert(self.ring.bytes(&filled), picture).map(|()| self.flip.apply(picture))
+            }
             _ => Err(convert::BadFrame("the kernel says that it is damaged".into())),
         };
         self.ring.give_back(filled)?;
@@ -374,13 +400,6 @@ mod tests {
         assert_eq!([5, 6, 9, 9, 9, 2].map(|n| count.extend(n)), [0, 1, 4, 5, 6, 7]);
         let mut count = Count::default();
         assert_eq!([u32::MAX - 1, u32::MAX, 0, 1].map(|n| count.extend(n)), [0, 1, 2, 3]);
-    }
-
-    #[test]
-    fn a_device_is_named_by_path_by_id_or_not_at_all() {
-        assert_eq!(paths("/dev/video7"), [PathBuf::from("/dev/video7")]);
-        assert_eq!(paths("usb-nobody_has_this"), [PathBuf::from("usb-nobody_has_this")]);
-        assert_eq!(paths("null"), [PathBuf::from("/dev/null")]);
     }
 
     #[test]

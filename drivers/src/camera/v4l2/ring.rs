@@ -4,7 +4,6 @@
 //! whether a frame is there without blocking, and it panics when a camera goes in the wrong moment.
 
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::os::raw::c_void;
 use std::ptr;
 use std::sync::Arc;
@@ -14,60 +13,10 @@ use v4l::device::Handle;
 use v4l::v4l_sys as sys;
 use v4l::v4l2::{self, vidioc};
 
+use super::kernel::{Plain, call};
+
 const CAPTURE: u32 = sys::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE;
 const MMAP: u32 = sys::v4l2_memory_V4L2_MEMORY_MMAP;
-
-/// What the kernel fills in or reads: structures of plain numbers, for which all zeroes is a value.
-///
-/// # Safety
-/// Only for `repr(C)` structures of integers, raw pointers and unions of these.
-unsafe trait Plain: Copy {
-    fn zeroed() -> Self {
-        // SAFETY: the trait's promise.
-        unsafe { std::mem::zeroed() }
-    }
-}
-// SAFETY: these are the kernel's structures, generated from its headers.
-unsafe impl Plain for sys::v4l2_capability {}
-// SAFETY: as above.
-unsafe impl Plain for sys::v4l2_format {}
-// SAFETY: as above.
-unsafe impl Plain for sys::v4l2_requestbuffers {}
-// SAFETY: as above.
-unsafe impl Plain for sys::v4l2_buffer {}
-// SAFETY: the argument of STREAMON and STREAMOFF.
-unsafe impl Plain for u32 {}
-
-fn call<T: Plain>(handle: &Handle, request: vidioc::_IOC_TYPE, argument: &mut T) -> io::Result<()> {
-    loop {
-        // SAFETY: each request below is called with the structure that the kernel defines for it; the kernel
-        // writes into that structure only, and only during the call.
-        let result = unsafe { v4l2::ioctl(handle.fd(), request, ptr::from_mut(argument).cast::<c_void>()) };
-        match result {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            other => return other,
-        }
-    }
-}
-
-/// The descriptor, to poll it.
-pub fn fd(handle: &Handle) -> BorrowedFd<'_> {
-    // SAFETY: the handle keeps its descriptor open for as long as it lives, and so longer than this borrow.
-    unsafe { BorrowedFd::borrow_raw(handle.fd()) }
-}
-
-/// The device's name for people, and whether it is a camera that can stream.
-pub fn capabilities(handle: &Handle) -> io::Result<(String, bool)> {
-    let mut found = sys::v4l2_capability::zeroed();
-    call(handle, vidioc::VIDIOC_QUERYCAP, &mut found)?;
-    // A device with several nodes says in device_caps what this node can do.
-    let has_own = found.capabilities & sys::V4L2_CAP_DEVICE_CAPS != 0;
-    let flags = if has_own { found.device_caps } else { found.capabilities };
-    let both = sys::V4L2_CAP_VIDEO_CAPTURE | sys::V4L2_CAP_STREAMING;
-    let name = found.card.split(|byte| *byte == 0).next().unwrap_or_default();
-    let name = String::from_utf8_lossy(name).chars().filter(|c| !c.is_control()).collect();
-    Ok((name, flags & both == both))
-}
 
 /// What the camera agreed to.
 #[derive(Clone, Copy, Debug, PartialEq)]
