@@ -14,6 +14,10 @@ mod display;
 #[cfg(any(feature = "microphone-alsa", feature = "speaker-alsa"))]
 #[allow(dead_code)] // Each direction uses its half.
 mod formats;
+#[cfg(feature = "camera-v4l2")]
+mod health;
+#[cfg(feature = "camera-v4l2")]
+mod jpeg;
 mod microphone;
 #[cfg(any(feature = "microphone-alsa", feature = "speaker-alsa"))]
 mod mixer;

@@ -26,12 +26,15 @@ use controls::{Plan, Settings};
 use convert::{Converter, Layout};
 use flip::Flip;
 use mode::{Candidate, PixelFormat, choose, interval_within, on_steps};
-use ring::Ring;
+use ring::{Filled, Ring};
 
 use crate::clock;
 use crate::contract::{
-    BoxedOpener, CaptureVideo, ConfigError, DeviceError, Driver, Opener, PicturePool, VideoFrame, VideoMode, Wanted,
+    BoxedOpener, CaptureVideo, ConfigError, DeviceError, Driver, I420, Opener, PicturePool, VideoFrame, VideoMode,
+    Wanted,
 };
+use crate::health::{Agreed, Health};
+use crate::jpeg::BadFrame;
 use crate::options::{self, Options};
 use crate::wait::wait;
 
@@ -58,8 +61,6 @@ const OPTIONS: &[(&str, &str)] = &[
 ];
 
 const BUFFERS: u32 = 4;
-/// A camera that gives no good frame for so long is broken.
-const SILENCE: Duration = Duration::from_secs(5);
 /// Older stamps than this are of another clock.
 const OLDEST: Duration = Duration::from_secs(2);
 
@@ -226,8 +227,9 @@ impl V4l2Opener {
             pool: PicturePool::default(),
             count: Count::default(),
             asked: None,
-            waited: Duration::ZERO,
-            bad: 0,
+            health: Health::default(),
+            agreed: (chosen.format == PixelFormat::Mjpeg)
+                .then(|| Agreed::new((granted.width as usize, granted.height as usize))),
         })
     }
 
@@ -263,10 +265,9 @@ struct V4l2Camera {
     pool: PicturePool,
     count: Count,
     asked: Option<Instant>,
-    /// How long was waited for a good frame since the last.
-    waited: Duration,
-    /// Bad frames since then.
-    bad: u64,
+    health: Health,
+    /// The size of a camera's JPEGs; of raw pixels the kernel knows it.
+    agreed: Option<Agreed>,
 }
 
 impl CaptureVideo for V4l2Camera {
@@ -302,13 +303,10 @@ impl CaptureVideo for V4l2Camera {
                         continue;
                     }
                     self.asked = Some(now);
-                    self.waited += now.saturating_duration_since(asked);
-                    if self.waited > SILENCE {
-                        let seconds = self.waited.as_secs();
-                        let what = format!("{}: no frame in {seconds} s, {} bad ones", self.name, self.bad);
-                        return Err(DeviceError::Io(what));
-                    }
-                    return Ok(None);
+                    return match self.health.waited(now.saturating_duration_since(asked)) {
+                        Some(why) => Err(DeviceError::Io(format!("{}: {why}", self.name))),
+                        None => Ok(None),
+                    };
                 }
             }
         }
@@ -335,32 +333,49 @@ impl V4l2Camera {
         let Some((filled, sequence)) = newest else { return Ok(None) };
         let now = clock::now();
         let captured = filled.stamp.and_then(|stamp| clock::from_monotonic(stamp, OLDEST)).unwrap_or(now);
-        let mut picture = self.pool.take(self.mode.width as usize, self.mode.height as usize);
-        let converted = match Arc::get_mut(&mut picture) {
-            Some(picture) if !filled.damaged => {
-                self.converter.convert(self.ring.bytes(&filled), picture).map(|()| self.flip.apply(picture))
-            }
-            _ => Err(convert::BadFrame("the kernel says that it is damaged".into())),
-        };
+        let picture = self.picture(&filled);
         self.ring.give_back(filled)?;
-        self.pool.keep(&picture);
-        match converted {
-            Ok(()) => {
-                if self.bad > 0 {
-                    log::info!("{}: good frames again after {} bad ones", self.name, self.bad);
-                    self.bad = 0;
+        match picture {
+            Ok(picture) => {
+                match self.health.good() {
+                    0 => {}
+                    bad => log::info!("{}: good frames again after {bad} bad ones", self.name),
                 }
-                self.waited = Duration::ZERO;
                 Ok(Some(VideoFrame { picture, captured, sequence }))
             }
-            Err(convert::BadFrame(why)) => {
-                if self.bad == 0 {
+            Err(BadFrame(why)) => {
+                if self.health.bad() {
                     log::warn!("{}: a bad frame: {why}", self.name);
                 }
-                self.bad += 1;
                 Ok(None)
             }
         }
+    }
+
+    fn picture(&mut self, filled: &Filled) -> Result<Arc<I420>, BadFrame> {
+        if filled.damaged {
+            return Err(BadFrame("the kernel says that it is damaged".into()));
+        }
+        let bytes = self.ring.bytes(filled);
+        if let Some(agreed) = &mut self.agreed {
+            let before = agreed.size();
+            let (width, height) = self.converter.jpeg_size(bytes)?;
+            if !agreed.take((width, height)) {
+                let (w, h) = before;
+                return Err(BadFrame(format!("a JPEG of {width}x{height} instead of {w}x{h}")));
+            }
+            if before != (width, height) {
+                (self.mode.width, self.mode.height) = (width as u32, height as u32);
+                log::warn!("{}: it sends {width}x{height} whatever it says", self.name);
+            }
+        }
+        let mut picture = self.pool.take(self.mode.width as usize, self.mode.height as usize);
+        if let Some(picture) = Arc::get_mut(&mut picture) {
+            self.converter.convert(bytes, picture)?;
+            self.flip.apply(picture);
+        }
+        self.pool.keep(&picture);
+        Ok(picture)
     }
 
     fn failure(&self, error: &io::Error, doing: &str) -> DeviceError {

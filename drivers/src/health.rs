@@ -1,0 +1,122 @@
+//! Judges a camera's stream: which frames to believe, and when it has to be opened anew.
+
+use std::time::Duration;
+
+/// A camera that gives nothing for so long is stuck.
+const SILENCE: Duration = Duration::from_secs(5);
+/// A camera whose frames are all bad for so long does not mend by itself.
+const SPOILT: Duration = Duration::from_secs(2);
+/// A busy machine may wait long for few frames, and these may be bad by chance.
+const SPOILT_FRAMES: u64 = 3;
+
+/// How a stream has fared since its last good frame. Only the time in which somebody waited for a frame counts.
+#[derive(Debug, Default)]
+pub struct Health {
+    waited: Duration,
+    bad: u64,
+}
+
+impl Health {
+    /// A good frame came; how many bad ones there were since the last.
+    pub fn good(&mut self) -> u64 {
+        self.waited = Duration::ZERO;
+        std::mem::take(&mut self.bad)
+    }
+
+    /// A bad frame came; whether it is the first after a good one, and so worth a line in the log.
+    pub fn bad(&mut self) -> bool {
+        self.bad += 1;
+        self.bad == 1
+    }
+
+    /// Somebody waited for `time` in vain. What is wrong, if it must be opened anew.
+    pub fn waited(&mut self, time: Duration) -> Option<String> {
+        self.waited += time;
+        let seconds = self.waited.as_secs();
+        if self.bad >= SPOILT_FRAMES && self.waited >= SPOILT {
+            Some(format!("only bad frames in {seconds} s, {} of them", self.bad))
+        } else if self.waited >= SILENCE {
+            Some(format!("no frame in {seconds} s"))
+        } else {
+            None
+        }
+    }
+}
+
+/// The size that a camera's JPEGs have. One of another size is damaged, or the camera has changed its mind and must be
+/// asked again; but a camera that never sent what it agreed to is taken at its frames' word.
+#[derive(Debug)]
+pub struct Agreed {
+    size: (usize, usize),
+    kept: bool,
+    other: ((usize, usize), u32),
+}
+
+impl Agreed {
+    /// So many frames of one other size are no accident.
+    const SURE: u32 = 5;
+
+    /// What the camera said.
+    pub fn new(size: (usize, usize)) -> Agreed {
+        Agreed { size, kept: false, other: (size, 0) }
+    }
+
+    /// The size that frames must have.
+    pub fn size(&self) -> (usize, usize) {
+        self.size
+    }
+
+    /// A frame of this size came; whether it is to be believed.
+    pub fn take(&mut self, sent: (usize, usize)) -> bool {
+        if sent != self.size && !self.kept {
+            let before = if self.other.0 == sent { self.other.1 } else { 0 };
+            self.other = (sent, before + 1);
+            if before + 1 >= Self::SURE {
+                self.size = sent;
+            }
+        }
+        let fits = sent == self.size;
+        self.kept |= fits;
+        fits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HALF: Duration = Duration::from_millis(500);
+
+    #[test]
+    fn silence_is_borne_for_longer_than_rubbish_and_a_good_frame_forgives_both() {
+        let mut health = Health::default();
+        assert_eq!((0..9).find_map(|_| health.waited(HALF)), None);
+        assert_eq!(health.waited(HALF).as_deref(), Some("no frame in 5 s"));
+        assert_eq!(health.good(), 0);
+        assert_eq!(health.waited(HALF), None);
+
+        assert_eq!([(); 4].map(|()| health.bad()), [true, false, false, false]);
+        assert_eq!((0..2).find_map(|_| health.waited(HALF)), None);
+        assert_eq!(health.waited(HALF).as_deref(), Some("only bad frames in 2 s, 4 of them"));
+        assert_eq!(health.good(), 4);
+        assert!(health.bad() && health.waited(4 * HALF).is_none(), "one bad frame is no reason");
+    }
+
+    #[test]
+    fn a_camera_that_kept_its_word_must_go_on_doing_so() {
+        let mut agreed = Agreed::new((640, 480));
+        assert!(agreed.take((640, 480)));
+        assert!((0..100).all(|_| !agreed.take((320, 240))));
+        assert!(agreed.take((640, 480)));
+    }
+
+    #[test]
+    fn a_camera_that_never_did_is_taken_as_it_is() {
+        let mut agreed = Agreed::new((640, 480));
+        assert!((0..3).all(|_| !agreed.take((640, 488))));
+        assert!(!agreed.take((16, 16)), "a damaged header starts the count anew");
+        assert_eq!([(); 5].map(|()| agreed.take((640, 488))), [false, false, false, false, true]);
+        assert_eq!(agreed.size(), (640, 488));
+        assert!(!agreed.take((640, 480)));
+    }
+}
