@@ -14,9 +14,10 @@ mod display;
 #[cfg(any(feature = "microphone-alsa", feature = "speaker-alsa"))]
 #[allow(dead_code)] // Each direction uses its half.
 mod formats;
-#[cfg(feature = "camera-v4l2")]
+#[cfg(any(feature = "camera-v4l2", feature = "camera-http-mjpeg"))]
+#[allow(dead_code)] // Only the kernel's cameras agree on a size.
 mod health;
-#[cfg(feature = "camera-v4l2")]
+#[cfg(any(feature = "camera-v4l2", feature = "camera-http-mjpeg"))]
 mod jpeg;
 mod microphone;
 #[cfg(any(feature = "microphone-alsa", feature = "speaker-alsa"))]
@@ -39,7 +40,7 @@ mod pace;
 mod pcm;
 #[cfg(any(feature = "camera-exec", feature = "microphone-exec", feature = "display-exec"))]
 mod process;
-#[cfg(any(feature = "camera-exec", feature = "camera-v4l2"))]
+#[cfg(any(feature = "camera-exec", feature = "camera-v4l2", feature = "camera-http-mjpeg"))]
 mod range;
 #[cfg(any(feature = "microphone-alsa", feature = "speaker-alsa"))]
 #[allow(dead_code)] // As above.
@@ -47,6 +48,7 @@ mod resample;
 mod speaker;
 #[cfg(any(
     feature = "camera-v4l2",
+    feature = "camera-http-mjpeg",
     feature = "camera-exec",
     feature = "microphone-exec",
     feature = "display-drm",

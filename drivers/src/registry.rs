@@ -8,6 +8,8 @@ use crate::contract::{CaptureAudio, CaptureVideo, Display, Driver, PlayAudio};
 pub const CAMERAS: &[Driver<dyn CaptureVideo>] = &[
     #[cfg(feature = "camera-v4l2")]
     crate::camera::v4l2::DRIVER,
+    #[cfg(feature = "camera-http-mjpeg")]
+    crate::camera::http_mjpeg::DRIVER,
     #[cfg(feature = "camera-exec")]
     crate::camera::exec::DRIVER,
     #[cfg(feature = "camera-test-card")]
