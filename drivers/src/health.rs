@@ -1,6 +1,6 @@
 //! Judges a camera's stream: which frames to believe, and when it has to be opened anew.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A camera that gives nothing for so long is stuck.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -8,25 +8,34 @@ const SILENCE: Duration = Duration::from_secs(5);
 const SPOILT: Duration = Duration::from_secs(2);
 /// A busy machine may wait long for few frames, and these may be bad by chance.
 const SPOILT_FRAMES: u64 = 3;
+/// Bad frames are told of this often at most: a poor cable brings some every second.
+const TELL: Duration = Duration::from_secs(60);
 
 /// How a stream has fared since its last good frame. Only the time in which somebody waited for a frame counts.
 #[derive(Debug, Default)]
 pub struct Health {
     waited: Duration,
     bad: u64,
+    /// Bad frames that nobody was told of, and when somebody last was.
+    untold: u64,
+    told: Option<Instant>,
 }
 
 impl Health {
-    /// A good frame came; how many bad ones there were since the last.
-    pub fn good(&mut self) -> u64 {
-        self.waited = Duration::ZERO;
-        std::mem::take(&mut self.bad)
+    /// A good frame came.
+    pub fn good(&mut self) {
+        (self.waited, self.bad) = (Duration::ZERO, 0);
     }
 
-    /// A bad frame came; whether it is the first after a good one, and so worth a line in the log.
-    pub fn bad(&mut self) -> bool {
+    /// A bad frame came; how many there were since the log was last told, if it is to be told now.
+    pub fn bad(&mut self, now: Instant) -> Option<u64> {
         self.bad += 1;
-        self.bad == 1
+        self.untold += 1;
+        if self.told.is_some_and(|told| now.saturating_duration_since(told) < TELL) {
+            return None;
+        }
+        self.told = Some(now);
+        Some(std::mem::take(&mut self.untold))
     }
 
     /// Somebody waited for `time` in vain. What is wrong, if it must be opened anew.
@@ -84,6 +93,7 @@ impl Agreed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock;
 
     const HALF: Duration = Duration::from_millis(500);
 
@@ -92,14 +102,27 @@ mod tests {
         let mut health = Health::default();
         assert_eq!((0..9).find_map(|_| health.waited(HALF)), None);
         assert_eq!(health.waited(HALF).as_deref(), Some("no frame in 5 s"));
-        assert_eq!(health.good(), 0);
+        health.good();
         assert_eq!(health.waited(HALF), None);
 
-        assert_eq!([(); 4].map(|()| health.bad()), [true, false, false, false]);
+        let now = clock::now();
+        assert_eq!([(); 4].map(|()| health.bad(now)), [Some(1), None, None, None]);
         assert_eq!((0..2).find_map(|_| health.waited(HALF)), None);
         assert_eq!(health.waited(HALF).as_deref(), Some("only bad frames in 2 s, 4 of them"));
-        assert_eq!(health.good(), 4);
-        assert!(health.bad() && health.waited(4 * HALF).is_none(), "one bad frame is no reason");
+        health.good();
+        health.bad(now);
+        assert_eq!(health.waited(4 * HALF), None, "one bad frame is no reason");
+    }
+
+    #[test]
+    fn a_poor_cable_is_told_of_once_a_minute() {
+        let (mut health, start) = (Health::default(), clock::now());
+        let hour = (0..3600).filter_map(|second| {
+            health.good();
+            health.bad(start + Duration::from_secs(second))
+        });
+        let told: Vec<u64> = hour.collect();
+        assert_eq!((told.len(), told[0], told[1]), (60, 1, 60));
     }
 
     #[test]

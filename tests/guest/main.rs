@@ -6,6 +6,8 @@
 mod harness;
 mod machine;
 mod sound;
+mod usbip;
+mod webcam;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -14,19 +16,22 @@ use harness::artefacts;
 use harness::chromium::{Chromium, Options, Permission};
 use harness::page::Page;
 use machine::Machine;
+use webcam::{Mood, Webcam};
 
 /// The longest that anything in a guest may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
     if std::env::args().any(|argument| argument == "--list") {
-        println!("bochs: test\nvirtio: test\nsound: test");
+        println!("bochs: test\nvirtio: test\nsound: test\nwebcam: test");
         return ExitCode::SUCCESS;
     }
     let words: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let image = machine::build();
     let (mut passed, mut failed) = (0, 0);
-    for (name, test) in [("bochs", bochs as fn(&std::path::Path)), ("virtio", virtio), ("sound", sound::sound)] {
+    for (name, test) in
+        [("bochs", bochs as fn(&std::path::Path)), ("virtio", virtio), ("sound", sound::sound), ("webcam", webcam)]
+    {
         if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {
             continue;
         }
@@ -77,11 +82,7 @@ fn bochs(image: &std::path::Path) {
 
     // Unplugged in the middle of a visit, and plugged in again.
     guest.run("echo vivid.0 >/sys/bus/platform/drivers/vivid/unbind");
-    page.wait_for(
-        "the page says so",
-        PATIENCE,
-        "!document.querySelector('#note').hidden && /camera/i.test(document.querySelector('#note').textContent)",
-    );
+    the_page_says_that_the_camera_is_gone(&page);
     page.keep_screenshot("guest-page-unplugged");
     guest.run("echo vivid.0 >/sys/bus/platform/drivers/vivid/bind");
     page.wait_for("the page is content again", PATIENCE, "document.querySelector('#note').hidden");
@@ -120,6 +121,69 @@ fn virtio(image: &std::path::Path) {
     said(&mut guest, "1024x768 at 60 Hz, legacy works");
     the_tv_shows_the_idle_card(&mut guest, "guest-virtio-again");
     ends_cleanly(&mut guest);
+}
+
+/// A webcam of USB's among other cameras, which comes late, is set as the config says, and goes wrong in every way.
+fn webcam(image: &std::path::Path) {
+    let camera = Webcam::new();
+    let mut guest = Machine::start(image, "VGA");
+    let config = "[display]\ndriver = \"none\"\n[camera]\ndriver = \"v4l2\"\n[camera.v4l2]\n\
+                  device = \"borrowed web\"\nformat = \"mjpeg\"\nexposure = 9000\nfocus = 12\npower_line = 50\n\
+                  flip = \"horizontal\"\n";
+    start_intercom(&mut guest, config);
+    said(&mut guest, "no camera fits \"borrowed web\"; there is /dev/video0 (vivid, \"platform:vivid-000\")");
+
+    plug_in(&mut guest, &camera);
+    said(&mut guest, "exposure: 9000 becomes 2047; the camera takes 3 to 2047");
+    said(&mut guest, &format!("camera: /dev/video1 ({}) works, 320x180 at 5 fps", webcam::NAME));
+    let [mode, exposure, focus_auto, focus, power_line] =
+        [(1, 2), (1, 4), (1, 8), (1, 6), (2, 5)].map(|(unit, selector)| camera.control(unit, selector));
+    assert_eq!((mode, exposure, focus_auto, focus, power_line), (1, 2047, 0, 10, 1));
+
+    // Frames with tables of their own, without any and damaged ones: the picture stays, and is turned over.
+    let chromium = chromium();
+    let page = visit(&mut guest, &chromium);
+    the_page_shows_blue_and_red(&page);
+    page.keep_screenshot("guest-webcam");
+    said(&mut guest, "bad frames: 1, the last: JPEG");
+
+    for (mood, why) in
+        [(Mood::Cut, "only bad frames"), (Mood::OtherSize, "only bad frames"), (Mood::Silent, "no frame in")]
+    {
+        guest.run(": >/run/log");
+        let starts = camera.starts();
+        camera.set(mood);
+        // The card that stands in for the camera is dark all over.
+        page.wait_for("a card instead of the picture", PATIENCE, &format!("{HALVES} === '000 000 000 000'"));
+        the_page_says_that_the_camera_is_gone(&page);
+        page.keep_screenshot(&format!("guest-webcam-{mood:?}").to_lowercase());
+        said(&mut guest, why);
+        page.wait_for("the page is content again", PATIENCE, "document.querySelector('#note').hidden");
+        the_page_shows_blue_and_red(&page);
+        assert!(camera.starts() > starts, "{mood:?} was mended without opening it anew");
+    }
+
+    camera.unplug();
+    the_page_says_that_the_camera_is_gone(&page);
+    plug_in(&mut guest, &camera);
+    page.wait_for("the page is content again", PATIENCE, "document.querySelector('#note').hidden");
+    the_page_shows_blue_and_red(&page);
+    assert_eq!(page.eval("lab.connections.length"), 1, "without a new connection");
+    page.close();
+    ends_cleanly(&mut guest);
+}
+
+/// Hands a connection to the test's webcam over to the guest's USB, as `usbip attach` does: port 0, bus 1, device 2, fast.
+fn plug_in(guest: &mut Machine, camera: &Webcam) {
+    const PORT: &str = "/sys/devices/platform/vhci_hcd.0";
+    guest.put("/root/plug", &format!("#!/bin/sh\necho 0 0 65538 3 >{PORT}/attach\n"));
+    let end = Instant::now() + PATIENCE;
+    // A port takes a while to notice that its device is gone.
+    while let Err(error) = guest.try_run(&format!("grep -q 'hs *0000 *004' {PORT}/status")) {
+        assert!(Instant::now() < end, "{error}\n{}", guest.report());
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    guest.run(&format!("chmod 755 /root/plug; nc 10.0.2.2 {} -e /root/plug", camera.port));
 }
 
 fn start_intercom(guest: &mut Machine, more: &str) {
@@ -181,6 +245,28 @@ fn the_page_shows_mirrored_colour_bars(page: &Page) {
         return [5, 15, 25, 35, 45, 55, 65, 75].map(at).join(' ');
     })()";
     page.wait_for("the colour bars", PATIENCE, &format!("{BARS} === '000 001 100 101 010 011 110 111'"));
+}
+
+/// The webcam's frames are red on the left and blue on the right, and the config turns them over.
+fn the_page_shows_blue_and_red(page: &Page) {
+    page.wait_for("blue and red", PATIENCE, &format!("{HALVES} === '001 001 100 100'"));
+}
+
+/// What stands at four places across the page's picture.
+const HALVES: &str = "(() => {
+    const video = document.querySelector('#home');
+    if (!video.videoWidth) return '';
+    const canvas = Object.assign(document.createElement('canvas'), { width: 80, height: 45 });
+    const paint = canvas.getContext('2d');
+    paint.drawImage(video, 0, 0, 80, 45);
+    const at = x => [...paint.getImageData(x, 22, 1, 1).data].slice(0, 3).map(v => v > 96 ? 1 : 0).join('');
+    return [8, 24, 56, 72].map(at).join(' ');
+})()";
+
+fn the_page_says_that_the_camera_is_gone(page: &Page) {
+    const SAID: &str =
+        "!document.querySelector('#note').hidden && /camera/i.test(document.querySelector('#note').textContent)";
+    page.wait_for("the page says so", PATIENCE, SAID);
 }
 
 fn the_tv_shows_the_idle_card(guest: &mut Machine, name: &str) -> (usize, usize, Vec<u8>) {

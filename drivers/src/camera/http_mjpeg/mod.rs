@@ -184,16 +184,13 @@ impl HttpCamera {
             match self.newest.began.take() {
                 Some(began) => match self.picture() {
                     Ok(picture) => {
-                        match self.health.good() {
-                            0 => {}
-                            bad => log::info!("{}: good pictures again after {bad} bad ones", self.name),
-                        }
+                        self.health.good();
                         let sequence = self.newest.count - 1;
                         return Ok(Some(VideoFrame { picture, captured: began, sequence }));
                     }
                     Err(BadFrame(why)) => {
-                        if self.health.bad() {
-                            log::warn!("{}: a bad picture: {why}", self.name);
+                        if let Some(count) = self.health.bad(now) {
+                            log::warn!("{}: bad frames: {count}, the last: {why}", self.name);
                         }
                     }
                 },

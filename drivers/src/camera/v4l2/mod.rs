@@ -337,15 +337,12 @@ impl V4l2Camera {
         self.ring.give_back(filled)?;
         match picture {
             Ok(picture) => {
-                match self.health.good() {
-                    0 => {}
-                    bad => log::info!("{}: good frames again after {bad} bad ones", self.name),
-                }
+                self.health.good();
                 Ok(Some(VideoFrame { picture, captured, sequence }))
             }
             Err(BadFrame(why)) => {
-                if self.health.bad() {
-                    log::warn!("{}: a bad frame: {why}", self.name);
+                if let Some(count) = self.health.bad(now) {
+                    log::warn!("{}: bad frames: {count}, the last: {why}", self.name);
                 }
                 Ok(None)
             }
