@@ -23,15 +23,19 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
     if std::env::args().any(|argument| argument == "--list") {
-        println!("bochs: test\nvirtio: test\nsound: test\nwebcam: test");
+        println!("bochs: test\nvirtio: test\nsound: test\nwebcam: test\nsignal: test");
         return ExitCode::SUCCESS;
     }
     let words: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let image = machine::build();
     let (mut passed, mut failed) = (0, 0);
-    for (name, test) in
-        [("bochs", bochs as fn(&std::path::Path)), ("virtio", virtio), ("sound", sound::sound), ("webcam", webcam)]
-    {
+    for (name, test) in [
+        ("bochs", bochs as fn(&std::path::Path)),
+        ("virtio", virtio),
+        ("sound", sound::sound),
+        ("webcam", webcam),
+        ("signal", signal),
+    ] {
         if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {
             continue;
         }
@@ -168,6 +172,35 @@ fn webcam(image: &std::path::Path) {
     plug_in(&mut guest, &camera);
     page.wait_for("the page is content again", PATIENCE, "document.querySelector('#note').hidden");
     the_page_shows_blue_and_red(&page);
+    assert_eq!(page.eval("lab.connections.length"), 1, "without a new connection");
+    page.close();
+    ends_cleanly(&mut guest);
+}
+
+/// A camera behind an HDMI input, whose cable is pulled and put into something else. vivid goes on with noise meanwhile.
+fn signal(image: &std::path::Path) {
+    let mut guest = Machine::start(image, "VGA");
+    guest.run("rmmod vivid && insmod /lib/modules/vivid.ko n_devs=1 node_types=0x1 num_inputs=1 input_types=0x3");
+    let config = "[display]\ndriver = \"none\"\n[camera.v4l2]\ndevice = \"vivid\"\nflip = \"horizontal\"\n";
+    start_intercom(&mut guest, config);
+    let chromium = chromium();
+    let page = visit(&mut guest, &chromium);
+    the_page_shows_mirrored_colour_bars(&page);
+
+    guest.run("v4l2-ctl -d /dev/video0 --set-ctrl=dv_timings_signal_mode=1");
+    said(&mut guest, "another signal comes in");
+    said(&mut guest, "no signal comes in");
+    the_page_says_that_the_camera_is_gone(&page);
+    page.keep_screenshot("guest-no-signal");
+
+    guest.run("v4l2-ctl -d /dev/video0 --set-ctrl=dv_timings_signal_mode=4");
+    page.wait_for("the page is content again", PATIENCE, "document.querySelector('#note').hidden");
+    the_page_shows_mirrored_colour_bars(&page);
+
+    guest.run(": >/run/log; v4l2-ctl -d /dev/video0 --set-ctrl=dv_timings=4");
+    said(&mut guest, "another signal comes in");
+    said(&mut guest, " works, ");
+    the_page_shows_mirrored_colour_bars(&page);
     assert_eq!(page.eval("lab.connections.length"), 1, "without a new connection");
     page.close();
     ends_cleanly(&mut guest);

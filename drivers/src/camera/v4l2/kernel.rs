@@ -5,6 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::os::raw::c_void;
 use std::ptr;
 
+use rustix::io::Errno;
 use v4l::device::Handle;
 use v4l::v4l_sys as sys;
 use v4l::v4l2::{self, vidioc};
@@ -36,6 +37,12 @@ unsafe impl Plain for sys::v4l2_queryctrl {}
 unsafe impl Plain for sys::v4l2_querymenu {}
 // SAFETY: as above.
 unsafe impl Plain for sys::v4l2_control {}
+// SAFETY: as above.
+unsafe impl Plain for sys::v4l2_event {}
+// SAFETY: as above.
+unsafe impl Plain for sys::v4l2_event_subscription {}
+// SAFETY: as above.
+unsafe impl Plain for sys::v4l2_dv_timings {}
 // SAFETY: the argument of STREAMON and STREAMOFF.
 unsafe impl Plain for u32 {}
 
@@ -105,8 +112,71 @@ pub fn set_control(handle: &Handle, id: u32, value: i64) -> io::Result<()> {
     call(handle, vidioc::VIDIOC_S_CTRL, &mut sys::v4l2_control { id, value })
 }
 
+/// Asks to be told when another signal comes in; `false` if the device has no such event, as webcams have not.
+pub fn watch_source(handle: &Handle) -> bool {
+    let mut wanted = sys::v4l2_event_subscription::zeroed();
+    wanted.type_ = sys::V4L2_EVENT_SOURCE_CHANGE;
+    call(handle, SUBSCRIBE_EVENT, &mut wanted).is_ok()
+}
+
+/// Whether another signal came in since this was last asked. Never blocks: the device is non-blocking.
+pub fn source_changed(handle: &Handle) -> bool {
+    let mut changed = false;
+    let mut event = sys::v4l2_event::zeroed();
+    while call(handle, DQEVENT, &mut event).is_ok() {
+        changed |= event.type_ == sys::V4L2_EVENT_SOURCE_CHANGE;
+    }
+    changed
+}
+
+/// Takes over the signal that comes in, as HDMI and the like need it; devices without such an input are left as they are.
+/// `None` if nothing comes in.
+pub fn adopt_signal(handle: &Handle) -> io::Result<Option<()>> {
+    let mut timings = sys::v4l2_dv_timings::zeroed();
+    match call(handle, QUERY_DV_TIMINGS, &mut timings) {
+        Ok(()) => call(handle, S_DV_TIMINGS, &mut timings).map(Some),
+        Err(error) => match error.raw_os_error().map(Errno::from_raw_os_error) {
+            Some(Errno::NOLINK) => Ok(None),
+            // Not locked yet, or outside of what it can do.
+            Some(Errno::NOLCK | Errno::RANGE) => Err(error),
+            _ => Ok(Some(())),
+        },
+    }
+}
+
+const SUBSCRIBE_EVENT: vidioc::_IOC_TYPE = request::<sys::v4l2_event_subscription>(WRITE, 90);
+const DQEVENT: vidioc::_IOC_TYPE = request::<sys::v4l2_event>(READ, 89);
+const S_DV_TIMINGS: vidioc::_IOC_TYPE = request::<sys::v4l2_dv_timings>(READ | WRITE, 87);
+const QUERY_DV_TIMINGS: vidioc::_IOC_TYPE = request::<sys::v4l2_dv_timings>(READ, 99);
+/// The application writes, or reads, the structure (asm-generic/ioctl.h).
+const WRITE: u32 = 1;
+const READ: u32 = 2;
+
+/// The number of a call that the crate does not name (linux/videodev2.h).
+const fn request<T>(direction: u32, number: u32) -> vidioc::_IOC_TYPE {
+    (direction << 30 | (size_of::<T>() as u32) << 16 | (b'V' as u32) << 8 | number) as vidioc::_IOC_TYPE
+}
+
 /// A text of the kernel's, which ends at the first zero byte, as it is safe in a log.
 fn text(bytes: &[u8]) -> String {
     let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
     String::from_utf8_lossy(text).chars().filter(|c| !c.is_control()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_of_our_own_are_numbered_as_the_crates() {
+        assert_eq!(request::<sys::v4l2_capability>(READ, 0), vidioc::VIDIOC_QUERYCAP);
+        assert_eq!(request::<sys::v4l2_format>(READ | WRITE, 5), vidioc::VIDIOC_S_FMT);
+    }
+
+    #[cfg(all(target_env = "gnu", target_pointer_width = "64"))]
+    #[test]
+    fn calls_of_our_own_have_the_numbers_that_the_kernels_headers_give() {
+        assert_eq!((DQEVENT, SUBSCRIBE_EVENT), (0x8088_5659, 0x4020_565a));
+        assert_eq!((S_DV_TIMINGS, QUERY_DV_TIMINGS), (0xc084_5657, 0x8084_5663));
+    }
 }

@@ -193,6 +193,11 @@ impl V4l2Opener {
     fn open_at(&mut self, path: &Path) -> Result<V4l2Camera, DeviceError> {
         let (device, name) = find::open(path)?;
         let name = format!("{} ({name})", path.display());
+        match kernel::adopt_signal(&device.handle()) {
+            Ok(Some(())) => {}
+            Ok(None) => return Err(DeviceError::Absent(format!("{name}: no signal comes in"))),
+            Err(error) => return Err(failure(&error, &format!("{name}: the signal that comes in"))),
+        }
         let chosen = choose(&candidates(&device, self.format, &self.wanted), &self.wanted)
             .ok_or_else(|| DeviceError::Unsupported(format!("{name}: it does not offer the format in the config")))?;
         let handle = device.handle();
@@ -213,6 +218,7 @@ impl V4l2Opener {
             }
             _ => chosen.rate(),
         };
+        let watched = kernel::watch_source(&handle);
         let ring = Ring::start(handle, BUFFERS).map_err(|error| failure(&error, &format!("{name}: start")))?;
         let layout = Layout { format: chosen.format, stride: granted.stride, full_range: granted.full_range };
         let mode = VideoMode { width: granted.width, height: granted.height, rate };
@@ -228,6 +234,7 @@ impl V4l2Opener {
             count: Count::default(),
             asked: None,
             health: Health::default(),
+            watched,
             agreed: (chosen.format == PixelFormat::Mjpeg)
                 .then(|| Agreed::new((granted.width as usize, granted.height as usize))),
         })
@@ -266,6 +273,8 @@ struct V4l2Camera {
     count: Count,
     asked: Option<Instant>,
     health: Health,
+    /// The kernel tells when another signal comes in.
+    watched: bool,
     /// The size of a camera's JPEGs; of raw pixels the kernel knows it.
     agreed: Option<Agreed>,
 }
@@ -292,9 +301,12 @@ impl CaptureVideo for V4l2Camera {
                 }
                 None => {
                     let handle = self.device.handle();
-                    let mut fds = [PollFd::from_borrowed_fd(kernel::fd(&handle), PollFlags::IN)];
+                    let mut fds = [PollFd::from_borrowed_fd(kernel::fd(&handle), self.events())];
                     let ready = wait(&mut fds, deadline).map_err(|error| self.failure(&error, "wait for a frame"))?;
                     let now = clock::now();
+                    if fds[0].revents().contains(PollFlags::PRI) && kernel::source_changed(&handle) {
+                        return Err(DeviceError::Io(format!("{}: another signal comes in", self.name)));
+                    }
                     if ready && now < deadline {
                         if fds[0].revents().contains(PollFlags::ERR) {
                             // The next turn takes the error that is meant; until it comes, this must not spin.
@@ -314,6 +326,11 @@ impl CaptureVideo for V4l2Camera {
 }
 
 impl V4l2Camera {
+    /// What to poll for: frames, and news.
+    fn events(&self) -> PollFlags {
+        if self.watched { PollFlags::IN | PollFlags::PRI } else { PollFlags::IN }
+    }
+
     fn empty(&mut self) -> io::Result<()> {
         while let Some(filled) = self.ring.take()? {
             self.ring.give_back(filled)?;
