@@ -44,6 +44,13 @@ pub enum Command {
     },
     /// List the drivers of this build.
     Drivers,
+    /// Say what the machine has, whether it works, and what to do about what does not.
+    Doctor {
+        /// `--config`; see [`crate::config::load_chosen`].
+        config: Option<PathBuf>,
+        /// `--json`: one JSON object instead of words.
+        json: bool,
+    },
     /// Print this help text.
     Help(&'static str),
     /// Print [`VERSION`].
@@ -82,6 +89,7 @@ Usage: intercom COMMAND [OPTION]...
 Commands:
   run             be the intercom, until Ctrl-C or SIGTERM
   link            make a link for a new viewer, or end one with --revoke
+  doctor          look at cameras, sound, screens and network, and tell what is wrong
   check [FILE]    tell what a config would run, or what is wrong with it
   drivers         list the drivers for cameras, microphones, speakers and displays
 
@@ -133,6 +141,21 @@ Everything that is wrong is told at once, as FILE:LINE: KEY: what is wrong, what
 is allowed, and what was probably meant. Nothing is started.
 ";
 
+const DOCTOR_HELP: &str = "\
+intercom doctor - tell what hardware there is, whether it works, and what to do
+
+Usage: intercom doctor [--config FILE] [--json]
+
+  --config FILE   the settings; see etc/intercom.toml for all of them
+  --json          one JSON object for programs, instead of words for people
+
+Lists cameras, sound cards, screens and addresses, and tries each device that the
+config, or `auto`, chooses: the camera and the microphone for a moment, the speaker
+and the screen only as far as nobody notices. If the intercom runs, its devices are
+left to it, and it is asked how they are. Exit code: 0 all is well, 1 something is
+wrong, 2 the command line or the config is.
+";
+
 const DRIVERS_HELP: &str = "\
 intercom drivers - list the drivers for cameras, microphones, speakers and displays
 
@@ -143,9 +166,10 @@ options of its own table, as in `[camera.v4l2]`.
 ";
 
 /// The commands, each with its options and its help.
-const COMMANDS: [(&str, &[&str], &str); 4] = [
+const COMMANDS: [(&str, &[&str], &str); 5] = [
     ("run", &["--config", "--no-link", "--help"], RUN_HELP),
     ("link", &["--tv", "--name", "--revoke", "--config", "--help"], LINK_HELP),
+    ("doctor", &["--config", "--json", "--help"], DOCTOR_HELP),
     ("check", &["--config", "--help"], CHECK_HELP),
     ("drivers", &["--help"], DRIVERS_HELP),
 ];
@@ -154,7 +178,7 @@ const COMMANDS: [(&str, &[&str], &str); 4] = [
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, UsageError> {
     let mut parser = Parser::from_args(args);
     match parser.next().map_err(|error| odd(error, "intercom --help"))? {
-        None => Err(usage("say what to do: run, link, check or drivers".to_owned())),
+        None => Err(usage("say what to do: run, link, doctor, check or drivers".to_owned())),
         Some(Arg::Short('h') | Arg::Long("help")) => Ok(Command::Help(HELP)),
         Some(Arg::Short('V') | Arg::Long("version")) => Ok(Command::Version),
         Some(Arg::Value(word)) => {
@@ -190,7 +214,7 @@ fn read_command(
 ) -> Result<Command, UsageError> {
     let help_command = help_command(name);
     let wrong = |what: String| UsageError { what, nearest: None, help: help_command };
-    let (mut config, mut revoke, mut viewer, mut no_link, mut tv) = (None, None, None, false, false);
+    let (mut config, mut revoke, mut viewer, mut no_link, mut tv, mut json) = (None, None, None, false, false, false);
     while let Some(arg) = parser.next().map_err(|error| odd(error, help_command))? {
         match arg {
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help(help)),
@@ -217,6 +241,7 @@ fn read_command(
             }
             Arg::Long("tv") if options.contains(&"--tv") => tv = true,
             Arg::Long("no-link") if options.contains(&"--no-link") => no_link = true,
+            Arg::Long("json") if options.contains(&"--json") => json = true,
             Arg::Value(word) => {
                 let word = word.to_string_lossy().into_owned();
                 return Err(wrong(format!("`intercom {name}` does not know what to do with `{word}`")));
@@ -237,6 +262,7 @@ fn read_command(
             return Err(wrong("`--revoke` ends a key; it goes with neither `--tv` nor `--name`".to_owned()));
         }
         "link" => Command::Link { revoke, tv, name: viewer, config },
+        "doctor" => Command::Doctor { config, json },
         "check" => Command::Check { config },
         _ => Command::Drivers,
     })
@@ -259,6 +285,7 @@ fn help_command(name: &str) -> &'static str {
     match name {
         "run" => "intercom run --help",
         "link" => "intercom link --help",
+        "doctor" => "intercom doctor --help",
         "check" => "intercom check --help",
         "drivers" => "intercom drivers --help",
         _ => "intercom --help",
@@ -310,6 +337,8 @@ mod tests {
         assert_eq!(read("check --config a"), Ok(Command::Check { config: path("a") }));
         assert_eq!(read("check"), Ok(Command::Check { config: None }));
         assert_eq!(read("drivers"), Ok(Command::Drivers));
+        assert_eq!(read("doctor"), Ok(Command::Doctor { config: None, json: false }));
+        assert_eq!(read("doctor --json --config a"), Ok(Command::Doctor { config: path("a"), json: true }));
         assert_eq!(read("--version"), Ok(Command::Version));
         assert_eq!(read("-V"), Ok(Command::Version));
     }
@@ -332,7 +361,7 @@ mod tests {
 
     #[test]
     fn slips_are_answered_with_what_was_meant() {
-        assert!(refuse("").contains("say what to do: run, link, check or drivers"));
+        assert!(refuse("").contains("say what to do: run, link, doctor, check or drivers"));
         assert!(refuse("rum").contains("there is no command `rum`; did you mean `intercom run`?"));
         assert!(refuse("driver").contains("did you mean `intercom drivers`?"));
         assert!(refuse("run --conifg a").contains("has no option `--conifg`; it has --config, --no-link, --help"));
@@ -358,6 +387,7 @@ mod tests {
         assert!(refuse("link --name= ").contains("at least one letter"));
         refuse("run --no-link=yes");
         refuse("drivers x");
+        refuse("doctor x");
         refuse("-x");
     }
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use intercom::access::keys::KeyId;
 use intercom::cli::{self, Command};
 use intercom::config::{self, Config};
-use intercom::shell::{control, run};
+use intercom::shell::{control, doctor, run};
 
 fn main() -> ExitCode {
     let command = match cli::parse(std::env::args_os().skip(1)) {
@@ -28,6 +28,16 @@ fn execute(command: Command) -> u8 {
         Command::Check { config } => match load(config.as_deref()) {
             Ok(config) => say(&config.summary()),
             Err(code) => code,
+        },
+        Command::Doctor { config, json } => match doctor::examine(config.as_deref()) {
+            Ok(found) => {
+                say(&if json { found.json().to_string() } else { found.text() });
+                if found.is_well() { cli::DONE } else { cli::FAILED }
+            }
+            Err(errors) => {
+                eprintln!("{errors}");
+                cli::WRONG
+            }
         },
         Command::Run { config, no_link } => match load(config.as_deref()) {
             Ok(config) => start(config, !no_link),

@@ -1,10 +1,13 @@
 //! The sound cards that are there, and which of them is meant by a name or by `auto`.
 
 use std::ffi::CStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use alsa::Direction;
 use alsa::ctl::{Ctl, ElemId, ElemIface, ElemType, ElemValue};
+
+use crate::contract::{Fault, Sighting};
+use crate::mixer;
 
 /// One end of a card that plays or captures: a PCM device of the kernel's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -127,6 +130,21 @@ pub fn find(all: &[Endpoint], direction: Direction, words: &str) -> Found {
         Some(_) if !one_card(&part) => Found::Part(part),
         Some(one) => Found::Part(vec![one.clone()]),
     }
+}
+
+/// All that play or capture, what `auto` takes first; for the doctor.
+pub fn survey(direction: Direction) -> Vec<Sighting> {
+    let mut all = list(direction);
+    all.sort_by_key(|endpoint| (endpoint.rank(direction), endpoint.card, endpoint.device));
+    let letter = if direction == Direction::Playback { 'p' } else { 'c' };
+    let seen = all.into_iter().map(|endpoint| Sighting {
+        device: format!("plughw:CARD={},DEV={}", endpoint.id, endpoint.device),
+        name: endpoint.describe(),
+        modes: Vec::new(),
+        nodes: vec![PathBuf::from(format!("/dev/snd/pcmC{}D{}{letter}", endpoint.card, endpoint.device))],
+        fault: mixer::muted(endpoint.card as i32, direction).map(Fault::Muted),
+    });
+    seen.collect()
 }
 
 /// For errors: the cards that could be named, each once.

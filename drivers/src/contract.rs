@@ -8,6 +8,7 @@
 //! speaks; pictures are [`I420`] (BT.601, limited range), whatever the camera sends.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -270,6 +271,38 @@ pub trait Opener<D: ?Sized>: Send {
 
     /// The device in words for logs and the doctor, e.g. `/dev/video0` or `test card 1280x720 at 30 fps`.
     fn describe(&self) -> String;
+
+    /// Whether it would open now, for the doctor. Opens and closes it, unless the driver has a way that takes the
+    /// device away from nobody and overwrites nothing.
+    fn check(&mut self) -> Result<(), DeviceError> {
+        self.open().map(drop)
+    }
+}
+
+/// A piece of hardware that a driver sees, for the doctor.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sighting {
+    /// What the config calls it: `/dev/video0`, `plughw:CARD=Intel,DEV=0`, `HDMI-A-1`.
+    pub device: String,
+    /// What the kernel calls it.
+    pub name: String,
+    /// What it offers in words, the best first, e.g. `YUYV 640x480 at 30, 15 fps`; empty where there is no choice.
+    pub modes: Vec<String>,
+    /// Its device files: the doctor looks who may use them and who does.
+    pub nodes: Vec<PathBuf>,
+    /// Why it is of no use as it is.
+    pub fault: Option<Fault>,
+}
+
+/// What may be wrong with hardware that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// This control of the card's mixer is off or at zero.
+    Muted(String),
+    /// A socket with nothing plugged in.
+    Empty,
+    /// It cannot be looked at, or not used.
+    Failed(DeviceError),
 }
 
 /// What the intercom would like of a device; each kind of driver takes what concerns it.
@@ -296,4 +329,7 @@ pub struct Driver<D: ?Sized + 'static> {
     pub configure: fn(&toml::Table, &Wanted) -> Result<BoxedOpener<D>, ConfigError>,
     /// Whether `auto` may choose it now: `Ok(what was found)` or `Err(why not)`, both in words.
     pub detect: fn(&toml::Table) -> Result<String, String>,
+    /// Lists the hardware of this kind that is there, used or not; `None` for a driver that has none. Takes nothing
+    /// away from a program that uses it.
+    pub survey: Option<fn() -> Vec<Sighting>>,
 }

@@ -72,6 +72,36 @@ fn try_prepare(card: i32, direction: Direction, volume: Option<i64>) -> alsa::Re
     Ok(())
 }
 
+/// The control that keeps the card silent in this direction, if there is one; for the doctor.
+pub fn muted(card: i32, direction: Direction) -> Option<String> {
+    silencer(&controls(card, direction).unwrap_or_default())
+}
+
+/// The controls on the way: their names, and whether each lets sound through.
+fn controls(card: i32, direction: Direction) -> alsa::Result<Vec<(String, bool)>> {
+    let mixer = Mixer::new(&format!("hw:{card}"), false)?;
+    let mut controls = Vec::new();
+    for control in mixer.iter().filter_map(Selem::new) {
+        let id = control.get_id();
+        let name = id.get_name().unwrap_or_default();
+        // What would be opened if it were closed is on the way.
+        if change(direction, name, true, None, None).unmute {
+            let (level, muted) = state(&control, direction)?;
+            controls.push((name.to_owned(), !muted && level != Some(0)));
+        }
+    }
+    Ok(controls)
+}
+
+/// All sound passes the first kind of control; the others are ways beside each other, one of which is enough.
+fn silencer(controls: &[(String, bool)]) -> Option<String> {
+    let (common, ways): (Vec<_>, Vec<_>) =
+        controls.iter().partition(|(name, _)| ["Master", "PCM", "Capture"].contains(&name.as_str()));
+    let closed = common.into_iter().find(|(_, open)| !open);
+    let shut = || ways.first().filter(|_| ways.iter().all(|(_, open)| !open)).copied();
+    closed.or_else(shut).map(|(name, _)| name.clone())
+}
+
 /// The control's level in percent, if it has one, and whether it is muted.
 fn state(control: &Selem, direction: Direction) -> alsa::Result<(Option<i64>, bool)> {
     let channel = SelemChannelId::mono();
@@ -121,6 +151,20 @@ mod tests {
         let left = Change { unmute: false, level: None };
         assert_eq!(change(PLAYBACK, "Mic", true, Some(0), Some(60)), left, "nobody hears himself");
         assert_eq!(change(CAPTURE, "Line", true, Some(0), Some(60)), left);
+    }
+
+    #[test]
+    fn one_closed_control_that_all_sound_passes_is_enough_and_of_two_ways_both_must_be_closed() {
+        let silencer = |controls: &[(&str, bool)]| {
+            let owned: Vec<_> = controls.iter().map(|(name, open)| ((*name).to_owned(), *open)).collect();
+            super::silencer(&owned)
+        };
+        assert_eq!(silencer(&[("Speaker", true), ("Master", false)]).as_deref(), Some("Master"));
+        assert_eq!(silencer(&[("Speaker", true), ("Headphone", false), ("Master", true)]), None);
+        assert_eq!(silencer(&[("Speaker", false), ("Headphone", false)]).as_deref(), Some("Speaker"));
+        assert_eq!(silencer(&[("Capture", false), ("Mic", true)]).as_deref(), Some("Capture"));
+        assert_eq!(silencer(&[]), None);
+        assert_eq!(muted(31, Direction::Playback), None);
     }
 
     #[test]

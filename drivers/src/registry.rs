@@ -116,7 +116,7 @@ mod tests {
     }
 
     const fn fake(name: &'static str, detect: fn(&toml::Table) -> Result<String, String>) -> Driver<dyn PlayAudio> {
-        Driver { name, summary: "a fake", options: &[], configure: no_opener, detect }
+        Driver { name, summary: "a fake", options: &[], configure: no_opener, detect, survey: None }
     }
 
     static FAKES: &[Driver<dyn PlayAudio>] = &[

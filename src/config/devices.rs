@@ -1,15 +1,22 @@
 //! Chooses the drivers: by their word, or by `auto`, which takes real hardware where there is some and says why.
 
-use intercom_drivers::contract::{BoxedOpener, CaptureAudio, CaptureVideo, Display, Driver, PlayAudio, Wanted};
+use intercom_drivers::contract::{
+    BoxedOpener, CaptureAudio, CaptureVideo, Display, Driver, PlayAudio, Sighting, Wanted,
+};
 use intercom_drivers::registry;
 
 use super::problem::{list, nearest, quoted};
 use super::reader::{Reader, Wrong};
+use crate::ops::doctor::{self, Kind};
 
 /// A device chosen by its word.
 pub struct Device<D: ?Sized + 'static> {
     /// The driver's name; what `auto` chose.
     pub driver: &'static str,
+    /// `auto` chose it.
+    pub auto: bool,
+    /// It is a driver of hardware, and no stand-in.
+    pub hardware: bool,
     /// Which driver and why, for the log, e.g. `camera: test-card, because v4l2 found no camera`.
     pub why: String,
     /// The way to the device.
@@ -27,6 +34,37 @@ pub struct Drivers {
     pub speakers: &'static [Driver<dyn PlayAudio>],
     /// For `[display]`.
     pub displays: &'static [Driver<dyn Display>],
+}
+
+impl Drivers {
+    /// All hardware that the drivers of this build see, with the kind that it is of.
+    pub fn survey(&self) -> Vec<(Kind, Sighting)> {
+        fn of<D: ?Sized>(kind: Kind, drivers: &[Driver<D>], all: &mut Vec<(Kind, Sighting)>) {
+            let surveys = drivers.iter().filter_map(|driver| driver.survey);
+            all.extend(surveys.flat_map(|survey| survey()).map(|seen| (kind, seen)));
+        }
+        let mut all = Vec::new();
+        of(Kind::Camera, self.cameras, &mut all);
+        of(Kind::Microphone, self.microphones, &mut all);
+        of(Kind::Speaker, self.speakers, &mut all);
+        of(Kind::Display, self.displays, &mut all);
+        all
+    }
+}
+
+impl<D: ?Sized> Device<D> {
+    /// For the doctor: what is to be tried, or used, and nothing yet of how it is.
+    pub fn untried(&self, kind: Kind) -> doctor::Device {
+        doctor::Device {
+            kind,
+            driver: self.driver.to_owned(),
+            why: self.why.strip_prefix(&format!("{}: ", kind.word())).unwrap_or(&self.why).to_owned(),
+            auto: self.auto,
+            hardware: self.hardware,
+            device: self.opener.describe(),
+            state: doctor::State::Untried,
+        }
+    }
 }
 
 /// Reads `[kind]` and its drivers' tables; `None` if something there is wrong, which the reader then knows.
@@ -71,7 +109,8 @@ pub(super) fn choose<D: ?Sized + 'static>(
     };
     let ready = openers.into_iter().find(|(name, _)| *name == driver.name).map(|(_, opener)| opener);
     let opener = ready.or_else(|| configure(reader, kind, driver, table_of(driver), wanted))?;
-    Some(Device { driver: driver.name, why, opener })
+    let (auto, hardware) = (named.is_none(), driver.survey.is_some());
+    Some(Device { driver: driver.name, auto, hardware, why, opener })
 }
 
 /// What `driver =` may say.

@@ -56,7 +56,7 @@ const fn entry<D: ?Sized>(
     configure: fn(&toml::Table, &Wanted) -> Result<BoxedOpener<D>, ConfigError>,
     detect: fn(&toml::Table) -> Result<String, String>,
 ) -> Driver<D> {
-    Driver { name, summary: "a fake for tests", options, configure, detect }
+    Driver { name, summary: "a fake for tests", options, configure, detect, survey: None }
 }
 
 fn absent(_: &toml::Table) -> Result<String, String> {

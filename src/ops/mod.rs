@@ -1,3 +1,4 @@
 //! Running for years: metrics, doctor, watchdog.
 
+pub mod doctor;
 pub mod stages;

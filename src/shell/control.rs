@@ -18,9 +18,11 @@ use serde_json::{Value, json};
 use crate::access::keys::{Key, KeyId};
 use crate::access::names;
 use crate::config::PublicAddress;
-use crate::reach::links;
+use crate::ops::doctor::{Device, Health, Network};
+use crate::reach::{Addresses, links};
 use crate::shell::addresses::{self, AddressBook};
 use crate::shell::clock;
+use crate::shell::devices::Presence;
 use crate::shell::key_file::KeyFile;
 use crate::shell::state::{self, Lock};
 use crate::shell::wake::Wake;
@@ -59,6 +61,8 @@ pub enum Request {
     },
     /// How things are: the event loop's own object.
     Status {},
+    /// How devices and addresses are: a [`Health`].
+    Health {},
 }
 
 impl Request {
@@ -98,6 +102,10 @@ pub struct ControlConfig {
     pub port: u16,
     /// The public address, for links.
     pub public: Option<PublicAddress>,
+    /// The devices as the config has them; how each is, is asked of `presence`.
+    pub devices: Vec<Device>,
+    /// Knows how the devices are.
+    pub presence: Arc<Presence>,
 }
 
 /// The running control socket.
@@ -265,6 +273,26 @@ fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
             let text = receiver.recv_timeout(PATIENCE).map_err(|_| "the daemon does not answer".to_owned())?;
             serde_json::from_str(&text).map_err(|e| e.to_string())
         }
+        Request::Health {} => {
+            let mut devices = config.devices.clone();
+            for device in &mut devices {
+                if let Some((name, state)) = config.presence.device(device.kind) {
+                    (device.device, device.state) = (name, state);
+                }
+            }
+            let network = health_of_network(&config.addresses.current(), config.port, config.public.as_ref());
+            serde_json::to_value(Health { devices, network }).map_err(|e| e.to_string())
+        }
+    }
+}
+
+/// How home is reached, for the doctor.
+pub fn health_of_network(addresses: &Addresses, port: u16, public: Option<&PublicAddress>) -> Network {
+    Network {
+        port,
+        addresses: addresses.local.clone(),
+        best: addresses.best,
+        public_address: public.map(ToString::to_string),
     }
 }
 
@@ -401,7 +429,6 @@ mod tests {
     use crossbeam_channel::{Receiver, bounded};
 
     use super::*;
-    use crate::reach::Addresses;
     use crate::shell::state::tests::TestDir;
 
     struct Daemon {
@@ -423,6 +450,8 @@ mod tests {
                 addresses,
                 port: 8443,
                 public: None,
+                devices: Vec::new(),
+                presence: Arc::new(Presence::new()),
             })
             .unwrap();
             Daemon { dir, handle, events: receiver }

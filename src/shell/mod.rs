@@ -4,6 +4,7 @@ pub mod addresses;
 pub mod clock;
 pub mod control;
 pub mod devices;
+pub mod doctor;
 pub mod encoders;
 pub mod event_loop;
 pub mod gateway;

@@ -18,6 +18,7 @@ use crate::core::home::{Home, HomeConfig};
 use crate::core::peer;
 use crate::core::protocol::RungName;
 use crate::media::processor::Identity;
+use crate::ops::doctor::Kind;
 use crate::reach::links::{Links, links};
 use crate::reach::qr::{Paint, half_blocks};
 use crate::shell::addresses::{self, AddressBook, Watch};
@@ -107,6 +108,13 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
         addresses: book.clone(),
         port: network.port,
         public: network.public_address.clone(),
+        devices: vec![
+            camera.untried(Kind::Camera),
+            microphone.untried(Kind::Microphone),
+            speaker.untried(Kind::Speaker),
+            display.untried(Kind::Display),
+        ],
+        presence: Arc::clone(&presence),
     })
     .map_err(cannot("control socket"))?;
 

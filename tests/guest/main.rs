@@ -63,6 +63,7 @@ fn bochs(image: &std::path::Path) {
     said(&mut guest, "sound card 1: Master is at 80 % now");
     said(&mut guest, "display: drm, found /dev/dri/card0 (bochs-drm)");
     said(&mut guest, "atomic works");
+    the_doctor_sees_everything(&mut guest, true);
     the_tv_shows_the_idle_card(&mut guest, "guest-bochs-idle");
 
     let chromium = chromium();
@@ -100,6 +101,7 @@ fn bochs(image: &std::path::Path) {
 /// The older calls, on virtio's card, and a TV whose cable is pulled, put into the second socket, and put back.
 fn virtio(image: &std::path::Path) {
     let mut guest = Machine::start(image, "virtio-vga,id=gpu,max_outputs=2");
+    the_doctor_sees_everything(&mut guest, false);
     // At first there is no sound card but a loopback.
     let hda = "/sys/bus/pci/drivers/snd_hda_intel";
     let slot = guest.run(&format!("basename $(ls -d {hda}/0000:*)")).trim().to_owned();
@@ -219,7 +221,42 @@ fn plug_in(guest: &mut Machine, camera: &Webcam) {
     guest.run(&format!("chmod 755 /root/plug; nc 10.0.2.2 {} -e /root/plug", camera.port));
 }
 
+/// Camera, sound card and screen are listed, and tried; or, while the intercom `runs`, it is asked how they are.
+fn the_doctor_sees_everything(guest: &mut Machine, runs: bool) {
+    if !runs {
+        put_config(guest, "");
+    }
+    let text = guest.run("intercom doctor --config /root/intercom.toml; true");
+    println!("{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    let json = guest.run("intercom doctor --json --config /root/intercom.toml; true");
+    let found: serde_json::Value = serde_json::from_str(&json).unwrap_or_else(|e| panic!("{e}: {json}"));
+    assert_eq!(found["running"], runs, "{json}");
+    let camera = &found["cameras"][0];
+    assert_eq!((&camera["device"], &camera["name"]), (&"/dev/video0".into(), &"vivid".into()), "{json}");
+    let modes = camera["modes"].as_array().expect("modes");
+    assert!(modes.iter().any(|mode| mode.as_str().is_some_and(|mode| mode.starts_with("YUYV 320x180 at "))), "{json}");
+    let any = |kind: &str, part: &str| {
+        found[kind].as_array().is_some_and(|all| all.iter().any(|one| one.to_string().contains(part)))
+    };
+    assert!(any("speakers", "plughw:CARD=Intel,DEV=0") && any("microphones", "plughw:CARD=Loopback,DEV=0"), "{json}");
+    assert!(any("displays", "Virtual-1") && any("displays", "1024x768 at 60 Hz"), "{json}");
+    let states: Vec<&str> =
+        found["devices"].as_array().expect("devices").iter().filter_map(|device| device["state"].as_str()).collect();
+    assert!(states.len() == 4 && states.iter().all(|state| ["works", "opens", "untried"].contains(state)), "{json}");
+    assert_eq!(found["well"], true, "{json}");
+    if runs {
+        assert!(any("displays", "intercom (process "), "who draws on the screen is told: {json}");
+    }
+}
+
 fn start_intercom(guest: &mut Machine, more: &str) {
+    put_config(guest, more);
+    guest.run("intercom run --config /root/intercom.toml >>/run/log 2>&1 </dev/null & true");
+    said(guest, "open: https://");
+}
+
+fn put_config(guest: &mut Machine, more: &str) {
     let port = guest.port;
     guest.put(
         "/root/intercom.toml",
@@ -233,8 +270,6 @@ fn start_intercom(guest: &mut Machine, more: &str) {
              [speaker]\ndriver = \"alsa\"\n[speaker.alsa]\nbuffer_ms = 200\n{more}"
         ),
     );
-    guest.run("intercom run --config /root/intercom.toml >>/run/log 2>&1 </dev/null & true");
-    said(guest, "open: https://");
 }
 
 /// Waits until the intercom's log has this in it.

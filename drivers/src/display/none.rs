@@ -10,6 +10,7 @@ pub const DRIVER: Driver<dyn Display> = Driver {
     options: &[],
     configure,
     detect: |_| Ok("nothing to see viewers on".into()),
+    survey: None,
 };
 
 fn configure(table: &toml::Table, wanted: &Wanted) -> Result<BoxedOpener<dyn Display>, ConfigError> {

@@ -21,6 +21,7 @@ pub const DRIVER: Driver<dyn Display> = Driver {
     options: OPTIONS,
     configure,
     detect: |_| Err("png shows people in a file and must be named".into()),
+    survey: None,
 };
 
 const OPTIONS: &[(&str, &str)] = &[

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use alsa::Direction;
 
+use crate::cards;
 use crate::contract::{BoxedOpener, CaptureAudio, ConfigError, DeviceError, Driver, Opener, SAMPLE_RATE, Wanted};
 use crate::mixer;
 use crate::options::Options;
@@ -17,6 +18,7 @@ pub const DRIVER: Driver<dyn CaptureAudio> = Driver {
     options: OPTIONS,
     configure,
     detect: |options| pcm::detect(options, Direction::Capture),
+    survey: Some(|| cards::survey(Direction::Capture)),
 };
 
 const OPTIONS: &[(&str, &str)] = &[

@@ -15,6 +15,7 @@ pub const DRIVER: Driver<dyn CaptureAudio> = Driver {
     options: OPTIONS,
     configure,
     detect: |_| Ok("the stand-in for a microphone".into()),
+    survey: None,
 };
 
 const OPTIONS: &[(&str, &str)] = &[

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use alsa::Direction;
 
+use crate::cards;
 use crate::contract::{BoxedOpener, ConfigError, DeviceError, Driver, Opener, PlayAudio, SAMPLE_RATE, Wanted};
 use crate::mixer;
 use crate::options::Options;
@@ -18,6 +19,7 @@ pub const DRIVER: Driver<dyn PlayAudio> = Driver {
     options: OPTIONS,
     configure,
     detect: |options| pcm::detect(options, Direction::Playback),
+    survey: Some(|| cards::survey(Direction::Playback)),
 };
 
 const OPTIONS: &[(&str, &str)] = &[

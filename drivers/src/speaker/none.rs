@@ -14,6 +14,7 @@ pub const DRIVER: Driver<dyn PlayAudio> = Driver {
     options: &[],
     configure,
     detect: |_| Ok("nothing to hear viewers with".into()),
+    survey: None,
 };
 
 fn configure(table: &toml::Table, _: &Wanted) -> Result<BoxedOpener<dyn PlayAudio>, ConfigError> {

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::clock;
@@ -18,6 +18,7 @@ pub const DRIVER: Driver<dyn PlayAudio> = Driver {
     options: OPTIONS,
     configure,
     detect: |_| Err("wav records people and must be named".into()),
+    survey: None,
 };
 
 const OPTIONS: &[(&str, &str)] = &[
@@ -59,9 +60,15 @@ impl Opener<dyn PlayAudio> for WavOpener {
     fn describe(&self) -> String {
         format!("recording {}", self.path.display())
     }
+
+    /// Leaves the recording alone that is there.
+    fn check(&mut self) -> Result<(), DeviceError> {
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        std::fs::read_dir(folder).map(drop).map_err(|error| failed(folder, &error))
+    }
 }
 
-fn failed(path: &std::path::Path, error: &io::Error) -> DeviceError {
+fn failed(path: &Path, error: &io::Error) -> DeviceError {
     let what = format!("{}: {error}", path.display());
     match error.kind() {
         io::ErrorKind::NotFound => DeviceError::Absent(what),

@@ -65,6 +65,7 @@ pub fn spawn_camera(
                     Ok(None) => None,
                     Err(error) => {
                         device = None;
+                        presence.closed(Kind::Camera);
                         supervisor.handle_failed(error, clock::now())
                     }
                 },
@@ -74,6 +75,7 @@ pub fn spawn_camera(
                         device = Some(open);
                         last_frame = clock::now();
                         supervisor.handle_opened(last_frame);
+                        presence.opened(Kind::Camera, &opener.describe());
                         None
                     }
                     Err(error) => supervisor.handle_failed(error, clock::now()),
@@ -84,15 +86,12 @@ pub fn spawn_camera(
                     None
                 }
             };
+            presence.tell_change(Kind::Camera, &opener.describe(), &mode, change.as_ref());
             match change {
                 Some(Change::Live) => {
-                    presence.set_well(Kind::Camera, true);
-                    log::info!("camera: {} works, {mode}", opener.describe());
                     events.tell(ToLoop::Camera(CameraState::Live));
                 }
-                Some(Change::Absent(error)) => {
-                    log::warn!("camera: {}: {error}; {}", opener.describe(), error.remedy());
-                    presence.set_well(Kind::Camera, false);
+                Some(Change::Absent(_)) => {
                     board.clear_own();
                     encoders.iter().for_each(|encoder| encoder.camera_lost());
                     events.tell(ToLoop::Camera(CameraState::Unplugged));

@@ -15,7 +15,7 @@ use crate::media::packetizer::{Packet, Packetizer};
 use crate::media::processor::{Played, Processor};
 use crate::media::voice::BLOCK;
 use crate::shell::clock;
-use crate::shell::devices::{Hints, Kind, Presence, tell_change, tell_gaps};
+use crate::shell::devices::{Hints, Kind, Presence, tell_gaps};
 use crate::shell::wake::Wake;
 use crate::shell::wires::EncodedAudio;
 use crate::shell::worker::{Exit, Worker, spawn_worker};
@@ -71,12 +71,11 @@ pub fn spawn_microphone(
                             paused = false;
                             heard = clock::now();
                             supervisor.handle_opened(heard);
-                            // Until somebody visits nothing is read, and the TV tells already that it is there.
-                            presence.set_well(Kind::Microphone, true);
+                            presence.opened(Kind::Microphone, &opener.describe());
                         }
                         Err(error) => {
                             let change = supervisor.handle_failed(error, clock::now());
-                            tell_change(&presence, Kind::Microphone, &opener.describe(), change);
+                            presence.tell_change(Kind::Microphone, &opener.describe(), "", change.as_ref());
                         }
                     }
                 } else if let Some(retry) = supervisor.poll_timeout() {
@@ -92,9 +91,9 @@ pub fn spawn_microphone(
                 heard = clock::now();
                 if let Err(error) = open.check() {
                     device = None;
-                    presence.set_well(Kind::Microphone, false);
+                    presence.closed(Kind::Microphone);
                     let change = supervisor.handle_failed(error, heard);
-                    tell_change(&presence, Kind::Microphone, &opener.describe(), change);
+                    presence.tell_change(Kind::Microphone, &opener.describe(), "", change.as_ref());
                 }
                 continue;
             }
@@ -116,11 +115,11 @@ pub fn spawn_microphone(
                 Ok(None) => None,
                 Err(error) => {
                     device = None;
-                    presence.set_well(Kind::Microphone, false);
+                    presence.closed(Kind::Microphone);
                     supervisor.handle_failed(error, clock::now())
                 }
             };
-            tell_change(&presence, Kind::Microphone, &opener.describe(), change);
+            presence.tell_change(Kind::Microphone, &opener.describe(), "", change.as_ref());
         }
         Exit::Done
     })

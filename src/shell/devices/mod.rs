@@ -6,12 +6,16 @@ pub mod pictures;
 pub mod speaker;
 pub mod tv;
 
+use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+pub use crate::ops::doctor::Kind;
 
 use crate::core::supervisor::{Change, Supervisor};
 use crate::core::xruns::Gaps;
 use crate::media::scene::Health;
+use crate::ops::doctor;
 use crate::shell::clock;
 
 /// Whether anybody visits; devices rest while nobody does.
@@ -19,6 +23,18 @@ use crate::shell::clock;
 pub struct Presence {
     state: Mutex<State>,
     changed: Condvar,
+    /// What the devices are, and how: for the doctor and the TV.
+    devices: Mutex<BTreeMap<Kind, Known>>,
+}
+
+/// What is known of a device.
+#[derive(Clone, Debug)]
+struct Known {
+    name: String,
+    /// As the log was told last.
+    told: doctor::State,
+    /// It was opened since then.
+    opened: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,31 +43,6 @@ struct State {
     stopped: bool,
     /// Counts the hints that a device came or went.
     hints: u64,
-    health: Health,
-}
-
-/// One of home's devices, as the log and the TV speak of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// The camera.
-    Camera,
-    /// The microphone.
-    Microphone,
-    /// The speaker.
-    Speaker,
-    /// The display.
-    Display,
-}
-
-impl Kind {
-    fn word(self) -> &'static str {
-        match self {
-            Kind::Camera => "camera",
-            Kind::Microphone => "microphone",
-            Kind::Speaker => "speaker",
-            Kind::Display => "display",
-        }
-    }
 }
 
 impl Presence {
@@ -99,20 +90,67 @@ impl Presence {
         self.changed.notify_all();
     }
 
-    /// A device works now, or does not.
-    pub(crate) fn set_well(&self, kind: Kind, well: bool) {
-        let health = &mut self.lock().health;
-        match kind {
-            Kind::Camera => health.camera = Some(well),
-            Kind::Microphone => health.microphone = Some(well),
-            Kind::Speaker => health.speaker = Some(well),
-            Kind::Display => {}
+    /// A device was opened; whether it works shows in use.
+    pub(crate) fn opened(&self, kind: Kind, device: &str) {
+        let mut devices = self.devices();
+        let told = devices.get(&kind).map_or(doctor::State::Untried, |known| known.told.clone());
+        devices.insert(kind, Known { name: device.to_owned(), told, opened: true });
+    }
+
+    /// A device failed in use, perhaps as before, of which the log is not told again.
+    pub(crate) fn closed(&self, kind: Kind) {
+        self.devices().entry(kind).and_modify(|known| known.opened = false);
+    }
+
+    /// Puts a device's change into the log, and remembers it for the doctor. `how` it works is told as well.
+    pub(crate) fn tell_change(&self, kind: Kind, device: &str, how: &str, change: Option<&Change>) {
+        let comma = if how.is_empty() { "" } else { ", " };
+        match change {
+            Some(Change::Live) => {
+                log::info!("{}: {device} works{comma}{how}", kind.word());
+                self.remember(kind, device, doctor::State::Works { how: how.to_owned() });
+            }
+            Some(Change::Absent(error)) => {
+                log::warn!("{}: {device}: {error}; {}", kind.word(), error.remedy());
+                self.remember(kind, device, doctor::State::from(error));
+            }
+            None => {}
         }
     }
 
-    /// Which devices work; of the network it knows nothing.
+    /// The device of this kind, and how it is; `None` before anything is known of it.
+    pub fn device(&self, kind: Kind) -> Option<(String, doctor::State)> {
+        let known = self.devices().get(&kind)?.clone();
+        let state = match known.told {
+            doctor::State::Fails { .. } | doctor::State::Untried if known.opened => doctor::State::Opens,
+            told => told,
+        };
+        Some((known.name, state))
+    }
+
+    /// Which devices work, for the TV; of the network it knows nothing. Until somebody visits, sound is neither read nor
+    /// played, and what is open counts as well.
     pub fn health(&self) -> Health {
-        self.lock().health
+        let well = |kind| match self.device(kind)?.1 {
+            doctor::State::Works { .. } => Some(true),
+            doctor::State::Opens => (kind != Kind::Camera).then_some(true),
+            doctor::State::Silent | doctor::State::Fails { .. } => Some(false),
+            doctor::State::Untried => None,
+        };
+        Health {
+            camera: well(Kind::Camera),
+            microphone: well(Kind::Microphone),
+            speaker: well(Kind::Speaker),
+            ..Health::default()
+        }
+    }
+
+    fn remember(&self, kind: Kind, device: &str, state: doctor::State) {
+        self.devices().insert(kind, Known { name: device.to_owned(), told: state, opened: false });
+    }
+
+    fn devices(&self) -> MutexGuard<'_, BTreeMap<Kind, Known>> {
+        self.devices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn wait_while(&self, time: Duration, condition: impl Fn(&State) -> bool) -> State {
@@ -160,22 +198,6 @@ impl Hints {
     /// Sleeps for `time`, or until there is a hint to heed.
     pub(crate) fn sleep(&self, presence: &Presence, time: Duration) {
         presence.wait_while(time, |state| state.hints == self.heard);
-    }
-}
-
-/// Tells the log and the TV of a device's change.
-pub(crate) fn tell_change(presence: &Presence, kind: Kind, device: &str, change: Option<Change>) {
-    let word = kind.word();
-    match change {
-        Some(Change::Live) => {
-            presence.set_well(kind, true);
-            log::info!("{word}: {device} works");
-        }
-        Some(Change::Absent(error)) => {
-            presence.set_well(kind, false);
-            log::warn!("{word}: {device}: {error}; {}", error.remedy());
-        }
-        None => {}
     }
 }
 
@@ -241,6 +263,27 @@ mod tests {
         assert!(!hints.wait(&presence, Duration::from_millis(1)));
         presence.set(true);
         assert!(hints.wait(&presence, LONG) && clock::now() - begun < LONG);
+    }
+
+    #[test]
+    fn a_device_that_fails_as_before_is_known_to_fail_and_one_that_is_open_again_to_open() {
+        let presence = Presence::new();
+        let state = || presence.device(Kind::Microphone).map(|(_, state)| state);
+        assert_eq!(state(), None);
+        presence.opened(Kind::Microphone, "x");
+        assert_eq!((state(), presence.health().microphone), (Some(doctor::State::Opens), Some(true)));
+        let error = DeviceError::Absent("x".into());
+        presence.closed(Kind::Microphone);
+        presence.tell_change(Kind::Microphone, "x", "", Some(&Change::Absent(error.clone())));
+        assert_eq!((state(), presence.health().microphone), (Some(doctor::State::from(&error)), Some(false)));
+        presence.opened(Kind::Microphone, "x");
+        assert_eq!(state(), Some(doctor::State::Opens));
+        presence.closed(Kind::Microphone);
+        presence.tell_change(Kind::Microphone, "x", "", None);
+        assert_eq!(state(), Some(doctor::State::from(&error)), "the same once more");
+        presence.tell_change(Kind::Microphone, "x", "", Some(&Change::Live));
+        presence.opened(Kind::Camera, "y");
+        assert_eq!((presence.health().microphone, presence.health().camera), (Some(true), None));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::media::mixer::Mixer;
 use crate::media::processor::Played;
 use crate::media::voice::{BLOCK, Voice};
 use crate::shell::clock;
-use crate::shell::devices::{Hints, Kind, Presence, tell_change, tell_gaps};
+use crate::shell::devices::{Hints, Kind, Presence, tell_gaps};
 use crate::shell::wires::{ToSpeaker, VisitId};
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 
@@ -58,8 +58,7 @@ pub fn spawn_speaker(
                         device = Some(open);
                         xruns.handle_opened();
                         supervisor.handle_opened(clock::now());
-                        // Until somebody visits nothing is played, and the TV tells already that it is there.
-                        presence.set_well(Kind::Speaker, true);
+                        presence.opened(Kind::Speaker, &opener.describe());
                         None
                     }
                     Err(error) => supervisor.handle_failed(error, clock::now()),
@@ -84,7 +83,7 @@ pub fn spawn_speaker(
                             Ok(()) => None,
                             Err(error) => {
                                 device = None;
-                                presence.set_well(Kind::Speaker, false);
+                                presence.closed(Kind::Speaker);
                                 supervisor.handle_failed(error, clock::now())
                             }
                         },
@@ -116,13 +115,13 @@ pub fn spawn_speaker(
                         }
                         Err(error) => {
                             device = None;
-                            presence.set_well(Kind::Speaker, false);
+                            presence.closed(Kind::Speaker);
                             supervisor.handle_failed(error, clock::now())
                         }
                     }
                 }
             };
-            tell_change(&presence, Kind::Speaker, &opener.describe(), change);
+            presence.tell_change(Kind::Speaker, &opener.describe(), "", change.as_ref());
         }
         Exit::Done
     })

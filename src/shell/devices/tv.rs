@@ -15,7 +15,7 @@ use crate::reach::qr::{self, Modules};
 use crate::shell::addresses::AddressBook;
 use crate::shell::clock;
 use crate::shell::devices::pictures::{Board, Shown};
-use crate::shell::devices::{Hints, Kind, Presence, tell_change};
+use crate::shell::devices::{Hints, Kind, Presence};
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 
 /// While nothing changes, the thread looks this often at the clock, and whether it is time to end.
@@ -60,10 +60,11 @@ pub fn spawn_tv(mut opener: BoxedOpener<dyn Display>, tv: Tv, subject: Subject) 
                             board.set_screen(device.is_seen());
                             screen = Some(Screen::new(device, now));
                             supervisor.handle_opened(now);
+                            presence.opened(Kind::Display, &opener.describe());
                         }
                         Err(error) => {
                             let change = supervisor.handle_failed(error, now);
-                            tell_change(presence, Kind::Display, &opener.describe(), change);
+                            presence.tell_change(Kind::Display, &opener.describe(), "", change.as_ref());
                         }
                     }
                 } else if let Some(retry) = supervisor.poll_timeout() {
@@ -97,11 +98,12 @@ pub fn spawn_tv(mut opener: BoxedOpener<dyn Display>, tv: Tv, subject: Subject) 
                 Ok(()) => supervisor.handle_works(),
                 Err(error) => {
                     screen = None;
+                    presence.closed(Kind::Display);
                     board.set_screen(false);
                     supervisor.handle_failed(error, clock::now())
                 }
             };
-            tell_change(presence, Kind::Display, &opener.describe(), change);
+            presence.tell_change(Kind::Display, &opener.describe(), "", change.as_ref());
         }
         Exit::Done
     })

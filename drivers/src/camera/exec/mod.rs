@@ -21,6 +21,7 @@ pub const DRIVER: Driver<dyn CaptureVideo> = Driver {
     options: OPTIONS,
     configure,
     detect: |_| Err("exec needs a command and must be named".into()),
+    survey: None,
 };
 
 const OPTIONS: &[(&str, &str)] =

@@ -31,6 +31,7 @@ pub const DRIVER: Driver<dyn CaptureVideo> = Driver {
     options: OPTIONS,
     configure,
     detect: |_| Err("http-mjpeg needs a url and must be named".into()),
+    survey: None,
 };
 
 const OPTIONS: &[(&str, &str)] = &[

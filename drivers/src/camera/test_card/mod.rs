@@ -23,6 +23,7 @@ pub const DRIVER: Driver<dyn CaptureVideo> = Driver {
     options: OPTIONS,
     configure,
     detect: |_| Ok("the stand-in for a camera".into()),
+    survey: None,
 };
 
 const OPTIONS: &[(&str, &str)] = &[

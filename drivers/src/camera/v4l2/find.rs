@@ -62,7 +62,8 @@ fn identify(path: PathBuf) -> Result<Option<Found>, DeviceError> {
     Ok(captures.then_some(Found { path, card, bus }))
 }
 
-fn ask(path: &Path) -> Result<(Device, Identity), DeviceError> {
+/// Opens any node and asks who it is.
+pub fn ask(path: &Path) -> Result<(Device, Identity), DeviceError> {
     let at = path.display();
     let device = Device::with_path(path).map_err(|error| failure(&error, &format!("{at}: open")))?;
     let handle = device.handle();

@@ -7,6 +7,7 @@ mod flip;
 mod kernel;
 mod mode;
 mod ring;
+mod survey;
 
 use std::io;
 use std::path::Path;
@@ -45,6 +46,7 @@ pub const DRIVER: Driver<dyn CaptureVideo> = Driver {
     options: OPTIONS,
     configure,
     detect,
+    survey: Some(survey::survey),
 };
 
 const OPTIONS: &[(&str, &str)] = &[

@@ -2,6 +2,7 @@
 
 mod choose;
 mod kms;
+mod survey;
 
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,7 @@ pub const DRIVER: Driver<dyn Display> = Driver {
     options: OPTIONS,
     configure,
     detect,
+    survey: Some(survey::survey),
 };
 
 const OPTIONS: &[(&str, &str)] = &[
@@ -91,7 +93,7 @@ struct DrmOpener {
 
 impl Opener<dyn Display> for DrmOpener {
     fn open(&mut self) -> Result<Box<dyn Display>, DeviceError> {
-        let mut reason = DeviceError::Absent("there is no /dev/dri/card*".into());
+        let mut reason = no_card();
         for path in paths(self.device.as_deref()) {
             match self.open_card(&path) {
                 Ok(screen) => {
@@ -111,6 +113,22 @@ impl Opener<dyn Display> for DrmOpener {
             (None, None) => "screen".into(),
         }
     }
+
+    /// Sets no mode: whoever draws on the card keeps it.
+    fn check(&mut self) -> Result<(), DeviceError> {
+        let mut reason = no_card();
+        for path in paths(self.device.as_deref()) {
+            match self.choose_on(&path) {
+                Ok((card, sockets, socket)) => return self.ways(&sockets[socket]).and_then(|_| card.take()),
+                Err(error) => reason = worse(reason, error),
+            }
+        }
+        Err(reason)
+    }
+}
+
+fn no_card() -> DeviceError {
+    DeviceError::Absent("there is no /dev/dri/card*".into())
 }
 
 /// Which of two reasons is told: that a screen could not be used rather than that another card has none.
@@ -120,10 +138,8 @@ fn worse(old: DeviceError, new: DeviceError) -> DeviceError {
 
 impl DrmOpener {
     fn open_card(&self, path: &Path) -> Result<Screen, DeviceError> {
-        let mut card = Card::open(path)?;
-        let sockets = card.sockets(true)?;
-        let seen: Vec<_> = sockets.iter().map(|socket| socket.seen.clone()).collect();
-        let socket = &sockets[choose_connector(&seen, &self.wish).map_err(no_screen)?];
+        let (mut card, sockets, chosen) = self.choose_on(path)?;
+        let socket = &sockets[chosen];
         card.take()?;
         let mut reason = DeviceError::Unsupported(format!("{} offers no mode that can be drawn", socket.seen.name));
         for Way { mode, size, api } in self.ways(socket)? {
@@ -137,6 +153,15 @@ impl DrmOpener {
             }
         }
         Err(reason)
+    }
+
+    /// The card, its sockets, and which of them to use.
+    fn choose_on(&self, path: &Path) -> Result<(Card, Vec<Socket>, usize), DeviceError> {
+        let card = Card::open(path)?;
+        let sockets = card.sockets(true)?;
+        let seen: Vec<_> = sockets.iter().map(|socket| socket.seen.clone()).collect();
+        let chosen = choose_connector(&seen, &self.wish).map_err(no_screen)?;
+        Ok((card, sockets, chosen))
     }
 
     /// What to try, the best first.

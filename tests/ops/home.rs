@@ -1,0 +1,108 @@
+//! A folder with a config in it, and the program that runs with it.
+
+use std::net::{TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// Long enough for a busy machine; only a failing test waits for it.
+pub const LONG: Duration = Duration::from_secs(60);
+
+/// A home of stand-ins, each of which a test may replace; its program ends and its folder goes when it is dropped.
+pub struct Home {
+    folder: PathBuf,
+    process: Option<Child>,
+}
+
+impl Home {
+    /// `more` is added to the config; what it says of a device replaces the stand-in.
+    pub fn new(more: &str) -> Home {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("intercom-ops-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let mut text = format!("[home]\nstate_dir = \"state\"\n[network]\nport = {}\n", free_port());
+        text += "[video]\nwidth = 320\nheight = 180\nfps = 15\n";
+        let kinds = [("camera", "test-card"), ("microphone", "tone"), ("speaker", "none"), ("display", "none")];
+        for (kind, driver) in kinds.into_iter().filter(|(kind, _)| !more.contains(&format!("[{kind}]"))) {
+            text += &format!("[{kind}]\ndriver = \"{driver}\"\n");
+        }
+        let home = Home { folder, process: None };
+        std::fs::write(home.at("intercom.toml"), text + &more.replace("{}", &home.folder.display().to_string()))
+            .expect("a config");
+        home
+    }
+
+    /// A path in the home's folder.
+    pub fn at(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Runs a command of the program's to its end.
+    pub fn ask(&self, command: &str) -> Output {
+        let mut words = command.split(' ');
+        let mut program = self.command(words.next().expect("a command"));
+        program.args(words).output().expect("run the program")
+    }
+
+    /// Starts `intercom run`, with its log in the file `log`.
+    pub fn start(&mut self, prepare: impl FnOnce(&mut Command)) {
+        let log = std::fs::File::create(self.at("log")).expect("a log");
+        let mut command = self.command("run");
+        command.arg("--no-link").stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        prepare(&mut command);
+        self.process = Some(command.spawn().expect("start the program"));
+    }
+
+    /// The process of the running program.
+    pub fn id(&self) -> u32 {
+        self.process.as_ref().expect("it runs").id()
+    }
+
+    /// What it has said so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.at("log")).unwrap_or_default()
+    }
+
+    /// Waits until something is there, and tells the log if it never comes.
+    pub fn wait<T>(&self, what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+        let end = Instant::now() + LONG;
+        loop {
+            if let Some(found) = found() {
+                return found;
+            }
+            assert!(Instant::now() < end, "never came: {what}\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn command(&self, word: &str) -> Command {
+        let mut command = Command::new(Path::new(env!("CARGO_BIN_EXE_intercom")));
+        command.arg(word).arg("--config").arg(self.at("intercom.toml")).current_dir(&self.folder);
+        command.env_remove("NOTIFY_SOCKET").env_remove("WATCHDOG_USEC").env_remove("WATCHDOG_PID");
+        command
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A port that is free for both protocols.
+fn free_port() -> u16 {
+    for _ in 0..100 {
+        let tcp = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = tcp.local_addr().expect("its number").port();
+        if UdpSocket::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port is free for TCP and UDP");
+}

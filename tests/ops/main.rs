@@ -1,0 +1,5 @@
+//! The real program as whoever runs it sees it: the doctor, the service manager's watchdog, priorities.
+#![allow(clippy::disallowed_methods, reason = "tests look at real programs in real time")]
+
+mod doctor;
+mod home;
