@@ -4,6 +4,7 @@
 pub mod cadence;
 pub mod captions;
 pub mod encoding;
+pub mod heartbeat;
 pub mod home;
 pub mod items;
 pub mod ladder;

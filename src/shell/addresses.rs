@@ -14,6 +14,7 @@ use crate::reach::Addresses;
 use crate::reach::ranking::{self, Candidate};
 use crate::shell::clock;
 use crate::shell::netlink::{self, readable};
+use crate::shell::pulse::{self, Pulse};
 use crate::shell::wake::Wake;
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 
@@ -101,6 +102,7 @@ impl Watch {
         let worker = spawn_worker("addresses", move || {
             let changes = netlink::listen(None, GROUPS).ok();
             while !stopped.load(Ordering::Acquire) {
+                pulse::beat(LOOK_ANYWAY);
                 let addresses = read(public);
                 if book.update(&addresses) {
                     log::info!("addresses: {}", in_words(&addresses));
@@ -111,6 +113,11 @@ impl Watch {
             Exit::Done
         })?;
         Ok(Watch { worker, stop, wake })
+    }
+
+    /// The thread's pulse.
+    pub fn pulse(&self) -> Arc<Pulse> {
+        self.worker.pulse()
     }
 
     /// Ends the thread.

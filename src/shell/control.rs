@@ -24,6 +24,7 @@ use crate::shell::addresses::{self, AddressBook};
 use crate::shell::clock;
 use crate::shell::devices::Presence;
 use crate::shell::key_file::KeyFile;
+use crate::shell::pulse::{self, Pulse};
 use crate::shell::state::{self, Lock};
 use crate::shell::wake::Wake;
 use crate::shell::wires::{NewKey, ToLoop, ToLoopHandle};
@@ -125,7 +126,9 @@ pub fn start(config: ControlConfig) -> io::Result<ControlHandle> {
     let (stopped, woken) = (stop.clone(), wake.clone());
     let worker = spawn_worker("control", move || {
         while !stopped.load(Ordering::Acquire) {
+            pulse::rest();
             ready(listener.as_fd(), PollFlags::IN, &woken, None);
+            pulse::beat(Duration::ZERO);
             match listener.accept() {
                 Ok((client, _)) => {
                     if let Err(e) = serve(client, &config, &woken) {
@@ -145,6 +148,11 @@ pub fn start(config: ControlConfig) -> io::Result<ControlHandle> {
 }
 
 impl ControlHandle {
+    /// The thread's pulse.
+    pub fn pulse(&self) -> Arc<Pulse> {
+        self.worker.pulse()
+    }
+
     /// Closes the socket and ends the thread.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Release);

@@ -15,6 +15,7 @@ use crate::media::card;
 use crate::media::scale;
 use crate::media::video_encoder::{EncodeError, VideoEncoder};
 use crate::shell::clock;
+use crate::shell::pulse;
 use crate::shell::wake::Wake;
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 use crate::units::Bitrate;
@@ -163,6 +164,7 @@ impl Studio {
         let mut plan = EncoderPlan::new(self.rung.rate);
         let mut post = control.lock();
         loop {
+            pulse::beat(Duration::ZERO);
             let now = clock::now();
             if post.stopped {
                 return Ok(());
@@ -178,9 +180,13 @@ impl Studio {
                 continue;
             }
             post = match plan.poll_timeout() {
-                None => control.changed.wait(post).unwrap_or_else(PoisonError::into_inner),
+                None => {
+                    pulse::rest();
+                    control.changed.wait(post).unwrap_or_else(PoisonError::into_inner)
+                }
                 Some((deadline, _)) => {
                     let left = deadline.saturating_duration_since(clock::now());
+                    pulse::beat(left);
                     control.changed.wait_timeout(post, left).unwrap_or_else(PoisonError::into_inner).0
                 }
             };

@@ -12,6 +12,7 @@ use crate::core::items::{EncodedVideo, EncoderOrder, ToPictures};
 use crate::core::protocol::RungName;
 use crate::ops::stages::Stages;
 use crate::shell::clock;
+use crate::shell::pulse;
 use crate::shell::signaling::{Heard, SignalSocket, Turn};
 use crate::shell::udp::Udp;
 use crate::shell::wake::Wake;
@@ -128,6 +129,7 @@ impl EventLoop {
         }
         let left = if more { Duration::ZERO } else { deadline.saturating_duration_since(clock::now()) };
         let timeout = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) };
+        pulse::beat(left);
         match poll(&mut fds, Some(&timeout)) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => {

@@ -10,7 +10,7 @@ use rustix::net::netlink::KOBJECT_UEVENT;
 
 use crate::shell::devices::Presence;
 use crate::shell::worker::{Exit, Worker, spawn_worker};
-use crate::shell::{clock, netlink};
+use crate::shell::{clock, netlink, pulse};
 
 /// The kernel's own messages, and those that udev sends once permissions and stable names are in place.
 const GROUPS: u32 = 1 | 2;
@@ -38,6 +38,7 @@ pub fn spawn_hotplug(presence: Arc<Presence>) -> io::Result<Worker> {
             }
         };
         while !presence.is_stopped() {
+            pulse::beat(REST);
             netlink::readable(&[messages.as_fd()], clock::now() + REST);
             if read(&messages) {
                 presence.sleep(SETTLE);

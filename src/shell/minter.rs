@@ -6,6 +6,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use crate::shell::key_file::KeyFile;
+use crate::shell::pulse;
 use crate::shell::wires::{NewKey, ToLoop, ToLoopHandle};
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 
@@ -19,6 +20,7 @@ const REST: Duration = Duration::from_secs(10);
 pub fn spawn_minter(names: Receiver<Option<String>>, keys: KeyFile, to_loop: ToLoopHandle) -> io::Result<Worker> {
     spawn_worker("minter", move || {
         loop {
+            pulse::beat(REST);
             let name = match names.recv_timeout(REST) {
                 Ok(name) => name,
                 Err(RecvTimeoutError::Timeout) => continue,

@@ -33,6 +33,8 @@ use crate::shell::gateway::{Gateway, GatewayConfig, Patience};
 use crate::shell::hotplug::spawn_hotplug;
 use crate::shell::key_file::{KeyFile, mint_key};
 use crate::shell::minter::spawn_minter;
+use crate::shell::pulse::Pulse;
+use crate::shell::service::Guardian;
 use crate::shell::tls::Certificates;
 use crate::shell::udp::Udp;
 use crate::shell::wake::Wake;
@@ -186,16 +188,24 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
     let inputs = LoopInputs { video, audio: sound, sockets, events };
     let (loop_alive, loop_ended) = bounded::<()>(0);
     let event_loop = EventLoop::new(the_home, udp, wake, inputs, outputs);
+    let loop_pulse = Pulse::new("loop");
+    let own = Arc::clone(&loop_pulse);
     let spawned = thread::Builder::new().name("loop".into()).spawn(move || {
         let _alive = loop_alive;
+        own.adopt();
         event_loop.run();
     });
     spawned.map_err(cannot("the loop's thread"))?;
     let watch = watch(&book, public.and_then(|p| p.socket()), &handle, &certificates)?;
 
     announce(&book, network.port, public, link.as_ref(), &certificates);
-    let reason = wait(&signals, &loop_ended);
+    let mut pulses: Vec<_> = workers.iter().map(Worker::pulse).collect();
+    pulses.extend([loop_pulse, control.pulse(), watch.pulse()]);
+    pulses.extend(gateway.pulses());
+    let mut guardian = Guardian::new(pulses, Arc::clone(&presence), network.port);
+    let reason = wait(&signals, &loop_ended, &mut guardian);
     log::info!("ending: {reason}");
+    guardian.ending();
 
     handle.tell(ToLoop::Shutdown);
     let until = clock::now() + END_WITHIN;
@@ -251,10 +261,14 @@ fn signals() -> Result<Receiver<i32>, RunError> {
     Ok(receiver)
 }
 
-fn wait(signals: &Receiver<i32>, loop_ended: &Receiver<()>) -> End {
-    crossbeam_channel::select! {
-        recv(signals) -> signal => signal.map_or(End::LoopDied, End::Signal),
-        recv(loop_ended) -> _ => End::LoopDied,
+/// Until the end, this thread guards the others.
+fn wait(signals: &Receiver<i32>, loop_ended: &Receiver<()>, guardian: &mut Guardian) -> End {
+    loop {
+        crossbeam_channel::select! {
+            recv(signals) -> signal => return signal.map_or(End::LoopDied, End::Signal),
+            recv(loop_ended) -> _ => return End::LoopDied,
+            default(guardian.interval()) => guardian.look(),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use crate::shell::clock;
+use crate::shell::pulse::{self, Pulse};
 
 /// How a worker's function came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,7 @@ pub enum Exit {
 pub struct Worker {
     name: String,
     thread: Thread,
+    pulse: Arc<Pulse>,
     dismissed: Arc<AtomicBool>,
     /// Never carries anything: the thread's end closes it.
     ended: Receiver<()>,
@@ -35,20 +37,26 @@ pub struct Worker {
 ///
 /// `work` must set up what it needs anew on each call, because a panic may leave halves behind. Between two
 /// calls there is a pause of 1 s that doubles up to 10 s; a call that lasted 10 s resets it, so that a worker
-/// which fails at once each time does not turn into a storm.
+/// which fails at once each time does not turn into a storm. The thread has a [`Pulse`], which is felt once
+/// `work` beats it: from then on it must, before each wait, and at least every [`pulse::GRACE`] while it works.
 ///
 /// The kernel shows the first 15 bytes of `name`. Fails if the system has no thread to give.
 pub fn spawn_worker(name: &str, work: impl FnMut() -> Exit + Send + 'static) -> io::Result<Worker> {
     let dismissed = Arc::new(AtomicBool::new(false));
     let (alive, ended) = bounded::<()>(0);
     let (label, flag) = (name.to_owned(), dismissed.clone());
+    let pulse = Pulse::new(name);
+    let own = Arc::clone(&pulse);
     let handle = thread::Builder::new().name(name.to_owned()).spawn(move || {
         // Dropped in the reverse order: whoever waits for the end finds all that the work owned (ports!) given back.
         let _alive = alive;
+        let _silence = Silence;
+        own.adopt();
         let mut work = work;
         let mut pauses = Pauses::default();
         loop {
             let began = clock::now();
+            pulse::rest();
             match catch_unwind(AssertUnwindSafe(&mut work)) {
                 Ok(Exit::Done) => return,
                 Ok(Exit::Again) => {}
@@ -60,6 +68,7 @@ pub fn spawn_worker(name: &str, work: impl FnMut() -> Exit + Send + 'static) -> 
             let pause = pauses.after(clock::now() - began);
             log::warn!("thread {label} begins again in {} s", pause.as_secs());
             let until = clock::now() + pause;
+            pulse::beat(pause);
             while !flag.load(Ordering::Acquire) {
                 let left = until.saturating_duration_since(clock::now());
                 if left.is_zero() {
@@ -72,7 +81,16 @@ pub fn spawn_worker(name: &str, work: impl FnMut() -> Exit + Send + 'static) -> 
             }
         }
     })?;
-    Ok(Worker { name: name.to_owned(), thread: handle.thread().clone(), dismissed, ended })
+    Ok(Worker { name: name.to_owned(), thread: handle.thread().clone(), pulse, dismissed, ended })
+}
+
+/// A thread that has ended as it should is not stuck.
+struct Silence;
+
+impl Drop for Silence {
+    fn drop(&mut self) {
+        pulse::rest();
+    }
 }
 
 impl Worker {
@@ -90,6 +108,11 @@ impl Worker {
             log::warn!("thread {} has not ended within {} ms", self.name, time.as_millis());
         }
         ended
+    }
+
+    /// The thread's pulse.
+    pub fn pulse(&self) -> Arc<Pulse> {
+        Arc::clone(&self.pulse)
     }
 
     /// Whether the thread has ended.

@@ -12,6 +12,7 @@ pub const LONG: Duration = Duration::from_secs(60);
 /// A home of stand-ins, each of which a test may replace; its program ends and its folder goes when it is dropped.
 pub struct Home {
     folder: PathBuf,
+    port: u16,
     process: Option<Child>,
 }
 
@@ -22,13 +23,14 @@ impl Home {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("intercom-ops-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder");
-        let mut text = format!("[home]\nstate_dir = \"state\"\n[network]\nport = {}\n", free_port());
+        let port = free_port();
+        let mut text = format!("[home]\nstate_dir = \"state\"\n[network]\nport = {port}\n");
         text += "[video]\nwidth = 320\nheight = 180\nfps = 15\n";
         let kinds = [("camera", "test-card"), ("microphone", "tone"), ("speaker", "none"), ("display", "none")];
         for (kind, driver) in kinds.into_iter().filter(|(kind, _)| !more.contains(&format!("[{kind}]"))) {
             text += &format!("[{kind}]\ndriver = \"{driver}\"\n");
         }
-        let home = Home { folder, process: None };
+        let home = Home { folder, port, process: None };
         std::fs::write(home.at("intercom.toml"), text + &more.replace("{}", &home.folder.display().to_string()))
             .expect("a config");
         home
@@ -58,6 +60,17 @@ impl Home {
     /// The process of the running program.
     pub fn id(&self) -> u32 {
         self.process.as_ref().expect("it runs").id()
+    }
+
+    /// TCP and UDP.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Asks the running program to end.
+    pub fn terminate(&self) {
+        let status = Command::new("kill").args(["-TERM", &self.id().to_string()]).status().expect("kill");
+        assert!(status.success());
     }
 
     /// What it has said so far.

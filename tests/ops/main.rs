@@ -3,3 +3,4 @@
 
 mod doctor;
 mod home;
+mod watchdog;

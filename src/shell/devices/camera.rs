@@ -12,6 +12,7 @@ use crate::shell::clock;
 use crate::shell::devices::pictures::Board;
 use crate::shell::devices::{Hints, Kind, Presence};
 use crate::shell::encoders::EncoderControl;
+use crate::shell::pulse;
 use crate::shell::wires::{ToLoop, ToLoopHandle};
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 
@@ -45,6 +46,7 @@ pub fn spawn_camera(
             if presence.is_stopped() {
                 return Exit::Done;
             }
+            pulse::beat(GLANCE);
             let now = clock::now();
             hints.heed(&presence, &mut supervisor, now);
             let mut delivered = false;

@@ -16,6 +16,7 @@ use crate::media::processor::{Played, Processor};
 use crate::media::voice::BLOCK;
 use crate::shell::clock;
 use crate::shell::devices::{Hints, Kind, Presence, tell_gaps};
+use crate::shell::pulse;
 use crate::shell::wake::Wake;
 use crate::shell::wires::EncodedAudio;
 use crate::shell::worker::{Exit, Worker, spawn_worker};
@@ -60,6 +61,7 @@ pub fn spawn_microphone(
         let mut heard = clock::now();
         let mut paused = false;
         while !presence.is_stopped() {
+            pulse::beat(REST);
             let now = clock::now();
             hints.heed(&presence, &mut supervisor, now);
             let Some(open) = &mut device else {
@@ -158,6 +160,7 @@ pub fn spawn_opus(
         };
         let mut listening = false;
         while !presence.is_stopped() {
+            pulse::beat(REST);
             if !presence.is_present() {
                 if std::mem::replace(&mut listening, false) {
                     packetizer.stop();

@@ -12,6 +12,7 @@ use crate::core::items::PairingCode;
 use crate::media::video_decoder::VideoDecoder;
 use crate::shell::clock;
 use crate::shell::devices::Presence;
+use crate::shell::pulse;
 use crate::shell::wires::{ToLoop, ToLoopHandle, ToPictures, VisitId, Visitor};
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 
@@ -135,6 +136,7 @@ pub fn spawn_pictures(
     spawn_worker("pictures", move || {
         let mut feeds = Feeds { cameras: HashMap::new() };
         while !presence.is_stopped() {
+            pulse::beat(REST);
             match inbox.recv_timeout(REST) {
                 Ok(news) => {
                     if let Some(visit) = feeds.handle(news, &board, clock::now()) {

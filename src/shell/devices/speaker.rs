@@ -15,6 +15,7 @@ use crate::media::processor::Played;
 use crate::media::voice::{BLOCK, Voice};
 use crate::shell::clock;
 use crate::shell::devices::{Hints, Kind, Presence, tell_gaps};
+use crate::shell::pulse;
 use crate::shell::wires::{ToSpeaker, VisitId};
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 
@@ -50,6 +51,7 @@ pub fn spawn_speaker(
         let mut device: Option<Box<dyn PlayAudio>> = None;
         let mut party = Party::default();
         while !presence.is_stopped() {
+            pulse::beat(REST);
             let now = clock::now();
             hints.heed(&presence, &mut supervisor, now);
             let change = match &mut device {

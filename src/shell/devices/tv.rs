@@ -16,6 +16,7 @@ use crate::shell::addresses::AddressBook;
 use crate::shell::clock;
 use crate::shell::devices::pictures::{Board, Shown};
 use crate::shell::devices::{Hints, Kind, Presence};
+use crate::shell::pulse;
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 
 /// While nothing changes, the thread looks this often at the clock, and whether it is time to end.
@@ -51,6 +52,7 @@ pub fn spawn_tv(mut opener: BoxedOpener<dyn Display>, tv: Tv, subject: Subject) 
         let mut screen: Option<Screen> = None;
         let mut author = Author::default();
         while !presence.is_stopped() {
+            pulse::beat(REST);
             let now = clock::now();
             hints.heed(presence, &mut supervisor, now);
             let Some(open) = &mut screen else {
@@ -68,7 +70,9 @@ pub fn spawn_tv(mut opener: BoxedOpener<dyn Display>, tv: Tv, subject: Subject) 
                         }
                     }
                 } else if let Some(retry) = supervisor.poll_timeout() {
-                    hints.sleep(presence, retry.saturating_duration_since(now));
+                    let pause = retry.saturating_duration_since(now);
+                    pulse::beat(pause);
+                    hints.sleep(presence, pause);
                 }
                 continue;
             };

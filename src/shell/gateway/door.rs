@@ -10,6 +10,7 @@ use super::connection::{Connection, Context, Next};
 use super::crowd;
 use crate::access::Stranger;
 use crate::shell::clock;
+use crate::shell::pulse;
 use crate::shell::tls::Certificates;
 use crate::shell::wake::Wake;
 
@@ -96,6 +97,7 @@ impl Door<'_> {
             places.push((own, relay));
         }
         let left = self.next_deadline().saturating_duration_since(now);
+        pulse::beat(left);
         let timeout = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) };
         if let Err(e) = poll(&mut fds, Some(&timeout))
             && e != rustix::io::Errno::INTR

@@ -11,6 +11,7 @@ use crossbeam_channel::Sender;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::reach::Addresses;
+use crate::shell::pulse::Pulse;
 use crate::shell::tls::Certificates;
 use crate::shell::wake::Wake;
 use crate::shell::wires::OpenSocket;
@@ -97,6 +98,11 @@ impl GatewayHandle {
     /// The machine's addresses changed: certificates follow, from the next handshake on.
     pub fn addresses_changed(&self, addresses: &Addresses) {
         self.certificates.handle_addresses(addresses);
+    }
+
+    /// The pulses of its threads.
+    pub fn pulses(&self) -> [Arc<Pulse>; 2] {
+        [self.worker.pulse(), self.pages.pulse()]
     }
 
     /// Closes the port and all unfinished connections; ends within a second. WebSockets handed over live on.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tiny_http::{Header, Method, Request, Response, Server, StatusCode};
 
+use crate::shell::pulse::{self, Pulse};
 use crate::shell::state;
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 
@@ -130,7 +131,10 @@ impl PagesServer {
             };
             *lock(&shared) = Some(server.clone());
             while !stopped.load(Ordering::Acquire) {
-                match server.recv() {
+                pulse::rest();
+                let request = server.recv();
+                pulse::beat(Duration::ZERO);
+                match request {
                     Ok(request) => answer(request, &pages),
                     Err(e) => {
                         // Its accepting thread has ended (or we are to): only a new server brings it back.
@@ -146,6 +150,11 @@ impl PagesServer {
             Exit::Done
         })?;
         Ok(PagesServer { worker, stop, server })
+    }
+
+    /// The thread's pulse.
+    pub fn pulse(&self) -> Arc<Pulse> {
+        self.worker.pulse()
     }
 
     /// Ends the thread.
