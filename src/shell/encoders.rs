@@ -15,9 +15,10 @@ use crate::media::card;
 use crate::media::scale;
 use crate::media::video_encoder::{EncodeError, VideoEncoder};
 use crate::shell::clock;
+use crate::shell::priority::Class;
 use crate::shell::pulse;
 use crate::shell::wake::Wake;
-use crate::shell::worker::{Exit, Worker, spawn_worker};
+use crate::shell::worker::{Exit, Worker, spawn_in};
 use crate::units::Bitrate;
 
 /// The way into one encoder thread: its orders and its newest-frame slot, behind one lock and one signal, so that
@@ -96,7 +97,7 @@ pub fn spawn_encoder(
         RungName::Full => "video-full",
         RungName::Reduced => "video-reduced",
     };
-    spawn_worker(label, move || {
+    spawn_in(Class::Video, label, move || {
         let mut studio = Studio::new(name, rung, frames.clone(), wake.clone());
         match studio.work(&control) {
             Ok(()) => Exit::Done,

@@ -33,6 +33,7 @@ use crate::shell::gateway::{Gateway, GatewayConfig, Patience};
 use crate::shell::hotplug::spawn_hotplug;
 use crate::shell::key_file::{KeyFile, mint_key};
 use crate::shell::minter::spawn_minter;
+use crate::shell::priority::Class;
 use crate::shell::pulse::Pulse;
 use crate::shell::service::Guardian;
 use crate::shell::tls::Certificates;
@@ -193,6 +194,7 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
     let spawned = thread::Builder::new().name("loop".into()).spawn(move || {
         let _alive = loop_alive;
         own.adopt();
+        Class::Live.take();
         event_loop.run();
     });
     spawned.map_err(cannot("the loop's thread"))?;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use crate::shell::clock;
+use crate::shell::priority::Class;
 use crate::shell::pulse::{self, Pulse};
 
 /// How a worker's function came back.
@@ -42,6 +43,11 @@ pub struct Worker {
 ///
 /// The kernel shows the first 15 bytes of `name`. Fails if the system has no thread to give.
 pub fn spawn_worker(name: &str, work: impl FnMut() -> Exit + Send + 'static) -> io::Result<Worker> {
+    spawn_in(Class::Normal, name, work)
+}
+
+/// The same, with another priority.
+pub fn spawn_in(class: Class, name: &str, work: impl FnMut() -> Exit + Send + 'static) -> io::Result<Worker> {
     let dismissed = Arc::new(AtomicBool::new(false));
     let (alive, ended) = bounded::<()>(0);
     let (label, flag) = (name.to_owned(), dismissed.clone());
@@ -52,6 +58,7 @@ pub fn spawn_worker(name: &str, work: impl FnMut() -> Exit + Send + 'static) -> 
         let _alive = alive;
         let _silence = Silence;
         own.adopt();
+        class.take();
         let mut work = work;
         let mut pauses = Pauses::default();
         loop {

@@ -50,8 +50,20 @@ impl Home {
 
     /// Starts `intercom run`, with its log in the file `log`.
     pub fn start(&mut self, prepare: impl FnOnce(&mut Command)) {
+        let command = self.command("run");
+        self.launch(command, prepare);
+    }
+
+    /// The same, by another program that becomes this one.
+    pub fn start_by(&mut self, other: &[&str]) {
+        let own = self.command("run");
+        let mut command = Command::new(other[0]);
+        command.args(&other[1..]).arg(own.get_program()).args(own.get_args()).current_dir(&self.folder);
+        self.launch(command, |_| ());
+    }
+
+    fn launch(&mut self, mut command: Command, prepare: impl FnOnce(&mut Command)) {
         let log = std::fs::File::create(self.at("log")).expect("a log");
-        let mut command = self.command("run");
         command.arg("--no-link").stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         prepare(&mut command);
         self.process = Some(command.spawn().expect("start the program"));

@@ -3,4 +3,5 @@
 
 mod doctor;
 mod home;
+mod priority;
 mod watchdog;

@@ -16,10 +16,11 @@ use crate::media::processor::{Played, Processor};
 use crate::media::voice::BLOCK;
 use crate::shell::clock;
 use crate::shell::devices::{Hints, Kind, Presence, tell_gaps};
+use crate::shell::priority::Class;
 use crate::shell::pulse;
 use crate::shell::wake::Wake;
 use crate::shell::wires::EncodedAudio;
-use crate::shell::worker::{Exit, Worker, spawn_worker};
+use crate::shell::worker::{Exit, Worker, spawn_in};
 
 /// Bound of the channel from microphone to encoder: 80 ms. When it is full the newest block is dropped, which the
 /// encoder sees as a gap.
@@ -53,7 +54,7 @@ pub fn spawn_microphone(
     blocks: Sender<MicrophoneBlock>,
     presence: Arc<Presence>,
 ) -> io::Result<Worker> {
-    spawn_worker("microphone", move || {
+    spawn_in(Class::Live, "microphone", move || {
         let mut supervisor = Supervisor::new(clock::now());
         let mut hints = Hints::new(&presence);
         let mut xruns = Xruns::default();
@@ -150,7 +151,7 @@ pub fn spawn_opus(
 ) -> io::Result<Worker> {
     // The time line outlives a restart of the work, so that the count of samples never goes back.
     let mut packetizer = Packetizer::default();
-    spawn_worker("opus", move || {
+    spawn_in(Class::Live, "opus", move || {
         let mut encoder = match OpusEncoder::new(audio.bitrate) {
             Ok(encoder) => encoder,
             Err(error) => {

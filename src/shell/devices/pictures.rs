@@ -12,9 +12,10 @@ use crate::core::items::PairingCode;
 use crate::media::video_decoder::VideoDecoder;
 use crate::shell::clock;
 use crate::shell::devices::Presence;
+use crate::shell::priority::Class;
 use crate::shell::pulse;
 use crate::shell::wires::{ToLoop, ToLoopHandle, ToPictures, VisitId, Visitor};
-use crate::shell::worker::{Exit, Worker, spawn_worker};
+use crate::shell::worker::{Exit, Worker, spawn_in};
 
 /// While nothing comes, the thread looks this often whether it is time to end.
 const REST: Duration = Duration::from_millis(500);
@@ -133,7 +134,7 @@ pub fn spawn_pictures(
     events: ToLoopHandle,
     presence: Arc<Presence>,
 ) -> io::Result<Worker> {
-    spawn_worker("pictures", move || {
+    spawn_in(Class::Background, "pictures", move || {
         let mut feeds = Feeds { cameras: HashMap::new() };
         while !presence.is_stopped() {
             pulse::beat(REST);

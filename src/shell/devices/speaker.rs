@@ -15,9 +15,10 @@ use crate::media::processor::Played;
 use crate::media::voice::{BLOCK, Voice};
 use crate::shell::clock;
 use crate::shell::devices::{Hints, Kind, Presence, tell_gaps};
+use crate::shell::priority::Class;
 use crate::shell::pulse;
 use crate::shell::wires::{ToSpeaker, VisitId};
-use crate::shell::worker::{Exit, Worker, spawn_worker};
+use crate::shell::worker::{Exit, Worker, spawn_in};
 
 /// Bound of the channel of what was played, for the echo canceller: 160 ms. When it is full the block is dropped.
 pub const PLAYED: usize = 16;
@@ -44,7 +45,7 @@ pub fn spawn_speaker(
     played: Option<Sender<Played>>,
     presence: Arc<Presence>,
 ) -> io::Result<Worker> {
-    spawn_worker("speaker", move || {
+    spawn_in(Class::Live, "speaker", move || {
         let mut supervisor = Supervisor::new(clock::now());
         let mut hints = Hints::new(&presence);
         let mut xruns = Xruns::default();

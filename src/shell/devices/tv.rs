@@ -16,8 +16,9 @@ use crate::shell::addresses::AddressBook;
 use crate::shell::clock;
 use crate::shell::devices::pictures::{Board, Shown};
 use crate::shell::devices::{Hints, Kind, Presence};
+use crate::shell::priority::Class;
 use crate::shell::pulse;
-use crate::shell::worker::{Exit, Worker, spawn_worker};
+use crate::shell::worker::{Exit, Worker, spawn_in};
 
 /// While nothing changes, the thread looks this often at the clock, and whether it is time to end.
 const REST: Duration = Duration::from_millis(500);
@@ -45,7 +46,7 @@ pub struct Subject {
 /// # Errors
 /// If the system has no thread to give.
 pub fn spawn_tv(mut opener: BoxedOpener<dyn Display>, tv: Tv, subject: Subject) -> io::Result<Worker> {
-    spawn_worker("tv", move || {
+    spawn_in(Class::Background, "tv", move || {
         let Subject { board, presence, .. } = &subject;
         let mut supervisor = Supervisor::new(clock::now());
         let mut hints = Hints::new(presence);
