@@ -20,6 +20,8 @@ pub struct Faults {
     pub stall: f64,
     /// How long a stall lasts.
     pub stall_time: Duration,
+    /// From then on nothing goes wrong any more; without it things do for ever.
+    pub until: Option<Instant>,
     /// How time is spent; tests with a clock of their own put theirs here.
     pub sleep_until: fn(Instant),
     /// The clock that goes with it.
@@ -35,9 +37,16 @@ impl Default for Faults {
             timeout: 0.0,
             stall: 0.0,
             stall_time: Duration::from_millis(500),
+            until: None,
             sleep_until: clock::sleep_until,
             now: clock::now,
         }
+    }
+}
+
+impl Faults {
+    fn are_over(&self) -> bool {
+        self.until.is_some_and(|until| (self.now)() >= until)
     }
 }
 
@@ -55,6 +64,9 @@ impl<D: ?Sized> Faulty<D> {
     }
 
     fn call(&mut self) -> Result<(), DeviceError> {
+        if self.faults.are_over() {
+            return Ok(());
+        }
         if self.dice.hit(self.faults.stall) {
             (self.faults.sleep_until)((self.faults.now)() + self.faults.stall_time);
         }
@@ -64,7 +76,7 @@ impl<D: ?Sized> Faulty<D> {
     /// As [`Faulty::call`]; whether the call shall time out.
     fn call_by(&mut self, deadline: Instant) -> Result<bool, DeviceError> {
         self.call()?;
-        let late = self.dice.hit(self.faults.timeout);
+        let late = !self.faults.are_over() && self.dice.hit(self.faults.timeout);
         if late {
             (self.faults.sleep_until)(deadline);
         }
@@ -130,6 +142,15 @@ impl<D: Display + ?Sized> Display for Faulty<D> {
         self.call()?;
         self.inner.show(picture)
     }
+
+    fn check(&mut self) -> Result<(), DeviceError> {
+        self.call()?;
+        self.inner.check()
+    }
+
+    fn is_seen(&self) -> bool {
+        self.inner.is_seen()
+    }
 }
 
 /// An opener that fails by chance and whose devices do, too.
@@ -146,7 +167,7 @@ impl<D: ?Sized> FaultyOpener<D> {
     }
 
     fn open_faulty(&mut self) -> Result<Faulty<D>, DeviceError> {
-        if self.dice.hit(self.faults.open) {
+        if !self.faults.are_over() && self.dice.hit(self.faults.open) {
             return Err(self.dice.error());
         }
         Ok(Faulty::new(self.inner.open()?, self.dice.next(), self.faults))
@@ -247,6 +268,15 @@ mod tests {
         let (good, none) =
             (first.iter().filter(|r| **r == Ok(true)).count(), first.iter().filter(|r| **r == Ok(false)).count());
         assert!(good > none && none > 50);
+    }
+
+    #[test]
+    fn from_a_time_on_nothing_goes_wrong_any_more() {
+        let all = Faults { open: 1.0, error: 1.0, timeout: 1.0, sleep_until: |_| {}, ..Faults::default() };
+        let over = Faults { until: Some(clock::now()), ..all };
+        assert!(FaultyOpener::<dyn CaptureAudio>::new(Box::new(Good), 1, all).open().is_err());
+        let mut device = FaultyOpener::<dyn CaptureAudio>::new(Box::new(Good), 1, over).open().unwrap();
+        assert!(device.read(&mut [0], clock::now()).is_ok_and(|heard| heard.is_some()));
     }
 
     #[test]

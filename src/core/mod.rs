@@ -7,6 +7,7 @@ pub mod encoding;
 pub mod heartbeat;
 pub mod home;
 pub mod items;
+pub mod keeper;
 pub mod ladder;
 pub mod local_time;
 pub mod peer;

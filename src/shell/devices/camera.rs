@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use intercom_drivers::contract::{BoxedOpener, CaptureVideo};
 
+use crate::core::keeper::{Keeper, Step};
 use crate::core::protocol::CameraState;
-use crate::core::supervisor::{Change, Supervisor};
+use crate::core::supervisor::Change;
 use crate::shell::clock;
 use crate::shell::devices::pictures::Board;
 use crate::shell::devices::{Hints, Kind, Presence};
@@ -37,10 +38,8 @@ pub fn spawn_camera(
     events: ToLoopHandle,
 ) -> io::Result<Worker> {
     spawn_worker("camera", move || {
-        let mut supervisor = Supervisor::new(clock::now());
+        let mut keeper = Keeper::new(&mut *opener, SILENT, clock::now());
         let mut hints = Hints::new(&presence);
-        let mut device: Option<Box<dyn CaptureVideo>> = None;
-        let mut last_frame = clock::now();
         let mut mode = String::new();
         loop {
             if presence.is_stopped() {
@@ -48,47 +47,42 @@ pub fn spawn_camera(
             }
             pulse::beat(GLANCE);
             let now = clock::now();
-            hints.heed(&presence, &mut supervisor, now);
+            if hints.heed(&presence) {
+                keeper.handle_hint(now);
+            }
             let mut delivered = false;
-            let change = match &mut device {
-                Some(open) => match open.capture(now + PATIENCE) {
-                    Ok(Some(frame)) => {
-                        for encoder in &encoders {
-                            encoder.publish(&frame);
+            let change = match keeper.poll(now) {
+                Step::Use(open) => {
+                    let result = open.capture(now + PATIENCE).map(|frame| match frame {
+                        Some(frame) => {
+                            for encoder in &encoders {
+                                encoder.publish(&frame);
+                            }
+                            board.set_own(&frame.picture);
+                            delivered = true;
+                            true
                         }
-                        board.set_own(&frame.picture);
-                        delivered = true;
-                        last_frame = clock::now();
-                        supervisor.handle_works()
-                    }
-                    Ok(None) if clock::now().saturating_duration_since(last_frame) >= SILENT => {
-                        supervisor.handle_silent()
-                    }
-                    Ok(None) => None,
-                    Err(error) => {
-                        device = None;
+                        None => false,
+                    });
+                    if result.is_err() {
                         presence.closed(Kind::Camera);
-                        supervisor.handle_failed(error, clock::now())
                     }
-                },
-                None if supervisor.wants_open(now) => match opener.open() {
-                    Ok(open) => {
+                    keeper.handle_use(result, clock::now())
+                }
+                Step::Open => {
+                    let opened = keeper.open();
+                    if let Some(open) = keeper.device() {
                         mode = open.mode().to_string();
-                        device = Some(open);
-                        last_frame = clock::now();
-                        supervisor.handle_opened(last_frame);
-                        presence.opened(Kind::Camera, &opener.describe());
-                        None
+                        presence.opened(Kind::Camera, &keeper.describe());
                     }
-                    Err(error) => supervisor.handle_failed(error, clock::now()),
-                },
-                None => {
-                    let pause = supervisor.poll_timeout().map_or(PATIENCE, |t| t.saturating_duration_since(now));
-                    hints.sleep(&presence, pause.min(PATIENCE));
+                    keeper.handle_open(opened, clock::now())
+                }
+                Step::Wait(retry) => {
+                    hints.sleep(&presence, retry.saturating_duration_since(now).min(PATIENCE));
                     None
                 }
             };
-            presence.tell_change(Kind::Camera, &opener.describe(), &mode, change.as_ref());
+            presence.tell_change(Kind::Camera, &keeper.describe(), &mode, change.as_ref());
             match change {
                 Some(Change::Live) => {
                     events.tell(ToLoop::Camera(CameraState::Live));
@@ -102,7 +96,7 @@ pub fn spawn_camera(
             }
             if delivered && !presence.is_present() {
                 presence.wait(GLANCE);
-                last_frame = clock::now();
+                keeper.handle_rest(Ok(()), clock::now());
             }
         }
     })

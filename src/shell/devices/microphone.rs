@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 use intercom_drivers::contract::{BoxedOpener, CaptureAudio};
 
 use crate::config::Audio;
-use crate::core::supervisor::Supervisor;
+use crate::core::keeper::{Keeper, Step};
 use crate::core::xruns::Xruns;
 use crate::media::opus::{OpusEncoder, OpusError};
 use crate::media::packetizer::{Packet, Packetizer};
@@ -55,74 +55,66 @@ pub fn spawn_microphone(
     presence: Arc<Presence>,
 ) -> io::Result<Worker> {
     spawn_in(Class::Live, "microphone", move || {
-        let mut supervisor = Supervisor::new(clock::now());
+        let mut keeper = Keeper::new(&mut *opener, SILENT, clock::now());
         let mut hints = Hints::new(&presence);
         let mut xruns = Xruns::default();
-        let mut device: Option<Box<dyn CaptureAudio>> = None;
-        let mut heard = clock::now();
         let mut paused = false;
         while !presence.is_stopped() {
             pulse::beat(REST);
             let now = clock::now();
-            hints.heed(&presence, &mut supervisor, now);
-            let Some(open) = &mut device else {
-                if supervisor.wants_open(now) {
-                    match opener.open() {
-                        Ok(open) => {
-                            device = Some(open);
-                            xruns.handle_opened();
-                            paused = false;
-                            heard = clock::now();
-                            supervisor.handle_opened(heard);
-                            presence.opened(Kind::Microphone, &opener.describe());
-                        }
-                        Err(error) => {
-                            let change = supervisor.handle_failed(error, clock::now());
-                            presence.tell_change(Kind::Microphone, &opener.describe(), "", change.as_ref());
-                        }
-                    }
-                } else if let Some(retry) = supervisor.poll_timeout() {
-                    hints.sleep(&presence, retry.saturating_duration_since(now));
-                }
-                continue;
-            };
-            if !presence.is_present() {
-                if !std::mem::replace(&mut paused, true) {
-                    open.pause();
-                }
-                hints.wait(&presence, REST);
-                heard = clock::now();
-                if let Err(error) = open.check() {
-                    device = None;
-                    presence.closed(Kind::Microphone);
-                    let change = supervisor.handle_failed(error, heard);
-                    presence.tell_change(Kind::Microphone, &opener.describe(), "", change.as_ref());
-                }
-                continue;
+            if hints.heed(&presence) {
+                keeper.handle_hint(now);
             }
-            paused = false;
-            let mut sound = Box::new([0; BLOCK]);
-            let change = match open.read(&mut sound[..], now + PATIENCE) {
-                Ok(Some(captured)) => {
-                    heard = clock::now();
-                    let gaps = xruns.handle_count(open.overruns(), heard);
-                    tell_gaps(Kind::Microphone, &opener.describe(), "ran over", gaps);
-                    // Full: the encoder is behind, and will see a gap. Closed: it is gone, and so are we.
-                    let block = MicrophoneBlock { sound, captured };
-                    if let Err(TrySendError::Disconnected(_)) = blocks.try_send(block) {
-                        return Exit::Done;
+            let mut gaps = None;
+            let change = match keeper.poll(now) {
+                Step::Use(open) if !presence.is_present() => {
+                    if !std::mem::replace(&mut paused, true) {
+                        open.pause();
                     }
-                    supervisor.handle_works()
+                    hints.wait(&presence, REST);
+                    let checked = open.check();
+                    if checked.is_err() {
+                        presence.closed(Kind::Microphone);
+                    }
+                    keeper.handle_rest(checked, clock::now())
                 }
-                Ok(None) if clock::now().saturating_duration_since(heard) >= SILENT => supervisor.handle_silent(),
-                Ok(None) => None,
-                Err(error) => {
-                    device = None;
-                    presence.closed(Kind::Microphone);
-                    supervisor.handle_failed(error, clock::now())
+                Step::Use(open) => {
+                    paused = false;
+                    let mut sound = Box::new([0; BLOCK]);
+                    let result = match open.read(&mut sound[..], now + PATIENCE) {
+                        Ok(Some(captured)) => {
+                            gaps = xruns.handle_count(open.overruns(), clock::now());
+                            // Full: the encoder is behind, and will see a gap. Closed: it is gone, and so are we.
+                            let block = MicrophoneBlock { sound, captured };
+                            if let Err(TrySendError::Disconnected(_)) = blocks.try_send(block) {
+                                return Exit::Done;
+                            }
+                            Ok(true)
+                        }
+                        Ok(None) => Ok(false),
+                        Err(error) => {
+                            presence.closed(Kind::Microphone);
+                            Err(error)
+                        }
+                    };
+                    keeper.handle_use(result, clock::now())
+                }
+                Step::Open => {
+                    let opened = keeper.open();
+                    if opened.is_ok() {
+                        paused = false;
+                        xruns.handle_opened();
+                        presence.opened(Kind::Microphone, &keeper.describe());
+                    }
+                    keeper.handle_open(opened, clock::now())
+                }
+                Step::Wait(retry) => {
+                    hints.sleep(&presence, retry.saturating_duration_since(now));
+                    None
                 }
             };
-            presence.tell_change(Kind::Microphone, &opener.describe(), "", change.as_ref());
+            tell_gaps(Kind::Microphone, &keeper.describe(), "ran over", gaps);
+            presence.tell_change(Kind::Microphone, &keeper.describe(), "", change.as_ref());
         }
         Exit::Done
     })

@@ -8,11 +8,11 @@ pub mod tv;
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub use crate::ops::doctor::Kind;
 
-use crate::core::supervisor::{Change, Supervisor};
+use crate::core::supervisor::Change;
 use crate::core::xruns::Gaps;
 use crate::media::scene::Health;
 use crate::ops::doctor;
@@ -182,12 +182,10 @@ impl Hints {
         Hints { heard: presence.lock().hints }
     }
 
-    /// Tells the supervisor of what came since the last time.
-    pub(crate) fn heed(&mut self, presence: &Presence, supervisor: &mut Supervisor, now: Instant) {
+    /// Whether any came since the last time.
+    pub(crate) fn heed(&mut self, presence: &Presence) -> bool {
         let count = presence.lock().hints;
-        if std::mem::replace(&mut self.heard, count) != count {
-            supervisor.handle_hint(now);
-        }
+        std::mem::replace(&mut self.heard, count) != count
     }
 
     /// Waits for somebody to visit or for a hint to heed, for `time` at the longest. Whether somebody is there.
@@ -239,17 +237,11 @@ mod tests {
         let presence = Presence::new();
         let mut hints = Hints::new(&presence);
         let begun = clock::now();
-        let mut supervisor = Supervisor::new(begun);
-        supervisor.handle_failed(DeviceError::Absent("x".into()), begun);
         presence.hint();
         hints.sleep(&presence, LONG);
         assert!(clock::now() - begun < LONG);
-        assert!(!supervisor.wants_open(begun));
-        hints.heed(&presence, &mut supervisor, begun);
-        assert!(supervisor.wants_open(begun));
-        supervisor.handle_failed(DeviceError::Absent("x".into()), begun);
-        hints.heed(&presence, &mut supervisor, begun);
-        assert!(!supervisor.wants_open(begun));
+        assert!(hints.heed(&presence));
+        assert!(!hints.heed(&presence));
     }
 
     #[test]
@@ -259,7 +251,7 @@ mod tests {
         let begun = clock::now();
         presence.hint();
         assert!(!hints.wait(&presence, LONG));
-        hints.heed(&presence, &mut Supervisor::new(begun), begun);
+        assert!(hints.heed(&presence));
         assert!(!hints.wait(&presence, Duration::from_millis(1)));
         presence.set(true);
         assert!(hints.wait(&presence, LONG) && clock::now() - begun < LONG);

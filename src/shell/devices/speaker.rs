@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use intercom_drivers::contract::{BoxedOpener, PlayAudio};
 
-use crate::core::supervisor::Supervisor;
+use crate::core::keeper::{Keeper, Step};
 use crate::core::xruns::Xruns;
 use crate::media::mixer::Mixer;
 use crate::media::processor::Played;
@@ -46,54 +46,52 @@ pub fn spawn_speaker(
     presence: Arc<Presence>,
 ) -> io::Result<Worker> {
     spawn_in(Class::Live, "speaker", move || {
-        let mut supervisor = Supervisor::new(clock::now());
+        let mut keeper = Keeper::new(&mut *opener, Duration::MAX, clock::now());
         let mut hints = Hints::new(&presence);
         let mut xruns = Xruns::default();
-        let mut device: Option<Box<dyn PlayAudio>> = None;
         let mut party = Party::default();
         while !presence.is_stopped() {
             pulse::beat(REST);
             let now = clock::now();
-            hints.heed(&presence, &mut supervisor, now);
-            let change = match &mut device {
-                None if supervisor.wants_open(now) => match opener.open() {
-                    Ok(open) => {
-                        device = Some(open);
+            if hints.heed(&presence) {
+                keeper.handle_hint(now);
+            }
+            let mut gaps = None;
+            let change = match keeper.poll(now) {
+                Step::Open => {
+                    let opened = keeper.open();
+                    if opened.is_ok() {
                         xruns.handle_opened();
-                        supervisor.handle_opened(clock::now());
-                        presence.opened(Kind::Speaker, &opener.describe());
-                        None
+                        presence.opened(Kind::Speaker, &keeper.describe());
                     }
-                    Err(error) => supervisor.handle_failed(error, clock::now()),
-                },
-                None => {
+                    keeper.handle_open(opened, clock::now())
+                }
+                Step::Wait(retry) => {
                     // Nobody can be heard: what is said meanwhile is over when the device comes back.
-                    let retry = supervisor.poll_timeout().map_or(REST, |at| at.saturating_duration_since(now));
-                    match inbox.recv_timeout(retry.min(REST)) {
+                    match inbox.recv_timeout(retry.saturating_duration_since(now).min(REST)) {
                         Err(RecvTimeoutError::Disconnected) => return Exit::Done,
                         _ => party.clear(),
                     }
                     None
                 }
-                Some(open) if party.is_silent() => {
+                Step::Use(open) if party.is_silent() => {
                     party.forget(now);
                     match inbox.recv_timeout(REST) {
                         Ok(news) => {
                             party.handle(news);
                             None
                         }
-                        Err(RecvTimeoutError::Timeout) => match open.check() {
-                            Ok(()) => None,
-                            Err(error) => {
-                                device = None;
+                        Err(RecvTimeoutError::Timeout) => {
+                            let checked = open.check();
+                            if checked.is_err() {
                                 presence.closed(Kind::Speaker);
-                                supervisor.handle_failed(error, clock::now())
                             }
-                        },
+                            keeper.handle_rest(checked, clock::now())
+                        }
                         Err(RecvTimeoutError::Disconnected) => return Exit::Done,
                     }
                 }
-                Some(open) => {
+                Step::Use(open) => {
                     loop {
                         match inbox.try_recv() {
                             Ok(news) => party.handle(news),
@@ -103,28 +101,28 @@ pub fn spawn_speaker(
                     }
                     let mut block = Box::new([0; BLOCK]);
                     party.mix(clock::now(), &mut block);
-                    match open.write(&block[..]) {
+                    let result = match open.write(&block[..]) {
                         Ok(delay) => {
                             if let Some(played) = &played {
                                 let audible = clock::now() + delay.saturating_sub(BLOCK_TIME);
                                 let _dropped_if_full = played.try_send(Played { block, audible });
                             }
-                            let gaps = xruns.handle_count(open.underruns(), clock::now());
-                            tell_gaps(Kind::Speaker, &opener.describe(), "ran dry", gaps);
+                            gaps = xruns.handle_count(open.underruns(), clock::now());
                             if party.is_silent() {
                                 open.pause();
                             }
-                            supervisor.handle_works()
+                            Ok(true)
                         }
                         Err(error) => {
-                            device = None;
                             presence.closed(Kind::Speaker);
-                            supervisor.handle_failed(error, clock::now())
+                            Err(error)
                         }
-                    }
+                    };
+                    keeper.handle_use(result, clock::now())
                 }
             };
-            presence.tell_change(Kind::Speaker, &opener.describe(), "", change.as_ref());
+            tell_gaps(Kind::Speaker, &keeper.describe(), "ran dry", gaps);
+            presence.tell_change(Kind::Speaker, &keeper.describe(), "", change.as_ref());
         }
         Exit::Done
     })

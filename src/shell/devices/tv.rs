@@ -55,7 +55,9 @@ pub fn spawn_tv(mut opener: BoxedOpener<dyn Display>, tv: Tv, subject: Subject) 
         while !presence.is_stopped() {
             pulse::beat(REST);
             let now = clock::now();
-            hints.heed(presence, &mut supervisor, now);
+            if hints.heed(presence) {
+                supervisor.handle_hint(now);
+            }
             let Some(open) = &mut screen else {
                 if supervisor.wants_open(now) {
                     match opener.open() {
