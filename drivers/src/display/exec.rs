@@ -1,5 +1,6 @@
 //! A screen that is a command of the user's: it reads Y4M from its stdin, as ffplay, mpv and a vendor's tools can.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::clock;
@@ -48,6 +49,18 @@ impl Opener<dyn Display> for ExecOpener {
     fn describe(&self) -> String {
         format!("command {}", self.command.join(" "))
     }
+
+    /// Starts nothing, since the program may take a screen away from somebody; whether there is such a program.
+    fn check(&mut self) -> Result<(), DeviceError> {
+        let program = Path::new(&self.command[0]);
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        // As execvp(3) does it: only a name without a slash is looked up.
+        let found = match program.components().count() {
+            1 => std::env::split_paths(&path).any(|folder| folder.join(program).is_file()),
+            _ => program.is_file(),
+        };
+        found.then_some(()).ok_or_else(|| DeviceError::Absent(format!("program {}", program.display())))
+    }
 }
 
 struct ExecDisplay {
@@ -78,6 +91,19 @@ mod tests {
     fn open(script: &str) -> Box<dyn Display> {
         let command = vec!["/bin/sh".into(), "-c".into(), script.into()];
         ExecOpener { command, size: (64, 36) }.open().unwrap()
+    }
+
+    #[test]
+    fn the_doctors_look_starts_nothing_and_misses_a_program_that_is_not_there() {
+        let check = |command: &[&str]| {
+            let command = command.iter().map(|word| (*word).to_owned()).collect();
+            ExecOpener { command, size: (64, 36) }.check()
+        };
+        let file = std::env::temp_dir().join(format!("intercom-exec-check-{}", std::process::id()));
+        assert_eq!(check(&["/bin/sh", "-c", &format!("touch {}", file.display())]), Ok(()));
+        assert_eq!(check(&["sh"]), Ok(()));
+        assert!(matches!(check(&["no-such-program-here"]), Err(DeviceError::Absent(_))));
+        assert!(check(&["/no/such/program"]).is_err() && !file.exists());
     }
 
     #[test]
