@@ -1,6 +1,7 @@
 //! Command line, exit code, wiring of threads and channels; nothing else.
 #![forbid(unsafe_code)]
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -85,7 +86,8 @@ fn link(revoke: Option<u64>, tv: bool, name: Option<&str>, path: Option<&Path>) 
 }
 
 fn say(text: &str) -> u8 {
-    println!("{}", text.trim_end());
+    // Whoever reads only the beginning, as `head` does, has what they wanted.
+    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
     cli::DONE
 }
 
