@@ -1,4 +1,5 @@
-//! Draws text into I420 pictures, in two weights of one typeface that the program carries (src/media/fonts).
+//! Draws text into I420 pictures, in two weights of one typeface, and others for the scripts that it lacks: the program
+//! carries them all (src/media/fonts).
 
 use std::sync::OnceLock;
 
@@ -38,32 +39,54 @@ pub enum Align {
     Centre,
 }
 
-fn font(weight: Weight) -> Option<&'static FontRef<'static>> {
-    static MEDIUM: OnceLock<Option<FontRef<'static>>> = OnceLock::new();
-    static LIGHT: OnceLock<Option<FontRef<'static>>> = OnceLock::new();
-    let (cell, bytes): (_, &'static [u8]) = match weight {
+/// The typeface in this weight, and behind it those for the scripts that it lacks.
+fn fonts(weight: Weight) -> &'static [FontRef<'static>] {
+    static MEDIUM: OnceLock<Vec<FontRef<'static>>> = OnceLock::new();
+    static LIGHT: OnceLock<Vec<FontRef<'static>>> = OnceLock::new();
+    const OTHER_SCRIPTS: [&[u8]; 2] =
+        [include_bytes!("fonts/NotoSansArmenian-Regular.ttf"), include_bytes!("fonts/NotoSansGeorgian-Regular.ttf")];
+    let (cell, own): (_, &'static [u8]) = match weight {
         Weight::Medium => (&MEDIUM, include_bytes!("fonts/Inter-Medium.otf")),
         Weight::Light => (&LIGHT, include_bytes!("fonts/InterDisplay-Light.otf")),
     };
-    cell.get_or_init(|| FontRef::try_from_slice(bytes).ok()).as_ref()
+    cell.get_or_init(|| {
+        let all = std::iter::once(own).chain(OTHER_SCRIPTS);
+        all.filter_map(|bytes| FontRef::try_from_slice(bytes).ok()).collect()
+    })
+}
+
+/// One glyph with its place on the line.
+struct Placed {
+    font: &'static FontRef<'static>,
+    id: GlyphId,
+    /// Height of the font's line, in pixels.
+    size: f32,
+    x: f32,
 }
 
 /// The glyphs of a line with their places on it, and its width.
-fn layout(text: &str, weight: Weight, size: f32) -> (Vec<(GlyphId, f32)>, f32) {
-    let Some(font) = font(weight) else { return (Vec::new(), 0.0) };
-    let font = font.as_scaled(PxScale::from(size));
-    let mut glyphs = Vec::with_capacity(text.len());
-    let (mut x, mut last) = (0.0, None);
+fn layout(text: &str, weight: Weight, size: f32) -> (Vec<Placed>, f32) {
+    let fonts = fonts(weight);
+    let mut glyphs: Vec<Placed> = Vec::with_capacity(text.len());
+    let mut x = 0.0;
     for letter in text.chars().filter(|letter| !letter.is_control()) {
-        let id = font.glyph_id(letter);
-        if let Some(last) = last {
-            x += font.kern(last, id);
+        // What none of them has is drawn as the first one's box.
+        let Some(font) = fonts.iter().find(|font| font.glyph_id(letter).0 != 0).or(fonts.first()) else { break };
+        // Lines of fonts are of different heights at the same size of their letters.
+        let size = size * line_of(font) / fonts.first().map_or(1.0, line_of);
+        let (id, scaled) = (font.glyph_id(letter), font.as_scaled(PxScale::from(size)));
+        if let Some(last) = glyphs.last().filter(|last| std::ptr::eq(last.font, font)) {
+            x += scaled.kern(last.id, id);
         }
-        glyphs.push((id, x));
-        x += font.h_advance(id);
-        last = Some(id);
+        glyphs.push(Placed { font, id, size, x });
+        x += scaled.h_advance(id);
     }
     (glyphs, x)
+}
+
+/// Height of a font's line as a part of its letters' size.
+fn line_of(font: &FontRef<'_>) -> f32 {
+    font.units_per_em().map_or(1.0, |em| font.height_unscaled() / em)
 }
 
 /// Width of a line in pixels.
@@ -88,7 +111,6 @@ pub fn fitted(text: &str, weight: Weight, size: f32, room: f32) -> String {
 
 /// Draws one line whose vertical middle (of its capital letters) is at `y`.
 pub fn draw(canvas: &mut I420, text: &str, x: f32, y: f32, align: Align, style: Style) {
-    let Some(font) = font(style.weight) else { return };
     let (glyphs, width) = layout(text, style.weight, style.size);
     let left = match align {
         Align::Left => x,
@@ -100,8 +122,8 @@ pub fn draw(canvas: &mut I420, text: &str, x: f32, y: f32, align: Align, style: 
     let limit = |length: f32, most: usize| (length.max(0.0) as usize).min(2 * most) + 6;
     let (mask_width, mask_height) = (limit(width, canvas.width()), limit(style.size * 1.5, canvas.height()));
     let mut mask = Mask::new(mask_x, mask_y, mask_width, mask_height);
-    for (id, at) in glyphs {
-        let glyph = id.with_scale_and_position(PxScale::from(style.size), point(left + at, baseline));
+    for Placed { font, id, size, x } in glyphs {
+        let glyph = id.with_scale_and_position(PxScale::from(size), point(left + x, baseline));
         if let Some(outline) = font.outline_glyph(glyph) {
             let bounds = outline.px_bounds();
             let (from_x, from_y) = (bounds.min.x as i32, bounds.min.y as i32);
@@ -118,11 +140,13 @@ mod tests {
     const STYLE: Style = Style { weight: Weight::Medium, size: 40.0, colour: Colour::rgb(255, 255, 255), opacity: 1.0 };
 
     #[test]
-    fn both_fonts_are_readable_and_speak_latin_greek_and_cyrillic() {
+    fn both_weights_speak_the_scripts_of_europe() {
         for weight in [Weight::Medium, Weight::Light] {
-            let font = font(weight).unwrap();
-            for letter in "AZazÄßéłŽñ09ΑΩαώЖшїў–…·".chars() {
-                assert_ne!(font.glyph_id(letter).0, 0, "{letter} in {weight:?}");
+            assert_eq!(fonts(weight).len(), 3);
+            let (glyphs, _) = layout("AZazÄßéłŽñ09ΑΩαώЖшїў–…·ԱՖֆևაჰ", weight, 40.0);
+            assert_eq!(glyphs.len(), 29);
+            for (n, glyph) in glyphs.iter().enumerate() {
+                assert_ne!(glyph.id.0, 0, "letter {n} in {weight:?}");
             }
         }
     }
