@@ -156,6 +156,8 @@ pub enum DeviceError {
     Unsupported(String),
     /// It failed in use. Device and operation are in the text.
     Io(String),
+    /// Nothing is wrong with it: a better one came, which is opened next. Its name is in the text.
+    Outdone(String),
 }
 
 impl DeviceError {
@@ -166,6 +168,7 @@ impl DeviceError {
             DeviceError::Busy(_) => "end the program that uses it, or give the intercom's user access to it",
             DeviceError::Unsupported(_) => "choose another size, rate or device in the config",
             DeviceError::Io(_) => "check cable and power; it is tried again by itself",
+            DeviceError::Outdone(_) => "nothing has to be done",
         }
     }
 }
@@ -177,6 +180,7 @@ impl fmt::Display for DeviceError {
             DeviceError::Busy(what) => write!(f, "busy: {what}"),
             DeviceError::Unsupported(what) => write!(f, "not supported: {what}"),
             DeviceError::Io(what) => write!(f, "failed: {what}"),
+            DeviceError::Outdone(what) => write!(f, "makes way: {what} is there now"),
         }
     }
 }

@@ -378,7 +378,7 @@ impl Pcm for Alsa {
         let (Some(direction), Some(own)) = (self.chosen, &self.endpoint) else { return Ok(()) };
         match cards::choose(&cards::list(direction), direction) {
             Some(best) if (best.card, best.device) != (own.card, own.device) => {
-                Err(DeviceError::Absent(format!("{} is there now and takes its place", best.describe())))
+                Err(DeviceError::Outdone(best.describe()))
             }
             _ => Ok(()),
         }

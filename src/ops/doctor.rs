@@ -78,7 +78,7 @@ pub enum State {
 impl From<&DeviceError> for State {
     fn from(error: &DeviceError) -> State {
         let (cause, what) = match error {
-            DeviceError::Absent(what) => (Cause::Absent, what),
+            DeviceError::Absent(what) | DeviceError::Outdone(what) => (Cause::Absent, what),
             DeviceError::Busy(what) => (Cause::Busy, what),
             DeviceError::Unsupported(what) => (Cause::Unsupported, what),
             DeviceError::Io(what) => (Cause::Io, what),

@@ -259,6 +259,7 @@ fn named(name: &str, error: DeviceError) -> DeviceError {
         DeviceError::Busy(what) => DeviceError::Busy(format!("{name}: {what}")),
         DeviceError::Unsupported(what) => DeviceError::Unsupported(format!("{name}: {what}")),
         DeviceError::Io(what) => DeviceError::Io(format!("{name}: {what}")),
+        error @ DeviceError::Outdone(_) => error,
     }
 }
 
