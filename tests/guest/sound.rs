@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::harness::sound::Sound;
-use super::{Machine, PATIENCE, chromium, ends_cleanly, said, visit};
+use super::{Machine, PATIENCE, chromium, connections, ends_cleanly, said, visit};
 
 /// What is played into the loopback, Hz.
 const TONE: f64 = 1000.0;
@@ -54,7 +54,9 @@ pub fn sound(image: &Path) {
     home_is_heard(&mut guest, || page.try_eval("lab.hear(2)"));
     home_hears(&mut guest);
 
-    // The speaker is pulled and put back while somebody talks.
+    // The speaker is pulled and put back while somebody talks. A home that stands still for longer than a page waits is
+    // connected to anew, so that only what comes now is counted.
+    let before = connections(&page);
     replug(&mut guest, hda, slot.trim(), ["speaker: .*not there: ", "speaker: .* works"]);
     home_hears(&mut guest);
 
@@ -68,7 +70,7 @@ pub fn sound(image: &Path) {
     play(&mut guest, "plughw:CARD=Loopback,DEV=1", "-r 48000 -F S16_LE");
     home_is_heard(&mut guest, || page.try_eval("lab.hear(2)"));
 
-    assert_eq!(page.eval("lab.connections.length"), 1, "without a new connection");
+    assert_eq!(connections(&page), before, "without a new connection");
     page.close();
     ends_cleanly(&mut guest);
 }
