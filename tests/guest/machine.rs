@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,6 +10,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::harness::daemon::free_port;
 use crate::harness::{TempDir, artefacts, wait};
 
 /// A guest runs some twenty times slower than its host.
@@ -169,15 +169,6 @@ impl Drop for Machine {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-/// A port that is free for both protocols.
-fn free_port() -> u16 {
-    wait("a free port", Duration::from_secs(10), || {
-        let tcp = TcpListener::bind("127.0.0.1:0").ok()?;
-        let port = tcp.local_addr().ok()?.port();
-        UdpSocket::bind(("127.0.0.1", port)).ok().map(|_| port)
-    })
 }
 
 fn parse_ppm(bytes: &[u8]) -> Option<(usize, usize, Vec<u8>)> {

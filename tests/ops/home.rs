@@ -1,6 +1,6 @@
 //! A folder with a config in it, and the program that runs with it.
 
-use std::net::{TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -122,10 +122,14 @@ impl Drop for Home {
 
 /// A port that is free for both protocols.
 fn free_port() -> u16 {
-    for _ in 0..100 {
-        let tcp = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = tcp.local_addr().expect("its number").port();
-        if UdpSocket::bind(("127.0.0.1", port)).is_ok() {
+    // Below those that the kernel gives to outgoing connections, whose remains would keep it for a minute; and not where
+    // another process of these tests begins to look.
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id().wrapping_mul(37);
+    for _ in 0..500 {
+        let port = 20_000 + (first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000) as u16;
+        let any = Ipv4Addr::UNSPECIFIED;
+        if TcpListener::bind((any, port)).is_ok() && UdpSocket::bind((any, port)).is_ok() {
             return port;
         }
     }
