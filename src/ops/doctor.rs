@@ -142,6 +142,13 @@ pub struct Node {
     pub holders: Vec<String>,
 }
 
+impl Device {
+    /// Nobody chose it: it only takes the place of hardware that is not there.
+    pub fn stands_in(&self) -> bool {
+        self.auto && !self.hardware
+    }
+}
+
 /// A piece of hardware, used or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hardware {
@@ -196,7 +203,7 @@ impl Examination {
     fn judge(&self, device: &Device) -> Option<Finding> {
         let kind = device.kind;
         let tell = |wrong, what, remedy| Some(Finding { about: kind.word(), wrong, what, remedy });
-        let stands_in = device.auto && !device.hardware;
+        let stands_in = device.stands_in();
         if (stands_in || matches!(device.state, State::Fails { .. }))
             && let Some((what, remedy)) = self.forbidden(device)
         {

@@ -104,6 +104,16 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
         wake: wake.clone(),
     })
     .map_err(cannot(&format!("TCP port {}", network.port)))?;
+    let devices = vec![
+        camera.untried(Kind::Camera),
+        microphone.untried(Kind::Microphone),
+        speaker.untried(Kind::Speaker),
+        display.untried(Kind::Display),
+    ];
+    // A speaker that is no hardware is heard by nobody, even if somebody wanted it so.
+    for device in devices.iter().filter(|d| d.stands_in() || d.kind == Kind::Speaker && !d.hardware) {
+        presence.stands_in(device.kind);
+    }
     let control = control::start(ControlConfig {
         claim,
         state_dir: state_dir.clone(),
@@ -111,12 +121,7 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
         addresses: book.clone(),
         port: network.port,
         public: network.public_address.clone(),
-        devices: vec![
-            camera.untried(Kind::Camera),
-            microphone.untried(Kind::Microphone),
-            speaker.untried(Kind::Speaker),
-            display.untried(Kind::Display),
-        ],
+        devices,
         presence: Arc::clone(&presence),
     })
     .map_err(cannot("control socket"))?;

@@ -43,6 +43,8 @@ struct State {
     stopped: bool,
     /// Counts the hints that a device came or went.
     hints: u64,
+    /// Of each kind, whether something else is there instead of it.
+    stand_ins: [bool; Kind::ALL.len()],
 }
 
 impl Presence {
@@ -97,6 +99,11 @@ impl Presence {
         devices.insert(kind, Known { name: device.to_owned(), told, opened: true });
     }
 
+    /// What visitors get, or home, of this kind is not real: a card, a tone, or nothing at all.
+    pub(crate) fn stands_in(&self, kind: Kind) {
+        self.lock().stand_ins[kind as usize] = true;
+    }
+
     /// A device failed in use, perhaps as before, of which the log is not told again.
     pub(crate) fn closed(&self, kind: Kind) {
         self.devices().entry(kind).and_modify(|known| known.opened = false);
@@ -129,9 +136,11 @@ impl Presence {
     }
 
     /// Which devices work, for the TV; of the network it knows nothing. Until somebody visits, sound is neither read nor
-    /// played, and what is open counts as well.
+    /// played, and what is open counts as well. A stand-in is none of the devices, however well it works.
     pub fn health(&self) -> Health {
+        let stand_ins = self.lock().stand_ins;
         let well = |kind| match self.device(kind)?.1 {
+            _ if stand_ins[kind as usize] => Some(false),
             doctor::State::Works { .. } => Some(true),
             doctor::State::Opens => (kind != Kind::Camera).then_some(true),
             doctor::State::Silent | doctor::State::Fails { .. } => Some(false),
@@ -276,6 +285,17 @@ mod tests {
         presence.tell_change(Kind::Microphone, "x", "", Some(&Change::Live));
         presence.opened(Kind::Camera, "y");
         assert_eq!((presence.health().microphone, presence.health().camera), (Some(true), None));
+    }
+
+    #[test]
+    fn a_stand_in_that_works_is_no_device() {
+        let presence = Presence::new();
+        presence.opened(Kind::Speaker, "no speaker");
+        assert_eq!(presence.health().speaker, Some(true));
+        presence.stands_in(Kind::Speaker);
+        presence.tell_change(Kind::Speaker, "no speaker", "", Some(&Change::Live));
+        assert_eq!(presence.health().speaker, Some(false));
+        assert_eq!(presence.health().camera, None);
     }
 
     #[test]
