@@ -10,30 +10,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::harness::chromium::{Chromium, Permission};
 use crate::harness::daemon::{Daemon, Setup};
-use crate::harness::frames::quantile;
+use crate::harness::frames::{STRIP, quantile};
 use crate::proc;
 
-/// Draws the strip 30 times a second and is the page's camera; the strip is drawn as its specification says.
+/// Draws the strip 30 times a second and is the page's camera.
 const CAMERA: &str = r#"
 {
   const WIDTH = @WIDTH@, HEIGHT = @HEIGHT@;
-  const strip = (context, at, seq) => {
-    const bytes = new Uint8Array(9);
-    let value = BigInt(at) % (1n << 44n) << 12n | BigInt(seq % 4096);
-    for (let i = 6; i >= 0; i--) { bytes[i] = Number(value & 255n); value >>= 8n; }
-    let crc = 0xffff;
-    for (const byte of bytes.subarray(0, 7)) {
-      crc ^= byte << 8;
-      for (let i = 0; i < 8; i++) crc = (crc & 0x8000 ? crc << 1 ^ 0x1021 : crc << 1) & 0xffff;
-    }
-    bytes[7] = crc >> 8; bytes[8] = crc & 255;
-    const bits = Array.from({ length: 72 }, (_, i) => bytes[i >> 3] >> 7 - (i & 7) & 1);
-    const rows = [[1, 0, 1, 0, ...bits.slice(0, 36)], [0, 1, 0, 1, ...bits.slice(36)]], cell = WIDTH / 40;
-    rows.forEach((row, r) => row.forEach((bit, c) => {
-      context.fillStyle = bit ? '#fff' : '#000';
-      context.fillRect(c * cell, r * cell, cell, cell);
-    }));
-  };
+  @STRIP@
   const media = navigator.mediaDevices, ask = media.getUserMedia.bind(media);
   media.getUserMedia = async wish => {
     if (!wish.video) return ask(wish);
@@ -45,7 +29,7 @@ const CAMERA: &str = r#"
       context.fillRect(0, WIDTH / 20, WIDTH, HEIGHT);
       context.fillStyle = '#fff';
       context.fillRect(seq * 7 % WIDTH, HEIGHT / 2, WIDTH / 8, HEIGHT / 8);
-      strip(context, Date.now(), seq++);
+      strip(context, WIDTH, Date.now(), seq++);
     }, 1000 / 30);
     const stream = canvas.captureStream();
     if (wish.audio) (await ask({ audio: wish.audio })).getTracks().forEach(track => stream.addTrack(track));
@@ -84,7 +68,12 @@ pub fn measure(size: (u32, u32), warmup: Duration, window: Duration) -> Run {
         Daemon::start(Setup { size, recorded: false, tv: Some(((width, tall), command.to_vec())), ..Setup::default() });
     let chromium = Chromium::start(Permission::Granted);
     let page = chromium.viewer();
-    page.before_load(&CAMERA.replace("@WIDTH@", &width.to_string()).replace("@HEIGHT@", &height.to_string()));
+    page.before_load(
+        &CAMERA
+            .replace("@STRIP@", STRIP)
+            .replace("@WIDTH@", &width.to_string())
+            .replace("@HEIGHT@", &height.to_string()),
+    );
     page.size(width, height, false);
     page.open(&home.link());
     page.click("#join");

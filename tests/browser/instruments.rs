@@ -5,31 +5,9 @@ use std::net::{TcpListener, UdpSocket};
 use std::time::Duration;
 
 use crate::harness::chromium::Permission;
-use crate::harness::frames::Judgement;
+use crate::harness::frames::{Judgement, STRIP};
 use crate::harness::net::{self, Routed};
 use crate::lab::Lab;
-
-const DRAW: &str = r#"
-function strip(context, width, at, seq) {
-  const bytes = new Uint8Array(9);
-  let value = BigInt(at) % (1n << 44n) << 12n | BigInt(seq % 4096);
-  for (let i = 6; i >= 0; i--) { bytes[i] = Number(value & 255n); value >>= 8n; }
-  let crc = 0xffff;
-  for (const byte of bytes.subarray(0, 7)) {
-    crc ^= byte << 8;
-    for (let i = 0; i < 8; i++) crc = (crc & 0x8000 ? crc << 1 ^ 0x1021 : crc << 1) & 0xffff;
-  }
-  bytes[7] = crc >> 8; bytes[8] = crc & 255;
-  const bits = Array.from({ length: 72 }, (_, i) => bytes[i >> 3] >> 7 - (i & 7) & 1);
-  const rows = [[1, 0, 1, 0, ...bits.slice(0, 36)], [0, 1, 0, 1, ...bits.slice(36)]];
-  rows.forEach((row, r) => row.forEach((bit, c) => {
-    context.fillStyle = bit ? '#fff' : '#000';
-    const x = Math.floor(c * width / 40), y = Math.floor(r * width / 40);
-    context.fillRect(x, y, Math.ceil(width / 40), Math.ceil(width / 40));
-  }));
-  return rows.map(row => row.join(''));
-}
-"#;
 
 const CALL: &str = r#"
 <!doctype html><body><video id="home" autoplay muted playsinline></video><canvas width=640 height=480></canvas>
@@ -56,7 +34,7 @@ setInterval(() => {
 /// The written test vector of the coded strip, drawn and read at three widths; and one with a wrong bit.
 pub fn strip_vector(lab: &mut Lab) {
     let page = lab.viewer(Permission::Granted);
-    page.open(&serve(format!("<!doctype html><body><script>{DRAW}</script>")));
+    page.open(&serve(format!("<!doctype html><body><script>{STRIP}</script>")));
     page.wait_for("the page", Duration::from_secs(10), "typeof strip === 'function'");
     for width in [640, 1280, 1920] {
         let read = page.eval(&format!(
@@ -81,7 +59,7 @@ pub fn strip_vector(lab: &mut Lab) {
 /// microphone's beep is found twice a second.
 pub fn loopback(lab: &mut Lab) {
     let page = lab.viewer(Permission::Granted);
-    page.open(&serve(CALL.replace("<script>", &format!("<script>{DRAW}"))));
+    page.open(&serve(CALL.replace("<script>", &format!("<script>{STRIP}"))));
     page.wait_coded_frames(30, Duration::from_secs(20));
     let judged = Judgement::of(&page.frames_since(0.0));
     assert_eq!((judged.bad_crc, judged.backwards), (0, 0), "{judged:?}");

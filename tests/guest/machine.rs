@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::harness::daemon::free_port;
+use crate::harness::ports::free_port;
 use crate::harness::{TempDir, artefacts, wait};
 
 /// A guest runs some twenty times slower than its host.

@@ -3,5 +3,7 @@
 
 mod doctor;
 mod home;
+#[path = "../browser/harness/ports.rs"]
+mod ports;
 mod priority;
 mod watchdog;

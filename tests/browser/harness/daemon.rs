@@ -2,11 +2,9 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -14,6 +12,7 @@ use serde_json::Value;
 
 use super::TempDir;
 use super::net::Namespace;
+use super::ports::free_port;
 
 /// How the home is set up.
 #[derive(Clone, Debug)]
@@ -276,20 +275,4 @@ fn follow(from: impl Read + Send + 'static, log: &Log, mut see: impl FnMut(&str)
             line.clear();
         }
     });
-}
-
-/// A port that nobody uses for TCP or UDP now.
-pub fn free_port() -> u16 {
-    // Below those that the kernel gives to outgoing connections, whose remains would keep it for a minute; and not where
-    // another process of these tests begins to look.
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let first = std::process::id().wrapping_mul(37);
-    for _ in 0..500 {
-        let port = 20_000 + (first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000) as u16;
-        let any = Ipv4Addr::UNSPECIFIED;
-        if TcpListener::bind((any, port)).is_ok() && UdpSocket::bind((any, port)).is_ok() {
-            return port;
-        }
-    }
-    panic!("no port is free for TCP and UDP");
 }

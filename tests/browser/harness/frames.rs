@@ -2,6 +2,9 @@
 
 use serde::Deserialize;
 
+/// The function `strip(context, width, at, seq)`, which draws a coded strip on a page's canvas.
+pub const STRIP: &str = include_str!("strip.js");
+
 /// One presented frame, as the probe writes it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Frame {

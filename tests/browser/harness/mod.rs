@@ -7,6 +7,7 @@ pub mod frames;
 pub mod net;
 pub mod page;
 pub mod picture;
+pub mod ports;
 pub mod sound;
 
 use std::path::{Path, PathBuf};
