@@ -78,6 +78,10 @@ pub enum ToPictures {
     Visitors(Vec<Visitor>),
 }
 
+/// Numbers the codes that the TV shows; never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CodeId(pub u64);
+
 /// A key that was minted and stored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NewKey {

@@ -223,7 +223,7 @@ impl EventLoop {
                 }
                 ToLoop::Shutdown => end = true,
                 ToLoop::KeyAdded(key) => self.home.handle_key_added(key),
-                ToLoop::Minted(minted) => self.home.handle_minted(minted, now),
+                ToLoop::Minted(code, minted) => self.home.handle_minted(code, minted, now),
                 ToLoop::CodeWanted { name, links } => {
                     let _asker_is_gone = links.try_send(self.home.handle_code_wanted(name, now));
                 }
@@ -282,9 +282,9 @@ impl EventLoop {
                 },
                 HomeOutput::Pictures(pictures) => self.hand_picture(pictures),
                 HomeOutput::Code(code) => self.outputs.board.set_code(code),
-                HomeOutput::Mint { name } => {
-                    if self.outputs.minter.try_send(name).is_err() {
-                        self.home.handle_minted(None, clock::now());
+                HomeOutput::Mint { code, name } => {
+                    if self.outputs.minter.try_send((code, name)).is_err() {
+                        self.home.handle_minted(code, None, clock::now());
                     }
                 }
             }

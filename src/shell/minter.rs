@@ -1,28 +1,32 @@
 //! The thread `minter`: stores keys for viewers who read a code off the TV, since the loop never waits for a disk.
 
 use std::io;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use std::time::Duration;
 
 use crate::shell::key_file::KeyFile;
 use crate::shell::pulse;
-use crate::shell::wires::{NewKey, ToLoop, ToLoopHandle};
+use crate::shell::wires::{CodeId, NewKey, ToLoop, ToLoopHandle};
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 
 /// While nobody comes, the thread looks this often whether it is still wanted.
 const REST: Duration = Duration::from_secs(10);
 
-/// Starts the thread. `names` are those of the viewers who want a key.
+/// Starts the thread. `wanted` are codes that were read, and the names of those who read them.
 ///
 /// # Errors
 /// If the system has no thread to give.
-pub fn spawn_minter(names: Receiver<Option<String>>, keys: KeyFile, to_loop: ToLoopHandle) -> io::Result<Worker> {
+pub fn spawn_minter(
+    wanted: Receiver<(CodeId, Option<String>)>,
+    keys: KeyFile,
+    to_loop: ToLoopHandle,
+) -> io::Result<Worker> {
     spawn_worker("minter", move || {
         loop {
             pulse::beat(REST);
-            let name = match names.recv_timeout(REST) {
-                Ok(name) => name,
+            let (code, name) = match wanted.recv_timeout(REST) {
+                Ok(wanted) => wanted,
                 Err(RecvTimeoutError::Timeout) => continue,
                 Err(RecvTimeoutError::Disconnected) => return Exit::Done,
             };
@@ -33,7 +37,7 @@ pub fn spawn_minter(names: Receiver<Option<String>>, keys: KeyFile, to_loop: ToL
                     None
                 }
             };
-            to_loop.tell(ToLoop::Minted(minted));
+            to_loop.tell(ToLoop::Minted(code, minted));
         }
     })
 }

@@ -181,8 +181,8 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
     let thread = tv::spawn_tv(display.opener, tv, subject);
     workers.push(thread.map_err(no_thread())?);
 
-    let (minter, names) = bounded(1);
-    workers.push(spawn_minter(names, KeyFile::in_dir(&state_dir), handle.clone()).map_err(no_thread())?);
+    let (minter, wanted) = bounded(1);
+    workers.push(spawn_minter(wanted, KeyFile::in_dir(&state_dir), handle.clone()).map_err(no_thread())?);
     let outputs = LoopOutputs {
         speaker: speaker_out,
         pictures: pictures_out,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender};
 
 pub use crate::core::items::{
-    EncodedAudio, EncodedVideo, EncoderOrder, NewKey, ToPictures, ToSpeaker, VisitId, Visitor,
+    CodeId, EncodedAudio, EncodedVideo, EncoderOrder, NewKey, ToPictures, ToSpeaker, VisitId, Visitor,
 };
 use crate::core::protocol::{CameraState, RungName};
 use crate::reach::links::Links;
@@ -26,7 +26,7 @@ pub enum ToLoop {
     /// A key was added (already stored).
     KeyAdded(NewKey),
     /// The key that the loop wanted minted is stored, and this is its text; or it could not be.
-    Minted(Option<(NewKey, String)>),
+    Minted(CodeId, Option<(NewKey, String)>),
     /// Show a code on the TV for a new viewer.
     CodeWanted {
         /// What home will call them.
@@ -72,7 +72,7 @@ pub struct LoopOutputs {
     /// What the TV shows besides pictures.
     pub board: Arc<crate::shell::devices::pictures::Board>,
     /// Mints keys; bound 1: when full, no key is minted, and the viewer tries again.
-    pub minter: Sender<Option<String>>,
+    pub minter: Sender<(CodeId, Option<String>)>,
     /// Orders for the encoders, one of each rung.
     pub encoders: Vec<(RungName, Arc<crate::shell::encoders::EncoderControl>)>,
     /// Whether anybody visits: pauses and wakes camera and microphone.

@@ -104,6 +104,29 @@ fn a_socket_that_dies_while_the_key_is_stored_costs_nothing() {
 }
 
 #[test]
+fn a_key_for_one_code_never_goes_to_whoever_read_the_next() {
+    for works in [true, false] {
+        let mut world = World::new();
+        let first = wanted(&mut world, Some("Anna"));
+        let early = pair(&mut world, &first, NONCE);
+        let second = wanted(&mut world, Some("Bert"));
+        let late = pair(&mut world, &second, "another nonce of a page");
+        world.mint(works);
+        world.run(s(1));
+        assert!(key(&world, early).is_none() && key(&world, late).is_none());
+        assert!(world.viewers[early].closed_by_home.is_some() && world.viewers[late].closed_by_home.is_none());
+        world.mint(true);
+        world.run(s(1));
+        assert!(key(&world, early).is_none());
+        let key = key(&world, late).expect("the key of their own code");
+        let now = world.now;
+        world.viewers[late].say(&FromPage::Hello { v: 1, key, resume: None }, now);
+        world.run(s(1));
+        assert_eq!(world.visitors[0].name.as_deref(), Some("Bert"));
+    }
+}
+
+#[test]
 fn a_disk_that_is_full_does_not_use_the_code_up() {
     let mut world = World::new();
     let token = wanted(&mut world, None);

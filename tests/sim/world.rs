@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use intercom::config::Rung;
 use intercom::core::home::{Doorkeeper, Home, HomeConfig, HomeOutput, SocketId};
 use intercom::core::items::{
-    EncodedAudio, EncodedVideo, EncoderOrder, NewKey, PairingCode, ToPictures, ToSpeaker, VisitId, Visitor,
+    CodeId, EncodedAudio, EncodedVideo, EncoderOrder, NewKey, PairingCode, ToPictures, ToSpeaker, VisitId, Visitor,
 };
 use intercom::core::peer::Identity;
 use intercom::core::protocol::{CameraState, FromHome, RungName};
@@ -116,8 +116,8 @@ pub struct World {
     pub visitors: Vec<Visitor>,
     /// What the TV offers.
     pub code: Option<PairingCode>,
-    /// Keys that were asked for, by name, and not made yet.
-    pub minting: VecDeque<Option<String>>,
+    /// Keys that were asked for, by code and name, and not made yet.
+    pub minting: VecDeque<(CodeId, Option<String>)>,
     minted: u64,
     /// Sound packets that reached the speaker, per visit.
     pub heard: HashMap<VisitId, u64>,
@@ -408,7 +408,7 @@ impl World {
                 HomeOutput::Pictures(ToPictures::Frame { visit, .. }) => *self.seen.entry(visit).or_default() += 1,
                 HomeOutput::Pictures(ToPictures::Visitors(visitors)) => self.visitors = visitors,
                 HomeOutput::Code(code) => self.code = code,
-                HomeOutput::Mint { name } => self.minting.push_back(name),
+                HomeOutput::Mint { code, name } => self.minting.push_back((code, name)),
             }
         }
         let again = !forced.is_empty();
@@ -431,12 +431,12 @@ impl World {
 
     /// Stores the key that was asked for, or fails to.
     pub fn mint(&mut self, works: bool) {
-        let name = self.minting.pop_front().expect("a key was asked for");
+        let (code, name) = self.minting.pop_front().expect("a key was asked for");
         self.minted += 1;
         let number = 100 + self.minted;
         let text = format!("minted key {number}");
         let minted = works.then(|| (NewKey { number, hash: hash(&text), name }, text));
-        self.home.handle_minted(minted, self.now);
+        self.home.handle_minted(code, minted, self.now);
         self.run(Duration::ZERO);
     }
 

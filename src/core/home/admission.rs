@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::core::home::visit::Visit;
 use crate::core::home::{HELLO_WITHIN, Home, HomeOutput, PING_AFTER, SILENCE, SocketId, Why};
-use crate::core::items::VisitId;
+use crate::core::items::{CodeId, VisitId};
 use crate::core::ladder::Place;
 use crate::core::protocol::{ErrorCode, FromHome, VERSION};
 
@@ -24,7 +24,7 @@ pub(super) enum Stage {
     /// Said a wrong key; the answer is held back.
     Refused { answer_at: Instant },
     /// Has shown the code on the TV, and waits for its key to be stored.
-    Pairing { until: Instant },
+    Pairing { code: CodeId, until: Instant },
     /// Belongs to a visit.
     Visit(VisitId),
 }
@@ -43,7 +43,7 @@ pub(super) struct Socket {
 impl Socket {
     pub fn deadline(&self, id: SocketId) -> Option<(Instant, Why)> {
         Some(match self.stage {
-            Stage::Stranger { until } | Stage::Pairing { until } => (until, Why::Hello(id)),
+            Stage::Stranger { until } | Stage::Pairing { until, .. } => (until, Why::Hello(id)),
             Stage::Refused { answer_at } => (answer_at, Why::Refusal(id)),
             Stage::Visit(_) if self.pinged => (self.heard + SILENCE, Why::Silence(id)),
             Stage::Visit(_) => (self.heard + PING_AFTER, Why::Silence(id)),

@@ -19,7 +19,7 @@ use crate::core::home::admission::Socket;
 use crate::core::home::media::RungState;
 use crate::core::home::pairing::Pairing;
 use crate::core::home::visit::Visit;
-use crate::core::items::{EncoderOrder, NewKey, PairingCode, ToPictures, ToSpeaker, VisitId, Visitor};
+use crate::core::items::{CodeId, EncoderOrder, NewKey, PairingCode, ToPictures, ToSpeaker, VisitId, Visitor};
 use crate::core::peer::{Identity, Transmit};
 use crate::core::protocol::{ByeReason, CameraState, FromHome, RungName};
 use crate::reach::Addresses;
@@ -113,6 +113,8 @@ pub enum HomeOutput {
     Code(Option<PairingCode>),
     /// Mint and store a key for a viewer of this name; answered with [`Home::handle_minted`].
     Mint {
+        /// The code that it is for.
+        code: CodeId,
         /// What home will call them.
         name: Option<String>,
     },
@@ -160,6 +162,7 @@ pub struct Home {
     present: bool,
     visitors: Vec<Visitor>,
     pairing: Option<Pairing>,
+    next_code: u64,
     out: VecDeque<HomeOutput>,
 }
 
@@ -194,6 +197,7 @@ impl Home {
             present: false,
             visitors: Vec::new(),
             pairing: None,
+            next_code: 1,
             out: VecDeque::new(),
         }
     }

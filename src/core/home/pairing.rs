@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::core::home::admission::Stage;
 use crate::core::home::{HELLO_WITHIN, Home, HomeOutput, SocketId};
-use crate::core::items::{NewKey, PairingCode};
+use crate::core::items::{CodeId, NewKey, PairingCode};
 use crate::core::protocol::{ErrorCode, FromHome, VERSION};
 use crate::reach::links::{Links, pairing_links};
 
@@ -18,6 +18,7 @@ pub const CODE_LIFE: Duration = Duration::from_secs(600);
 const NONCE: std::ops::RangeInclusive<usize> = 16..=64;
 
 pub(super) struct Pairing {
+    id: CodeId,
     token: String,
     name: Option<String>,
     until: Instant,
@@ -49,31 +50,38 @@ impl Home {
     pub fn handle_code_wanted(&mut self, name: Option<String>, now: Instant) -> Links {
         let token = self.token();
         let links = self.links_of(&token);
-        self.pairing = Some(Pairing { token, name, until: now + CODE_LIFE, used: None });
+        let id = CodeId(self.next_code);
+        self.next_code += 1;
+        self.pairing = Some(Pairing { id, token, name, until: now + CODE_LIFE, used: None });
         self.show_code();
         links
     }
 
     /// The key that was asked for with [`HomeOutput::Mint`] is stored, `text` is the key itself; or it could not be.
-    pub fn handle_minted(&mut self, minted: Option<(NewKey, String)>, now: Instant) {
-        match minted {
-            Some((key, text)) => {
+    pub fn handle_minted(&mut self, code: CodeId, minted: Option<(NewKey, String)>, now: Instant) {
+        let waiting = self.waiting_for(code);
+        // Another code may stand there by now: its key is for somebody else.
+        let used = self.pairing.as_mut().filter(|pairing| pairing.id == code).map(|pairing| &mut pairing.used);
+        match (used, minted) {
+            (Some(Some(used)), Some((key, text))) => {
                 log::info!("key {} was made for whoever read the code", key.number);
+                used.key = Some(text);
                 self.doorkeeper.handle_added(key);
-                if let Some(used) = self.pairing.as_mut().and_then(|pairing| pairing.used.as_mut()) {
-                    used.key = Some(text);
-                }
-                for id in self.waiting_for_key() {
+                for id in waiting {
                     self.hand_key(id, now);
                 }
             }
-            None => {
-                // The code was not worth less for it: whoever tries again may still come in.
-                if let Some(pairing) = &mut self.pairing {
-                    pairing.used = None;
+            (used, minted) => {
+                // A key that could not be stored makes the code worth no less: whoever tries again may still come in.
+                if let Some(used) = used {
+                    *used = None;
+                    self.show_code();
                 }
-                self.show_code();
-                for id in self.waiting_for_key() {
+                if let Some((key, _)) = minted {
+                    log::info!("key {} was made for a code that is void by now; nobody has it", key.number);
+                    self.doorkeeper.handle_added(key);
+                }
+                for id in waiting {
                     self.close_socket(id);
                 }
             }
@@ -95,28 +103,29 @@ impl Home {
             Some(_) => self.hand_key(id, now),
             None => {
                 pairing.used = Some(Used { nonce: nonce.to_owned(), key: None });
-                let name = pairing.name.clone();
-                self.set_stage(id, Stage::Pairing { until: now + HELLO_WITHIN });
-                self.out.push_back(HomeOutput::Mint { name });
+                let (code, name) = (pairing.id, pairing.name.clone());
+                self.set_stage(id, Stage::Pairing { code, until: now + HELLO_WITHIN });
+                self.out.push_back(HomeOutput::Mint { code, name });
                 self.out.push_back(HomeOutput::Code(None));
             }
         }
     }
 
-    /// Says the key, or waits for it.
+    /// Says the key of the code that stands there, or waits for it.
     fn hand_key(&mut self, id: SocketId, now: Instant) {
         let until = now + HELLO_WITHIN;
-        match self.pairing.as_ref().and_then(|pairing| pairing.used.as_ref()?.key.clone()) {
+        let Some(pairing) = &self.pairing else { return };
+        match pairing.used.as_ref().and_then(|used| used.key.clone()) {
             Some(key) => {
                 self.set_stage(id, Stage::Stranger { until });
                 self.out.push_back(HomeOutput::Say(id, FromHome::Paired { key }));
             }
-            None => self.set_stage(id, Stage::Pairing { until }),
+            None => self.set_stage(id, Stage::Pairing { code: pairing.id, until }),
         }
     }
 
-    fn waiting_for_key(&self) -> Vec<SocketId> {
-        let waits = |stage: &Stage| matches!(stage, Stage::Pairing { .. });
+    fn waiting_for(&self, wanted: CodeId) -> Vec<SocketId> {
+        let waits = |stage: &Stage| matches!(stage, Stage::Pairing { code, .. } if *code == wanted);
         self.sockets.iter().filter(|(_, socket)| waits(&socket.stage)).map(|(id, _)| *id).collect()
     }
 
