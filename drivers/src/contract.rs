@@ -5,7 +5,7 @@
 //! ever at run time. Every call that waits takes a deadline. Failure is data ([`DeviceError`]).
 //!
 //! Sound is mono, signed 16 bit, 48 000 samples a second on this side of the contract, whatever the device
-//! speaks; pictures are [`I420`] (BT.601, limited range), whatever the camera sends.
+//! speaks; pictures are [`I420`] (BT.601, limited range), or H.264 where a camera encodes by itself.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -117,15 +117,43 @@ impl PicturePool {
     }
 }
 
+/// What a frame is made of.
+#[derive(Clone)]
+pub enum Image {
+    /// Pixels, shared with every encoder that wants them.
+    Picture(Arc<I420>),
+    /// One H.264 access unit in Annex B form (start codes included), out of the camera's own encoder.
+    H264(Arc<[u8]>),
+}
+
+impl fmt::Debug for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Image::Picture(picture) => picture.fmt(f),
+            Image::H264(unit) => write!(f, "H264({} bytes)", unit.len()),
+        }
+    }
+}
+
 /// One picture from a camera.
 #[derive(Clone, Debug)]
 pub struct VideoFrame {
-    /// The pixels, shared with every encoder that wants them.
-    pub picture: Arc<I420>,
+    /// What it saw.
+    pub image: Image,
     /// When the sensor saw it (middle or end of exposure, as the device reports), on the monotonic clock.
     pub captured: Instant,
     /// Counts the frames of this open device, +1 each, gaps where the device itself lost frames.
     pub sequence: u64,
+}
+
+impl VideoFrame {
+    /// The pixels, if these are what it is made of.
+    pub fn picture(&self) -> Option<&Arc<I420>> {
+        match &self.image {
+            Image::Picture(picture) => Some(picture),
+            Image::H264(_) => None,
+        }
+    }
 }
 
 /// Size and rate of a video stream.
@@ -205,7 +233,24 @@ pub trait CaptureVideo: Send {
 
     /// The newest picture, waiting for one until `deadline`; `None` if none came by then. A camera that was
     /// not asked for a while answers with a fresh picture, never with one that lay in a queue meanwhile.
+    ///
+    /// Of H.264 it is the *next* access unit instead, since each refers to those before it: where one is missing, as
+    /// after a while without asking, `sequence` has a gap.
     fn capture(&mut self, deadline: Instant) -> Result<Option<VideoFrame>, DeviceError>;
+
+    /// The encoder inside the camera, if it sends H.264 and can be told anything.
+    fn encoder(&mut self) -> Option<&mut dyn CameraEncoder> {
+        None
+    }
+}
+
+/// The encoder inside a camera.
+pub trait CameraEncoder {
+    /// Makes one of the next frames a keyframe (IDR). `false` if the camera cannot be asked, or did not take it.
+    fn request_keyframe(&mut self) -> bool;
+
+    /// Aims at so many bits a second from now on. `false` if the camera cannot be told, or did not take it.
+    fn set_bitrate(&mut self, bits_per_second: u64) -> bool;
 }
 
 /// A source of sound.

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::contract::{
-    BoxedOpener, CaptureAudio, CaptureVideo, DeviceError, Display, I420, Opener, PlayAudio, VideoFrame, VideoMode,
+    BoxedOpener, CameraEncoder, CaptureAudio, CaptureVideo, DeviceError, Display, I420, Opener, PlayAudio, VideoFrame,
+    VideoMode,
 };
 
 /// How often what goes wrong: each is the chance of one call, 0 to 1.
@@ -91,6 +92,10 @@ impl<D: CaptureVideo + ?Sized> CaptureVideo for Faulty<D> {
 
     fn capture(&mut self, deadline: Instant) -> Result<Option<VideoFrame>, DeviceError> {
         if self.call_by(deadline)? { Ok(None) } else { self.inner.capture(deadline) }
+    }
+
+    fn encoder(&mut self) -> Option<&mut dyn CameraEncoder> {
+        self.inner.encoder()
     }
 }
 

@@ -37,6 +37,8 @@ pub enum Why {
     Tick,
     /// Somebody waits for a keyframe, and a fresh frame did not come.
     Keyframe,
+    /// The camera, which encodes by itself, has stalled.
+    Stall,
 }
 
 /// The plan of one encoder.
@@ -52,6 +54,16 @@ pub struct EncoderPlan {
     lost: bool,
     /// An arrival took its tick; the job is due now.
     due: bool,
+    relay: Option<Relayed>,
+}
+
+/// A camera that encodes by itself, and whose frames need no encoder here.
+#[derive(Clone, Copy, Debug)]
+struct Relayed {
+    /// When its newest frame came.
+    arrived: Instant,
+    /// What viewers have refers to nothing but its stream.
+    whole: bool,
 }
 
 /// A keyframe that somebody waits for.
@@ -80,6 +92,7 @@ impl EncoderPlan {
             newest: None,
             lost: false,
             due: false,
+            relay: None,
         }
     }
 
@@ -97,9 +110,9 @@ impl EncoderPlan {
         }
     }
 
-    /// Somebody needs a keyframe.
+    /// Somebody needs a keyframe. Of a camera that encodes by itself it is the camera that makes one.
     pub fn handle_keyframe(&mut self, now: Instant) {
-        if self.running.is_some() {
+        if self.running.is_some() && !self.is_relayed(now) {
             let owed = self.owed(now, true);
             self.keyframe.get_or_insert(owed);
         }
@@ -111,11 +124,44 @@ impl EncoderPlan {
         self.keyframe = None;
         self.due = false;
         self.cadence.stop();
+        self.break_relay();
+    }
+
+    /// The camera works, and whatever it sent now is not for this encoder: its frames come encoded, or later.
+    pub fn handle_relay(&mut self, arrived: Instant) {
+        self.lost = false;
+        self.newest = None;
+        self.due = false;
+        let whole = self.relay.is_some_and(|relay| relay.whole);
+        self.relay = Some(Relayed { arrived, whole });
+    }
+
+    /// The camera encoded a frame itself. Whether it is to be passed on: not to nobody, and not if viewers lack what it
+    /// refers to.
+    pub fn handle_encoded(&mut self, keyframe: bool, arrived: Instant) -> bool {
+        self.handle_relay(arrived);
+        let whole = self.running.is_some() && (keyframe || self.relay.is_some_and(|relay| relay.whole));
+        self.relay = Some(Relayed { arrived, whole });
+        if whole {
+            self.keyframe = None;
+        }
+        whole
+    }
+
+    /// A frame of the camera's own did not get through: nothing that refers to it may follow.
+    pub fn break_relay(&mut self) {
+        if let Some(relay) = &mut self.relay {
+            relay.whole = false;
+        }
     }
 
     /// A new frame came at `arrived`; it is now the newest.
     pub fn handle_frame(&mut self, arrived: Instant) {
         self.lost = false;
+        if self.relay.take().is_some() && self.running.is_some() {
+            // What was passed on is of no use for what is encoded here.
+            self.keyframe = Some(self.owed(arrived, true));
+        }
         self.newest = Some(Newest { arrived, encoded: false });
         self.due |= self.cadence.handle_frame(arrived);
     }
@@ -128,6 +174,13 @@ impl EncoderPlan {
     /// What to encode now; call again until `None`.
     pub fn poll(&mut self, now: Instant) -> Option<Job> {
         self.running?;
+        if self.is_relayed(now) {
+            return None;
+        }
+        if self.relay.take().is_some() {
+            // It stalled, and the card is not of its stream.
+            self.keyframe = Some(self.owed(now, true));
+        }
         if let Some(owed) = self.keyframe {
             let ready = owed.at_once && (self.is_fresh(now) || self.shows_card(now));
             if self.due || ready || now >= owed.deadline {
@@ -144,6 +197,9 @@ impl EncoderPlan {
     /// When [`EncoderPlan::poll`] has something to do if nothing else happens before; `None` while stopped.
     pub fn poll_timeout(&self) -> Option<(Instant, Why)> {
         self.running?;
+        if let Some(stalls) = self.relay_stalls() {
+            return Some((stalls, Why::Stall));
+        }
         let tick = self.cadence.poll_timeout().map(|at| (at, Why::Tick));
         let keyframe = self.keyframe.map(|owed| (owed.deadline, Why::Keyframe));
         [tick, keyframe].into_iter().flatten().min_by_key(|(at, _)| *at)
@@ -175,6 +231,16 @@ impl EncoderPlan {
 
     fn is_fresh(&self, now: Instant) -> bool {
         self.newest.is_some_and(|newest| now.saturating_duration_since(newest.arrived) <= FRESH_ENOUGH)
+    }
+
+    /// When a camera that encodes by itself counts as stalled; `None` if there is none, or it is known to be gone.
+    fn relay_stalls(&self) -> Option<Instant> {
+        let relay = self.relay.filter(|_| !self.lost)?;
+        Some(self.since.map_or(relay.arrived, |since| since.max(relay.arrived)) + STALLED)
+    }
+
+    fn is_relayed(&self, now: Instant) -> bool {
+        self.relay_stalls().is_some_and(|stalls| now < stalls)
     }
 
     fn shows_card(&self, now: Instant) -> bool {
@@ -335,5 +401,57 @@ mod tests {
         plan.keyframe_still_owed(now);
         let jobs = run(&mut plan, now, now + 34 * MS, &[]);
         assert_eq!(jobs.iter().filter(|(_, job)| job.keyframe).count(), 1);
+    }
+
+    #[test]
+    fn frames_that_the_camera_encoded_are_passed_on_from_a_keyframe_and_nothing_is_encoded_here() {
+        let (now, mut plan) = plan();
+        plan.handle_relay(now);
+        assert!(!plan.handle_encoded(true, now + 10 * MS), "nobody looks");
+        plan.handle_run(RATE, now + 20 * MS);
+        assert!(!plan.handle_encoded(false, now + 30 * MS), "nothing to refer to");
+        assert_eq!(plan.poll(now + 300 * MS), None, "no card while its keyframe is on its way");
+        assert!(plan.handle_encoded(true, now + 300 * MS));
+        for n in 1..100 {
+            let at = now + (300 + n * 33) * MS;
+            assert!(plan.handle_encoded(false, at));
+            assert_eq!(plan.poll(at + 32 * MS), None);
+        }
+        plan.handle_keyframe(now + 3600 * MS);
+        assert_eq!(plan.poll(now + 3700 * MS), None, "the camera's to make");
+        plan.break_relay();
+        assert!(!plan.handle_encoded(false, now + 3700 * MS));
+        plan.handle_stop();
+        plan.handle_run(RATE, now + 3800 * MS);
+        assert!(!plan.handle_encoded(false, now + 3810 * MS), "who comes anew cannot start in the middle");
+    }
+
+    #[test]
+    fn a_camera_that_encodes_and_stalls_is_followed_by_the_card_from_a_keyframe_on() {
+        let (now, mut plan) = plan();
+        plan.handle_run(RATE, now);
+        assert!(plan.handle_encoded(true, now));
+        let jobs = run(&mut plan, now, now + 1200 * MS, &[]);
+        assert_eq!(jobs[0], (now + 1000 * MS, Job { source: Source::Card, keyframe: true }));
+        assert!(
+            jobs.len() > 3 && jobs[1..].iter().all(|(_, job)| *job == Job { source: Source::Card, keyframe: false })
+        );
+        assert!(!plan.handle_encoded(false, now + 1300 * MS), "viewers have the card");
+        assert!(plan.handle_encoded(true, now + 1400 * MS));
+        plan.handle_camera_lost();
+        assert_eq!(plan.poll(now + 1410 * MS), Some(Job { source: Source::Card, keyframe: true }));
+    }
+
+    #[test]
+    fn between_the_cameras_encoder_and_ours_lies_a_keyframe() {
+        let (now, mut plan) = plan();
+        plan.handle_run(RATE, now);
+        assert!(plan.handle_encoded(true, now));
+        plan.handle_frame(now + 33 * MS);
+        assert_eq!(plan.poll(now + 33 * MS), Some(Job { source: Source::Fresh, keyframe: true }));
+        plan.handle_frame(now + 66 * MS);
+        assert_eq!(plan.poll(now + 66 * MS), Some(Job { source: Source::Fresh, keyframe: false }));
+        assert!(!plan.handle_encoded(false, now + 99 * MS));
+        assert!(plan.handle_encoded(true, now + 132 * MS));
     }
 }

@@ -13,5 +13,6 @@ pub mod local_time;
 pub mod peer;
 pub mod playout;
 pub mod protocol;
+pub mod relay;
 pub mod supervisor;
 pub mod xruns;

@@ -1,11 +1,12 @@
 //! Fixed-rate video encoder threads, one of each rung: the newest raw frame in, encoded frames out.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
-use intercom_drivers::contract::{I420, VideoFrame};
+use intercom_drivers::contract::I420;
 
 use crate::config::Rung;
 use crate::core::encoding::{EncoderPlan, Job, Source};
@@ -29,14 +30,53 @@ pub struct EncoderControl {
     changed: Condvar,
 }
 
+/// Frames of a camera that encodes by itself wait here; when there are more, the thread is stuck, and all are dropped
+/// up to the next keyframe.
+const UNITS: usize = 8;
+
 #[derive(Debug, Default)]
 struct Post {
     run: Option<Bitrate>,
     keyframe: bool,
     /// The newest frame and when it arrived; gone once the thread has taken it.
-    frame: Option<(VideoFrame, Instant)>,
+    frame: Option<(Raw, Instant)>,
+    /// What the camera encoded by itself, in order.
+    units: VecDeque<Unit>,
+    /// When the camera last sent something that was not for this encoder.
+    relay: Option<Instant>,
+    /// Some unit was dropped.
+    broken: bool,
+    /// The camera is to make a keyframe.
+    asks: bool,
     camera_lost: bool,
     stopped: bool,
+}
+
+/// A frame to encode.
+#[derive(Clone, Debug)]
+struct Raw {
+    picture: Arc<I420>,
+    captured: Instant,
+}
+
+/// A frame that the camera has encoded.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    /// An H.264 access unit in Annex B form; keyframes with SPS and PPS in front.
+    pub data: Arc<[u8]>,
+    /// Whether a decoder can start here.
+    pub keyframe: bool,
+    /// When the camera saw it.
+    pub captured: Instant,
+}
+
+/// What a rung wants of a camera that encodes by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wishes {
+    /// It runs, at this bitrate.
+    pub run: Option<Bitrate>,
+    /// Somebody waits for a keyframe.
+    pub keyframe: bool,
 }
 
 impl EncoderControl {
@@ -45,22 +85,54 @@ impl EncoderControl {
         let mut post = self.lock();
         match order {
             EncoderOrder::Run(bitrate) => post.run = Some(bitrate),
-            EncoderOrder::Keyframe => post.keyframe = true,
+            EncoderOrder::Keyframe => (post.keyframe, post.asks) = (true, true),
             EncoderOrder::Stop => post.run = None,
         }
         self.changed.notify_one();
     }
 
     /// The camera's newest frame; one that was not encoded yet is forgotten.
-    pub fn publish(&self, frame: &VideoFrame) {
+    pub fn publish(&self, picture: &Arc<I420>, captured: Instant) {
         let now = clock::now();
         let mut post = self.lock();
-        post.frame = Some((frame.clone(), now));
-        post.camera_lost = false;
+        post.frame = Some((Raw { picture: Arc::clone(picture), captured }, now));
+        (post.relay, post.camera_lost) = (None, false);
+        post.units.clear();
         // While nobody watches, the frame waits in the slot and the thread sleeps on.
         if post.run.is_some() {
             self.changed.notify_one();
         }
+    }
+
+    /// A frame that the camera has encoded by itself, to be passed on.
+    pub fn pass(&self, unit: Unit) {
+        let mut post = self.lock();
+        post.camera_lost = false;
+        post.frame = None;
+        if post.run.is_none() {
+            return;
+        }
+        if post.units.len() >= UNITS {
+            post.units.clear();
+            (post.broken, post.asks) = (true, true);
+        }
+        post.units.push_back(unit);
+        self.changed.notify_one();
+    }
+
+    /// The camera works, and what it sent is not for this encoder.
+    pub fn relay(&self) {
+        let now = clock::now();
+        let mut post = self.lock();
+        post.relay = Some(now);
+        post.frame = None;
+        post.camera_lost = false;
+    }
+
+    /// What this rung wants of a camera that encodes by itself; a wish for a keyframe is told once.
+    pub fn wishes(&self) -> Wishes {
+        let mut post = self.lock();
+        Wishes { run: post.run, keyframe: std::mem::take(&mut post.asks) }
     }
 
     /// The camera is known to be away: the card comes at once, not after a second of waiting.
@@ -128,7 +200,7 @@ struct Studio {
     wake: Wake,
     began: Instant,
     encoder: Option<VideoEncoder>,
-    newest: Option<VideoFrame>,
+    newest: Option<Raw>,
     card: Option<I420>,
     scaled: Option<I420>,
     /// How old the newest frame was when it was first encoded: a repeat is as old, so that its time goes on evenly.
@@ -171,6 +243,17 @@ impl Studio {
                 return Ok(());
             }
             self.read(&mut post, &mut plan, now);
+            if !post.units.is_empty() || post.broken {
+                let (units, broken) = (std::mem::take(&mut post.units), std::mem::take(&mut post.broken));
+                drop(post);
+                if broken {
+                    plan.break_relay();
+                }
+                let whole = self.pass_on(units, &mut plan);
+                post = control.lock();
+                post.asks |= !whole;
+                continue;
+            }
             if let Some(job) = plan.poll(now) {
                 drop(post);
                 let outcome = plan.running().map(|bitrate| self.encode(job, bitrate)).transpose()?;
@@ -202,6 +285,10 @@ impl Studio {
             self.newest = Some(frame);
             self.card = None;
         }
+        if let Some(arrived) = post.relay.take() {
+            plan.handle_relay(arrived);
+            (self.newest, self.card) = (None, None);
+        }
         if post.camera_lost {
             plan.handle_camera_lost();
         }
@@ -212,6 +299,28 @@ impl Studio {
         if std::mem::take(&mut post.keyframe) {
             plan.handle_keyframe(now);
         }
+    }
+
+    /// Passes on what the camera encoded; false if something of it could not be, so that a keyframe is needed.
+    fn pass_on(&mut self, units: VecDeque<Unit>, plan: &mut EncoderPlan) -> bool {
+        let mut whole = true;
+        for unit in units {
+            let now = clock::now();
+            (self.newest, self.card) = (None, None);
+            let passed = plan.handle_encoded(unit.keyframe, now) && {
+                let captured = self.growing(unit.captured);
+                let Unit { data, keyframe, .. } = unit;
+                let frame = EncodedVideo { rung: self.name, data, keyframe, captured, encode_began: now, encoded: now };
+                self.frames.try_send(frame).is_ok()
+            };
+            if passed {
+                self.wake.wake();
+            } else {
+                plan.break_relay();
+            }
+            whole &= passed;
+        }
+        whole
     }
 
     fn encoder(&mut self) -> Result<&mut VideoEncoder, EncodeError> {
@@ -256,7 +365,6 @@ impl Studio {
             // The encoder's own rate control left this frame out.
             return Ok(Outcome::Done);
         };
-        self.last_captured = Some(captured);
         let frame = EncodedVideo {
             rung: self.name,
             data: encoded.data,
@@ -284,7 +392,13 @@ impl Studio {
             (Source::Card, _) => now,
             _ => now.checked_sub(self.age).unwrap_or(now),
         };
-        self.last_captured.map_or(exact, |last| exact.max(last + Duration::from_millis(1)))
+        self.growing(exact)
+    }
+
+    /// This time, or one a little after the last.
+    fn growing(&mut self, exact: Instant) -> Instant {
+        let grown = self.last_captured.map_or(exact, |last| exact.max(last + Duration::from_millis(1)));
+        *self.last_captured.insert(grown)
     }
 }
 
@@ -325,7 +439,7 @@ mod tests {
         fn camera(&mut self, width: usize, height: usize) {
             let picture = Arc::new(moving_scene(width, height, self.sent));
             self.sent += 1;
-            self.control.publish(&VideoFrame { picture, captured: clock::now(), sequence: self.sent as u64 });
+            self.control.publish(&picture, clock::now());
         }
 
         fn run(&self) {

@@ -24,9 +24,10 @@ use crate::reach::qr::{Paint, half_blocks};
 use crate::shell::addresses::{self, AddressBook, Watch};
 use crate::shell::clock;
 use crate::shell::control::{self, Claim, ControlConfig};
+use crate::shell::devices::camera::{Outlets, spawn_camera};
 use crate::shell::devices::microphone::{self, OpusOutputs};
 use crate::shell::devices::pictures::{Board, spawn_pictures};
-use crate::shell::devices::{Presence, camera, speaker, tv};
+use crate::shell::devices::{Presence, speaker, tv};
 use crate::shell::encoders::{EncoderControl, spawn_encoder};
 use crate::shell::event_loop::EventLoop;
 use crate::shell::gateway::{Gateway, GatewayConfig, Patience};
@@ -151,14 +152,14 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
         encoders.push((name, control));
     }
     let controls: Vec<_> = encoders.iter().map(|(_, control)| Arc::clone(control)).collect();
-    let board = Arc::new(Board::default());
-    let camera = camera::spawn_camera(
-        camera.opener,
-        controls.clone(),
-        Arc::clone(&board),
-        Arc::clone(&presence),
-        handle.clone(),
-    );
+    let board = Arc::new(Board::new(tv.self_view));
+    let outlets = Outlets {
+        full: Arc::clone(&encoders[0].1),
+        size: (full.width, full.height),
+        reduced: Arc::clone(&encoders[1].1),
+        board: Arc::clone(&board),
+    };
+    let camera = spawn_camera(camera.opener, outlets, Arc::clone(&presence), handle.clone());
     workers.push(camera.map_err(no_thread())?);
     let (blocks_out, blocks) = bounded(microphone::BLOCKS);
     let thread = microphone::spawn_microphone(microphone.opener, blocks_out, Arc::clone(&presence));

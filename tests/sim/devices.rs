@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use intercom::core::keeper::{Keeper, Step};
 use intercom::core::supervisor::Change;
 use intercom_drivers::contract::{
-    CaptureAudio, CaptureVideo, DeviceError, I420, Opener, PlayAudio, SAMPLE_RATE, VideoFrame, VideoMode,
+    CaptureAudio, CaptureVideo, DeviceError, I420, Image, Opener, PlayAudio, SAMPLE_RATE, VideoFrame, VideoMode,
 };
 use intercom_drivers::faulty::{Faults, FaultyOpener};
 
@@ -59,7 +59,7 @@ impl CaptureVideo for Steady {
     fn capture(&mut self, deadline: Instant) -> Result<Option<VideoFrame>, DeviceError> {
         sleep_until(deadline.min(now() + SECOND / 5));
         let picture = Arc::new(I420::black(16, 16));
-        Ok(Some(VideoFrame { picture, captured: now(), sequence: 0 }))
+        Ok(Some(VideoFrame { image: Image::Picture(picture), captured: now(), sequence: 0 }))
     }
 }
 

@@ -4,12 +4,13 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use intercom_drivers::contract::{BoxedOpener, CaptureVideo};
+use intercom_drivers::contract::{BoxedOpener, CaptureVideo, Image, VideoFrame};
 
 use crate::core::keeper::{Keeper, Step};
 use crate::core::protocol::CameraState;
 use crate::core::supervisor::Change;
 use crate::shell::clock;
+use crate::shell::devices::coded::Coded;
 use crate::shell::devices::pictures::Board;
 use crate::shell::devices::{Hints, Kind, Presence};
 use crate::shell::encoders::EncoderControl;
@@ -26,14 +27,47 @@ const SILENT: Duration = Duration::from_secs(1);
 /// While nobody visits, the camera is looked at this often: it stays known to work, and costs nothing.
 const GLANCE: Duration = Duration::from_millis(1000);
 
-/// Starts the camera thread. The encoders get every frame, and the board what home may see of itself.
+/// Who gets the camera's frames.
+pub struct Outlets {
+    /// The full rung's encoder.
+    pub full: Arc<EncoderControl>,
+    /// Width and height of the full rung.
+    pub size: (u32, u32),
+    /// The reduced rung's.
+    pub reduced: Arc<EncoderControl>,
+    /// What home may see of itself.
+    pub board: Arc<Board>,
+}
+
+impl Outlets {
+    fn publish(&self, frame: &VideoFrame, present: bool, coded: &mut Coded, open: &mut dyn CaptureVideo) {
+        match &frame.image {
+            Image::Picture(picture) => {
+                self.full.publish(picture, frame.captured);
+                self.reduced.publish(picture, frame.captured);
+                self.board.set_own(picture);
+            }
+            Image::H264(unit) => {
+                let asked = coded.handle_unit(unit, (frame.sequence, frame.captured), present, self);
+                coded.ask(asked, open.encoder());
+            }
+        }
+    }
+
+    fn camera_lost(&self) {
+        self.board.clear_own();
+        self.full.camera_lost();
+        self.reduced.camera_lost();
+    }
+}
+
+/// Starts the camera thread.
 ///
 /// # Errors
 /// If the system has no thread to give.
 pub fn spawn_camera(
     mut opener: BoxedOpener<dyn CaptureVideo>,
-    encoders: Vec<Arc<EncoderControl>>,
-    board: Arc<Board>,
+    outlets: Outlets,
     presence: Arc<Presence>,
     events: ToLoopHandle,
 ) -> io::Result<Worker> {
@@ -41,6 +75,7 @@ pub fn spawn_camera(
         let mut keeper = Keeper::new(&mut *opener, SILENT, clock::now());
         let mut hints = Hints::new(&presence);
         let mut mode = String::new();
+        let mut coded = Coded::new(false);
         loop {
             if presence.is_stopped() {
                 return Exit::Done;
@@ -53,16 +88,12 @@ pub fn spawn_camera(
             let mut delivered = false;
             let change = match keeper.poll(now) {
                 Step::Use(open) => {
-                    let result = open.capture(now + PATIENCE).map(|frame| match frame {
-                        Some(frame) => {
-                            for encoder in &encoders {
-                                encoder.publish(&frame);
-                            }
-                            board.set_own(&frame.picture);
-                            delivered = true;
-                            true
+                    let result = open.capture(now + PATIENCE).map(|frame| {
+                        if let Some(frame) = &frame {
+                            outlets.publish(frame, presence.is_present(), &mut coded, open);
                         }
-                        None => false,
+                        delivered = frame.is_some();
+                        delivered
                     });
                     if result.is_err() {
                         presence.closed(Kind::Camera);
@@ -73,6 +104,7 @@ pub fn spawn_camera(
                     let opened = keeper.open();
                     if let Some(open) = keeper.device() {
                         mode = open.mode().to_string();
+                        coded = Coded::new(open.encoder().is_some());
                         presence.opened(Kind::Camera, &keeper.describe());
                     }
                     keeper.handle_open(opened, clock::now())
@@ -88,8 +120,7 @@ pub fn spawn_camera(
                     events.tell(ToLoop::Camera(CameraState::Live));
                 }
                 Some(Change::Absent(_)) => {
-                    board.clear_own();
-                    encoders.iter().for_each(|encoder| encoder.camera_lost());
+                    outlets.camera_lost();
                     events.tell(ToLoop::Camera(CameraState::Unplugged));
                 }
                 None => {}
@@ -105,7 +136,7 @@ pub fn spawn_camera(
 #[cfg(test)]
 mod tests {
     use crossbeam_channel::{Receiver, Sender, bounded};
-    use intercom_drivers::contract::{DeviceError, I420, Opener, VideoFrame, VideoMode};
+    use intercom_drivers::contract::{DeviceError, I420, Opener, VideoMode};
     use std::time::Instant;
 
     use super::*;
@@ -133,8 +164,8 @@ mod tests {
             clock::sleep_until(deadline.min(clock::now() + Duration::from_millis(20)));
             let _ = self.asked.try_send(());
             self.left = self.left.checked_sub(1).ok_or(DeviceError::Absent("the plug was pulled".into()))?;
-            let picture = Arc::new(I420::black(160, 90));
-            Ok(Some(VideoFrame { picture, captured: clock::now(), sequence: 0 }))
+            let image = Image::Picture(Arc::new(I420::black(160, 90)));
+            Ok(Some(VideoFrame { image, captured: clock::now(), sequence: 0 }))
         }
     }
 
@@ -171,9 +202,11 @@ mod tests {
         let wake = Wake::new().unwrap();
         let handle = ToLoopHandle { events, wake: wake.clone() };
         let opener = Box::new(Opens(lives, asking));
+        let (full, reduced, board) = (control.clone(), Arc::default(), Arc::default());
+        let outlets = Outlets { full, size: (160, 90), reduced, board };
         let workers = [
             spawn_encoder(RungName::Full, rung, control.clone(), video, wake).unwrap(),
-            spawn_camera(opener, vec![control.clone()], Arc::default(), presence.clone(), handle).unwrap(),
+            spawn_camera(opener, outlets, presence.clone(), handle).unwrap(),
         ];
         Room { presence, control, frames, news, asked, workers }
     }

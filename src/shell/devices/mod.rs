@@ -1,6 +1,7 @@
 //! Device threads: camera, microphone, speaker, pictures and TV.
 
 pub mod camera;
+pub mod coded;
 pub mod microphone;
 pub mod pictures;
 pub mod speaker;

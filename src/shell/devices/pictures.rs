@@ -28,6 +28,8 @@ const ASK_AGAIN: Duration = Duration::from_millis(500);
 pub struct Board {
     state: Mutex<Shown>,
     changed: Condvar,
+    /// Home sees itself while somebody visits.
+    self_view: bool,
 }
 
 /// The content of a [`Board`].
@@ -48,6 +50,11 @@ pub struct Shown {
 }
 
 impl Board {
+    /// An empty board; on the TV home sees itself, or not.
+    pub fn new(self_view: bool) -> Board {
+        Board { self_view, ..Board::default() }
+    }
+
     /// Waits for a change since `version`, until `deadline` at the latest; the content then.
     pub fn wait(&self, version: u64, deadline: Instant) -> Shown {
         let mut state = self.lock();
@@ -91,6 +98,12 @@ impl Board {
         if shown.screen && !shown.visitors.is_empty() {
             shown.own = Some(Arc::clone(picture));
         }
+    }
+
+    /// Whether home's own picture is shown now.
+    pub fn wants_own(&self) -> bool {
+        let shown = self.lock();
+        self.self_view && shown.screen && !shown.visitors.is_empty()
     }
 
     /// Home's camera is gone.

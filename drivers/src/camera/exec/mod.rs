@@ -9,7 +9,7 @@ use y4m::{Event, Header, Y4m, Y4mError};
 
 use crate::clock;
 use crate::contract::{
-    BoxedOpener, CaptureVideo, ConfigError, DeviceError, Driver, I420, Opener, VideoFrame, VideoMode, Wanted,
+    BoxedOpener, CaptureVideo, ConfigError, DeviceError, Driver, I420, Image, Opener, VideoFrame, VideoMode, Wanted,
 };
 use crate::options::Options;
 use crate::process::Process;
@@ -142,7 +142,7 @@ impl CaptureVideo for ExecCamera {
             if fresh_from.is_some_and(|fresh_from| began < fresh_from) {
                 continue;
             }
-            newest = Some(VideoFrame { picture, captured: began, sequence: self.sequence - 1 });
+            newest = Some(VideoFrame { image: Image::Picture(picture), captured: began, sequence: self.sequence - 1 });
         }
         Ok(newest)
     }
@@ -212,7 +212,7 @@ mod tests {
             match camera.capture(soon()) {
                 Ok(frame) => {
                     let frame = frame.expect("within the deadline");
-                    assert_eq!(frame.picture.packed(), b"YYYYYYYYUUVV");
+                    assert_eq!(frame.picture().unwrap().packed(), b"YYYYYYYYUUVV");
                     assert!(last.is_none_or(|last| frame.sequence > last));
                     last = Some(frame.sequence);
                 }
@@ -242,7 +242,7 @@ mod tests {
             match camera.capture(clock::now() + Duration::from_millis(10)).expect("it runs") {
                 Some(frame) => {
                     frames += 1;
-                    assert!(matches!(frame.picture.packed(), b"YYYYYYYYUUVV" | b"000000000000"));
+                    assert!(matches!(frame.picture().unwrap().packed(), b"YYYYYYYYUUVV" | b"000000000000"));
                 }
                 None => nothing += 1,
             }

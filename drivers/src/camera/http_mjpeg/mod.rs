@@ -17,8 +17,8 @@ use reply::{Piece, Reply};
 
 use crate::clock;
 use crate::contract::{
-    BoxedOpener, CaptureVideo, ConfigError, DeviceError, Driver, I420, Opener, PicturePool, VideoFrame, VideoMode,
-    Wanted,
+    BoxedOpener, CaptureVideo, ConfigError, DeviceError, Driver, I420, Image, Opener, PicturePool, VideoFrame,
+    VideoMode, Wanted,
 };
 use crate::health::Health;
 use crate::jpeg::{BadFrame, Jpeg};
@@ -187,7 +187,7 @@ impl HttpCamera {
                     Ok(picture) => {
                         self.health.good();
                         let sequence = self.newest.count - 1;
-                        return Ok(Some(VideoFrame { picture, captured: began, sequence }));
+                        return Ok(Some(VideoFrame { image: Image::Picture(picture), captured: began, sequence }));
                     }
                     Err(BadFrame(why)) => {
                         if let Some(count) = self.health.bad(now) {

@@ -12,7 +12,7 @@ use scene::{Dirty, Scene};
 
 use crate::clock;
 use crate::contract::{
-    BoxedOpener, CaptureVideo, ConfigError, DeviceError, Driver, I420, Opener, VideoFrame, VideoMode, Wanted,
+    BoxedOpener, CaptureVideo, ConfigError, DeviceError, Driver, I420, Image, Opener, VideoFrame, VideoMode, Wanted,
 };
 use crate::options::Options;
 
@@ -103,7 +103,7 @@ impl TestCard {
         if self.buffers.len() < BUFFERS {
             self.buffers.push((Arc::clone(&picture), dirty));
         }
-        let frame = VideoFrame { picture, captured: now, sequence: self.sequence };
+        let frame = VideoFrame { image: Image::Picture(picture), captured: now, sequence: self.sequence };
         self.sequence += 1;
         frame
     }
@@ -143,7 +143,7 @@ mod tests {
         for n in 0..10 {
             let before = clock::unix_time().as_millis() as u64;
             let frame = card.capture(clock::now() + Duration::from_secs(5)).unwrap().expect("a frame in time");
-            let (stamp, sequence) = strip::tests::read(&frame.picture).expect("a readable strip");
+            let (stamp, sequence) = strip::tests::read(frame.picture().unwrap()).expect("a readable strip");
             assert!(stamp >= before && stamp <= clock::unix_time().as_millis() as u64);
             assert_eq!((sequence, frame.sequence), (n, n));
             assert!(last.is_none_or(|last| frame.captured > last));
@@ -178,11 +178,11 @@ mod tests {
     fn a_buffer_that_nobody_holds_is_used_again_and_a_held_one_never_touched() {
         let mut card = card(160, 90, 30.0);
         let held = card.draw(card.opened, Duration::ZERO);
-        let copy = (*held.picture).clone();
+        let copy = (**held.picture().unwrap()).clone();
         for n in 0..20 {
             card.draw(card.opened, Duration::from_secs(n));
         }
-        assert!(*held.picture == copy);
+        assert!(**held.picture().unwrap() == copy);
         assert_eq!(card.buffers.len(), 2);
     }
 
@@ -201,7 +201,8 @@ mod tests {
             println!("{width}x{height}: background {:?}, frame {:?}", painted - began, (clock::now() - painted) / 1000);
             if let Ok(path) = std::env::var("CARD_DUMP") {
                 let frame = card.draw(card.opened + Duration::from_millis(800), clock::unix_time());
-                std::fs::write(format!("{path}-{width}x{height}.yuv"), frame.picture.packed()).expect("dump");
+                std::fs::write(format!("{path}-{width}x{height}.yuv"), frame.picture().unwrap().packed())
+                    .expect("dump");
             }
         }
     }

@@ -41,6 +41,7 @@ impl Converter {
             PixelFormat::Yuyv => yuyv(bytes, self.layout.stride, picture)?,
             PixelFormat::Nv12 => nv12(bytes, self.layout.stride, picture)?,
             PixelFormat::Mjpeg => return self.jpeg.decode(bytes, picture),
+            PixelFormat::H264 => return Err(BadFrame("H.264 holds no pixels".into())),
         }
         if self.layout.full_range {
             range::full_to_limited(picture);

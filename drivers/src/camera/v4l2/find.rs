@@ -45,7 +45,7 @@ pub fn open(path: &Path) -> Result<(Device, String), DeviceError> {
         return Err(DeviceError::Unsupported(format!("{at} ({card}) does not capture video")));
     }
     if !offers_known_format(&device) {
-        return Err(DeviceError::Unsupported(format!("{at} ({card}) sends none of NV12, YUYV and MJPEG")));
+        return Err(DeviceError::Unsupported(format!("{at} ({card}) sends none of NV12, YUYV, MJPEG and H.264")));
     }
     Ok((device, card))
 }

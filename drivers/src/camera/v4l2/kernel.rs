@@ -112,6 +112,43 @@ pub fn set_control(handle: &Handle, id: u32, value: i64) -> io::Result<()> {
     call(handle, vidioc::VIDIOC_S_CTRL, &mut sys::v4l2_control { id, value })
 }
 
+/// Whether the device has a control that only does something, such as making a keyframe.
+pub fn has_button(handle: &Handle, id: u32) -> bool {
+    let mut found = sys::v4l2_queryctrl { id, ..sys::v4l2_queryctrl::zeroed() };
+    call(handle, vidioc::VIDIOC_QUERYCTRL, &mut found).is_ok()
+        && found.type_ == sys::v4l2_ctrl_type_V4L2_CTRL_TYPE_BUTTON
+        && found.flags & sys::V4L2_CTRL_FLAG_DISABLED == 0
+}
+
+/// What to do with a control of an extension unit (USB Video Class 1.1, A.8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Query {
+    /// SET_CUR
+    Set = 0x01,
+    /// GET_CUR
+    Current = 0x81,
+}
+
+/// uvc_xu_control_query of linux/uvcvideo.h.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct ExtensionQuery {
+    unit: u8,
+    selector: u8,
+    query: u8,
+    size: u16,
+    data: *mut u8,
+}
+// SAFETY: numbers and a raw pointer.
+unsafe impl Plain for ExtensionQuery {}
+
+/// Asks a unit that only the webcam's maker knows; `data` must have the size that the control has.
+pub fn ask_extension(handle: &Handle, unit: u8, selector: u8, query: Query, data: &mut [u8]) -> io::Result<()> {
+    let size = u16::try_from(data.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let mut asked = ExtensionQuery { unit, selector, query: query as u8, size, data: data.as_mut_ptr() };
+    call(handle, EXTENSION_QUERY, &mut asked)
+}
+
 /// Asks to be told when another signal comes in; `false` if the device has no such event, as webcams have not.
 pub fn watch_source(handle: &Handle) -> bool {
     let mut wanted = sys::v4l2_event_subscription::zeroed();
@@ -148,13 +185,19 @@ const SUBSCRIBE_EVENT: vidioc::_IOC_TYPE = request::<sys::v4l2_event_subscriptio
 const DQEVENT: vidioc::_IOC_TYPE = request::<sys::v4l2_event>(READ, 89);
 const S_DV_TIMINGS: vidioc::_IOC_TYPE = request::<sys::v4l2_dv_timings>(READ | WRITE, 87);
 const QUERY_DV_TIMINGS: vidioc::_IOC_TYPE = request::<sys::v4l2_dv_timings>(READ, 99);
+/// UVCIOC_CTRL_QUERY of linux/uvcvideo.h.
+const EXTENSION_QUERY: vidioc::_IOC_TYPE = request_of::<ExtensionQuery>(b'u', READ | WRITE, 0x21);
 /// The application writes, or reads, the structure (asm-generic/ioctl.h).
 const WRITE: u32 = 1;
 const READ: u32 = 2;
 
 /// The number of a call that the crate does not name (linux/videodev2.h).
 const fn request<T>(direction: u32, number: u32) -> vidioc::_IOC_TYPE {
-    (direction << 30 | (size_of::<T>() as u32) << 16 | (b'V' as u32) << 8 | number) as vidioc::_IOC_TYPE
+    request_of::<T>(b'V', direction, number)
+}
+
+const fn request_of<T>(family: u8, direction: u32, number: u32) -> vidioc::_IOC_TYPE {
+    (direction << 30 | (size_of::<T>() as u32) << 16 | (family as u32) << 8 | number) as vidioc::_IOC_TYPE
 }
 
 /// A text of the kernel's, which ends at the first zero byte, as it is safe in a log.
@@ -178,5 +221,6 @@ mod tests {
     fn calls_of_our_own_have_the_numbers_that_the_kernels_headers_give() {
         assert_eq!((DQEVENT, SUBSCRIBE_EVENT), (0x8088_5659, 0x4020_565a));
         assert_eq!((S_DV_TIMINGS, QUERY_DV_TIMINGS), (0xc084_5657, 0x8084_5663));
+        assert_eq!(EXTENSION_QUERY, 0xc010_7521);
     }
 }

@@ -2,6 +2,8 @@
 
 mod controls;
 mod convert;
+mod encoder;
+mod extension;
 mod find;
 mod flip;
 mod kernel;
@@ -25,14 +27,15 @@ use v4l::{FourCC, Fraction};
 
 use controls::{Plan, Settings};
 use convert::{Converter, Layout};
+use encoder::Encoder;
 use flip::Flip;
 use mode::{Candidate, PixelFormat, choose, interval_within, on_steps};
 use ring::{Filled, Ring};
 
 use crate::clock;
 use crate::contract::{
-    BoxedOpener, CaptureVideo, ConfigError, DeviceError, Driver, I420, Opener, PicturePool, VideoFrame, VideoMode,
-    Wanted,
+    BoxedOpener, CameraEncoder, CaptureVideo, ConfigError, DeviceError, Driver, I420, Image, Opener, PicturePool,
+    VideoFrame, VideoMode, Wanted,
 };
 use crate::health::{Agreed, Health};
 use crate::jpeg::BadFrame;
@@ -55,14 +58,24 @@ const OPTIONS: &[(&str, &str)] = &[
         "a path like /dev/video0, a name from /dev/v4l/by-id or by-path, the camera's own name or a part of it, \
                 or its bus path; default \"auto\": the first that captures",
     ),
-    ("format", "auto, nv12, yuyv or mjpeg; default \"auto\": the mode nearest to the wanted size and rate"),
+    (
+        "format",
+        "auto, nv12, yuyv, mjpeg or h264; default \"auto\": the mode nearest to the wanted size and rate, and the \
+                camera's own H.264 where it has just these and makes keyframes when asked",
+    ),
     controls::OPTIONS[0],
     controls::OPTIONS[1],
     controls::OPTIONS[2],
     controls::OPTIONS[3],
 ];
 
+const FORMATS: &str = "auto, nv12, yuyv, mjpeg or h264";
 const BUFFERS: u32 = 4;
+/// Of H.264 none may be lost, so a busy machine is given more time.
+const BUFFERS_H264: u32 = 10;
+/// A stream that nobody asked for during so many frames' time starts anew with what comes next.
+const IDLE_FRAMES: u32 = 3;
+const IDLE_FRAMES_H264: u32 = 9;
 /// Older stamps than this are of another clock.
 const OLDEST: Duration = Duration::from_secs(2);
 
@@ -76,7 +89,7 @@ fn configure(table: &toml::Table, wanted: &Wanted) -> Result<BoxedOpener<dyn Cap
     let format = match PixelFormat::ALL.iter().find(|(_, name, _)| *name == word) {
         Some((format, ..)) => Some(*format),
         None if word == "auto" => None,
-        None => return Err(options::error("format", &format!("is unknown: {word}"), "auto, nv12, yuyv or mjpeg")),
+        None => return Err(options::error("format", &format!("is unknown: {word}"), FORMATS)),
     };
     let settings = Settings::read(&options)?;
     Ok(Box::new(V4l2Opener { device, format, settings, wanted: wanted.camera, found: None, told: Vec::new() }))
@@ -200,9 +213,19 @@ impl V4l2Opener {
             Ok(None) => return Err(DeviceError::Absent(format!("{name}: no signal comes in"))),
             Err(error) => return Err(failure(&error, &format!("{name}: the signal that comes in"))),
         }
-        let chosen = choose(&candidates(&device, self.format, &self.wanted), &self.wanted)
-            .ok_or_else(|| DeviceError::Unsupported(format!("{name}: it does not offer the format in the config")))?;
         let handle = device.handle();
+        let mut offered = candidates(&device, self.format, &self.wanted);
+        let mut encoder = None;
+        if offered.iter().any(|offer| offer.format == PixelFormat::H264) {
+            encoder = Encoder::find(handle.clone(), path);
+            if self.format.is_none() {
+                // What a camera has encoded cannot be scaled or turned over any more.
+                let whole = encoder.is_some() && self.settings.flip.is_none_or(|flip| flip == Flip::default());
+                offered.retain(|o| o.format != PixelFormat::H264 || whole && o.is_exactly(&self.wanted));
+            }
+        }
+        let chosen = choose(&offered, &self.wanted)
+            .ok_or_else(|| DeviceError::Unsupported(format!("{name}: it does not offer the format in the config")))?;
         // First, since turning the picture over may change the order of a sensor's colours, and so its format.
         let flip = self.set_controls(&handle, &name);
         let granted = ring::set_format(&handle, chosen.width, chosen.height, chosen.code)
@@ -221,7 +244,17 @@ impl V4l2Opener {
             _ => chosen.rate(),
         };
         let watched = kernel::watch_source(&handle);
-        let ring = Ring::start(handle, BUFFERS).map_err(|error| failure(&error, &format!("{name}: start")))?;
+        let is_h264 = chosen.format == PixelFormat::H264;
+        if let Some(encoder) = &encoder
+            && is_h264
+        {
+            encoder.prepare(granted.width, granted.height, rate);
+        }
+        if is_h264 && flip != Flip::default() {
+            log::warn!("{name}: flip: the camera's H.264 cannot be turned over; choose another format");
+        }
+        let ring = Ring::start(handle, if is_h264 { BUFFERS_H264 } else { BUFFERS })
+            .map_err(|error| failure(&error, &format!("{name}: start")))?;
         let layout = Layout { format: chosen.format, stride: granted.stride, full_range: granted.full_range };
         let mode = VideoMode { width: granted.width, height: granted.height, rate };
         log::info!("{name}: {mode}, {:?}", chosen.format);
@@ -232,6 +265,8 @@ impl V4l2Opener {
             device,
             converter: Converter::new(layout),
             flip,
+            encoder: encoder.filter(|_| is_h264),
+            is_h264,
             pool: PicturePool::default(),
             count: Count::default(),
             asked: None,
@@ -271,6 +306,9 @@ struct V4l2Camera {
     converter: Converter,
     /// What the camera leaves us to do.
     flip: Flip,
+    /// What can be asked of its encoder, if it encodes.
+    encoder: Option<Encoder>,
+    is_h264: bool,
     pool: PicturePool,
     count: Count,
     asked: Option<Instant>,
@@ -289,14 +327,15 @@ impl CaptureVideo for V4l2Camera {
     fn capture(&mut self, deadline: Instant) -> Result<Option<VideoFrame>, DeviceError> {
         let asked = clock::now();
         let period = Duration::from_secs_f64(1.0 / self.mode.rate.clamp(0.1, 1000.0));
-        let idle = self.asked.is_none_or(|last| asked.saturating_duration_since(last) > 3 * period);
+        let frames = if self.is_h264 { IDLE_FRAMES_H264 } else { IDLE_FRAMES };
+        let idle = self.asked.is_none_or(|last| asked.saturating_duration_since(last) > frames * period);
         // While nobody took frames out, the queue filled up with old ones and the camera stopped there.
         if idle && let Err(error) = self.empty() {
             return Err(self.failure(&error, "empty the queue"));
         }
         loop {
-            let newest = self.newest();
-            match newest.map_err(|error| self.failure(&error, "take a frame"))? {
+            let frame = if self.is_h264 { self.next_unit() } else { self.newest() };
+            match frame.map_err(|error| self.failure(&error, "take a frame"))? {
                 Some(frame) => {
                     self.asked = Some(clock::now());
                     return Ok(Some(frame));
@@ -325,6 +364,10 @@ impl CaptureVideo for V4l2Camera {
             }
         }
     }
+
+    fn encoder(&mut self) -> Option<&mut dyn CameraEncoder> {
+        self.encoder.as_mut().map(|encoder| encoder as &mut dyn CameraEncoder)
+    }
 }
 
 impl V4l2Camera {
@@ -338,6 +381,32 @@ impl V4l2Camera {
             self.ring.give_back(filled)?;
         }
         Ok(())
+    }
+
+    /// The next access unit that is there. One that the kernel calls damaged is left out, which the count of those after
+    /// it tells.
+    fn next_unit(&mut self) -> io::Result<Option<VideoFrame>> {
+        while let Some(filled) = self.ring.take()? {
+            let sequence = self.count.extend(filled.sequence);
+            let now = clock::now();
+            let captured = filled.stamp.and_then(|stamp| clock::from_monotonic(stamp, OLDEST)).unwrap_or(now);
+            let unit = if filled.damaged { None } else { Some(Arc::<[u8]>::from(self.ring.bytes(&filled))) };
+            self.ring.give_back(filled)?;
+            match unit {
+                Some(unit) if !unit.is_empty() => {
+                    self.health.good();
+                    return Ok(Some(VideoFrame { image: Image::H264(unit), captured, sequence }));
+                }
+                _ => self.tell_bad("the kernel says that it is damaged", now),
+            }
+        }
+        Ok(None)
+    }
+
+    fn tell_bad(&mut self, why: &str, now: Instant) {
+        if let Some(count) = self.health.bad(now) {
+            log::warn!("{}: bad frames: {count}, the last: {why}", self.name);
+        }
     }
 
     /// The newest good frame that is there; older ones go back unseen.
@@ -357,12 +426,10 @@ impl V4l2Camera {
         match picture {
             Ok(picture) => {
                 self.health.good();
-                Ok(Some(VideoFrame { picture, captured, sequence }))
+                Ok(Some(VideoFrame { image: Image::Picture(picture), captured, sequence }))
             }
             Err(BadFrame(why)) => {
-                if let Some(count) = self.health.bad(now) {
-                    log::warn!("{}: bad frames: {count}, the last: {why}", self.name);
-                }
+                self.tell_bad(&why, now);
                 Ok(None)
             }
         }
@@ -448,7 +515,7 @@ mod tests {
     #[test]
     fn only_known_formats_are_taken() {
         let wanted = Wanted { camera: VideoMode { width: 640, height: 480, rate: 30.0 }, display: (640, 480) };
-        for (format, good) in [("auto", true), ("mjpeg", true), ("h264", false)] {
+        for (format, good) in [("auto", true), ("mjpeg", true), ("h264", true), ("h265", false)] {
             let table = toml::Table::from_iter([("format".to_string(), toml::Value::String(format.into()))]);
             assert_eq!(configure(&table, &wanted).is_ok(), good, "{format}");
         }

@@ -11,14 +11,17 @@ pub enum PixelFormat {
     Yuyv,
     /// A JPEG for each frame.
     Mjpeg,
+    /// The camera's own encoder; passed on as it is.
+    H264,
 }
 
 impl PixelFormat {
     /// All of them with the word for the config and the kernel's codes.
-    pub const ALL: [(PixelFormat, &'static str, &'static [&'static [u8; 4]]); 3] = [
+    pub const ALL: [(PixelFormat, &'static str, &'static [&'static [u8; 4]]); 4] = [
         (PixelFormat::Nv12, "nv12", &[b"NV12"]),
         (PixelFormat::Yuyv, "yuyv", &[b"YUYV"]),
         (PixelFormat::Mjpeg, "mjpeg", &[b"MJPG", b"JPEG"]),
+        (PixelFormat::H264, "h264", &[b"H264"]),
     ];
 }
 
@@ -66,11 +69,21 @@ fn cost(candidate: &Candidate, wanted: &VideoMode) -> f64 {
         PixelFormat::Nv12 => 0.0,
         PixelFormat::Yuyv => 0.01,
         PixelFormat::Mjpeg => 0.05,
+        // Nothing is left to do.
+        PixelFormat::H264 => -0.01,
     };
     (if size < 0.0 { -4.0 * size } else { size })
         + 1.5 * shape
         + (if rate < 0.0 { -3.0 * rate } else { 0.2 * rate })
         + conversion
+}
+
+impl Candidate {
+    /// Whether it is just what is wanted, so that what the camera encoded can be passed on.
+    pub fn is_exactly(&self, wanted: &VideoMode) -> bool {
+        let rate = (self.rate().max(0.01) / wanted.rate.max(0.01)).ln();
+        (self.width, self.height) == (wanted.width, wanted.height) && rate.abs() < 0.02
+    }
 }
 
 /// The number nearest to `wanted` that lies on the steps from `low` to `high`.
