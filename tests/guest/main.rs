@@ -2,6 +2,7 @@
 //! screen. Everything is looked at from outside: by a Chromium, on the screen, and in what the sound card played.
 #![allow(clippy::disallowed_methods, reason = "tests look at real programs in real time")]
 
+mod coded;
 #[path = "../browser/harness/mod.rs"]
 mod harness;
 mod machine;
@@ -23,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
     if std::env::args().any(|argument| argument == "--list") {
-        println!("bochs: test\nvirtio: test\nsound: test\nwebcam: test\nsignal: test");
+        println!("bochs: test\nvirtio: test\nsound: test\nwebcam: test\ncoded: test\nsignal: test");
         return ExitCode::SUCCESS;
     }
     let words: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         ("virtio", virtio),
         ("sound", sound::sound),
         ("webcam", webcam),
+        ("coded", coded::coded),
         ("signal", signal),
     ] {
         if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {

@@ -1,5 +1,6 @@
-//! A USB webcam that is a part of the test, so that it can misbehave as told: MJPEG over a bulk endpoint, and the controls
-//! that webcams have (USB Device Class Definition for Video Devices 1.0). The guest's own `uvcvideo` drives it.
+//! A USB webcam that is a part of the test, so that it can misbehave as told: MJPEG and H.264 over a bulk endpoint, and the
+//! controls that webcams have (USB Device Class Definition for Video Devices 1.1, and its H.264 Payload 1.0). The guest's own
+//! `uvcvideo` drives it.
 
 use std::collections::HashMap;
 use std::net::TcpListener;
@@ -24,6 +25,8 @@ pub enum Mood {
     OtherSize,
     /// No frames.
     Silent,
+    /// One frame is marked as damaged, and the rest is good.
+    OneDamaged,
 }
 
 /// The webcam; it can be plugged in many times.
@@ -42,6 +45,9 @@ struct State {
     starts: u32,
     /// What was set, by unit and control.
     controls: HashMap<(u8, u8), Vec<u8>>,
+    /// The next frame of H.264 shall be a keyframe, and how often it was asked for one.
+    keyframe: bool,
+    asked: u32,
 }
 
 impl Webcam {
@@ -53,9 +59,11 @@ impl Webcam {
         let state = State {
             mood: Mood::Good,
             plugged: None,
-            probe: probe(1),
+            probe: probe(1, 1),
             starts: 0,
             controls: CONTROLS.iter().map(|c| ((c.unit, c.selector), c.value(c.default))).collect(),
+            keyframe: false,
+            asked: 0,
         };
         let state = Arc::new(Mutex::new(state));
         let theirs = state.clone();
@@ -88,10 +96,19 @@ impl Webcam {
         lock(&self.state).starts
     }
 
+    /// How often it was asked for a keyframe.
+    pub fn asked(&self) -> u32 {
+        lock(&self.state).asked
+    }
+
+    /// The bytes of one of its controls.
+    pub fn bytes(&self, unit: u8, selector: u8) -> Vec<u8> {
+        lock(&self.state).controls.get(&(unit, selector)).cloned().unwrap_or_default()
+    }
+
     /// What stands in one of its controls.
     pub fn control(&self, unit: u8, selector: u8) -> i64 {
-        let bytes = lock(&self.state).controls.get(&(unit, selector)).cloned().unwrap_or_default();
-        bytes.iter().rev().fold(0, |value, byte| value << 8 | i64::from(*byte))
+        self.bytes(unit, selector).iter().rev().fold(0, |value, byte| value << 8 | i64::from(*byte))
     }
 }
 
@@ -113,12 +130,19 @@ struct Frames {
     /// Without any.
     bare: Vec<u8>,
     other_size: Vec<u8>,
+    /// Access units; the first is a keyframe, the only one.
+    h264: Vec<Vec<u8>>,
 }
 
 impl Frames {
     fn record() -> Frames {
         let bare = without_tables(&frame(WIDTH, HEIGHT, "default"));
-        Frames { own_tables: frame(WIDTH, HEIGHT, "optimal"), bare, other_size: frame(160, 120, "default") }
+        Frames {
+            own_tables: frame(WIDTH, HEIGHT, "optimal"),
+            bare,
+            other_size: frame(160, 120, "default"),
+            h264: units(),
+        }
     }
 }
 
@@ -137,6 +161,26 @@ fn frame(width: u16, height: u16, huffman: &str) -> Vec<u8> {
         .expect("ffmpeg; `.ci/prepare test` installs it");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     output.stdout
+}
+
+/// A minute of H.264: the same halves, and a white square that wanders along the bottom.
+fn units() -> Vec<Vec<u8>> {
+    let half = format!("s={}x{HEIGHT}:r=5:d=60", WIDTH / 2);
+    let square = "color=white:s=16x16:r=5:d=60[c];[h][c]overlay=x='mod(8*n,300)':y=160";
+    let scene = format!("color=red:{half}[a];color=blue:{half}[b];[a][b]hstack[h];{square}");
+    let output = Command::new("ffmpeg")
+        .args(["-loglevel", "error", "-filter_complex", &scene, "-pix_fmt", "yuv420p", "-c:v", "libx264"])
+        .args(["-profile:v", "baseline", "-b:v", "100k", "-x264-params"])
+        .args(["keyint=infinite:scenecut=0:bframes=0:aud=1:threads=1", "-f", "h264", "-"])
+        .stdin(Stdio::null())
+        .output()
+        .expect("ffmpeg; `.ci/prepare test` installs it");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // Each begins with a delimiter.
+    let stream = output.stdout;
+    let begins: Vec<usize> = (0..stream.len()).filter(|at| stream[*at..].starts_with(&[0, 0, 0, 1, 9])).collect();
+    let ends = begins[1..].iter().copied().chain([stream.len()]);
+    begins.iter().zip(ends).map(|(begin, end)| stream[*begin..end].to_vec()).collect()
 }
 
 fn without_tables(jpeg: &[u8]) -> Vec<u8> {
@@ -158,23 +202,35 @@ fn stream(plugged: &Plugged, state: &Mutex<State>, frames: &Frames) {
     let mut wrong = frames.bare.clone();
     let middle = wrong.len() / 2;
     wrong[middle..middle + 40].fill(0xFF);
+    let mut next = 0;
     for n in 0u64.. {
         thread::sleep(Duration::from_millis(200));
-        let jpeg = match (lock(state).mood, n % 7) {
+        let (mood, is_h264) = {
+            let mut state = lock(state);
+            let mood = state.mood;
+            if mood == Mood::OneDamaged {
+                state.mood = Mood::Good;
+            }
+            next = if std::mem::take(&mut state.keyframe) { 0 } else { (next + 1) % frames.h264.len() };
+            (mood, state.probe[2] == 2)
+        };
+        let frame = match (mood, n % 7) {
             (Mood::Silent, _) => continue,
+            _ if is_h264 => &frames.h264[next],
             (Mood::Cut, _) | (Mood::Good, 3) => &cut,
             (Mood::OtherSize, _) => &frames.other_size,
             (Mood::Good, 5) => &wrong,
-            (Mood::Good, n) if n % 2 == 0 => &frames.own_tables,
-            (Mood::Good, _) => &frames.bare,
+            (Mood::Good | Mood::OneDamaged, n) if n % 2 == 0 => &frames.own_tables,
+            (Mood::Good | Mood::OneDamaged, _) => &frames.bare,
         };
-        // Each payload begins with a header of two bytes: its length, and frame's parity, end of frame, end of header.
-        let mut left = jpeg.as_slice();
+        let error = if mood == Mood::OneDamaged { 0x40 } else { 0 };
+        // Each payload begins with a header of two bytes: its length, and frame's parity, end of frame, error, end of header.
+        let mut left = frame.as_slice();
         while !left.is_empty() {
             let sent = plugged.send(Duration::from_millis(200), |room| {
                 let (now, rest) = left.split_at(left.len().min(room.saturating_sub(2)));
                 left = rest;
-                let flags = 0x80 | (n as u8 & 1) | if rest.is_empty() { 2 } else { 0 };
+                let flags = 0x80 | error | (n as u8 & 1) | if rest.is_empty() { 2 } else { 0 };
                 [&[2, flags], now].concat()
             });
             match sent {
@@ -198,8 +254,13 @@ struct Control {
     default: i64,
 }
 
+/// The extension unit of cameras that encode H.264.
+pub const ENCODER: u8 = 4;
+/// Its control that tells what the next picture shall be.
+const PICTURE_TYPE: u8 = 9;
+
 /// Unit 1 is the camera's terminal, unit 2 its processing unit.
-const CONTROLS: [Control; 5] = [
+const CONTROLS: [Control; 9] = [
     // How exposure is found: a bit each for by hand (1) and for by itself (8), of which the step tells which there are.
     Control { unit: 1, selector: 2, bytes: 1, low: 1, high: 8, step: 9, default: 8 },
     EXPOSURE,
@@ -207,6 +268,11 @@ const CONTROLS: [Control; 5] = [
     FOCUS_AUTO,
     // 50 or 60 Hz.
     Control { unit: 2, selector: 5, bytes: 1, low: 0, high: 2, step: 1, default: 2 },
+    // How it would encode, how it shall, what the next picture shall be, and how many bits.
+    Control { unit: ENCODER, selector: 1, bytes: 46, low: 0, high: 0, step: 0, default: 0 },
+    Control { unit: ENCODER, selector: 2, bytes: 46, low: 0, high: 0, step: 0, default: 0 },
+    Control { unit: ENCODER, selector: PICTURE_TYPE, bytes: 4, low: 0, high: 0, step: 0, default: 0 },
+    Control { unit: ENCODER, selector: 14, bytes: 10, low: 0, high: 0, step: 0, default: 0 },
 ];
 const EXPOSURE: Control = Control { unit: 1, selector: 4, bytes: 4, low: 3, high: 2047, step: 1, default: 250 };
 const FOCUS: Control = Control { unit: 1, selector: 6, bytes: 2, low: 0, high: 250, step: 5, default: 0 };
@@ -214,7 +280,9 @@ const FOCUS_AUTO: Control = Control { unit: 1, selector: 8, bytes: 1, low: 0, hi
 
 impl Control {
     fn value(&self, value: i64) -> Vec<u8> {
-        value.to_le_bytes()[..self.bytes].to_vec()
+        let mut bytes = value.to_le_bytes().to_vec();
+        bytes.resize(self.bytes, 0);
+        bytes
     }
 }
 
@@ -250,7 +318,8 @@ impl State {
     fn stream_control(&mut self, request: u8, selector: u8, data: &[u8]) -> Option<Vec<u8>> {
         match request {
             0x01 => {
-                self.probe = probe(data.get(3).copied().unwrap_or(1).clamp(1, 2));
+                let wanted = |at: usize| data.get(at).copied().unwrap_or(1).clamp(1, 2);
+                self.probe = probe(wanted(2), wanted(3));
                 if selector == 2 {
                     // Whatever was wrong with it, opening it anew mends it.
                     self.starts += 1;
@@ -271,6 +340,10 @@ impl State {
         match request {
             0x01 => {
                 *current = data.to_vec();
+                if (unit, selector) == (ENCODER, PICTURE_TYPE) {
+                    self.keyframe = true;
+                    self.asked += 1;
+                }
                 Some(Vec::new())
             }
             0x81 => Some(current.clone()),
@@ -291,42 +364,58 @@ const INTERVAL: u32 = 2_000_000;
 const FRAME: u32 = 200_000;
 const PAYLOAD: u32 = 16_384;
 
-fn probe(frame: u8) -> [u8; 26] {
+fn probe(format: u8, frame: u8) -> [u8; 26] {
     let mut probe = [0; 26];
-    (probe[2], probe[3]) = (1, frame);
+    (probe[2], probe[3]) = (format, frame);
     probe[4..8].copy_from_slice(&INTERVAL.to_le_bytes());
     probe[18..22].copy_from_slice(&FRAME.to_le_bytes());
     probe[22..26].copy_from_slice(&PAYLOAD.to_le_bytes());
     probe
 }
 
-/// The configuration: an interface of controls, and one that streams MJPEG over a bulk endpoint.
+/// The configuration: an interface of controls, and one that streams MJPEG and H.264 over a bulk endpoint.
 fn configuration() -> Vec<u8> {
     let frame = |index: u8, width: u16, height: u16| {
         let sizes = [width.to_le_bytes(), height.to_le_bytes()].concat();
         let rates = [1_000_000u32, 8_000_000, FRAME, INTERVAL].map(u32::to_le_bytes).concat();
         [&[30, 0x24, 7, index, 0], sizes.as_slice(), &rates, &[1], &INTERVAL.to_le_bytes()].concat()
     };
+    // Of frames that another standard describes: here H264, whose name begins with that.
+    let coded = || {
+        let guid = *b"H264\0\0\x10\0\x80\0\0\xAA\0\x38\x9B\x71";
+        let sizes = [WIDTH.to_le_bytes(), HEIGHT.to_le_bytes()].concat();
+        let rates = [100_000u32, 2_000_000, INTERVAL].map(u32::to_le_bytes).concat();
+        let intervals = [0, INTERVAL].map(u32::to_le_bytes).concat();
+        [
+            [&[28, 0x24, 0x10, 2, 1], guid.as_slice(), &[16, 1, 0, 0, 0, 0, 1]].concat(),
+            [&[30, 0x24, 0x11, 1, 0], sizes.as_slice(), &rates, &[1], &intervals].concat(),
+        ]
+        .concat()
+    };
+    let encoder = *b"\x41\x76\x9E\xA2\x04\xDE\xE3\x47\x8B\x2B\xF4\x34\x1A\xFF\x00\x3B";
     let units = [
         // The camera's terminal: how to expose, exposure time, focus, focus by itself.
         vec![18, 0x24, 2, 1, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0b0010_1010, 0, 0b10],
         // The processing unit: power-line frequency.
         vec![11, 0x24, 5, 2, 1, 0, 0, 2, 0, 0b100, 0],
+        // The encoder, of which there are the first, second, ninth and fourteenth control.
+        [&[27, 0x24, 6, ENCODER], encoder.as_slice(), &[4, 1, 2, 2, 0b11, 0b10_0001, 0]].concat(),
         // The way out, to the host.
-        vec![9, 0x24, 3, 3, 1, 1, 0, 2, 0],
+        vec![9, 0x24, 3, 3, 1, 1, 0, ENCODER, 0],
     ]
     .concat();
     let total = (13 + units.len() as u16).to_le_bytes();
     let formats =
-        [vec![11, 0x24, 6, 1, 2, 1, 1, 0, 0, 0, 0], frame(1, WIDTH, HEIGHT), frame(2, 2 * WIDTH, 2 * HEIGHT)].concat();
-    let streaming = (14 + formats.len() as u16).to_le_bytes();
+        [vec![11, 0x24, 6, 1, 2, 1, 1, 0, 0, 0, 0], frame(1, WIDTH, HEIGHT), frame(2, 2 * WIDTH, 2 * HEIGHT), coded()]
+            .concat();
+    let streaming = (15 + formats.len() as u16).to_le_bytes();
     let body = [
         vec![8, 0x0B, 0, 2, 0x0E, 3, 0, 0],
         vec![9, 4, 0, 0, 0, 0x0E, 1, 0, 0],
         vec![13, 0x24, 1, 0, 1, total[0], total[1], 0x80, 0x8D, 0x5B, 0, 1, 1],
         units,
         vec![9, 4, 1, 0, 1, 0x0E, 2, 0, 0],
-        vec![14, 0x24, 1, 1, streaming[0], streaming[1], 0x81, 0, 3, 0, 0, 0, 1, 0],
+        vec![15, 0x24, 1, 2, streaming[0], streaming[1], 0x81, 0, 3, 0, 0, 0, 1, 0, 0],
         formats,
         vec![7, 5, 0x81, 2, 0, 2, 0],
     ]
