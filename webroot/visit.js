@@ -3,7 +3,7 @@
 import { Peer, brief, callSupport, hello, keepCode, keepKey, keyFromHash, keyFromPaste, pair, signalUrl, takeCode, takeKey, tokenFromPaste } from './first.js';
 import { FULL_RETRY_MS, Recovery, afterWelcome, isAlive, looksUntrusted, pageState } from './policy.js';
 import { Signal } from './signal.js';
-import { PictureWatch } from './watch.js';
+import { PictureWatch, readArrivals } from './watch.js';
 
 const TICK_MS = 250;
 const REPEAT_OFFER_MS = 5000;
@@ -49,6 +49,7 @@ class Visit extends EventTarget {
   #pageReachable = false;
   #timer = 0;
   #told = '';
+  #looking = false;
 
   /** Starts afresh with the key at hand, or goes on with what first.js has begun. */
   start(begun = null) {
@@ -154,6 +155,7 @@ class Visit extends EventTarget {
       restarting,
       // A connection stands but no picture comes; or home answers and no connection comes up.
       stuck: this.#watch.stuck,
+      thin: this.#watch.thin,
       barred: welcomed && !alive && this.#recovery.rebuilds > 0,
       home,
       camera,
@@ -398,6 +400,7 @@ class Visit extends EventTarget {
     const signaling = facts.welcomed && this.#talking;
     const visible = document.visibilityState === 'visible';
 
+    if (this.#watch.waits(now)) this.#lookWhatArrives(peer);
     const repair = this.#recovery.step({ media, signaling }, now);
     const wish = this.#watch.step({ frames: this.#frames, connected: media === 'connected', visible, signaling }, now);
     const presented = this.#framesOfPeer > 0 && !this.#watch.stuck;
@@ -410,12 +413,23 @@ class Visit extends EventTarget {
     else if (signaling && !peer.answered && now - this.#offeredAt >= REPEAT_OFFER_MS) this.#repeat();
     if (wish === 'keyframe') this.#signal.send({ type: 'keyframe', pc: peer.number });
 
-    const { state, stuck, barred } = this.view();
-    const told = `${state} ${stuck} ${barred}`;
+    const { state, stuck, thin, barred } = this.view();
+    const told = `${state} ${stuck} ${thin} ${barred}`;
     if (told !== this.#told) {
       this.#told = told;
       this.#changed();
     }
+  }
+
+  /** One look at a time; the answer comes later. */
+  #lookWhatArrives(peer) {
+    if (this.#looking) return;
+    this.#looking = true;
+    const done = (report) => {
+      this.#looking = false;
+      if (report && this.#peer === peer) this.#watch.arrived(readArrivals(report), clock());
+    };
+    peer.getStats().then(done, () => done(null));
   }
 
   #end(state, reason) {

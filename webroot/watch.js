@@ -1,25 +1,56 @@
 // Watches that the picture really moves, and grades how well it travels. No clock and no document: `now` in ms.
 
-/** Connected but black: ask for a keyframe, then for a new connection, then say so, with growing pauses. */
+/**
+ * Connected but black: ask for a keyframe, then for a new connection, then say so, with growing pauses. But a connection
+ * that brings something is not torn down because it brings little: there only keyframes are asked for.
+ */
 export class PictureWatch {
   static PATIENCE_MS = 2000;
   static PAUSES_MS = [2000, 4000, 8000, 16000, 30000];
+  /** Nothing came for so long: nothing comes. */
+  static DRY_MS = 3000;
+  /** So many whole frames and none presented: it is not the path that is at fault. */
+  static WHOLE = 5;
 
   #frames = -1;
   #since = null;
   #asked = false;
-  #rebuilds = 0;
+  #tries = 0;
   #stuck = false;
+  #thin = false;
+  #packets = 0;
+  #packetsAt = -Infinity;
+  #whole = 0;
 
   /** Whether a new connection did not help either, so that it is time for words. */
   get stuck() {
     return this.#stuck;
   }
 
+  /** Whether the connection brings something, and not enough for a picture. */
+  get thin() {
+    return this.#thin;
+  }
+
+  /** Whether it would help to know what arrives. */
+  waits(now) {
+    return this.#since !== null && now - this.#since >= PictureWatch.PATIENCE_MS / 2;
+  }
+
   /** A new peer connection has been started; what was tried before still counts. */
   begin() {
     this.#since = null;
     this.#asked = false;
+    this.#packets = 0;
+    this.#packetsAt = -Infinity;
+    this.#whole = 0;
+  }
+
+  /** What has come over this connection so far: `packets` of any kind, and `whole` frames of home's picture. */
+  arrived({ packets, whole }, now) {
+    if (packets > this.#packets) this.#packetsAt = now;
+    this.#packets = packets;
+    this.#whole = whole;
   }
 
   /**
@@ -33,8 +64,9 @@ export class PictureWatch {
       this.#asked = false;
       this.#since = now;
       if (!first) {
-        this.#rebuilds = 0;
+        this.#tries = 0;
         this.#stuck = false;
+        this.#thin = false;
       }
       if (connected) return null;
     }
@@ -47,17 +79,23 @@ export class PictureWatch {
     const waited = now - this.#since;
     if (!this.#asked) {
       if (waited < PictureWatch.PATIENCE_MS) return null;
-      this.#asked = true;
-      this.#since = now;
-      return 'keyframe';
+      return this.#ask(now);
     }
-    if (waited >= PictureWatch.PATIENCE_MS && this.#rebuilds > 0) this.#stuck = true;
+    if (waited >= PictureWatch.PATIENCE_MS && this.#tries > 0) this.#stuck = true;
     const pauses = PictureWatch.PAUSES_MS;
-    if (waited < pauses[Math.min(this.#rebuilds, pauses.length - 1)]) return null;
-    this.#rebuilds += 1;
+    if (waited < pauses[Math.min(this.#tries, pauses.length - 1)]) return null;
+    this.#tries += 1;
+    this.#thin = now - this.#packetsAt < PictureWatch.DRY_MS && this.#whole < PictureWatch.WHOLE;
+    if (this.#thin) return this.#ask(now);
     this.#since = now;
     this.#asked = false;
     return 'rebuild';
+  }
+
+  #ask(now) {
+    this.#asked = true;
+    this.#since = now;
+    return 'keyframe';
   }
 }
 
@@ -75,6 +113,17 @@ export function readStats(report) {
     } else if (entry.type === 'candidate-pair' && entry.nominated && entry.currentRoundTripTime !== undefined) {
       seen.roundTripMs = entry.currentRoundTripTime * 1000;
     }
+  }
+  return seen;
+}
+
+/** What a getStats() report says of what came from home, for [PictureWatch]. */
+export function readArrivals(report) {
+  const seen = { packets: 0, whole: 0 };
+  for (const entry of report.values()) {
+    if (entry.type !== 'inbound-rtp') continue;
+    seen.packets += entry.packetsReceived ?? 0;
+    if (entry.kind === 'video') seen.whole = entry.framesReceived ?? entry.framesDecoded ?? 0;
   }
   return seen;
 }

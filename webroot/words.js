@@ -7,12 +7,14 @@ export function stateWords(view, online) {
     case 'live':
       return { title: home, text: `You are at home. ${home} is live.` };
     case 'connecting':
+      if (view.thin) return THIN;
       if (view.stuck) return NO_PICTURE;
       if (view.barred) return BARRED;
       return { title: 'On the way home', text: 'One moment, the picture is coming.' };
     case 'reconnecting':
       if (!online) return DEVICE_OFFLINE;
       if (view.restarting) return { title: 'One moment', text: 'Home is restarting. The picture comes back by itself.' };
+      if (view.thin) return THIN;
       if (view.stuck) return NO_PICTURE;
       if (view.barred) return BARRED;
       return { title: 'One moment', text: 'The connection broke off. It comes back by itself.' };
@@ -68,6 +70,10 @@ const DEVICE_OFFLINE = {
 const NO_PICTURE = {
   title: 'No picture yet',
   text: 'The connection stands, but home’s picture does not come through. The page keeps trying.',
+};
+const THIN = {
+  title: 'Sound comes first',
+  text: 'This connection is very thin. Home can be heard already, and its picture follows as soon as it gets through.',
 };
 const BARRED = {
   title: 'Still on the way',

@@ -30,7 +30,7 @@ test('first light imports nothing and comes before all else; the rest comes last
 });
 
 test('every state has a title and a sentence of its own', () => {
-  const view = { home: 'The barn', reason: null, stuck: false, barred: false, restarting: false };
+  const view = { home: 'The barn', reason: null, stuck: false, thin: false, barred: false, restarting: false };
   const seen = new Set();
   for (const state of ['connecting', 'live', 'reconnecting', 'offline', 'full', 'wrong-link', 'blocked', 'left', 'revoked']) {
     const { title, text } = words.stateWords({ ...view, state }, true);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { page } from './webroot.mjs';
 
-const { PictureWatch, gradeQuality, readStats } = await page('watch.js');
+const { PictureWatch, gradeQuality, readArrivals, readStats } = await page('watch.js');
 
 /** Steps a watch every 250 ms for `seconds`; a rebuilt connection stands again after half a second. */
 function run(watch, seconds, facts) {
@@ -31,6 +31,27 @@ test('words come only after a rebuilt connection stayed black too', () => {
   const watch = new PictureWatch();
   run(watch, 6.5, () => ({}));
   assert.equal(watch.stuck, false);
+});
+
+test('a connection that brings something is not torn down for bringing little', () => {
+  const watch = new PictureWatch();
+  const wishes = run(watch, 40, (s) => {
+    watch.arrived({ packets: Math.floor(s * 50), whole: 1 }, s * 1000);
+    return {};
+  });
+  assert.deepEqual(wishes, ['keyframe@2', 'keyframe@4', 'keyframe@8', 'keyframe@16', 'keyframe@32']);
+  assert.equal(watch.thin, true);
+  watch.step({ frames: 1, connected: true, visible: true, signaling: true }, 41000);
+  assert.equal(watch.thin, false);
+});
+
+test('whole frames that are never shown, and packets that stopped, are mended by a new connection', () => {
+  const frames = new PictureWatch();
+  assert.ok(run(frames, 10, (s) => (frames.arrived({ packets: s * 50, whole: s * 30 }, s * 1000), {})).includes('rebuild@4'));
+  const dry = new PictureWatch();
+  const wishes = run(dry, 20, (s) => (dry.arrived({ packets: Math.min(s, 5) * 50, whole: 0 }, s * 1000), {}));
+  assert.deepEqual(wishes, ['keyframe@2', 'keyframe@4', 'rebuild@8', 'keyframe@10.5', 'rebuild@18.5']);
+  assert.equal(dry.thin, false);
 });
 
 test('a moving picture needs nothing, and one that moves again is forgiven', () => {
@@ -72,5 +93,7 @@ test('statistics of any browser are read without a stumble', () => {
     ['o', { type: 'outbound-rtp' }],
   ]);
   assert.deepEqual(readStats(report), { lost: 2, received: 150, frames: 30, freezes: null, roundTripMs: 25 });
+  assert.deepEqual(readArrivals(report), { packets: 150, whole: 30 });
+  assert.deepEqual(readArrivals(new Map()), { packets: 0, whole: 0 });
   assert.deepEqual(readStats(new Map()), { lost: 0, received: 0, frames: null, freezes: null, roundTripMs: null });
 });
