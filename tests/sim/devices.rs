@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use intercom::core::keeper::{Keeper, Step};
 use intercom::core::supervisor::Change;
 use intercom_drivers::contract::{
-    CaptureAudio, CaptureVideo, DeviceError, I420, Image, Opener, PlayAudio, SAMPLE_RATE, VideoFrame, VideoMode,
+    CaptureAudio, CaptureVideo, DeviceError, Display, I420, Image, Opener, PlayAudio, SAMPLE_RATE, VideoFrame,
+    VideoMode,
 };
 use intercom_drivers::faulty::{Faults, FaultyOpener};
 
@@ -18,9 +19,9 @@ const SECOND: Duration = Duration::from_secs(1);
 /// How long things go wrong.
 const STORM: Duration = Duration::from_secs(600);
 
-/// A device is opened at most so often in any minute: pauses of 0.5, 1, 2, 4, 8 and then 10 s, which begin anew only
-/// after ten good seconds.
-const OPENS_A_MINUTE: usize = 12;
+/// A device is opened at most so often in any minute: after ten good seconds the pauses begin anew with 0.5, 1, 2 and
+/// 4 s, and four such rounds fit into a minute.
+const OPENS_A_MINUTE: usize = 16;
 
 /// The longest pause between two tries, and the longest that a stall or a wait takes.
 const BACK_WITHIN: Duration = Duration::from_secs(13);
@@ -78,6 +79,17 @@ impl PlayAudio for Steady {
     }
 }
 
+impl Display for Steady {
+    fn size(&self) -> (u32, u32) {
+        (16, 16)
+    }
+
+    fn show(&mut self, _: &I420) -> Result<(), DeviceError> {
+        sleep_until(now() + SECOND / 60);
+        Ok(())
+    }
+}
+
 /// Opens [`Steady`] devices once they are there; opening takes a moment.
 struct Socket {
     open: Arc<AtomicU32>,
@@ -108,7 +120,7 @@ macro_rules! opens {
         }
     )*};
 }
-opens!(CaptureVideo CaptureAudio PlayAudio);
+opens!(CaptureVideo CaptureAudio PlayAudio Display);
 
 /// What a run was like.
 #[derive(Default)]
@@ -231,6 +243,25 @@ fn a_thousand_speakers_that_fail_come_back() {
         let mut opener = FaultyOpener::<dyn PlayAudio>::new(Box::new(socket), seed, faults);
         let block = [0; SAMPLE_RATE as usize / 10];
         live(&mut opener, open, None, end, |device| device.write(&block).map(|_| true))
+    });
+}
+
+#[test]
+fn a_thousand_displays_that_fail_come_back() {
+    weather("display", |seed, faults, socket, open, end| {
+        let mut opener = FaultyOpener::<dyn Display>::new(Box::new(socket), seed, faults);
+        let (picture, mut turn) = (I420::black(16, 16), 0);
+        live(&mut opener, open, None, end, |display| {
+            // As the TV's thread does it: half a second's rest, a look whether it is still there, and a picture if
+            // anything changed.
+            sleep_until(now() + SECOND / 2);
+            display.check()?;
+            turn += 1;
+            if turn % 2 == 0 {
+                display.show(&picture)?;
+            }
+            Ok(turn % 2 == 0)
+        })
     });
 }
 

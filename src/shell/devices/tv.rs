@@ -8,8 +8,8 @@ use intercom_drivers::contract::{BoxedOpener, DeviceError, Display, I420};
 
 use crate::config::Tv;
 use crate::core::captions::{Captions, Words};
+use crate::core::keeper::{Keeper, Step};
 use crate::core::local_time;
-use crate::core::supervisor::Supervisor;
 use crate::media::scene::{self, Guest, Health, Pairing, Scene};
 use crate::reach::qr::{self, Modules};
 use crate::shell::addresses::AddressBook;
@@ -48,69 +48,42 @@ pub struct Subject {
 pub fn spawn_tv(mut opener: BoxedOpener<dyn Display>, tv: Tv, subject: Subject) -> io::Result<Worker> {
     spawn_in(Class::Background, "tv", move || {
         let Subject { board, presence, .. } = &subject;
-        let mut supervisor = Supervisor::new(clock::now());
+        // What changes nothing is no silence: a calm card may stand for a minute.
+        let mut keeper = Keeper::new(&mut *opener, Duration::MAX, clock::now());
         let mut hints = Hints::new(presence);
-        let mut screen: Option<Screen> = None;
-        let mut author = Author::default();
+        let mut painter = Painter::default();
         while !presence.is_stopped() {
             pulse::beat(REST);
             let now = clock::now();
             if hints.heed(presence) {
-                supervisor.handle_hint(now);
+                keeper.handle_hint(now);
             }
-            let Some(open) = &mut screen else {
-                if supervisor.wants_open(now) {
-                    match opener.open() {
-                        Ok(device) => {
-                            board.set_screen(device.is_seen());
-                            screen = Some(Screen::new(device, now));
-                            supervisor.handle_opened(now);
-                            presence.opened(Kind::Display, &opener.describe());
-                        }
-                        Err(error) => {
-                            let change = supervisor.handle_failed(error, now);
-                            presence.tell_change(Kind::Display, &opener.describe(), "", change.as_ref());
-                        }
+            let change = match keeper.poll(now) {
+                Step::Use(display) => {
+                    let result = painter.work(display, &subject, tv);
+                    if result.is_err() {
+                        presence.closed(Kind::Display);
+                        board.set_screen(false);
                     }
-                } else if let Some(retry) = supervisor.poll_timeout() {
+                    keeper.handle_use(result, clock::now())
+                }
+                Step::Open => {
+                    let opened = keeper.open();
+                    if let Some(display) = keeper.device() {
+                        board.set_screen(display.is_seen());
+                        painter.begin(display.size(), now);
+                        presence.opened(Kind::Display, &keeper.describe());
+                    }
+                    keeper.handle_open(opened, clock::now())
+                }
+                Step::Wait(retry) => {
                     let pause = retry.saturating_duration_since(now);
                     pulse::beat(pause);
                     hints.sleep(presence, pause);
-                }
-                continue;
-            };
-            let rest = if tv.self_view && open.has_guests { OWN } else { REST };
-            let shown = board.wait(open.version, now + rest);
-            let result = match open.check(clock::now()) {
-                Ok(()) if !open.device.is_seen() => {
-                    open.version = shown.version;
-                    continue;
-                }
-                Ok(()) if !open.differs(&author.write(&shown, &subject, tv)) => continue,
-                Ok(()) => {
-                    clock::sleep_until(open.next);
-                    // What changed during the sleep is shown as well.
-                    let shown = board.wait(shown.version, clock::now());
-                    let result = open.show(author.write(&shown, &subject, tv), &subject.home);
-                    // Half a period of lateness is forgiven: a camera whose pictures come early and late by turns would
-                    // else wait with each early one for the latest before it.
-                    let now = clock::now();
-                    let forgiven = now.checked_sub(tv.rate.period() / 2).unwrap_or(now);
-                    open.next = forgiven.max(open.next + tv.rate.period());
-                    result
-                }
-                Err(error) => Err(error),
-            };
-            let change = match result {
-                Ok(()) => supervisor.handle_works(),
-                Err(error) => {
-                    screen = None;
-                    presence.closed(Kind::Display);
-                    board.set_screen(false);
-                    supervisor.handle_failed(error, clock::now())
+                    None
                 }
             };
-            presence.tell_change(Kind::Display, &opener.describe(), "", change.as_ref());
+            presence.tell_change(Kind::Display, &keeper.describe(), "", change.as_ref());
         }
         Exit::Done
     })
@@ -169,8 +142,9 @@ struct Content {
     own: Option<Arc<I420>>,
 }
 
-struct Screen {
-    device: Box<dyn Display>,
+/// Draws on one display after the other, and knows what it drew last.
+struct Painter {
+    author: Author,
     canvas: I420,
     version: u64,
     has_guests: bool,
@@ -179,17 +153,16 @@ struct Screen {
     own: Option<Arc<I420>>,
     /// Not before this time, so that the rate is kept.
     next: Instant,
-    /// When it was last asked whether it is still plugged in.
+    /// When it was last asked whether the display is still plugged in.
     checked: Instant,
 }
 
-impl Screen {
-    fn new(device: Box<dyn Display>, now: Instant) -> Screen {
-        let (width, height) = device.size();
-        Screen {
-            device,
-            canvas: I420::black(width.clamp(2, 7680) as usize, height.clamp(2, 4320) as usize),
-            // A version that never is, so that the first picture comes at once.
+impl Default for Painter {
+    fn default() -> Painter {
+        let now = clock::now();
+        Painter {
+            author: Author::default(),
+            canvas: I420::black(2, 2),
             version: u64::MAX,
             has_guests: false,
             words: Words::default(),
@@ -199,14 +172,50 @@ impl Screen {
             checked: now,
         }
     }
+}
 
-    /// Asks the device whether it is still there, but not with every picture.
-    fn check(&mut self, now: Instant) -> Result<(), DeviceError> {
+impl Painter {
+    /// On a display of this size that shows nothing yet.
+    fn begin(&mut self, (width, height): (u32, u32), now: Instant) {
+        self.canvas = I420::black(width.clamp(2, 7680) as usize, height.clamp(2, 4320) as usize);
+        // A version that never is, so that the first picture comes at once.
+        self.version = u64::MAX;
+        (self.next, self.checked) = (now, now);
+    }
+
+    /// Waits for something to change, and shows it; whether anything did.
+    fn work(&mut self, display: &mut dyn Display, subject: &Subject, tv: Tv) -> Result<bool, DeviceError> {
+        let rest = if tv.self_view && self.has_guests { OWN } else { REST };
+        let shown = subject.board.wait(self.version, clock::now() + rest);
+        self.check(display, clock::now())?;
+        if !display.is_seen() {
+            self.version = shown.version;
+            return Ok(false);
+        }
+        let content = self.author.write(&shown, subject, tv);
+        if !self.differs(&content) {
+            return Ok(false);
+        }
+        clock::sleep_until(self.next);
+        // What changed during the sleep is shown as well.
+        let shown = subject.board.wait(shown.version, clock::now());
+        let content = self.author.write(&shown, subject, tv);
+        self.show(display, content, &subject.home)?;
+        // Half a period of lateness is forgiven: a camera whose pictures come early and late by turns would else wait
+        // with each early one for the latest before it.
+        let now = clock::now();
+        let forgiven = now.checked_sub(tv.rate.period() / 2).unwrap_or(now);
+        self.next = forgiven.max(self.next + tv.rate.period());
+        Ok(true)
+    }
+
+    /// Asks the display whether it is still there, but not with every picture.
+    fn check(&mut self, display: &mut dyn Display, now: Instant) -> Result<(), DeviceError> {
         if now.saturating_duration_since(self.checked) < REST {
             return Ok(());
         }
         self.checked = now;
-        self.device.check()
+        display.check()
     }
 
     /// Whether this content looks other than what is shown.
@@ -218,7 +227,7 @@ impl Screen {
             || own(&content.own) != own(&self.own)
     }
 
-    fn show(&mut self, content: Content, home: &str) -> Result<(), DeviceError> {
+    fn show(&mut self, display: &mut dyn Display, content: Content, home: &str) -> Result<(), DeviceError> {
         let Content { shown, words, health, code, own } = content;
         let guests: Vec<Guest<'_>> = shown
             .visitors
@@ -253,7 +262,7 @@ impl Screen {
             drift: words.drift,
         };
         scene::compose(&scene, &mut self.canvas);
-        let result = self.device.show(&self.canvas);
+        let result = display.show(&self.canvas);
         (self.version, self.has_guests) = (shown.version, !shown.visitors.is_empty());
         (self.words, self.health, self.own) = (words, health, own);
         result
