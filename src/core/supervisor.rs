@@ -11,9 +11,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Only a device that worked for so long starts again with the first pause; else a flapping one becomes a storm.
 const STABLE: Duration = Duration::from_secs(10);
 
-/// A hint is heeded so often in [`HINTS_WITHIN`]; a device that flaps for an hour sends more of them.
-const HINTS: u32 = 6;
-const HINTS_WITHIN: Duration = Duration::from_secs(60);
+/// For so long after a hint a failure is followed by a quick retry: a device settles, its permissions are being set.
+const EAGER: Duration = Duration::from_secs(3);
+/// The pause before a quick retry.
+const QUICK_PAUSE: Duration = Duration::from_millis(750);
+/// So many tries may come earlier than the pauses above allow, and one more for each [`EARNED_IN`] that goes by.
+const QUICK_TRIES: u32 = 10;
+const EARNED_IN: Duration = Duration::from_secs(10);
 
 /// What changed, for log and status; `None` is returned where nothing did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,8 +30,8 @@ pub enum Change {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// To be opened at this time.
-    Closed { retry: Instant },
+    /// To be opened at `retry`, which may have been brought forward, but not before `spaced`.
+    Closed { spaced: Instant, retry: Instant, quick: bool },
     /// Open since.
     Open { since: Instant },
 }
@@ -39,46 +43,38 @@ pub struct Supervisor {
     pause: Duration,
     /// What was last told, so that only changes are told.
     told: Option<Change>,
-    /// Hints heeded since this time.
-    hints: (Instant, u32),
+    /// Until then it may be on its way: a hint said so.
+    eager: Option<Instant>,
+    /// Quick tries that are left, as of this time.
+    quick: (u32, Instant),
 }
 
 impl Supervisor {
     /// A device that was never tried; it may be opened at once.
     pub fn new(now: Instant) -> Supervisor {
-        Supervisor { state: State::Closed { retry: now }, pause: FIRST_PAUSE, told: None, hints: (now, 0) }
-    }
-
-    /// Whether to try to open it now.
-    pub fn wants_open(&self, now: Instant) -> bool {
-        matches!(self.state, State::Closed { retry } if now >= retry)
+        Supervisor {
+            state: State::Closed { spaced: now, retry: now, quick: false },
+            pause: FIRST_PAUSE,
+            told: None,
+            eager: None,
+            quick: (QUICK_TRIES, now),
+        }
     }
 
     /// When to try next; `None` while it is open.
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.state {
-            State::Closed { retry } => Some(retry),
+            State::Closed { retry, .. } => Some(retry),
             State::Open { .. } => None,
         }
     }
 
-    /// Some device came or went, says the system: perhaps this one. It is tried at once, and soon again if it is not
-    /// ready yet. A hint that never comes costs no more than the slow retry.
+    /// Some device came or went, says the system: perhaps this one. It is tried at once, and again and again for a while if
+    /// it is not ready yet; so it is if it turns out only now that the old one is gone. A hint that never comes costs no
+    /// more than the slow retry.
     pub fn handle_hint(&mut self, now: Instant) {
-        let State::Closed { retry } = self.state else { return };
-        let (since, count) = self.hints;
-        self.hints = match now.saturating_duration_since(since) >= HINTS_WITHIN {
-            true => (now, 1),
-            false if count < HINTS => (since, count + 1),
-            false => return,
-        };
-        self.state = State::Closed { retry: retry.min(now) };
-        self.pause = FIRST_PAUSE;
-    }
-
-    /// Whether it is open.
-    pub fn is_open(&self) -> bool {
-        matches!(self.state, State::Open { .. })
+        self.eager = Some(now + EAGER);
+        self.hurry(now, now);
     }
 
     /// It was opened.
@@ -104,9 +100,35 @@ impl Supervisor {
         {
             self.pause = FIRST_PAUSE;
         }
-        self.state = State::Closed { retry: now + self.pause };
+        self.state = State::Closed { spaced: now + FIRST_PAUSE, retry: now + self.pause, quick: false };
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        if self.eager.is_some_and(|until| now < until) {
+            self.hurry(now + QUICK_PAUSE, now);
+        }
         self.tell(Change::Absent(error))
+    }
+
+    /// Brings the next try forward to `at`, if it would be later and there is a quick one left.
+    fn hurry(&mut self, at: Instant, now: Instant) {
+        let State::Closed { spaced, retry, quick } = self.state else { return };
+        let at = at.max(spaced);
+        // The same try is not paid for twice.
+        if at < retry && (quick || self.take_quick(now)) {
+            self.state = State::Closed { spaced, retry: at, quick: true };
+        }
+    }
+
+    fn take_quick(&mut self, now: Instant) -> bool {
+        let (mut left, mut since) = self.quick;
+        while left < QUICK_TRIES && now.saturating_duration_since(since) >= EARNED_IN {
+            (left, since) = (left + 1, since + EARNED_IN);
+        }
+        if left == QUICK_TRIES {
+            since = now;
+        }
+        let taken = left.checked_sub(1);
+        self.quick = (taken.unwrap_or(0), since);
+        taken.is_some()
     }
 
     fn tell(&mut self, change: Change) -> Option<Change> {
@@ -134,7 +156,6 @@ mod tests {
         let mut supervisor = Supervisor::new(now);
         let mut pauses = Vec::new();
         while now - start < Duration::from_secs(3600) {
-            assert!(supervisor.wants_open(now));
             supervisor.handle_failed(absent(), now);
             let retry = supervisor.poll_timeout().unwrap();
             pauses.push((retry - now).as_millis());
@@ -160,36 +181,82 @@ mod tests {
         assert!(opens < 12, "{opens} opens in a minute");
     }
 
-    #[test]
-    fn a_hint_brings_a_device_back_at_once_and_an_hour_of_them_is_no_storm() {
-        let start = Instant::now();
-        let mut supervisor = Supervisor::new(start);
-        let mut now = start;
+    /// A device that was away for so long that its pauses are the longest, and when it was last tried.
+    fn long_gone() -> (Supervisor, Instant) {
+        let mut now = Instant::now();
+        let mut supervisor = Supervisor::new(now);
         for _ in 0..8 {
             supervisor.handle_failed(absent(), now);
             now = supervisor.poll_timeout().unwrap();
         }
         supervisor.handle_failed(absent(), now);
-        now += Duration::from_secs(1);
-        assert!(!supervisor.wants_open(now));
-        supervisor.handle_hint(now);
-        assert!(supervisor.wants_open(now));
-        supervisor.handle_failed(absent(), now);
-        assert_eq!(supervisor.poll_timeout(), Some(now + FIRST_PAUSE), "its node may take a moment");
+        assert_eq!(supervisor.poll_timeout(), Some(now + LONGEST_PAUSE));
+        (supervisor, now)
+    }
 
-        let (mut opens, end) = (0, now + Duration::from_secs(3600));
+    #[test]
+    fn after_a_hint_it_is_tried_at_once_and_often_while_it_may_settle() {
+        let (mut supervisor, tried) = long_gone();
+        let hint = tried + Duration::from_secs(4);
+        supervisor.handle_hint(hint);
+        let mut tries = Vec::new();
+        let mut now = supervisor.poll_timeout().unwrap();
+        while now < hint + Duration::from_secs(20) {
+            tries.push((now - hint).as_millis());
+            supervisor.handle_failed(absent(), now);
+            now = supervisor.poll_timeout().unwrap();
+        }
+        assert_eq!(tries, [0, 750, 1500, 2250, 3000, 13_000]);
+    }
+
+    #[test]
+    fn a_hint_right_after_a_try_waits_half_a_second_and_a_second_one_costs_nothing() {
+        let (mut supervisor, tried) = long_gone();
+        for n in 1..100 {
+            supervisor.handle_hint(tried + Duration::from_millis(n));
+            assert_eq!(supervisor.poll_timeout(), Some(tried + FIRST_PAUSE));
+        }
+        assert_eq!(supervisor.quick.0, QUICK_TRIES - 1);
+    }
+
+    #[test]
+    fn a_hint_that_comes_before_the_loss_is_noticed_is_not_lost() {
+        let (mut supervisor, tried) = long_gone();
+        let opened = tried + LONGEST_PAUSE;
+        supervisor.handle_opened(opened);
+        let hint = opened + Duration::from_secs(1);
+        supervisor.handle_hint(hint);
+        assert_eq!(supervisor.poll_timeout(), None, "it is open as far as anybody knows");
+        let noticed = hint + Duration::from_secs(1);
+        supervisor.handle_failed(absent(), noticed);
+        assert_eq!(supervisor.poll_timeout(), Some(noticed + QUICK_PAUSE));
+        let (mut supervisor, _) = long_gone();
+        supervisor.handle_opened(opened);
+        supervisor.handle_failed(absent(), noticed);
+        assert_eq!(supervisor.poll_timeout(), Some(noticed + LONGEST_PAUSE), "without it");
+    }
+
+    #[test]
+    fn an_hour_of_hints_is_no_storm_and_a_calm_spell_makes_up_for_it() {
+        let (mut supervisor, start) = long_gone();
+        let (mut now, mut opens, end) = (start, 0, start + Duration::from_secs(3600));
         while now < end {
             now += Duration::from_millis(100);
             supervisor.handle_hint(now);
-            if supervisor.wants_open(now) {
+            if supervisor.poll_timeout().is_some_and(|retry| now >= retry) {
                 opens += 1;
                 supervisor.handle_failed(absent(), now);
             }
         }
-        assert!(opens < 60 * 20, "{opens} opens in an hour of hints");
-        supervisor.handle_opened(now);
-        supervisor.handle_hint(now);
-        assert!(supervisor.is_open());
+        assert!(opens < 60 * 13, "{opens} opens in an hour of hints");
+        now += EARNED_IN * QUICK_TRIES;
+        supervisor.handle_failed(absent(), now);
+        for n in 1..=QUICK_TRIES {
+            now += FIRST_PAUSE;
+            supervisor.handle_hint(now);
+            assert_eq!(supervisor.poll_timeout(), Some(now), "try {n}");
+            supervisor.handle_failed(absent(), now);
+        }
     }
 
     #[test]
@@ -207,6 +274,28 @@ mod tests {
     }
 
     #[test]
+    fn no_rhythm_of_good_and_bad_times_makes_a_storm() {
+        for flaps in 1..8 {
+            let mut now = Instant::now();
+            let mut supervisor = Supervisor::new(now);
+            let mut opens = Vec::new();
+            while opens.len() < 200 {
+                now = supervisor.poll_timeout().unwrap();
+                supervisor.handle_opened(now);
+                opens.push(now);
+                if opens.len() % flaps == 0 {
+                    now += STABLE;
+                }
+                supervisor.handle_failed(absent(), now);
+            }
+            let within =
+                |first: &Instant| opens.iter().filter(|at| (*first..*first + 6 * STABLE).contains(*at)).count();
+            let most = opens.iter().map(within).max().unwrap();
+            assert!(most <= 16, "{most} opens in a minute with {flaps} of them in a row");
+        }
+    }
+
+    #[test]
     fn only_changes_are_told() {
         let now = Instant::now();
         let mut supervisor = Supervisor::new(now);
@@ -218,7 +307,7 @@ mod tests {
         assert_eq!(supervisor.handle_works(), Some(Change::Live));
         assert_eq!(supervisor.handle_works(), None);
         assert!(matches!(supervisor.handle_silent(), Some(Change::Absent(_))));
-        assert!(supervisor.is_open());
+        assert_eq!(supervisor.poll_timeout(), None, "it stays open");
         assert_eq!(supervisor.handle_works(), Some(Change::Live));
     }
 }
