@@ -1,13 +1,8 @@
 //! Which threads go first when the machine has too much to do: sound and network, then video out, then the rest, then
 //! the TV.
 
-use std::fmt;
-
+use intercom_real_time::{Policy, take};
 use rustix::process::setpriority_process;
-use thread_priority::{
-    RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
-    set_thread_priority_and_policy, thread_native_id,
-};
 
 /// Of 1 to 99; the low end, behind whatever the kernel and a sound server do.
 const REAL_TIME: u8 = 5;
@@ -28,11 +23,13 @@ pub enum Class {
 impl Class {
     /// Puts the thread that calls this where it belongs, as far as the system allows: real time needs LimitRTPRIO= or
     /// root, a place before others LimitNICE=. What is not allowed stays as it is. A program that the thread starts
-    /// stands beside it.
+    /// stands beside it, but never before others: nobody knows what it will do there.
     pub fn take(self) {
         let taken = match self {
-            Class::Live => real_time().or_else(|why| nice(-11).map_err(|also| format!("{why}; {also}"))),
-            Class::Video => nice(-5),
+            Class::Live => take(Policy::RoundRobin(REAL_TIME))
+                .map_err(|error| format!("no real time: {error}"))
+                .or_else(|why| ahead(-11).map_err(|also| format!("{why}; {also}"))),
+            Class::Video => ahead(-5),
             Class::Normal => Ok(()),
             // Everybody may step back.
             Class::Background => nice(5),
@@ -43,12 +40,10 @@ impl Class {
     }
 }
 
-fn real_time() -> Result<(), String> {
-    let refused = |error: &dyn fmt::Debug| format!("no real time: {error:?}");
-    let value = ThreadPriorityValue::try_from(REAL_TIME).map_err(|error| refused(&error))?;
-    let policy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::RoundRobin);
-    set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Crossplatform(value), policy)
-        .map_err(|error| refused(&error))
+/// Ahead of others without real time.
+fn ahead(level: i32) -> Result<(), String> {
+    take(Policy::Other).map_err(|error| format!("what it starts would stand before others: {error}"))?;
+    nice(level)
 }
 
 /// On Linux this concerns the calling thread alone (setpriority(2), "C library/kernel differences").

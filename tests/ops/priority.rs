@@ -10,14 +10,28 @@ fn places(process: u32) -> Option<BTreeMap<String, i64>> {
     let mut places = BTreeMap::new();
     for task in std::fs::read_dir(format!("/proc/{process}/task")).ok()?.flatten() {
         let stat = std::fs::read_to_string(task.path().join("stat")).ok()?;
-        // The name may have spaces in it and stands in brackets (proc_pid_stat(5)).
-        let (head, tail) = stat.rsplit_once(')')?;
-        let name = head.split_once('(')?.1.to_owned();
-        let field = |number: usize| tail.split_whitespace().nth(number - 3)?.parse::<i64>().ok();
-        let (nice, real_time) = (field(19)?, field(40)?);
+        let (name, [_, real_time, nice]) = standing(&stat)?;
         places.insert(name, if real_time > 0 { 100 + real_time } else { -nice });
     }
     Some(places)
+}
+
+/// Of a thread or process: its name; policy, real-time priority and nice value (proc_pid_stat(5)).
+fn standing(stat: &str) -> Option<(String, [i64; 3])> {
+    // The name may have spaces in it and stands in brackets.
+    let (head, tail) = stat.rsplit_once(')')?;
+    let name = head.split_once('(')?.1.to_owned();
+    let field = |number: usize| tail.split_whitespace().nth(number - 3)?.parse::<i64>().ok();
+    Some((name, [field(41)?, field(40)?, field(19)?]))
+}
+
+/// Where the system lets threads stand.
+fn allowed() -> [i64; 4] {
+    let allowed = |command: &[&str]| Command::new(command[0]).args(&command[1..]).status().is_ok_and(|s| s.success());
+    let real_time = allowed(&["chrt", "--rr", "5", "true"]);
+    let before = allowed(&["sh", "-c", "test \"$(nice -n -11 nice 2>/dev/null)\" = -11"]);
+    let live = if real_time { 105 } else { 11 * i64::from(before) };
+    [live, 5 * i64::from(before), 0, -5]
 }
 
 /// Waits until every thread stands where it belongs, which each sees to itself when it begins.
@@ -37,13 +51,22 @@ fn settle(home: &Home, [live, video, rest, tv]: [i64; 4]) {
 
 #[test]
 fn sound_and_network_go_before_video_and_video_before_the_tv() {
-    let allowed = |command: &[&str]| Command::new(command[0]).args(&command[1..]).status().is_ok_and(|s| s.success());
-    let real_time = allowed(&["chrt", "--rr", "5", "true"]);
-    let before = allowed(&["sh", "-c", "test \"$(nice -n -11 nice 2>/dev/null)\" = -11"]);
     let mut home = Home::new("");
     home.start(|_| ());
-    let live = if real_time { 105 } else { 11 * i64::from(before) };
-    settle(&home, [live, 5 * i64::from(before), 0, -5]);
+    settle(&home, allowed());
+}
+
+#[test]
+fn a_command_that_a_sound_thread_starts_does_not_go_before_others() {
+    let script = "cat /proc/self/stat >{}/child.part; mv {}/child.part {}/child; exec cat /dev/zero";
+    let command = format!("command = [\"sh\", \"-c\", \"{script}\"]");
+    let mut home = Home::new(&format!("[microphone]\ndriver = \"exec\"\n[microphone.exec]\n{command}\n"));
+    home.start(|_| ());
+    let stat = home.wait("the command", || std::fs::read_to_string(home.at("child")).ok());
+    let (_, [policy, real_time, nice]) = standing(&stat).expect("a line of /proc");
+    assert_eq!([policy, real_time, nice], [0, 0, 0], "{stat}");
+    // The thread that started it stands where it always does.
+    settle(&home, allowed());
 }
 
 #[test]
