@@ -28,6 +28,14 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let words: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    // The guest runs the very program that is built here, on Debian's kernel for this one architecture.
+    if std::env::consts::ARCH != "x86_64" {
+        println!(
+            "guests NOT RUN on {}: no driver was tried on a real kernel; they need x86_64",
+            std::env::consts::ARCH
+        );
+        return ExitCode::SUCCESS;
+    }
     let image = machine::build();
     let (mut passed, mut failed) = (0, 0);
     for (name, test) in [
