@@ -91,6 +91,23 @@ impl Machine {
         self.run(&format!("echo {} | base64 -d >{path}", STANDARD.encode(text)));
     }
 
+    /// Presses keys of the keyboard at once, such as `ctrl-alt-f1`.
+    pub fn press(&mut self, keys: &str) {
+        let mut monitor = UnixStream::connect(self.folder.path().join("monitor")).expect("QEMU's monitor");
+        monitor.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+        writeln!(monitor, "sendkey {keys} 100").expect("press a key");
+        // Its answer is a prompt, the second one after its greeting's.
+        let mut said = String::new();
+        while said.matches("(qemu) ").count() < 2 {
+            let mut bytes = [0; 4096];
+            let length = monitor.read(&mut bytes).expect("QEMU's monitor answers");
+            assert!(length > 0, "QEMU's monitor is gone: {said}");
+            said += &String::from_utf8_lossy(&bytes[..length]);
+        }
+        // Until the keys are up again, so that none is pressed together with the next.
+        std::thread::sleep(Duration::from_millis(200));
+    }
+
     /// What stands on the screen: width, height, and 3 bytes a pixel. Kept as `name` for people to look at.
     pub fn screen(&mut self, name: &str) -> (usize, usize, Vec<u8>) {
         self.screen_of("", name)

@@ -96,6 +96,9 @@ fn the_unit_is_one_that_systemd_takes_and_that_restarts_it() {
     // The program is not installed here.
     let here = unit.replace("/usr/bin/intercom", env!("CARGO_BIN_EXE_intercom"));
     std::fs::write(home.at("intercom.service"), here).expect("a unit");
+    let with_tv = concat!(env!("CARGO_MANIFEST_DIR"), "/etc/intercom-tv.conf");
+    std::fs::create_dir(home.at("intercom.service.d")).expect("a folder");
+    std::fs::copy(with_tv, home.at("intercom.service.d/tv.conf")).expect("the unit's part for a TV");
     match std::process::Command::new("systemd-analyze").arg("verify").arg(home.at("intercom.service")).output() {
         Ok(verdict) => {
             let said = String::from_utf8_lossy(&verdict.stderr).into_owned();

@@ -1,6 +1,7 @@
 //! A TV or monitor on a card of the kernel's, without a desktop: direct rendering manager, kernel mode setting.
 
 mod choose;
+mod console;
 mod kms;
 mod survey;
 
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix, yuv420_to_bgra};
 
 use choose::{MOST_PIXELS, NoScreen, Wish, choose_connector, choose_modes, parse_mode};
+use console::{Console, Front};
 use kms::{Api, Card, Screen, Socket};
 
 use crate::contract::{BoxedOpener, ConfigError, DeviceError, Display, Driver, I420, Opener, Wanted};
@@ -51,7 +53,7 @@ fn configure(table: &toml::Table, wanted: &Wanted) -> Result<BoxedOpener<dyn Dis
         Some(word) => return Err(options::error("api", &format!("is unknown: {word}"), "auto, atomic or legacy")),
     };
     let wish = Wish { connector: named("connector")?, mode };
-    Ok(Box::new(DrmOpener { device: named("device")?, wish, api, wanted: wanted.display, found: None }))
+    Ok(Box::new(DrmOpener { device: named("device")?, wish, api, wanted: wanted.display, found: None, console: None }))
 }
 
 fn detect(table: &toml::Table) -> Result<String, String> {
@@ -89,16 +91,20 @@ struct DrmOpener {
     api: Option<Api>,
     wanted: (u32, u32),
     found: Option<String>,
+    /// Looked for with the first opening.
+    console: Option<Console>,
 }
 
 impl Opener<dyn Display> for DrmOpener {
     fn open(&mut self) -> Result<Box<dyn Display>, DeviceError> {
+        self.console.get_or_insert_with(Console::own).check()?;
         let mut reason = no_card();
         for path in paths(self.device.as_deref()) {
             match self.open_card(&path) {
                 Ok(screen) => {
                     self.found = Some(format!("screen on {}", screen.describe()));
-                    return Ok(Box::new(Tv { screen, scratch: Vec::new() }));
+                    let front = self.console.get_or_insert_with(Console::own).come();
+                    return Ok(Box::new(Tv { screen, front, scratch: Vec::new() }));
                 }
                 Err(error) => reason = worse(reason, error),
             }
@@ -200,6 +206,8 @@ fn no_screen(reason: NoScreen) -> DeviceError {
 
 struct Tv {
     screen: Screen,
+    /// After the screen, which is the console's again when that comes to the front.
+    front: Front,
     /// For a picture of another size, which does not happen in a running home.
     scratch: Vec<u8>,
 }
@@ -211,7 +219,7 @@ impl Display for Tv {
 
     fn show(&mut self, picture: &I420) -> Result<(), DeviceError> {
         let size = self.screen.size();
-        let Tv { screen, scratch } = self;
+        let Tv { screen, scratch, .. } = self;
         screen.show(|pixels, pitch| {
             if (picture.width() as u32, picture.height() as u32) == size {
                 to_bgrx(picture, pixels, pitch);
@@ -224,6 +232,7 @@ impl Display for Tv {
     }
 
     fn check(&mut self) -> Result<(), DeviceError> {
+        self.front.check()?;
         self.screen.check()
     }
 }
