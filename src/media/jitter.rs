@@ -1,27 +1,37 @@
 //! The jitter buffer of one viewer: packets come in as the network likes, and leave in order, in time, or not at all.
 //!
-//! It decides and holds packets; [`crate::media::voice`] decodes and joins. It starts with a fixed delay and grows
-//! it when packets come later than that; what has become too long is shortened by its owner. The delay that it aims
-//! at is one function ([`JitterBuffer::target`]), so that an adaptive one can take its place.
+//! It decides and holds packets; [`crate::media::voice`] decodes, stretches and joins. How long a packet waits follows
+//! the network ([`crate::media::lateness`]): what is played is compared with that goal at every block, and the owner
+//! is advised to play a little faster or slower, or the pauses of the sender are used.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::media::lateness::Lateness;
 use crate::media::opus;
 
-/// From the first packet to its playing: two packets' time, so that one may be late by all of the other.
-const START_DELAY: Duration = Duration::from_millis(40);
-/// More sound than this is never kept: the oldest is skipped.
+/// Sound that is later than its goal by more than this is not caught up with by playing faster: the oldest is skipped.
 const LONGEST: i64 = 200 * MS;
-/// Concealment without any packet goes on for so long; then the stream counts as paused.
+/// Concealment goes on for so long; then the stream counts as paused.
 const LONGEST_STRETCH: i64 = 60 * MS;
-/// A packet that is further from where we are than this belongs to another stream (a new SSRC, a restarted clock).
+/// A packet that is further from its time than this belongs to another stream (a new SSRC, a restarted clock).
 const FAR: i64 = 1000 * MS;
-/// A hole longer than this is a pause of the sender rather than a loss.
-const LONGEST_HOLE: i64 = 120 * MS;
+/// A packet as small as this says that from here on nobody speaks (DTX, RFC 7587 section 3.1.3).
+const DTX: usize = 2;
 /// Packets kept at most, whatever their times say.
 const MOST_PACKETS: usize = 128;
+/// The playing may be so much later than its goal before it is played faster.
+const TOLERANCE: i64 = 15 * MS;
+/// The least of so many blocks (100 ms) counts, since the loudspeaker may ask for several at once.
+const WATCHED: u32 = 10;
+/// Blocks between two stretches, so that speech is not chopped; and when there is need.
+const REST: u32 = 10;
+const SHORT_REST: u32 = 3;
+/// Off by more than this is need.
+const URGENT: i64 = 60 * MS;
+/// For so many blocks after a packet was missed, growing is urgent.
+const MISSED: u32 = 50;
 /// Samples of 48 kHz in a millisecond.
 const MS: i64 = 48;
 
@@ -34,8 +44,19 @@ pub enum Piece {
     Recover(Arc<[u8]>, usize),
     /// Nothing is there: go on without, for so many samples.
     Conceal(usize),
-    /// Silence: nobody speaks, or not yet. Holds until something comes in.
+    /// Nobody speaks, or not yet, or nothing can be guessed any more. Time passes.
     Pause,
+}
+
+/// What to do about the delay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Advice {
+    /// It is right.
+    Keep,
+    /// Leave out about so many samples; never mind how well they fit if it is urgent.
+    Shorten { by: usize, urgent: bool },
+    /// Put in about so many samples.
+    Lengthen { by: usize, urgent: bool },
 }
 
 /// What became of all packets and times, for metrics.
@@ -47,12 +68,18 @@ pub struct Counts {
     pub late: u64,
     /// Holes filled from the following packet.
     pub recovered: u64,
+    /// Packets that came once more inside a later one (RED) and were missing.
+    pub redundant: u64,
     /// Holes and waits concealed.
     pub concealed: u64,
     /// Packets skipped because too much had gathered.
     pub skipped: u64,
     /// Times that another stream took over.
     pub restarts: u64,
+    /// Samples left out to shorten the delay, and put in to lengthen it.
+    pub shortened: u64,
+    /// See `shortened`.
+    pub lengthened: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -64,12 +91,11 @@ struct Packet {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Nothing came yet, or not for a while.
-    Idle,
-    /// The first packet came at `since`; playing begins after the start delay.
-    Filling { since: Instant },
-    /// `next` is the time of the next sample to play; `stretched` samples were concealed while waiting for it.
-    Playing { next: u64, stretched: i64 },
+    /// Nothing is played until a packet's time has come.
+    Resting,
+    /// `next` is the time of the next sample to play; `stretched` samples were concealed while waiting for it, and
+    /// `concealed` in all since the last packet.
+    Playing { next: u64, stretched: i64, concealed: i64 },
 }
 
 /// The packets of one viewer.
@@ -77,11 +103,68 @@ enum State {
 pub struct JitterBuffer {
     state: State,
     packets: BTreeMap<u64, Packet>,
-    /// Sequence number of the packet played last.
-    last_sequence: Option<u64>,
+    /// Sequence number of the packet played last, and whether it was the last before a pause.
+    last: Option<(u64, bool)>,
+    /// What is older than this has been played, or its time is over.
+    played_to: Option<u64>,
+    /// Where times are counted from: an arrival and a place in the stream.
+    origin: Option<(Instant, u64)>,
+    lateness: Lateness,
+    /// Arrival and number of the packet with the highest number.
+    newest: Option<(Instant, u64)>,
     /// A single packet from far away; the second one of its kind proves another stream.
-    stray: Option<(u64, Packet)>,
+    stray: Option<(u64, Packet, Instant)>,
+    watch: Watch,
     counts: Counts,
+}
+
+/// How late the playing is, watched over some blocks.
+#[derive(Clone, Copy, Debug)]
+struct Watch {
+    /// The least offset of this stretch of blocks, and of the one before.
+    least: [i64; 2],
+    blocks: u32,
+    since_stretch: u32,
+    since_miss: u32,
+}
+
+const NOTHING: i64 = i64::MAX / 4;
+
+impl Default for Watch {
+    fn default() -> Watch {
+        Watch { least: [NOTHING; 2], blocks: 0, since_stretch: REST, since_miss: MISSED }
+    }
+}
+
+impl Watch {
+    fn block(&mut self, offset: i64) {
+        self.least[0] = self.least[0].min(offset);
+        self.blocks += 1;
+        self.since_stretch = self.since_stretch.saturating_add(1);
+        self.since_miss = self.since_miss.saturating_add(1);
+        if self.blocks >= WATCHED {
+            self.blocks = 0;
+            self.least = [NOTHING, self.least[0]];
+        }
+    }
+
+    /// The least of the last 100 to 200 ms; `None` while too few blocks were seen.
+    fn least(&self) -> Option<i64> {
+        (self.least[1] < NOTHING).then(|| self.least[0].min(self.least[1]))
+    }
+
+    fn moved(&mut self, by: i64) {
+        self.since_stretch = 0;
+        for least in self.least.iter_mut().filter(|least| **least < NOTHING) {
+            *least += by;
+        }
+    }
+
+    /// What is played is somewhere else now.
+    fn forget(&mut self) {
+        self.least = [NOTHING; 2];
+        self.blocks = 0;
+    }
 }
 
 impl Default for JitterBuffer {
@@ -94,10 +177,15 @@ impl JitterBuffer {
     /// An empty buffer.
     pub fn new() -> JitterBuffer {
         JitterBuffer {
-            state: State::Idle,
+            state: State::Resting,
             packets: BTreeMap::new(),
-            last_sequence: None,
+            last: None,
+            played_to: None,
+            origin: None,
+            lateness: Lateness::default(),
+            newest: None,
             stray: None,
+            watch: Watch::default(),
             counts: Counts::default(),
         }
     }
@@ -107,14 +195,14 @@ impl JitterBuffer {
         self.counts
     }
 
-    /// How long a packet that comes in time waits before it is played.
+    /// How long a packet that comes as early as they do waits before it is played.
     pub fn target(&self) -> Duration {
-        START_DELAY
+        Duration::from_nanos(self.lateness.delay() as u64 * 1_000_000 / MS as u64)
     }
 
     /// Whether there is nothing to play until a packet comes.
     pub fn is_idle(&self) -> bool {
-        self.state == State::Idle
+        self.state == State::Resting && self.packets.is_empty()
     }
 
     /// Samples held beyond the one to be played next.
@@ -124,7 +212,8 @@ impl JitterBuffer {
             (_, Some((first, _))) => *first,
             (_, None) => return 0,
         };
-        let end = self.packets.last_key_value().map_or(next, |(sample, packet)| sample + packet.samples as u64);
+        let end =
+            self.packets.last_key_value().map_or(next, |(sample, packet)| sample.saturating_add(packet.samples as u64));
         end.saturating_sub(next) as usize
     }
 
@@ -132,123 +221,226 @@ impl JitterBuffer {
     pub fn insert(&mut self, sequence: u64, sample: u64, data: Arc<[u8]>, arrived: Instant) {
         let Some(samples) = opus::packet_samples(&data) else { return };
         let packet = Packet { sequence, data, samples: samples as i64 };
-        let here = match self.state {
-            State::Playing { next, .. } => Some(next),
-            _ => self.packets.last_key_value().map(|(sample, _)| *sample),
-        };
-        if here.is_some_and(|here| distance(sample, here).abs() > FAR) {
-            self.insert_stray(sample, packet, arrived);
-            return;
+        let origin = *self.origin.get_or_insert((arrived, sample));
+        let offset = at(origin, arrived) - place(origin, sample);
+        if self.lateness.goal().is_some_and(|goal| (offset - goal).abs() > FAR) {
+            if !self.has_slept(arrived) {
+                self.insert_stray(sample, packet, arrived);
+                return;
+            }
+            self.restart();
         }
         self.stray = None;
         self.insert_near(sample, packet, arrived);
     }
 
+    /// After a pause of ten seconds nothing is known of the clocks.
+    fn has_slept(&self, arrived: Instant) -> bool {
+        let since = self.newest.map(|(at, _)| arrived.saturating_duration_since(at));
+        self.packets.is_empty() && since.is_some_and(|since| since >= Duration::from_secs(10))
+    }
+
     fn insert_near(&mut self, sample: u64, packet: Packet, arrived: Instant) {
-        match self.state {
-            State::Idle => self.state = State::Filling { since: arrived },
-            State::Playing { next, .. } if distance(sample, next) < 0 => {
-                self.counts.late += 1;
-                return;
-            }
-            _ => {}
+        // What came inside a later packet says nothing of the network.
+        let inside = self.newest.is_some_and(|(at, newest)| at == arrived && packet.sequence < newest);
+        if !inside {
+            let origin = *self.origin.get_or_insert((arrived, sample));
+            self.lateness.record(packet.sequence, at(origin, arrived), place(origin, sample));
+        }
+        if self.newest.is_none_or(|(_, newest)| packet.sequence > newest) {
+            self.newest = Some((arrived, packet.sequence));
+        }
+        if self.played_to.is_some_and(|played_to| distance(sample, played_to) < 0) {
+            self.counts.late += 1;
+            return;
         }
         if self.packets.len() >= MOST_PACKETS {
             self.packets.pop_first();
             self.counts.skipped += 1;
         }
-        if self.packets.insert(sample, packet).is_some() {
-            self.counts.late += 1;
+        match self.packets.insert(sample, packet) {
+            Some(_) => self.counts.late += 1,
+            None => self.counts.redundant += u64::from(inside),
         }
     }
 
     fn insert_stray(&mut self, sample: u64, packet: Packet, arrived: Instant) {
-        let Some((before, other)) = self.stray.take() else {
-            self.stray = Some((sample, packet));
+        let Some((before, other, other_arrived)) = self.stray.take() else {
+            self.stray = Some((sample, packet, arrived));
             return;
         };
         let follows = distance(sample, before);
         if follows <= 0 || follows > FAR {
-            self.stray = Some((sample, packet));
+            self.stray = Some((sample, packet, arrived));
             return;
         }
-        self.counts.restarts += 1;
-        self.packets.clear();
-        self.state = State::Idle;
-        self.last_sequence = None;
-        self.insert_near(before, other, arrived);
+        self.restart();
+        self.insert_near(before, other, other_arrived);
         self.insert_near(sample, packet, arrived);
     }
 
-    /// What to play next. Must be asked whenever the samples of the piece before are used up, so that the time
-    /// that it stands for passes.
-    pub fn next(&mut self, now: Instant) -> Piece {
-        if let State::Filling { since } = self.state {
-            if now.saturating_duration_since(since) < self.target() {
-                return Piece::Pause;
+    fn restart(&mut self) {
+        let counts = Counts { restarts: self.counts.restarts + 1, ..self.counts };
+        *self = JitterBuffer { counts, ..JitterBuffer::new() };
+    }
+
+    /// What to play after `ahead` samples that are decoded already. Must be asked whenever they run out, so that the
+    /// time that a piece stands for passes.
+    pub fn next(&mut self, now: Instant, ahead: usize) -> Piece {
+        if self.state == State::Resting {
+            let due = self.packets.first_key_value().map(|(sample, _)| *sample).filter(|s| self.is_due(*s, now, ahead));
+            let Some(next) = due else { return Piece::Pause };
+            self.state = State::Playing { next, stretched: 0, concealed: 0 };
+            self.watch.forget();
+        }
+        loop {
+            let State::Playing { next, stretched, concealed } = self.state else { return Piece::Pause };
+            let Some((sample, packet)) = self.packets.pop_first() else {
+                return self.stretch(next, stretched, concealed);
+            };
+            let follows = self.last.is_some_and(|(last, _)| packet.sequence.checked_sub(1) == Some(last));
+            let lead = distance(sample, next);
+            if lead < 0 && !follows && self.last.is_some() {
+                self.counts.late += 1;
+                continue;
             }
-            let next = self.packets.first_key_value().map_or(0, |(sample, _)| *sample);
-            self.state = State::Playing { next, stretched: 0 };
+            let hole = lead - stretched.min(lead.max(0));
+            if hole <= 0 || (follows && self.is_due(sample, now, ahead)) {
+                return self.play(sample, packet);
+            }
+            let frame = packet.samples;
+            let data = Arc::clone(&packet.data);
+            self.packets.insert(sample, packet);
+            // The redundancy in a packet is that of the one right before it.
+            let (part, piece) = if follows || (concealed >= LONGEST_STRETCH && hole > frame) {
+                // A pause of the sender, or a loss too long to be guessed.
+                return self.rest(next);
+            } else if hole <= frame {
+                self.counts.recovered += 1;
+                (hole, Piece::Recover(data, hole as usize))
+            } else {
+                self.counts.concealed += 1;
+                // The last part of the hole is to be one frame, for the redundancy.
+                let part = (hole - frame).min(frame);
+                (part, Piece::Conceal(part as usize))
+            };
+            let next = (next as i64 + stretched + part) as u64;
+            self.state = State::Playing { next, stretched: 0, concealed: concealed + part };
+            self.played_to = Some(next);
+            return piece;
         }
-        let State::Playing { next, stretched } = self.state else { return Piece::Pause };
-        let Some((sample, packet)) = self.packets.pop_first() else { return self.stretch(next, stretched) };
-        let hole = distance(sample, next) - stretched.min(distance(sample, next));
-        let pause = hole > LONGEST_HOLE || (hole > 0 && self.last_sequence == packet.sequence.checked_sub(1));
-        if hole <= 0 || pause {
-            self.last_sequence = Some(packet.sequence);
-            self.state = State::Playing { next: sample + packet.samples as u64, stretched: 0 };
-            self.counts.played += 1;
-            return Piece::Packet(packet.data);
-        }
-        // The redundancy in a packet is that of the one right before it.
-        let frame = packet.samples;
-        let piece = if hole <= frame {
-            self.state = State::Playing { next: sample, stretched: 0 };
-            self.counts.recovered += 1;
-            Piece::Recover(Arc::clone(&packet.data), hole as usize)
-        } else {
-            // The last part of the hole is to be one frame, for the redundancy.
-            let part = (hole - frame).min(frame);
-            self.state = State::Playing { next: (next as i64 + stretched + part) as u64, stretched: 0 };
-            self.counts.concealed += 1;
-            Piece::Conceal(part as usize)
-        };
-        self.packets.insert(sample, packet);
-        piece
+    }
+
+    fn play(&mut self, sample: u64, packet: Packet) -> Piece {
+        let next = sample.saturating_add(packet.samples as u64);
+        self.last = Some((packet.sequence, packet.data.len() <= DTX));
+        self.state = State::Playing { next, stretched: 0, concealed: 0 };
+        self.played_to = Some(next);
+        self.counts.played += 1;
+        Piece::Packet(packet.data)
+    }
+
+    fn rest(&mut self, next: u64) -> Piece {
+        self.state = State::Resting;
+        self.played_to = Some(next);
+        Piece::Pause
     }
 
     /// Nothing is there. The expected packet is late or lost, one cannot know: go on without it for a while, and
     /// do not let its time pass, so that it is still played when it comes; the delay has grown by then.
-    fn stretch(&mut self, next: u64, stretched: i64) -> Piece {
-        if stretched >= LONGEST_STRETCH {
-            self.state = State::Idle;
-            return Piece::Pause;
+    fn stretch(&mut self, next: u64, stretched: i64, concealed: i64) -> Piece {
+        let pause = self.last.is_some_and(|(_, pause)| pause);
+        if concealed >= LONGEST_STRETCH || pause {
+            return self.rest(next);
         }
         let part = 10 * MS;
-        self.state = State::Playing { next, stretched: stretched + part };
+        self.state = State::Playing { next, stretched: stretched + part, concealed: concealed + part };
+        self.watch.since_miss = 0;
         self.counts.concealed += 1;
         Piece::Conceal(part as usize)
     }
 
-    /// Skips the oldest packets if more than 200 ms have gathered, down to the target; says whether that tears what
-    /// is playing, so that the owner joins what comes before and after.
-    pub fn skip_excess(&mut self) -> bool {
-        if (self.held() as i64) <= LONGEST {
+    /// Whether the time of `sample` has come, if `ahead` samples are played before it.
+    fn is_due(&self, sample: u64, now: Instant, ahead: usize) -> bool {
+        let Some((origin, goal)) = self.origin.zip(self.lateness.goal()) else { return true };
+        at(origin, now) + ahead as i64 - place(origin, sample) >= goal
+    }
+
+    /// Once for each block of 10 ms, with `ahead` samples decoded: what to do about the delay.
+    pub fn advice(&mut self, now: Instant, ahead: usize) -> Advice {
+        let (Some(late), Some(goal)) = (self.offset(now, ahead), self.lateness.goal()) else { return Advice::Keep };
+        self.watch.block(late);
+        let Some(least) = self.watch.least() else { return Advice::Keep };
+        let short = goal - least;
+        let excess = least - goal;
+        let urgent = short > URGENT || excess > URGENT || (short > 0 && self.watch.since_miss < MISSED);
+        if self.watch.since_stretch < if urgent { SHORT_REST } else { REST } {
+            return Advice::Keep;
+        }
+        match (short, excess) {
+            (short, _) if short > 0 => Advice::Lengthen { by: short as usize, urgent },
+            (_, excess) if excess > TOLERANCE => Advice::Shorten { by: excess as usize, urgent },
+            _ => Advice::Keep,
+        }
+    }
+
+    /// The owner put in (positive) or left out so many samples.
+    pub fn handle_stretched(&mut self, samples: i64) {
+        self.watch.moved(samples);
+        match samples {
+            0.. => self.counts.lengthened += samples as u64,
+            _ => self.counts.shortened += samples.unsigned_abs(),
+        }
+    }
+
+    /// How late the sample is played that comes after the `ahead` ones.
+    fn offset(&self, now: Instant, ahead: usize) -> Option<i64> {
+        let State::Playing { next, .. } = self.state else { return None };
+        let origin = self.origin?;
+        Some(at(origin, now) + ahead as i64 - place(origin, next))
+    }
+
+    /// Skips the oldest packets if the playing is far too late, down to the goal; says whether that tears what is
+    /// playing, so that the owner joins what comes before and after.
+    pub fn skip_excess(&mut self, now: Instant, ahead: usize) -> bool {
+        let (Some(origin), Some(goal)) = (self.origin, self.lateness.goal()) else { return false };
+        let late = |next: u64| at(origin, now) + ahead as i64 - place(origin, next) - goal;
+        let (playing, mut next) = match (self.state, self.packets.first_key_value()) {
+            (State::Playing { next, .. }, _) => (true, next),
+            (State::Resting, Some((first, _))) => (false, *first),
+            (State::Resting, None) => return false,
+        };
+        if late(next) <= LONGEST || self.packets.is_empty() {
             return false;
         }
-        let playing = matches!(self.state, State::Playing { .. });
-        let keep = self.target().as_millis() as usize * MS as usize;
-        while self.held() > keep + opus::PACKET
+        while late(next) > TOLERANCE
             && let Some((sample, packet)) = self.packets.pop_first()
         {
             self.counts.skipped += 1;
-            if playing {
-                let next = self.packets.first_key_value().map_or(sample + packet.samples as u64, |(sample, _)| *sample);
-                self.state = State::Playing { next, stretched: 0 };
-            }
+            self.last = Some((packet.sequence, false));
+            next = self
+                .packets
+                .first_key_value()
+                .map_or(sample.saturating_add(packet.samples as u64), |(sample, _)| *sample);
+        }
+        self.played_to = Some(next);
+        if playing {
+            self.state = State::Playing { next, stretched: 0, concealed: 0 };
+            self.watch.forget();
         }
         playing
     }
+}
+
+/// An instant on the stream's clock.
+fn at(origin: (Instant, u64), when: Instant) -> i64 {
+    let since = |a: Instant, b: Instant| (a.saturating_duration_since(b).as_nanos() * MS as u128 / 1_000_000) as i64;
+    since(when, origin.0) - since(origin.0, when)
+}
+
+/// A place in the stream, counted from the origin. Bounded, so that no number from outside overflows.
+fn place(origin: (Instant, u64), sample: u64) -> i64 {
+    distance(sample, origin.1).clamp(-(1 << 60), 1 << 60)
 }
 
 /// `a - b` on the stream's clock.
@@ -257,182 +449,4 @@ fn distance(a: u64, b: u64) -> i64 {
 }
 
 #[cfg(test)]
-#[allow(clippy::disallowed_methods)]
-mod tests {
-    use super::*;
-
-    const FRAME: u64 = 960;
-
-    /// A packet of 20 ms, told apart by its last bytes (CELT, mono, one frame; the content is not decoded here).
-    fn packet(n: u64) -> Arc<[u8]> {
-        let mut data = vec![0xf8];
-        data.extend_from_slice(&n.to_be_bytes());
-        data.into()
-    }
-
-    struct Play {
-        origin: Instant,
-        buffer: JitterBuffer,
-        /// (arrival in ms, number)
-        arrivals: Vec<(u64, u64)>,
-        played: Vec<Piece>,
-    }
-
-    impl Play {
-        fn new(arrivals: Vec<(u64, u64)>) -> Play {
-            Play { origin: Instant::now(), buffer: JitterBuffer::new(), arrivals, played: Vec::new() }
-        }
-
-        /// Lets time pass in steps of 10 ms up to `end` ms, and plays.
-        fn run(&mut self, end: u64) -> &[Piece] {
-            let mut left = 0i64;
-            for now in (0..end).step_by(10) {
-                let at = self.origin + Duration::from_millis(now);
-                self.arrivals.retain(|(when, n)| {
-                    if *when <= now {
-                        self.buffer.insert(*n, n * FRAME, packet(*n), at);
-                    }
-                    *when > now
-                });
-                while left < 480 {
-                    let piece = self.buffer.next(at);
-                    left += match &piece {
-                        Piece::Packet(_) => 960,
-                        Piece::Recover(_, samples) | Piece::Conceal(samples) => *samples as i64,
-                        Piece::Pause => 480,
-                    };
-                    self.played.push(piece);
-                }
-                left -= 480;
-            }
-            &self.played
-        }
-
-        fn numbers(&self) -> Vec<u64> {
-            let number = |data: &Arc<[u8]>| u64::from_be_bytes(data[1..9].try_into().unwrap());
-            self.played
-                .iter()
-                .filter_map(|p| if let Piece::Packet(data) = p { Some(number(data)) } else { None })
-                .collect()
-        }
-
-        fn count(&self, what: fn(&Piece) -> bool) -> usize {
-            self.played.iter().filter(|p| what(p)).count()
-        }
-    }
-
-    fn steady(count: u64) -> Vec<(u64, u64)> {
-        (0..count).map(|n| (n * 20, n)).collect()
-    }
-
-    #[test]
-    fn on_a_clean_path_all_is_played_in_order_after_forty_milliseconds() {
-        let mut play = Play::new(steady(100));
-        play.run(2040);
-        assert_eq!(play.numbers(), (0..100).collect::<Vec<_>>());
-        assert_eq!(play.count(|p| *p == Piece::Pause), 4, "40 ms of silence first");
-        assert_eq!(play.count(|p| matches!(p, Piece::Conceal(_) | Piece::Recover(..))), 0);
-    }
-
-    #[test]
-    fn order_is_restored_and_duplicates_are_dropped() {
-        let mut arrivals = steady(50);
-        for pair in arrivals.chunks_exact_mut(2) {
-            (pair[0].1, pair[1].1) = (pair[1].1, pair[0].1);
-        }
-        arrivals.extend_from_slice(&arrivals.clone());
-        let mut play = Play::new(arrivals);
-        play.run(1000);
-        assert_eq!(play.numbers(), (0..play.numbers().len() as u64).collect::<Vec<_>>());
-        assert!(play.numbers().len() > 45);
-        assert_eq!(play.count(|p| matches!(p, Piece::Conceal(_) | Piece::Recover(..))), 0);
-    }
-
-    #[test]
-    fn one_lost_packet_is_recovered_two_are_concealed_and_recovered() {
-        let mut play = Play::new(steady(50).into_iter().filter(|(_, n)| ![10, 20, 21].contains(n)).collect());
-        play.run(1000);
-        let at = |n: u64| play.played.iter().position(|p| *p == Piece::Packet(packet(n))).unwrap();
-        assert_eq!(play.played[at(9) + 1..at(11)], [Piece::Recover(packet(11), 960)]);
-        assert_eq!(play.played[at(19) + 1..at(22)], [Piece::Conceal(960), Piece::Recover(packet(22), 960)]);
-        assert_eq!(play.buffer.counts().recovered, 2);
-    }
-
-    #[test]
-    fn a_packet_too_late_grows_the_delay_once_and_nothing_is_lost() {
-        // From number 20 on everything is 50 ms later: a route changed.
-        let arrivals = (0..60).map(|n| (n * 20 + if n >= 20 { 50 } else { 0 }, n)).collect();
-        let mut play = Play::new(arrivals);
-        play.run(1400);
-        assert_eq!(play.numbers(), (0..60).collect::<Vec<_>>());
-        let concealed = play.count(|p| matches!(p, Piece::Conceal(_)));
-        assert!((1..=8).contains(&concealed), "{concealed}");
-    }
-
-    #[test]
-    fn a_loss_at_the_edge_costs_no_delay() {
-        // Number 20 is lost and 21 comes so late that concealing had begun.
-        let arrivals = (0..60).filter(|n| *n != 20).map(|n| (n * 20 + if n == 21 { 35 } else { 0 }, n)).collect();
-        let mut play = Play::new(arrivals);
-        play.run(1000);
-        let before = play.played.iter().take_while(|p| **p != Piece::Packet(packet(21))).count();
-        let held = play.buffer.held();
-        assert!(before > 0 && held <= 3 * 960, "{held}");
-    }
-
-    #[test]
-    fn silence_of_the_network_becomes_a_pause_and_starts_anew() {
-        let arrivals = (0..20).map(|n| (n * 20, n)).chain((100..120).map(|n| (n * 20, n))).collect();
-        let mut play = Play::new(arrivals);
-        play.run(2600);
-        assert_eq!(play.numbers(), (0..20).chain(100..120).collect::<Vec<_>>());
-        assert_eq!(play.count(|p| matches!(p, Piece::Conceal(_))), 12, "6 blocks of 10 ms after each part");
-        assert!(play.buffer.is_idle());
-    }
-
-    #[test]
-    fn another_stream_takes_over_with_its_second_packet() {
-        for far in [5_000_000, 1_000] {
-            let start = if far == 1_000 { 4_000_000 } else { 0 };
-            let mut arrivals: Vec<(u64, u64)> = (0..20).map(|n| (n * 20, start + n)).collect();
-            arrivals.extend((0..20).map(|n| (400 + n * 20, far + n)));
-            let mut play = Play::new(arrivals);
-            play.run(1000);
-            let numbers = play.numbers();
-            assert!(numbers.ends_with(&(far..far + 20).collect::<Vec<_>>()), "{numbers:?}");
-            assert_eq!(play.buffer.counts().restarts, 1);
-        }
-    }
-
-    #[test]
-    fn a_single_packet_from_nowhere_changes_nothing() {
-        let mut arrivals = steady(50);
-        arrivals.insert(25, (500, 9_000_000));
-        let mut play = Play::new(arrivals);
-        play.run(1040);
-        assert_eq!(play.numbers(), (0..50).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn a_burst_is_cut_down_to_the_target() {
-        // 600 ms of sound arrive at once, as after a stall of the network.
-        let mut play = Play::new((0..30).map(|n| (0, n)).collect());
-        play.run(50);
-        assert!(play.buffer.held() > 200 * 48);
-        assert!(play.buffer.skip_excess());
-        assert!(play.buffer.held() <= 60 * 48);
-        assert!(!play.buffer.skip_excess());
-        play.run(200);
-        assert_eq!(play.numbers().last(), Some(&29));
-    }
-
-    #[test]
-    fn it_never_holds_more_than_its_bound() {
-        let mut buffer = JitterBuffer::new();
-        let now = Instant::now();
-        for n in 0..100_000u64 {
-            buffer.insert(n, (n * 7919 * FRAME) % (40 * 48_000), packet(n), now);
-        }
-        assert!(buffer.packets.len() <= MOST_PACKETS);
-    }
-}
+mod tests;

@@ -1,8 +1,10 @@
 //! Codecs, jitter buffer, mixer, TV scene: pure transforms over pictures and blocks of sound.
 
 pub mod card;
+pub mod comfort;
 pub mod h264;
 pub mod jitter;
+pub mod lateness;
 pub mod mixer;
 pub mod opus;
 pub mod packetizer;
@@ -10,6 +12,7 @@ pub mod paint;
 pub mod processor;
 pub mod scale;
 pub mod scene;
+pub mod stretch;
 #[cfg(test)]
 pub(crate) mod test_pictures;
 #[cfg(test)]

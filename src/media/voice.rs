@@ -3,20 +3,23 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::media::jitter::{Counts, JitterBuffer, Piece};
+use crate::media::comfort::{Comfort, power};
+use crate::media::jitter::{Advice, Counts, JitterBuffer, Piece};
 use crate::media::opus::{LONGEST_PACKET, OpusDecoder, OpusError};
+use crate::media::stretch;
 
 /// Samples of a block: 10 ms.
 pub const BLOCK: usize = 480;
 
 /// Fades at the begin and end of sound: 5 ms.
 const FADE: usize = 240;
-/// Over so many blocks (2 s) the least that was held tells how much of the delay is not needed.
-const WATCHED: u32 = 200;
-/// At most so much is cut out at once: 15 ms, two waves of a deep voice.
-const LONGEST_CUT: usize = 720;
-/// The delay may be so much above the target before it is shortened: 15 ms.
-const TOLERANCE: usize = 720;
+/// Where nothing comes, the background goes on for so many blocks (2 s) and fades within so many (0.5 s).
+const COMFORT: u32 = 200;
+const COMFORT_FADE: u32 = 50;
+/// What is this much louder than the background, in power, is no pause between words any more: 6 dB.
+const PAUSE: f32 = 4.0;
+/// Softer than this (60 dB under full scale, squared) is a pause in any case.
+const SILENCE: f32 = 33.0 * 33.0;
 
 /// The sound of one viewer.
 pub struct Voice {
@@ -27,9 +30,9 @@ pub struct Voice {
     scratch: Box<[i16; LONGEST_PACKET]>,
     /// What was played last was sound, not silence.
     sounding: bool,
-    /// The least that was held since `watched` blocks.
-    least: usize,
-    watched: u32,
+    comfort: Comfort,
+    /// Blocks since the last sound.
+    resting: u32,
     leaving: bool,
 }
 
@@ -42,8 +45,8 @@ impl Voice {
             decoded: Vec::with_capacity(2 * LONGEST_PACKET),
             scratch: Box::new([0; LONGEST_PACKET]),
             sounding: false,
-            least: usize::MAX,
-            watched: 0,
+            comfort: Comfort::default(),
+            resting: COMFORT + COMFORT_FADE,
             leaving: false,
         })
     }
@@ -65,7 +68,8 @@ impl Voice {
 
     /// Whether it has nothing to say until a packet comes.
     pub fn is_silent(&self) -> bool {
-        !self.sounding && self.decoded.is_empty() && self.buffer.is_idle()
+        let dead = self.comfort.level().is_none() || self.resting >= COMFORT + COMFORT_FADE;
+        !self.sounding && self.decoded.is_empty() && self.buffer.is_idle() && dead
     }
 
     /// The viewer left: one more block fades what they were saying.
@@ -81,10 +85,11 @@ impl Voice {
     /// The next 10 ms.
     pub fn pull(&mut self, now: Instant, out: &mut [i16; BLOCK]) {
         if self.leaving {
+            self.resting = COMFORT + COMFORT_FADE;
             self.end(out);
             return;
         }
-        if self.buffer.skip_excess() {
+        if self.buffer.skip_excess(now, self.decoded.len()) {
             self.join_after_skip(now);
         }
         while self.decoded.len() < BLOCK {
@@ -93,17 +98,18 @@ impl Voice {
                 return;
             }
         }
+        self.adjust(now);
         out.copy_from_slice(&self.decoded[..BLOCK]);
         self.decoded.drain(..BLOCK);
         if !std::mem::replace(&mut self.sounding, true) {
-            fade_in(out);
+            self.begin(out);
         }
-        self.watch(now);
+        self.resting = 0;
     }
 
     /// Decodes what comes next; false if that is a pause.
     fn decode_piece(&mut self, now: Instant) -> bool {
-        let piece = self.buffer.next(now);
+        let piece = self.buffer.next(now, self.decoded.len());
         let scratch = &mut self.scratch[..];
         let decoded = match &piece {
             Piece::Packet(data) => self.decoder.decode(data, scratch),
@@ -118,7 +124,12 @@ impl Voice {
             Piece::Pause => return false,
         };
         match decoded {
-            Ok(sound) => self.decoded.extend_from_slice(sound),
+            Ok(sound) => {
+                self.decoded.extend_from_slice(sound);
+                if let Piece::Packet(_) = piece {
+                    sound.as_chunks::<BLOCK>().0.iter().for_each(|block| self.comfort.observe(block));
+                }
+            }
             // A broken packet is a lost one; and if not even that works, 20 ms of silence.
             Err(_) => match self.decoder.conceal(&mut self.scratch[..2 * BLOCK]) {
                 Ok(sound) => self.decoded.extend_from_slice(sound),
@@ -128,15 +139,37 @@ impl Voice {
         true
     }
 
-    /// Silence from here on; what was sounding fades out instead of breaking off.
+    /// Nothing but the background from here on; what was sounding fades into it instead of breaking off.
     fn end(&mut self, out: &mut [i16; BLOCK]) {
-        out.fill(0);
+        self.rest(out);
         if std::mem::take(&mut self.sounding) {
-            self.go_on_into(out);
-            fade_out(out);
+            let mut last = [0; BLOCK];
+            self.go_on_into(&mut last);
+            stretch::cross_fade(&last[..FADE], &mut out[..FADE]);
         }
         self.decoded.clear();
-        self.forget_watch();
+    }
+
+    /// Sound again: the background fades into it.
+    fn begin(&mut self, out: &mut [i16; BLOCK]) {
+        let mut before = [0; BLOCK];
+        self.rest(&mut before);
+        stretch::cross_fade(&before[..FADE], &mut out[..FADE]);
+    }
+
+    /// Fills a block with the background, for as long as that may go on.
+    fn rest(&mut self, out: &mut [i16; BLOCK]) {
+        let left = (COMFORT + COMFORT_FADE).saturating_sub(self.resting).min(COMFORT_FADE);
+        if left == 0 {
+            return out.fill(0);
+        }
+        self.comfort.fill(out);
+        // Softer by a fiftieth with each block, and never by a step.
+        let steps = (COMFORT_FADE * BLOCK as u32) as i32;
+        for (n, sample) in out.iter_mut().enumerate().filter(|_| left < COMFORT_FADE) {
+            *sample = (i32::from(*sample) * ((left * BLOCK as u32) as i32 - n as i32) / steps) as i16;
+        }
+        self.resting += 1;
     }
 
     /// Fills `out` with what would have come next, as far as one can tell.
@@ -155,73 +188,38 @@ impl Voice {
         self.decoded.clear();
         while self.decoded.len() < BLOCK && self.decode_piece(now) {}
         if self.decoded.len() >= BLOCK && self.sounding {
-            cross_fade(&before, &mut self.decoded[..BLOCK]);
+            stretch::cross_fade(&before, &mut self.decoded[..BLOCK]);
         }
-        self.forget_watch();
     }
 
-    /// Shortens a delay that has been too long for two seconds, by a few waves of the voice at a time.
-    fn watch(&mut self, now: Instant) {
-        self.least = self.least.min(self.delay());
-        self.watched += 1;
-        if self.watched < WATCHED {
-            return;
+    /// Follows the network: plays a little faster or slower, a few waves of the voice at a time, or as much as is
+    /// needed where nobody speaks.
+    fn adjust(&mut self, now: Instant) {
+        let (by, urgent, shorten) = match self.buffer.advice(now, self.decoded.len()) {
+            Advice::Keep => return,
+            Advice::Shorten { by, urgent } => (by, urgent, true),
+            Advice::Lengthen { by, urgent } => (by, urgent, false),
+        };
+        let wanted = stretch::LONGEST + stretch::FADE;
+        while shorten && self.decoded.len() < wanted && self.buffer.held() > 0 && self.decode_piece(now) {}
+        let fit = match (self.is_pause(), urgent) {
+            (true, _) => stretch::Fit::Any,
+            (false, true) => stretch::Fit::Fair,
+            (false, false) => stretch::Fit::Good,
+        };
+        let changed = match shorten {
+            true => -(stretch::shorten(&mut self.decoded, by, BLOCK, fit) as i64),
+            false => stretch::lengthen(&mut self.decoded, by, fit) as i64,
+        };
+        if changed != 0 {
+            self.buffer.handle_stretched(changed);
         }
-        let target = self.buffer.target().as_millis() as usize * 48;
-        let excess = self.least.saturating_sub(target);
-        if excess <= TOLERANCE {
-            self.forget_watch();
-            return;
-        }
-        while self.decoded.len() < LONGEST_CUT + FADE && self.buffer.held() > 0 && self.decode_piece(now) {}
-        if self.decoded.len() < LONGEST_CUT + FADE {
-            return;
-        }
-        let cut = best_cut(&self.decoded, excess.min(LONGEST_CUT));
-        let (head, tail) = self.decoded.split_at_mut(cut);
-        cross_fade(&head[..FADE.min(cut)], &mut tail[..FADE.min(cut)]);
-        self.decoded.drain(..cut);
-        self.least -= cut;
-        // The next cut after 100 ms, so that speech is not chopped.
-        self.watched = WATCHED - 10;
     }
 
-    fn forget_watch(&mut self) {
-        self.least = usize::MAX;
-        self.watched = 0;
-    }
-}
-
-/// The cut of `2.5 ms..=longest` after which the sound looks most like it does at its start: a whole number of
-/// the voice's waves, so that none is torn.
-fn best_cut(sound: &[i16], longest: usize) -> usize {
-    let likeness = |cut: usize| -> f64 {
-        let (a, b) = (&sound[..FADE], &sound[cut..cut + FADE]);
-        let dot = |x: &[i16], y: &[i16]| x.iter().zip(y).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>();
-        dot(a, b) / (dot(a, a) * dot(b, b)).sqrt().max(1.0)
-    };
-    let candidates = (FADE / 2..=longest.clamp(FADE / 2, sound.len() - FADE)).step_by(4);
-    candidates.max_by(|a, b| likeness(*a).total_cmp(&likeness(*b))).unwrap_or(FADE / 2)
-}
-
-fn fade_in(sound: &mut [i16]) {
-    for (n, sample) in sound.iter_mut().take(FADE).enumerate() {
-        *sample = (i32::from(*sample) * n as i32 / FADE as i32) as i16;
-    }
-}
-
-fn fade_out(sound: &mut [i16]) {
-    for (n, sample) in sound.iter_mut().enumerate() {
-        *sample = (i32::from(*sample) * FADE.saturating_sub(n) as i32 / FADE as i32) as i16;
-    }
-}
-
-/// Turns `from` into `to` over their length; the result is in `to`.
-fn cross_fade(from: &[i16], to: &mut [i16]) {
-    let len = to.len().min(from.len()) as i32;
-    for (n, (to, from)) in to.iter_mut().zip(from).enumerate() {
-        let n = n as i32;
-        *to = ((i32::from(*from) * (len - n) + i32::from(*to) * n) / len) as i16;
+    /// Whether what is about to be played is no speech.
+    fn is_pause(&self) -> bool {
+        let loudest = self.decoded.chunks(BLOCK / 2).map(power).fold(0.0, f32::max);
+        loudest < SILENCE.max(self.comfort.level().unwrap_or(0.0) * PAUSE)
     }
 }
 
@@ -280,10 +278,10 @@ mod tests {
     const SMOOTH: i32 = 400;
 
     #[test]
-    fn a_clean_path_gives_the_tone_without_a_click_after_forty_milliseconds() {
+    fn a_clean_path_gives_the_tone_without_a_click_after_twenty_milliseconds() {
         let room = listen(100, 200, |n| Some(n * 20));
         let begin = room.heard.iter().position(|s| s.abs() > 1000).unwrap();
-        assert!((40 * 48..56 * 48).contains(&begin), "{begin}");
+        assert!((20 * 48..36 * 48).contains(&begin), "{begin}");
         assert!(tone_share(&room.heard[9600..90_000], 220.0) > 0.97);
         assert!(largest_step(&room.heard) < SMOOTH, "{}", largest_step(&room.heard));
     }
@@ -307,12 +305,54 @@ mod tests {
     }
 
     #[test]
-    fn jitter_within_the_start_delay_is_not_heard() {
+    fn jitter_is_not_heard_once_it_is_known() {
         let mut random = fastrand::Rng::with_seed(4);
-        let late: Vec<u64> = (0..200).map(|_| random.u64(0..35)).collect();
-        let room = listen(200, 400, |n| Some(n * 20 + if n == 0 { 0 } else { late[n as usize] }));
-        assert!(tone_share(&room.heard[9600..180_000], 220.0) > 0.97);
-        assert_eq!(room.voice.counts().late, 0);
+        let late: Vec<u64> = (0..400).map(|_| random.u64(0..60)).collect();
+        let room = listen(400, 800, |n| Some(n * 20 + late[n as usize]));
+        let known = &room.heard[96_000..370_000];
+        assert!(tone_share(known, 220.0) > 0.95, "{}", tone_share(known, 220.0));
+        assert!(largest_step(known) < 2 * SMOOTH, "{}", largest_step(known));
+        assert!(room.voice.counts().lengthened > 0, "{:?}", room.voice.counts());
+    }
+
+    #[test]
+    fn a_clock_that_is_off_is_followed_without_clicks() {
+        // 3000 ppm, so that a quarter of a minute shows what takes two at 300.
+        for (num, den) in [(2006, 100), (1994, 100)] {
+            let room = listen(700, 1390, |n| Some(n * num / den));
+            let heard = &room.heard[9600..650_000];
+            assert!(largest_step(heard) < SMOOTH, "{}", largest_step(heard));
+            assert!(tone_share(heard, 220.0) > 0.97, "{}", tone_share(heard, 220.0));
+            let counts = room.voice.counts();
+            assert!(counts.shortened + counts.lengthened > 8 * 48, "{counts:?}");
+            assert!(counts.concealed <= 8 && counts.skipped == 0, "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn in_a_pause_the_background_goes_on_and_after_a_while_it_ends() {
+        // A room with a soft noise, and two words in it; then nothing comes any more.
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut sound = tone(220.0, PACKET * 100);
+        for (n, sample) in sound.iter_mut().enumerate() {
+            *sample = if n / 24_000 % 2 == 0 { *sample } else { 0 } + random.i16(-60..60);
+        }
+        let mut encoder = OpusEncoder::new(Bitrate::from_kbps(48)).unwrap();
+        let mut room =
+            Room { voice: Voice::new().unwrap(), origin: Instant::now(), heard: Vec::new(), delays: Vec::new() };
+        for block in 0..600u64 {
+            let now = room.origin + Duration::from_millis(block * 10);
+            if let Some(sound) = sound.as_chunks::<PACKET>().0.get(block as usize / 2).filter(|_| block % 2 == 0) {
+                room.voice.insert(block / 2, block / 2 * 960, encoder.encode(sound).unwrap(), now);
+            }
+            room.pull(now);
+        }
+        let background = level_db(&sound[30_000..45_000]);
+        let after = level_db(&room.heard[230 * 480..380 * 480]);
+        assert!((after - background).abs() < 6.0, "{after} after {background}");
+        assert!(largest_step(&room.heard[200 * 480..]) < SMOOTH);
+        assert_eq!(level_db(&room.heard[500 * 480..]), -120.0);
+        assert!(room.voice.is_silent());
     }
 
     #[test]
@@ -331,11 +371,11 @@ mod tests {
 
     #[test]
     fn half_a_second_at_once_is_bounded_and_joined() {
-        // The network stands still for 500 ms, then all comes at once.
-        let stall = 50..75;
-        let room = listen(200, 380, |n| Some(if stall.contains(&n) { 1500 } else { n * 20 }));
+        // The network stands still for 500 ms, then all comes at once: one packet in twenty, and no more.
+        let stall = 550..575;
+        let room = listen(700, 1380, |n| Some(if stall.contains(&n) { 11_500 } else { n * 20 }));
         assert!(room.delays.iter().all(|delay| *delay <= 260 * 48));
-        let after = room.delays[155..160].iter().max().unwrap();
+        let after = room.delays[1155..1160].iter().max().unwrap();
         assert!(*after < 120 * 48, "{after}");
         assert!(largest_step(&room.heard) < 2 * SMOOTH, "{}", largest_step(&room.heard));
     }
