@@ -132,6 +132,15 @@ pub struct Visitor {
     pub connected: bool,
 }
 
+/// What the event loop orders of the Opus encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Speech {
+    /// What it may spend.
+    pub bitrate: Bitrate,
+    /// Packets of a hundred that get lost: as much redundancy is worth it.
+    pub loss_percent: u8,
+}
+
 /// What the event loop orders of an encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EncoderOrder {

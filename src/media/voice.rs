@@ -236,7 +236,12 @@ mod tests {
     /// A tone of 220 Hz in packets; its own largest step is about 230.
     fn packets(count: usize) -> Vec<Arc<[u8]>> {
         let mut encoder = OpusEncoder::new(Bitrate::from_kbps(48)).unwrap();
-        tone(220.0, PACKET * count).as_chunks::<PACKET>().0.iter().map(|b| encoder.encode(b).unwrap()).collect()
+        tone(220.0, PACKET * count)
+            .as_chunks::<PACKET>()
+            .0
+            .iter()
+            .map(|b| encoder.encode(b).unwrap().unwrap())
+            .collect()
     }
 
     struct Room {
@@ -343,7 +348,7 @@ mod tests {
         for block in 0..600u64 {
             let now = room.origin + Duration::from_millis(block * 10);
             if let Some(sound) = sound.as_chunks::<PACKET>().0.get(block as usize / 2).filter(|_| block % 2 == 0) {
-                room.voice.insert(block / 2, block / 2 * 960, encoder.encode(sound).unwrap(), now);
+                room.voice.insert(block / 2, block / 2 * 960, encoder.encode(sound).unwrap().unwrap(), now);
             }
             room.pull(now);
         }

@@ -40,7 +40,7 @@ use crate::shell::service::Guardian;
 use crate::shell::tls::Certificates;
 use crate::shell::udp::Udp;
 use crate::shell::wake::Wake;
-use crate::shell::wires::{LoopInputs, LoopOutputs, ToLoop, ToLoopHandle};
+use crate::shell::wires::{LoopInputs, LoopOutputs, SpeechControl, ToLoop, ToLoopHandle};
 use crate::shell::worker::Worker;
 
 /// Everything must have ended this long after SIGTERM; what has not is left behind.
@@ -165,7 +165,8 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
     let thread = microphone::spawn_microphone(microphone.opener, blocks_out, Arc::clone(&presence));
     workers.push(thread.map_err(no_thread())?);
     let (played_out, played) = bounded(speaker::PLAYED);
-    let packets = OpusOutputs { packets: audio_out, wake: wake.clone() };
+    let speech = Arc::new(SpeechControl::default());
+    let packets = OpusOutputs { packets: audio_out, wake: wake.clone(), control: Arc::clone(&speech) };
     let thread = microphone::spawn_opus(audio, blocks, played, Box::new(Identity), packets, Arc::clone(&presence));
     workers.push(thread.map_err(no_thread())?);
     let thread = speaker::spawn_speaker(speaker.opener, to_speaker, Some(played_out), Arc::clone(&presence));
@@ -190,6 +191,7 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
         board,
         minter,
         encoders,
+        speech,
         presence: Arc::clone(&presence),
     };
     let inputs = LoopInputs { video, audio: sound, sockets, events };

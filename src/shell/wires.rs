@@ -1,12 +1,12 @@
 //! What travels between the threads: the channels of ARCHITECTURE.md's picture, their items and their bounds.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender};
 
 pub use crate::core::items::{
-    CodeId, EncodedAudio, EncodedVideo, EncoderOrder, NewKey, ToPictures, ToSpeaker, VisitId, Visitor,
+    CodeId, EncodedAudio, EncodedVideo, EncoderOrder, NewKey, Speech, ToPictures, ToSpeaker, VisitId, Visitor,
 };
 use crate::core::protocol::{CameraState, RungName};
 use crate::reach::links::Links;
@@ -75,8 +75,26 @@ pub struct LoopOutputs {
     pub minter: Sender<(CodeId, Option<String>)>,
     /// Orders for the encoders, one of each rung.
     pub encoders: Vec<(RungName, Arc<crate::shell::encoders::EncoderControl>)>,
+    /// Orders for the Opus encoder.
+    pub speech: Arc<SpeechControl>,
     /// Whether anybody visits: pauses and wakes camera and microphone.
     pub presence: Arc<crate::shell::devices::Presence>,
+}
+
+/// The newest order for the Opus encoder; one that was not taken yet is replaced.
+#[derive(Debug, Default)]
+pub struct SpeechControl(Mutex<Option<Speech>>);
+
+impl SpeechControl {
+    /// Orders; takes effect with the next packet.
+    pub fn order(&self, speech: Speech) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(speech);
+    }
+
+    /// The order, if there is a new one.
+    pub fn take(&self) -> Option<Speech> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 /// The senders' ends, cloned to whom they concern.

@@ -19,7 +19,7 @@ use crate::shell::devices::{Hints, Kind, Presence, tell_gaps};
 use crate::shell::priority::Class;
 use crate::shell::pulse;
 use crate::shell::wake::Wake;
-use crate::shell::wires::EncodedAudio;
+use crate::shell::wires::{EncodedAudio, SpeechControl};
 use crate::shell::worker::{Exit, Worker, spawn_in};
 
 /// Bound of the channel from microphone to encoder: 80 ms. When it is full the newest block is dropped, which the
@@ -126,6 +126,8 @@ pub struct OpusOutputs {
     pub packets: Sender<EncodedAudio>,
     /// Wakes the event loop.
     pub wake: Wake,
+    /// What the core orders of the encoder.
+    pub control: Arc<SpeechControl>,
 }
 
 /// Starts the thread `opus`: blocks of 10 ms in, packets of 20 ms out, with silence where the microphone gives
@@ -196,7 +198,11 @@ fn send(encoder: &mut OpusEncoder, packet: &Packet, out: &OpusOutputs) -> Result
     if out.packets.is_full() {
         return Ok(());
     }
-    let data = encoder.encode(&packet.sound)?;
+    if let Some(speech) = out.control.take() {
+        encoder.set_path(speech.bitrate, speech.loss_percent)?;
+    }
+    // In silence nothing is sent; the count of samples goes on.
+    let Some(data) = encoder.encode(&packet.sound)? else { return Ok(()) };
     let encoded = EncodedAudio { data, captured: packet.captured, sample: packet.sample };
     if out.packets.try_send(encoded).is_ok() {
         out.wake.wake();
@@ -287,7 +293,8 @@ mod tests {
         let (packet_sender, packets) = bounded(16);
         let (_no_reference, played) = bounded(1);
         let (opened_sender, opened) = bounded(4);
-        let out = OpusOutputs { packets: packet_sender, wake: Wake::new().unwrap() };
+        let control = Arc::new(SpeechControl::default());
+        let out = OpusOutputs { packets: packet_sender, wake: Wake::new().unwrap(), control };
         let gone = Arc::new(AtomicBool::new(false));
         let audio = Audio { bitrate: Bitrate::from_kbps(32) };
         let opener = Box::new(Opens { failures, blocks, opened: opened_sender, gone: gone.clone() });
