@@ -2,13 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use crate::core::cadence::{Cadence, Tick};
+use crate::core::cadence::Cadence;
 use crate::units::{Bitrate, FrameRate};
 
 /// A frame of this age is still good enough for a keyframe that somebody waits for.
 const FRESH_ENOUGH: Duration = Duration::from_millis(100);
 /// Without a new frame for so long, the card takes the picture's place.
 const STALLED: Duration = Duration::from_secs(1);
+
+/// Below its floor, an encoder leaves frames out rather than quality: at most all but one of so many.
+pub const MOST_STRIDE: u64 = 4;
 
 /// What to encode now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +58,10 @@ pub struct EncoderPlan {
     /// An arrival took its tick; the job is due now.
     due: bool,
     relay: Option<Relayed>,
+    /// What all frames need; with less, some are left out.
+    floor: Bitrate,
+    /// Ticks since the last frame.
+    ticks: u64,
 }
 
 /// A camera that encodes by itself, and whose frames need no encoder here.
@@ -93,7 +100,14 @@ impl EncoderPlan {
             lost: false,
             due: false,
             relay: None,
+            floor: Bitrate::from_kbps(0),
+            ticks: 0,
         }
+    }
+
+    /// The same, leaving frames out at bitrates below `floor`.
+    pub fn sparing(self, floor: Bitrate) -> EncoderPlan {
+        EncoderPlan { floor, ..self }
     }
 
     /// The bitrate to encode at; `None` while stopped.
@@ -187,11 +201,12 @@ impl EncoderPlan {
                 return Some(self.job(true, now));
             }
         }
-        if self.due {
+        if std::mem::take(&mut self.due) && self.counts() {
             return Some(self.job(false, now));
         }
+        self.cadence.poll(now)?;
         // A tick that falls while a keyframe is owed is spent on it: of the same picture, one frame is enough.
-        self.cadence.poll(now).map(|_: Tick| self.job(self.keyframe.is_some(), now))
+        (self.keyframe.is_some() || self.counts()).then(|| self.job(self.keyframe.is_some(), now))
     }
 
     /// When [`EncoderPlan::poll`] has something to do if nothing else happens before; `None` while stopped.
@@ -211,9 +226,16 @@ impl EncoderPlan {
         self.keyframe = Some(self.owed(now, false));
     }
 
+    /// Whether this tick is one of those that get a frame.
+    fn counts(&mut self) -> bool {
+        self.ticks += 1;
+        self.ticks >= stride(self.running.unwrap_or(self.floor), self.floor)
+    }
+
     fn job(&mut self, keyframe: bool, now: Instant) -> Job {
         self.keyframe = None;
         self.due = false;
+        self.ticks = 0;
         self.cadence.consumed();
         let card = self.shows_card(now);
         let source = match &mut self.newest {
@@ -252,6 +274,11 @@ impl EncoderPlan {
     fn owed(&self, now: Instant, at_once: bool) -> Owed {
         Owed { deadline: now + self.cadence.period(), at_once }
     }
+}
+
+/// One of so many ticks gets a frame where all of them would need `floor`.
+pub fn stride(bitrate: Bitrate, floor: Bitrate) -> u64 {
+    floor.bps().div_ceil(bitrate.bps().max(1)).clamp(1, MOST_STRIDE)
 }
 
 #[cfg(test)]

@@ -9,6 +9,9 @@ use crate::units::Bitrate;
 /// short of CPU reads its packets late, which the estimator takes for a full path; it needs seconds to think better of it.
 const DOWN_AFTER: Duration = Duration::from_secs(8);
 
+/// Unless it says that the path carries not even a third: no slow far end is taken for that.
+const DOWN_AFTER_FAR: Duration = Duration::from_secs(2);
+
 /// With frames jammed as well, this is trend enough.
 const DOWN_AFTER_JAMMED: Duration = Duration::from_millis(1500);
 
@@ -112,7 +115,7 @@ impl Place {
         }
         match self.rung {
             RungName::Full => {
-                if self.below_since.is_some_and(|t| now.saturating_duration_since(t) >= DOWN_AFTER) {
+                if self.below_since.is_some_and(|t| now.saturating_duration_since(t) >= self.patience()) {
                     self.go_down(now);
                 }
             }
@@ -130,9 +133,15 @@ impl Place {
     /// When the rung may change without a new estimate.
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.rung {
-            RungName::Full => self.below_since.map(|t| t + DOWN_AFTER),
+            RungName::Full => self.below_since.map(|t| t + self.patience()),
             RungName::Reduced => self.above_since.map(|t| (t + UP_AFTER).max(self.not_before.unwrap_or(t))),
         }
+    }
+
+    /// How long the path must be too narrow for the full rung.
+    fn patience(&self) -> Duration {
+        let far = self.estimate.is_some_and(|estimate| estimate.percent(300) < self.need);
+        if far { DOWN_AFTER_FAR } else { DOWN_AFTER }
     }
 
     fn go_down(&mut self, now: Instant) {
@@ -145,12 +154,10 @@ impl Place {
     }
 }
 
-/// The bitrate of a rung: what the slowest of its viewers can take, within the rung's range. `usable` is what each
-/// viewer's path offers, `overhead` what sound and headers take of it. Viewers of whom nothing is known yet do not
-/// hold the others back.
-pub fn rung_bitrate(range: Range, overhead: Bitrate, usable: impl Iterator<Item = Bitrate>) -> Bitrate {
-    let slowest = usable.min().map(|e| e.less(overhead));
-    slowest.unwrap_or(range.max).clamp(range.floor, range.max)
+/// The bitrate of a rung: what the slowest of its viewers can take, within the rung's range. `left` is what each
+/// viewer's path offers beside the sound. Viewers of whom nothing is known yet do not hold the others back.
+pub fn rung_bitrate(range: Range, left: impl Iterator<Item = Bitrate>) -> Bitrate {
+    left.min().unwrap_or(range.max).clamp(range.floor, range.max)
 }
 
 #[cfg(test)]
@@ -202,10 +209,9 @@ mod tests {
     #[test]
     fn a_rung_is_encoded_for_its_slowest_viewer_but_never_below_the_floor() {
         let range = Range { floor: Bitrate::from_kbps(1500), max: Bitrate::from_kbps(2500) };
-        let overhead = Bitrate::from_kbps(100);
-        let rate = |kbps: &[u64]| rung_bitrate(range, overhead, kbps.iter().map(|k| Bitrate::from_kbps(*k))).kbps();
+        let rate = |kbps: &[u64]| rung_bitrate(range, kbps.iter().map(|k| Bitrate::from_kbps(*k))).kbps();
         assert_eq!(rate(&[]), 2500);
-        assert_eq!(rate(&[9000, 2100]), 2000);
+        assert_eq!(rate(&[9000, 2000]), 2000);
         assert_eq!(rate(&[9000, 700]), 1500);
     }
 }

@@ -14,5 +14,7 @@ pub mod peer;
 pub mod playout;
 pub mod protocol;
 pub mod relay;
+pub mod slides;
+pub mod speech;
 pub mod supervisor;
 pub mod xruns;

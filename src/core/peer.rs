@@ -60,6 +60,7 @@ pub struct Peer {
     audio: Option<Track>,
     video: Option<Track>,
     connected: bool,
+    redundancy: bool,
     locals: Vec<Candidate>,
 }
 
@@ -98,6 +99,7 @@ impl Peer {
             audio: None,
             video: None,
             connected: false,
+            redundancy: true,
             locals: candidates,
         };
         let answer = peer.accept(offer, now)?;
@@ -125,7 +127,7 @@ impl Peer {
         if !answer.contains(" H264/90000") {
             return Err(OfferError::NoH264);
         }
-        Ok(answer)
+        Ok(ask_for_redundancy(&answer))
     }
 
     /// A trickled candidate of the far end. Anything that is none is ignored, and so are mDNS names: their
@@ -246,6 +248,17 @@ impl Peer {
         written.is_ok()
     }
 
+    /// Whether each sound packet brings the one before it along from now on (RED), if the viewer takes that.
+    pub fn set_redundancy(&mut self, on: bool, now: Instant) {
+        if let Some(mid) = self.audio.as_ref().map(|t| t.mid)
+            && self.redundancy != on
+        {
+            self.redundancy = on;
+            self.rtc.direct_api().set_red_send(mid, on);
+            self.drain(now);
+        }
+    }
+
     /// Asks the viewer's camera for a keyframe.
     pub fn request_keyframe(&mut self, now: Instant) {
         let Some(mid) = self.video.as_ref().map(|t| t.mid) else { return };
@@ -263,6 +276,12 @@ impl Peer {
     /// Tells the estimator what we would like to send; a rise makes it probe.
     pub fn set_desired(&mut self, desired: Bitrate, now: Instant) {
         self.rtc.bwe().set_bitrate(RtcBitrate::ZERO, RtcBitrate::bps(desired.bps()));
+        self.drain(now);
+    }
+
+    /// Forgets what was estimated of the path and starts anew from here. Padding is sent up to the estimate and no more.
+    pub fn reset_estimate(&mut self, to: Bitrate, now: Instant) {
+        self.rtc.bwe().reset(RtcBitrate::bps(to.bps()));
         self.drain(now);
     }
 
@@ -350,6 +369,11 @@ impl Peer {
             Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
                 self.out.push_back(PeerOutput::Estimate(Bitrate::from_bps(estimate.as_u64())));
             }
+            Event::PeerStats(stats) => {
+                if let Some(loss) = stats.egress_loss_fraction {
+                    self.out.push_back(PeerOutput::Loss(loss));
+                }
+            }
             Event::MediaEgressStats(stats) if self.video.as_ref().is_some_and(|v| v.mid == stats.mid) => {
                 if let (Some(loss), Some(remote)) = (stats.loss, &stats.remote) {
                     let jitter = Duration::from_secs_f64(f64::from(remote.jitter) / VIDEO_CLOCK as f64);
@@ -407,7 +431,8 @@ fn pick_video(rtc: &mut Rtc, mid: Mid) -> Option<Pt> {
 fn config(identity: &Identity, initial: Bitrate) -> RtcConfig {
     let mut config = RtcConfig::new()
         .clear_codecs()
-        .enable_opus(true, false)
+        // RED is taken apart by str0m: what a lost packet left in the next comes out as a packet of its own.
+        .enable_opus(true, true)
         .enable_h264(true)
         .enable_bwe(Some(RtcBitrate::bps(initial.bps())))
         .set_dtls_cert(identity.0.clone())
@@ -433,6 +458,34 @@ fn reflexive(locals: &[SocketAddr], public: Option<SocketAddr>) -> Option<Candid
     (!locals.contains(&public)).then(|| Candidate::server_reflexive(public, *base, Protocol::Udp).ok()).flatten()
 }
 
+/// Puts RED before Opus in an answer, which makes the viewer's browser send each packet twice (RFC 2198), and says that
+/// it need send nothing while nobody speaks (RFC 7587 section 6.1).
+fn ask_for_redundancy(answer: &str) -> String {
+    let number = |codec: &str| {
+        let lines = answer.lines().filter_map(|line| line.strip_prefix("a=rtpmap:"));
+        lines.filter_map(|map| map.split_once(' ')).find(|(_, name)| name.eq_ignore_ascii_case(codec)).map(|(pt, _)| pt)
+    };
+    let (red, opus) = (number("red/48000/2"), number("opus/48000/2"));
+    let mut text = String::with_capacity(answer.len() + 32);
+    for line in answer.lines() {
+        let fields: Vec<&str> = line.split(' ').collect();
+        match (fields.as_slice(), red, opus) {
+            (["m=audio", port, profile, formats @ ..], Some(red), _) if formats.contains(&red) => {
+                let others = formats.iter().filter(|pt| **pt != red).copied();
+                let formats: Vec<&str> = std::iter::once(red).chain(others).collect();
+                text.push_str(&format!("m=audio {port} {profile} {}", formats.join(" ")));
+            }
+            ([fmtp, ..], _, Some(opus)) if fmtp.strip_prefix("a=fmtp:") == Some(opus) && !line.contains("usedtx") => {
+                text.push_str(line);
+                text.push_str(";usedtx=1");
+            }
+            _ => text.push_str(line),
+        }
+        text.push_str("\r\n");
+    }
+    text
+}
+
 /// Takes the candidates out of an offer: they are fed one by one, so that one that cannot be used (an mDNS name)
 /// does not spoil the rest.
 fn split_candidates(offer: &str) -> (String, Vec<String>) {
@@ -450,4 +503,22 @@ fn split_candidates(offer: &str) -> (String, Vec<String>) {
     }
     candidates.truncate(64);
     (text, candidates)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_asks_for_redundancy_where_it_was_offered() {
+        let answer = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111 63\r\na=rtpmap:111 opus/48000/2\r\n\
+            a=fmtp:111 minptime=10;useinbandfec=1\r\na=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\n\
+            m=video 9 UDP/TLS/RTP/SAVPF 108\r\na=rtpmap:108 H264/90000\r\n";
+        let asked = ask_for_redundancy(answer);
+        assert!(asked.contains("m=audio 9 UDP/TLS/RTP/SAVPF 63 111\r\n"), "{asked}");
+        assert!(asked.contains("a=fmtp:111 minptime=10;useinbandfec=1;usedtx=1\r\n"), "{asked}");
+        assert_eq!(asked.len(), answer.len() + ";usedtx=1".len());
+        let plain = answer.replace(" 63", "").replace("a=rtpmap:63 red/48000/2\r\n", "");
+        assert!(ask_for_redundancy(&plain).contains("m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n"));
+    }
 }

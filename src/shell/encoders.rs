@@ -234,7 +234,7 @@ impl Studio {
             let picture = I420::black(self.rung.width as usize, self.rung.height as usize);
             self.encoder()?.encode(&picture, false, Duration::ZERO)?;
         }
-        let mut plan = EncoderPlan::new(self.rung.rate);
+        let mut plan = EncoderPlan::new(self.rung.rate).sparing(self.rung.floor);
         let mut post = control.lock();
         loop {
             pulse::beat(Duration::ZERO);
@@ -342,6 +342,8 @@ impl Studio {
         }
         let encode_began = clock::now();
         let captured = self.time_of(job.source, encode_began);
+        // Below the floor the plan leaves frames out; those that are made stay worth looking at.
+        let bitrate = bitrate.max(self.rung.floor);
         self.encoder()?.set_bitrate(bitrate);
         let (width, height) = (self.rung.width as usize, self.rung.height as usize);
         let picture: &I420 = match &self.newest {

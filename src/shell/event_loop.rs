@@ -273,6 +273,10 @@ impl EventLoop {
                     }
                 }
                 HomeOutput::Encoder(rung, order) => self.order(rung, order),
+                HomeOutput::Speech(speech) => {
+                    log::debug!("Opus encoder: {speech:?}");
+                    self.outputs.speech.order(speech);
+                }
                 HomeOutput::Presence(present) => self.outputs.presence.set(present),
                 HomeOutput::Sound(sound) => match self.outputs.speaker.try_send(sound) {
                     Ok(()) => {}

@@ -7,6 +7,7 @@ mod devices;
 mod network;
 mod pairing;
 mod sockets;
+mod sound;
 mod strangers;
 mod viewer;
 mod world;

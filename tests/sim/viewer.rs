@@ -1,13 +1,14 @@
 //! A viewer: str0m in the browser's place, and the page's rules of signaling, behind an emulated link.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use intercom::core::home::SocketId;
 use intercom::core::protocol::{FromHome, FromPage};
+use intercom::media::opus::has_fec;
 use str0m::change::{SdpAnswer, SdpPendingOffer};
-use str0m::media::{Direction, Frequency, MediaKind, MediaTime, Mid};
+use str0m::media::{Direction, Frequency, MediaData, MediaKind, MediaTime, Mid};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::Extension;
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc};
@@ -27,6 +28,13 @@ impl WithLen for Packet {
         // IP and UDP headers take their part of a link.
         self.bytes.len() + 28
     }
+}
+
+/// What a capture time belongs to: a place in the sound, or a numbered picture.
+#[derive(Clone, Copy, Debug)]
+pub enum Captured {
+    Sound(u64),
+    Picture(u32),
 }
 
 /// A frame that a person would have seen.
@@ -61,6 +69,10 @@ pub struct Viewer {
     pub shown: Vec<Shown>,
     pub heard: Vec<FromHome>,
     pub sound: u64,
+    /// Home's sound: place in the stream, when it came, and whether it brings the packet before it along.
+    pub sounds: HashMap<u64, (Instant, bool)>,
+    /// When what came in was captured, as its sender reports tell.
+    pub captures: Vec<(Captured, SystemTime)>,
     /// Frames that arrived but could not be decoded for want of what came before.
     pub broken: u64,
     pub playout_max: Option<Duration>,
@@ -91,6 +103,8 @@ impl Viewer {
             shown: Vec::new(),
             heard: Vec::new(),
             sound: 0,
+            sounds: HashMap::new(),
+            captures: Vec::new(),
             broken: 0,
             playout_max: None,
             token: None,
@@ -106,6 +120,14 @@ impl Viewer {
             sound_sample: 0,
             sends: false,
         }
+    }
+
+    /// The way to the viewer is another from now on; what was on it is lost.
+    pub fn set_link(&mut self, link: NetemConfig, now: Instant) {
+        self.up = Netem::new(link);
+        self.down = Netem::new(link);
+        self.down.handle_input(LinkInput::Timeout(now));
+        self.up.handle_input(LinkInput::Timeout(now));
     }
 
     pub fn owns(&self, address: SocketAddr) -> bool {
@@ -129,7 +151,8 @@ impl Viewer {
     pub fn build(&mut self, now: Instant) {
         let mut rtc = Rtc::builder()
             .clear_codecs()
-            .enable_opus(true, false)
+            .enable_opus(true, true)
+            .set_reordering_size_audio(0)
             .enable_h264(true)
             .set_extension(5, Extension::PlayoutDelay)
             .set_reordering_size_video(150)
@@ -371,13 +394,22 @@ impl Viewer {
                 }
                 Ok(Output::Event(Event::Connected)) => c.connected = true,
                 Ok(Output::Event(Event::IceConnectionStateChange(state))) => c.ice = state,
-                Ok(Output::Event(Event::MediaData(data))) if data.mid == c.audio => self.sound += 1,
+                Ok(Output::Event(Event::MediaData(data))) if data.mid == c.audio => {
+                    self.sound += 1;
+                    if let Some(told) = capture_time(&data) {
+                        self.captures.push((Captured::Sound(data.time.numer()), told));
+                    }
+                    self.sounds.entry(data.time.numer()).or_insert((now, has_fec(&data.data)));
+                }
                 Ok(Output::Event(Event::MediaData(data))) => {
                     let keyframe = data.is_keyframe();
                     // As a decoder: after a gap nothing but a keyframe can be shown.
                     c.decodable = keyframe || (c.decodable && data.contiguous);
                     self.playout_max = data.ext_vals.play_delay_max.map(Duration::from).or(self.playout_max);
                     let mid = data.mid;
+                    if let (Some(number), Some(told)) = (number_in(&data.data), capture_time(&data)) {
+                        self.captures.push((Captured::Picture(number), told));
+                    }
                     match number_in(&data.data) {
                         Some(number) if c.decodable => self.shown.push(Shown { at: now, number, keyframe }),
                         _ => {
@@ -396,4 +428,14 @@ impl Viewer {
             }
         }
     }
+}
+
+/// When something was captured, by the sender's report on its clocks.
+fn capture_time(data: &MediaData) -> Option<SystemTime> {
+    let report = data.last_sender_info?;
+    // RTP times have 32 bits on the wire; the difference to a report of the last seconds has less.
+    let ticks = (data.time.numer() as u32).wrapping_sub(report.rtp_time.numer() as u32) as i32;
+    let since = f64::from(ticks) / data.time.frequency().get() as f64;
+    let told = report.ntp_time.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs_f64() + since;
+    Some(SystemTime::UNIX_EPOCH + Duration::from_secs_f64(told))
 }

@@ -7,12 +7,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use intercom::config::Rung;
+use intercom::core::encoding::stride;
 use intercom::core::home::{Doorkeeper, Home, HomeConfig, HomeOutput, SocketId};
 use intercom::core::items::{
-    CodeId, EncodedAudio, EncodedVideo, EncoderOrder, NewKey, PairingCode, ToPictures, ToSpeaker, VisitId, Visitor,
+    CodeId, EncodedAudio, EncodedVideo, EncoderOrder, NewKey, PairingCode, Speech, ToPictures, ToSpeaker, VisitId,
+    Visitor,
 };
 use intercom::core::peer::Identity;
 use intercom::core::protocol::{CameraState, FromHome, RungName};
+use intercom::media::opus::{OpusEncoder, PACKET};
 use intercom::reach::Addresses;
 use intercom::units::{Bitrate, FrameRate};
 use str0m_netem::NetemConfig;
@@ -68,21 +71,30 @@ pub struct FakeEncoder {
     period: Duration,
     pub bitrate: Option<Bitrate>,
     keyframe: bool,
+    /// What all frames need, and ticks since the last one.
+    floor: Bitrate,
+    ticks: u64,
     due: Instant,
     pub keyframes: u64,
     pub frames: u64,
 }
 
 impl FakeEncoder {
-    fn frame(&mut self, number: u32, now: Instant) -> Option<EncodedVideo> {
+    fn frame(&mut self, number: u32, captured: Instant, now: Instant) -> Option<EncodedVideo> {
         let bitrate = self.bitrate?;
         let keyframe = std::mem::take(&mut self.keyframe);
+        self.ticks += 1;
+        if !keyframe && self.ticks < stride(bitrate, self.floor) {
+            return None;
+        }
+        self.ticks = 0;
+        let bitrate = bitrate.max(self.floor);
         let even = bitrate.bps() as f64 / 8.0 * self.period.as_secs_f64();
         let size = if keyframe { even * 4.0 } else { even } as usize;
         self.frames += 1;
         self.keyframes += u64::from(keyframe);
         let data: Arc<[u8]> = access_unit(keyframe, number, size).into();
-        Some(EncodedVideo { rung: self.rung, data, keyframe, captured: now, encode_began: now, encoded: now })
+        Some(EncodedVideo { rung: self.rung, data, keyframe, captured, encode_began: now, encoded: now })
     }
 }
 
@@ -106,6 +118,36 @@ pub fn number_in(unit: &[u8]) -> Option<u32> {
     std::str::from_utf8(unit.get(slice + 6..slice + 14)?).ok()?.parse().ok()
 }
 
+/// Somebody who talks at home, through the real encoder.
+struct Voice {
+    encoder: OpusEncoder,
+    phase: f32,
+    samples: u64,
+}
+
+impl Voice {
+    fn new() -> Voice {
+        let encoder = OpusEncoder::new(Bitrate::from_kbps(32)).expect("an encoder");
+        Voice { encoder, phase: 0.0, samples: 0 }
+    }
+
+    /// The next 20 ms: harmonics of a gliding pitch, with a syllable five times a second.
+    fn next(&mut self, speech: Option<Speech>) -> Arc<[u8]> {
+        if let Some(speech) = speech {
+            self.encoder.set_path(speech.bitrate, speech.loss_percent).expect("a path");
+        }
+        let sound: [i16; PACKET] = std::array::from_fn(|_| {
+            let t = self.samples as f32 / 48_000.0;
+            self.samples += 1;
+            self.phase = (self.phase + (130.0 + 20.0 * (t * 4.0).sin()) / 48_000.0).fract();
+            let syllable = 0.6 + 0.4 * (t * 31.0).sin();
+            let waves: f32 = (1..12).map(|k| (k as f32 * self.phase * std::f32::consts::TAU).sin() / k as f32).sum();
+            (syllable * waves * 4000.0) as i16
+        });
+        self.encoder.encode(&sound).expect("sound").expect("nobody is silent")
+    }
+}
+
 pub struct World {
     pub start: Instant,
     pub now: Instant,
@@ -126,9 +168,15 @@ pub struct World {
     sockets: HashMap<SocketId, usize>,
     next_socket: u64,
     frame_number: u32,
-    captured: Vec<Instant>,
+    pub captured: Vec<Instant>,
+    /// How old pictures and sound are when they leave their encoders.
+    pub picture_age: Duration,
+    pub sound_age: Duration,
     sound_due: Instant,
-    sound_sample: u64,
+    /// Home's sound: 20 ms each, when each was captured, and what the encoder is ordered to do.
+    pub sounds: Vec<Instant>,
+    pub speech: Option<Speech>,
+    voice: Voice,
     turns_without_progress: u32,
 }
 
@@ -182,9 +230,11 @@ impl World {
         let local = vec![IpAddr::from(HOME.0)];
         home.handle_addresses(Addresses { best: Some(local[0]), local, public: None }, now);
         home.handle_camera(CameraState::Live);
-        let encoder = |rung, rate: FrameRate| FakeEncoder {
-            rung,
-            period: rate.period(),
+        let encoder = |name, rung: Rung| FakeEncoder {
+            rung: name,
+            period: rung.rate.period(),
+            floor: rung.floor,
+            ticks: 0,
             bitrate: None,
             keyframe: false,
             due: now,
@@ -195,7 +245,7 @@ impl World {
             start: now,
             now,
             home,
-            encoders: [encoder(RungName::Full, full.rate), encoder(RungName::Reduced, reduced.rate)],
+            encoders: [encoder(RungName::Full, full), encoder(RungName::Reduced, reduced)],
             viewers: Vec::new(),
             present: false,
             visitors: Vec::new(),
@@ -208,8 +258,12 @@ impl World {
             next_socket: 1,
             frame_number: 0,
             captured: vec![now],
+            picture_age: Duration::ZERO,
+            sound_age: Duration::ZERO,
             sound_due: now,
-            sound_sample: 0,
+            sounds: Vec::new(),
+            speech: None,
+            voice: Voice::new(),
             turns_without_progress: 0,
         }
     }
@@ -318,9 +372,11 @@ impl World {
             }
         }
         if self.present && self.sound_due <= now {
-            let data: Arc<[u8]> = vec![0xf8; 80].into();
-            self.home.handle_audio(&EncodedAudio { data, captured: now, sample: self.sound_sample }, now);
-            self.sound_sample += 960;
+            let sample = self.sounds.len() as u64 * 960;
+            let data = self.voice.next(self.speech);
+            let captured = now.checked_sub(self.sound_age).unwrap_or(now);
+            self.sounds.push(captured);
+            self.home.handle_audio(&EncodedAudio { data, captured, sample }, now);
             self.sound_due = (self.sound_due + Duration::from_millis(20)).max(now);
         }
         for index in 0..self.viewers.len() {
@@ -345,8 +401,9 @@ impl World {
     fn encode(&mut self, at: usize) {
         self.frame_number += 1;
         let (number, now) = (self.frame_number, self.now);
-        self.captured.push(now);
-        if let Some(frame) = self.encoders[at].frame(number, now) {
+        let captured = now.checked_sub(self.picture_age).unwrap_or(now);
+        self.captured.push(captured);
+        if let Some(frame) = self.encoders[at].frame(number, captured, now) {
             self.home.handle_video(&frame, now);
         }
     }
@@ -399,6 +456,7 @@ impl World {
                         EncoderOrder::Stop => encoder.bitrate = None,
                     }
                 }
+                HomeOutput::Speech(speech) => self.speech = Some(speech),
                 HomeOutput::Presence(present) => {
                     self.present = present;
                     self.sound_due = now;
@@ -427,6 +485,26 @@ impl World {
         let mut ages: Vec<Duration> = shown.map(|s| s.at - self.captured[s.number as usize]).collect();
         ages.sort_unstable();
         ages[(ages.len() - 1) * percentile / 100]
+    }
+
+    /// Of home's sound between two instants, the part that a viewer could play, within `patience` of its capture: what
+    /// came in a packet of its own or inside another (RED), and that together with what the next one brings along (FEC).
+    pub fn heard_part(&self, index: usize, from: Instant, to: Instant, patience: Duration) -> (f64, f64) {
+        let got = &self.viewers[index].sounds;
+        let in_time = |slot: u64, captured: Instant| {
+            got.get(&(slot * 960)).filter(|(at, _)| at.saturating_duration_since(captured) <= patience)
+        };
+        let (mut all, mut whole, mut recovered) = (0, 0, 0);
+        for (slot, captured) in self.sounds.iter().enumerate().filter(|(_, at)| **at >= from && **at < to) {
+            let slot = slot as u64;
+            all += 1;
+            if in_time(slot, *captured).is_some() {
+                whole += 1;
+            } else if in_time(slot + 1, *captured).is_some_and(|(_, fec)| *fec) {
+                recovered += 1;
+            }
+        }
+        (f64::from(whole) / f64::from(all), f64::from(whole + recovered) / f64::from(all))
     }
 
     /// Stores the key that was asked for, or fails to.

@@ -170,7 +170,7 @@ impl Home {
         let visit_id = VisitId(self.next_visit);
         self.next_visit += 1;
         let token = self.token();
-        let place = Place::new(self.full_rung_need());
+        let place = (Place::new(self.full_rung_need()), self.slides());
         let mut visit = Visit::new(visit_id, token.clone(), key, near.ip(), place, now);
         visit.socket = Some(id);
         visit.socket_lost = None;

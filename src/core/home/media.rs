@@ -4,11 +4,14 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::config::Rung;
+use crate::core::encoding::MOST_STRIDE;
 use crate::core::home::{Home, HomeOutput, ROUTES_PER_VISIT, Why};
 use crate::core::items::{EncodedAudio, EncodedVideo, EncoderOrder, ToPictures, ToSpeaker, VisitId};
 use crate::core::ladder::{Range, rung_bitrate};
 use crate::core::peer::{PeerOutput, Pressure};
 use crate::core::protocol::{FromHome, RungName};
+use crate::core::slides::{Estimating, Slides};
+use crate::core::speech::{self, Path};
 use crate::units::Bitrate;
 
 /// Keyframes of a rung keep at least this distance, whoever asks: each costs all its viewers bitrate.
@@ -24,6 +27,8 @@ const HEADERS: u64 = 6;
 pub(super) struct RungState {
     name: RungName,
     range: Range,
+    /// What all frames need, at the least quality.
+    floor: Bitrate,
     ordered: Option<Bitrate>,
     ordered_at: Instant,
     last_keyframe: Option<Instant>,
@@ -32,8 +37,18 @@ pub(super) struct RungState {
 
 impl RungState {
     pub fn new(name: RungName, rung: &Rung, now: Instant) -> RungState {
-        let range = Range { floor: rung.floor, max: rung.max };
-        RungState { name, range, ordered: None, ordered_at: now, last_keyframe: None, keyframe_due: None }
+        // Below its floor the reduced rung has fewer frames; the full one has the reduced below it.
+        let floor = if name == RungName::Reduced { least(rung) } else { rung.floor };
+        let range = Range { floor, max: rung.max };
+        RungState {
+            name,
+            range,
+            floor: rung.floor,
+            ordered: None,
+            ordered_at: now,
+            last_keyframe: None,
+            keyframe_due: None,
+        }
     }
 
     pub fn deadline(&self) -> Option<(Instant, Why)> {
@@ -44,7 +59,9 @@ impl RungState {
     fn at_most(&self, wanted: Bitrate, now: Instant) -> Bitrate {
         let Some(ordered) = self.ordered else { return wanted };
         let millis = now.saturating_duration_since(self.ordered_at).as_millis() as u64;
-        wanted.min(Bitrate::from_bps(ordered.bps() + ordered.bps() / 10 * millis.min(10_000) / 1000))
+        // Frames that were left out come back at once: what is less than the floor tells the estimator nothing.
+        let slowly = Bitrate::from_bps(ordered.bps() + ordered.bps() / 10 * millis.min(10_000) / 1000);
+        wanted.min(slowly.max(self.floor))
     }
 
     pub fn status(&self) -> serde_json::Value {
@@ -128,6 +145,12 @@ impl Home {
             }
             let Some(peer) = &mut visit.peer else { continue };
             let pressure = peer.pressure(now);
+            let still = visit.slides.is_still();
+            if still && !(frame.keyframe && pressure == Pressure::None && visit.slides.takes(now)) {
+                visit.frames_held += 1;
+                self.collect(index, now);
+                continue;
+            }
             if pressure != Pressure::None {
                 visit.place.handle_pressure(pressure == Pressure::Jammed, now);
                 pressed = true;
@@ -146,8 +169,11 @@ impl Home {
             }
             let delay = visit.playout.delay();
             if peer.write_video(&frame.data, frame.captured, wall, delay, now) {
-                visit.needs_keyframe = false;
+                visit.needs_keyframe = still;
                 visit.frames_sent += 1;
+                if frame.keyframe && frame.rung == RungName::Reduced {
+                    visit.slides.handle_sent(frame.data.len(), now);
+                }
             }
             self.collect(index, now);
         }
@@ -243,12 +269,28 @@ impl Home {
                 }
                 PeerOutput::KeyframeRequest => self.viewer_wants_keyframe(index, now),
                 PeerOutput::Estimate(estimate) => {
+                    // What is estimated while next to nothing is sent would say that there is no more room.
+                    if visit.slides.is_resting() {
+                        if estimate > self.speech_rate() {
+                            self.rest_estimator(index, now);
+                        }
+                        continue;
+                    }
+                    visit.capacity = Some(estimate);
                     visit.place.handle_estimate(estimate, now);
                     changed = true;
                 }
                 PeerOutput::Report(report) => {
                     visit.playout.handle_report(&report, now);
+                    if visit.place.estimate().is_none() {
+                        // Without feedback on each packet, the report on the video has to do.
+                        visit.protection.handle_loss(report.loss, visit.slides.is_quiet(now), now);
+                    }
                     visit.report = Some(report);
+                }
+                PeerOutput::Loss(loss) => {
+                    visit.protection.handle_loss(loss, visit.slides.is_quiet(now), now);
+                    changed = true;
                 }
                 PeerOutput::Audio { sequence, sample, data, arrived } => {
                     let packet = ToSpeaker::Packet { visit: id, sequence, sample, data, arrived };
@@ -285,12 +327,15 @@ impl Home {
         for index in 0..self.visits.len() {
             let visit = &mut self.visits[index];
             visit.place.handle_timeout(now);
+            visit.slides.handle_timeout(now);
+            let slide = visit.slides.handle_due(now) && visit.connected;
             if visit.encode_until.is_some_and(|t| t <= now) {
                 visit.encode_until = None;
             }
             if visit.next_probe.is_some_and(|t| t <= now) {
                 visit.next_probe = visit.connected.then_some(now + PROBE_EVERY);
-                let short = visit.place.estimate().is_some_and(|e| e < desired);
+                // Beside single pictures there are trials for it.
+                let short = !visit.slides.is_still() && visit.place.estimate().is_some_and(|e| e < desired);
                 if short
                     && visit.connected
                     && let Some(peer) = &mut visit.peer
@@ -301,6 +346,10 @@ impl Home {
                     self.collect(index, now);
                 }
             }
+            if slide {
+                let rung = self.visits[index].sending;
+                self.order_keyframe(rung, now);
+            }
         }
         self.update_rungs(now);
         self.keyframes_timeout(now);
@@ -308,16 +357,19 @@ impl Home {
 
     /// Gives each encoder its orders: run at the bitrate that its slowest viewer takes, or stop.
     pub(super) fn update_rungs(&mut self, now: Instant) {
-        let overhead = self.overhead();
+        self.update_speech(now);
         for (at, name) in [RungName::Full, RungName::Reduced].into_iter().enumerate() {
             let users = self.visits.iter().filter(|v| {
                 let wanted = v.place.rung() == name || (v.connected && v.sending == name);
                 wanted && (v.connected || v.encode_until.is_some())
             });
             let used = users.clone().next().is_some();
-            let estimates = users.filter(|v| v.place.rung() == name).filter_map(|v| v.place.usable());
+            // Who sees single pictures only does not make the others' worse, and has better ones for it.
+            let moving = users.filter(|v| v.place.rung() == name && !v.slides.is_still());
+            let any_moving = moving.clone().next().is_some();
+            let left = moving.filter_map(|v| v.place.usable().map(|usable| usable.less(v.sound)));
             let state = &mut self.rungs[at];
-            let wanted = used.then(|| rung_bitrate(state.range, overhead, estimates));
+            let wanted = used.then(|| if any_moving { rung_bitrate(state.range, left) } else { state.floor });
             let wanted = wanted.map(|wanted| state.at_most(wanted, now));
             let order = match (state.ordered, wanted) {
                 (None, None) => None,
@@ -339,6 +391,76 @@ impl Home {
                 self.order_keyframe(rung, now);
             }
         }
+    }
+
+    /// Sound first: the encoder's orders, each path's redundancy, and what is left for the picture.
+    fn update_speech(&mut self, now: Instant) {
+        let max = self.config.audio;
+        let paths = self.visits.iter().filter(|v| v.connected).map(|v| v.path(now));
+        let wanted = speech::choose(max, paths);
+        if self.visits.iter().any(|v| v.connected)
+            && let Some(speech) = self.speech.update(wanted, now)
+        {
+            self.out.push_back(HomeOutput::Speech(speech));
+        }
+        let bitrate = self.speech_rate();
+        for index in 0..self.visits.len() {
+            let visit = &mut self.visits[index];
+            let path: Path = visit.path(now);
+            visit.sound = path.cost(bitrate);
+            visit.redundancy = path.redundancy;
+            let room = visit.place.usable().map(|usable| usable.less(visit.sound).percent(100 - HEADERS));
+            let was = visit.slides.is_still();
+            visit.slides.handle_room(room, visit.place.rung() == RungName::Reduced, now);
+            let still = visit.slides.is_still();
+            if was != still {
+                log::info!(
+                    "visit {}: {}",
+                    visit.id.0,
+                    if still { "room for single pictures only" } else { "moves again" }
+                );
+            }
+            visit.needs_keyframe |= was && !still;
+            match visit.slides.take_news() {
+                Some(Estimating::Rest) => self.rest_estimator(index, now),
+                Some(Estimating::Try) => self.try_estimator(index, now),
+                None => {}
+            }
+            let visit = &mut self.visits[index];
+            if visit.connected
+                && let Some(peer) = &mut visit.peer
+            {
+                peer.set_redundancy(path.redundancy, now);
+            }
+        }
+    }
+
+    /// What the voice itself takes.
+    fn speech_rate(&self) -> Bitrate {
+        self.speech.ordered().map_or(self.config.audio, |speech| speech.bitrate)
+    }
+
+    /// Below what the voice takes, the estimator sends no padding, which on a narrow path is what the voice would lose.
+    fn rest_estimator(&mut self, index: usize, now: Instant) {
+        let rest = self.speech_rate().percent(60);
+        if let Some(peer) = &mut self.visits[index].peer {
+            peer.set_desired(rest, now);
+            peer.reset_estimate(rest, now);
+        }
+    }
+
+    /// Looks whether the path carries moving pictures by now.
+    fn try_estimator(&mut self, index: usize, now: Instant) {
+        let (begin, goal) = (self.config.reduced.floor.percent(150), self.config.reduced.max);
+        if let Some(peer) = &mut self.visits[index].peer {
+            peer.set_desired(goal, now);
+            peer.reset_estimate(begin, now);
+        }
+    }
+
+    /// What moving pictures of the reduced rung need at least.
+    pub(super) fn slides(&self) -> Slides {
+        Slides::new(least(&self.config.reduced))
     }
 
     /// What sound and headers take of a viewer's path.
@@ -368,6 +490,11 @@ impl Home {
             None => unix.saturating_sub(then.saturating_duration_since(at)),
         }
     }
+}
+
+/// What a rung can do with a quarter of its frames.
+fn least(rung: &Rung) -> Bitrate {
+    rung.floor.percent(100 / MOST_STRIDE)
 }
 
 /// Changes under 5 % are not worth an order.

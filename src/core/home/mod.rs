@@ -19,9 +19,10 @@ use crate::core::home::admission::Socket;
 use crate::core::home::media::RungState;
 use crate::core::home::pairing::Pairing;
 use crate::core::home::visit::Visit;
-use crate::core::items::{CodeId, EncoderOrder, NewKey, PairingCode, ToPictures, ToSpeaker, VisitId, Visitor};
+use crate::core::items::{CodeId, EncoderOrder, NewKey, PairingCode, Speech, ToPictures, ToSpeaker, VisitId, Visitor};
 use crate::core::peer::{Identity, Transmit};
 use crate::core::protocol::{ByeReason, CameraState, FromHome, RungName};
+use crate::core::speech::SpeechOrder;
 use crate::reach::Addresses;
 use crate::units::Bitrate;
 
@@ -103,6 +104,8 @@ pub enum HomeOutput {
     Close(SocketId),
     /// Order of the encoder of a rung.
     Encoder(RungName, EncoderOrder),
+    /// Order of the Opus encoder.
+    Speech(Speech),
     /// Whether anybody visits.
     Presence(bool),
     /// To the speaker thread.
@@ -141,6 +144,8 @@ pub enum Why {
     Idle(VisitId),
     /// A code on the TV is over.
     Pairing,
+    /// A viewer of single pictures is to get the next, or moving ones again.
+    Slides(VisitId),
     /// Estimators are to look again whether their path carries more.
     Probe(VisitId),
 }
@@ -159,6 +164,7 @@ pub struct Home {
     next_visit: u64,
     routes: HashMap<SocketAddr, VisitId>,
     rungs: [RungState; 2],
+    speech: SpeechOrder,
     present: bool,
     visitors: Vec<Visitor>,
     pairing: Option<Pairing>,
@@ -194,6 +200,7 @@ impl Home {
             next_visit: 1,
             routes: HashMap::new(),
             rungs,
+            speech: SpeechOrder::default(),
             present: false,
             visitors: Vec::new(),
             pairing: None,
@@ -293,7 +300,8 @@ impl Home {
             let ladder = visit.place.poll_timeout().map(|t| (t, Why::Ladder(visit.id)));
             let probe = visit.next_probe.map(|t| (t, Why::Probe(visit.id)));
             let idle = visit.encode_until.map(|t| (t, Why::Idle(visit.id)));
-            [peer, orphan, ladder, probe, idle].into_iter().flatten()
+            let slides = visit.slides.poll_timeout().map(|t| (t, Why::Slides(visit.id)));
+            [peer, orphan, ladder, probe, idle, slides].into_iter().flatten()
         });
         let rungs = self.rungs.iter().filter_map(|r| r.deadline());
         let pairing = self.pairing.as_ref().map(|pairing| (pairing.until(), Why::Pairing));
@@ -314,7 +322,11 @@ impl Home {
     pub fn status(&self) -> serde_json::Value {
         let visits: Vec<_> = self.visits.iter().map(Visit::status).collect();
         let rungs: Vec<_> = self.rungs.iter().map(RungState::status).collect();
-        serde_json::json!({ "visits": visits, "rungs": rungs, "sockets": self.sockets.len(), "camera": self.camera })
+        let speech = self
+            .speech
+            .ordered()
+            .map(|s| serde_json::json!({ "kbps": s.bitrate.kbps(), "loss_percent": s.loss_percent }));
+        serde_json::json!({ "visits": visits, "rungs": rungs, "speech": speech, "sockets": self.sockets.len(), "camera": self.camera })
     }
 
     /// A token that nobody can guess: 128 bits in base64url.

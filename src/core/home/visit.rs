@@ -10,6 +10,9 @@ use crate::core::ladder::Place;
 use crate::core::peer::{Peer, Report};
 use crate::core::playout::Playout;
 use crate::core::protocol::RungName;
+use crate::core::slides::Slides;
+use crate::core::speech::{Path, Protection};
+use crate::units::Bitrate;
 
 /// A viewer whose media is down for longer than this does not keep an encoder busy.
 const KEEP_ENCODING: Duration = Duration::from_secs(10);
@@ -41,6 +44,14 @@ pub(super) struct Visit {
     pub microphone: bool,
     pub camera: bool,
     pub place: Place,
+    /// What the path does to sound, and what the sound takes of it.
+    pub protection: Protection,
+    pub sound: Bitrate,
+    pub redundancy: bool,
+    /// What the path carried when that was last known.
+    pub capacity: Option<Bitrate>,
+    /// What is left of the picture beside the sound.
+    pub slides: Slides,
     /// The rung whose frames the viewer gets now; follows `place` at the next keyframe.
     pub sending: RungName,
     pub needs_keyframe: bool,
@@ -53,7 +64,14 @@ pub(super) struct Visit {
 }
 
 impl Visit {
-    pub fn new(id: VisitId, token: String, key: KeyNumber, near: IpAddr, place: Place, now: Instant) -> Visit {
+    pub fn new(
+        id: VisitId,
+        token: String,
+        key: KeyNumber,
+        near: IpAddr,
+        (place, slides): (Place, Slides),
+        now: Instant,
+    ) -> Visit {
         Visit {
             id,
             token,
@@ -74,6 +92,11 @@ impl Visit {
             microphone: false,
             camera: false,
             place,
+            protection: Protection::default(),
+            sound: Bitrate::from_kbps(0),
+            redundancy: false,
+            capacity: None,
+            slides,
             sending: RungName::Full,
             needs_keyframe: true,
             playout: Playout::new(),
@@ -108,6 +131,13 @@ impl Visit {
         }
     }
 
+    /// The viewer's path, as the Opus encoder sees it.
+    pub fn path(&self, now: Instant) -> Path {
+        let estimate = self.capacity;
+        let redundancy = self.protection.redundancy(estimate, now);
+        Path { estimate, loss: self.protection.loss(), redundancy }
+    }
+
     pub fn visitor(&self) -> Visitor {
         Visitor {
             visit: self.id,
@@ -127,6 +157,9 @@ impl Visit {
             "connected": self.connected,
             "rung": self.sending,
             "estimate_kbps": self.place.estimate().map(|e| e.kbps()),
+            "redundancy": self.redundancy,
+            "still": self.slides.is_still(),
+            "path_loss": self.protection.loss(),
             "loss": self.report.map(|r| r.loss),
             "jitter_ms": self.report.map(|r| r.jitter.as_secs_f64() * 1e3),
             "rtt_ms": self.report.and_then(|r| r.rtt).map(|r| r.as_secs_f64() * 1e3),

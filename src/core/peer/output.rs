@@ -34,6 +34,8 @@ pub enum PeerOutput {
     Estimate(Bitrate),
     /// The far end's report on our video.
     Report(Report),
+    /// Part of all our packets that got lost on the way during the last second, 0–1.
+    Loss(f32),
     /// A packet of the viewer's sound.
     Audio { sequence: u64, sample: u64, data: Arc<[u8]>, arrived: Instant },
     /// A frame of the viewer's camera.

@@ -1,0 +1,107 @@
+//! Home's sound on bad networks, and one clock for sound and picture.
+
+use std::time::{Duration, Instant};
+
+use str0m_netem::{Bitrate as LinkRate, DataSize, NetemConfig, Probability, RandomLoss};
+
+use crate::world::World;
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+fn s(s: u64) -> Duration {
+    Duration::from_secs(s)
+}
+
+/// What a viewer behind this link hears, by the ten seconds: in packets of their own or inside others (RED), and with
+/// what the next one recovers (FEC), each within 400 ms of its capture.
+fn listen(link: NetemConfig, seconds: u64) -> (World, usize, Vec<(f64, f64)>) {
+    let mut world = World::new();
+    let a = world.visit(link);
+    assert!(world.run_until(s(10), |w| !w.viewers[a].sounds.is_empty()), "{}", world.home.status());
+    let mut heard = Vec::new();
+    for _ in 0..seconds / 10 {
+        let from = world.now;
+        world.run(s(10));
+        // What is still on its way is not judged.
+        heard.push(world.heard_part(a, from, world.now - ms(500), ms(400)));
+    }
+    println!("heard {heard:.3?} {}", world.home.status());
+    (world, a, heard)
+}
+
+#[test]
+fn on_a_clean_path_no_packet_is_missing_and_none_is_sent_twice() {
+    let (world, _, heard) = listen(NetemConfig::new().latency(ms(30)), 20);
+    assert!(heard.iter().all(|(packets, _)| *packets == 1.0), "{heard:?}");
+    let speech = world.speech.expect("an order");
+    assert_eq!((speech.bitrate.kbps(), speech.loss_percent), (32, 8));
+    assert_eq!(world.home.status()["visits"][0]["redundancy"], false);
+}
+
+#[test]
+fn at_thirty_percent_loss_nearly_all_of_the_sound_gets_through() {
+    let lossy = NetemConfig::new().latency(ms(30)).loss(RandomLoss::new(Probability::new(0.3))).seed(4);
+    let (world, _, heard) = listen(lossy, 60);
+    // Each packet and its twin both get lost in 9 of 100 cases; of those the next one brings most along.
+    for (packets, all) in &heard[1..] {
+        assert!(*packets > 0.85 && *all > 0.9, "{heard:?}");
+    }
+    assert!(world.speech.is_some_and(|speech| speech.loss_percent >= 10 && speech.bitrate.kbps() >= 20));
+}
+
+#[test]
+fn at_sixty_four_kilobits_the_sound_comes_first() {
+    let narrow = NetemConfig::new().latency(ms(20)).link(LinkRate::kbps(64), DataSize::bytes(64_000 / 8 / 3));
+    let (world, a, heard) = listen(narrow, 60);
+    for (packets, all) in &heard[2..] {
+        assert!(*packets > 0.88 && *all > 0.92, "{heard:?}");
+    }
+    let (shown, since) = (&world.viewers[a], world.start + s(10));
+    assert!((1..50).contains(&shown.shown_since(since)), "{} pictures in 50 s", shown.shown_since(since));
+    assert_eq!(world.home.status()["visits"][0]["still"], true);
+}
+
+#[test]
+fn when_a_path_is_wide_again_the_picture_moves_again() {
+    let mut world = World::new();
+    let narrow = NetemConfig::new().latency(ms(20)).link(LinkRate::kbps(64), DataSize::bytes(64_000 / 8 / 3));
+    let a = world.visit(narrow);
+    world.run(s(20));
+    assert_eq!(world.home.status()["visits"][0]["still"], true, "{}", world.home.status());
+    let now = world.now;
+    world.viewers[a].set_link(NetemConfig::new().latency(ms(20)), now);
+    world.run(s(60));
+    let since = world.now;
+    world.run(s(10));
+    assert!(world.viewers[a].shown_since(since) > 100, "{}", world.home.status());
+}
+
+/// The browser plays sound and picture together by their sender reports: both must lead back to the same capture clock,
+/// however old each was when it was sent.
+#[test]
+fn both_tracks_lead_back_to_one_capture_clock() {
+    let mut world = World::new();
+    (world.sound_age, world.picture_age) = (ms(35), ms(140));
+    let a = world.visit(NetemConfig::new().latency(ms(30)));
+    world.run(s(20));
+    let viewer = &world.viewers[a];
+    let mut offsets = Vec::new();
+    for (captured, told) in &viewer.captures {
+        let when: Instant = match captured {
+            crate::viewer::Captured::Sound(sample) => world.sounds[*sample as usize / 960],
+            crate::viewer::Captured::Picture(number) => world.captured[*number as usize],
+        };
+        let told = told.duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs_f64();
+        offsets
+            .push((matches!(captured, crate::viewer::Captured::Sound(_)), told - (when - world.start).as_secs_f64()));
+    }
+    let mean = |sound: bool| {
+        let of: Vec<f64> = offsets.iter().filter(|(is_sound, _)| *is_sound == sound).map(|(_, at)| *at).collect();
+        assert!(of.len() > 100, "{} of {sound}", of.len());
+        of.iter().sum::<f64>() / of.len() as f64
+    };
+    let apart = (mean(true) - mean(false)) * 1e3;
+    assert!(apart.abs() < 2.0, "sound and picture are {apart} ms apart");
+}
