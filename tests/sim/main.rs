@@ -10,4 +10,5 @@ mod sockets;
 mod sound;
 mod strangers;
 mod viewer;
+mod voice;
 mod world;

@@ -15,12 +15,12 @@ use intercom::core::items::{
 };
 use intercom::core::peer::Identity;
 use intercom::core::protocol::{CameraState, FromHome, RungName};
-use intercom::media::opus::{OpusEncoder, PACKET};
 use intercom::reach::Addresses;
 use intercom::units::{Bitrate, FrameRate};
 use str0m_netem::NetemConfig;
 
 use crate::viewer::Viewer;
+use crate::voice::Voice;
 
 pub const KEY: &str = "a-key-of-this-home";
 pub const HOME: ([u8; 4], u16) = ([10, 0, 0, 1], 8443);
@@ -116,36 +116,6 @@ fn access_unit(keyframe: bool, number: u32, size: usize) -> Vec<u8> {
 pub fn number_in(unit: &[u8]) -> Option<u32> {
     let slice = unit.windows(6).position(|w| w[..4] == [0, 0, 0, 1] && matches!(w[4], 0x65 | 0x41))?;
     std::str::from_utf8(unit.get(slice + 6..slice + 14)?).ok()?.parse().ok()
-}
-
-/// Somebody who talks at home, through the real encoder.
-struct Voice {
-    encoder: OpusEncoder,
-    phase: f32,
-    samples: u64,
-}
-
-impl Voice {
-    fn new() -> Voice {
-        let encoder = OpusEncoder::new(Bitrate::from_kbps(32)).expect("an encoder");
-        Voice { encoder, phase: 0.0, samples: 0 }
-    }
-
-    /// The next 20 ms: harmonics of a gliding pitch, with a syllable five times a second.
-    fn next(&mut self, speech: Option<Speech>) -> Arc<[u8]> {
-        if let Some(speech) = speech {
-            self.encoder.set_path(speech.bitrate, speech.loss_percent).expect("a path");
-        }
-        let sound: [i16; PACKET] = std::array::from_fn(|_| {
-            let t = self.samples as f32 / 48_000.0;
-            self.samples += 1;
-            self.phase = (self.phase + (130.0 + 20.0 * (t * 4.0).sin()) / 48_000.0).fract();
-            let syllable = 0.6 + 0.4 * (t * 31.0).sin();
-            let waves: f32 = (1..12).map(|k| (k as f32 * self.phase * std::f32::consts::TAU).sin() / k as f32).sum();
-            (syllable * waves * 4000.0) as i16
-        });
-        self.encoder.encode(&sound).expect("sound").expect("nobody is silent")
-    }
 }
 
 pub struct World {

@@ -6,12 +6,10 @@ use std::time::{Duration, Instant};
 use crate::config::Rung;
 use crate::core::encoding::MOST_STRIDE;
 use crate::core::home::{Home, HomeOutput, ROUTES_PER_VISIT, Why};
-use crate::core::items::{EncodedAudio, EncodedVideo, EncoderOrder, ToPictures, ToSpeaker, VisitId};
+use crate::core::items::{EncodedVideo, EncoderOrder, ToPictures, ToSpeaker, VisitId};
 use crate::core::ladder::{Range, rung_bitrate};
 use crate::core::peer::{PeerOutput, Pressure};
 use crate::core::protocol::{FromHome, RungName};
-use crate::core::slides::{Estimating, Slides};
-use crate::core::speech::{self, Path};
 use crate::units::Bitrate;
 
 /// Keyframes of a rung keep at least this distance, whoever asks: each costs all its viewers bitrate.
@@ -21,7 +19,7 @@ const KEYFRAME_DISTANCE: Duration = Duration::from_millis(500);
 const PROBE_EVERY: Duration = Duration::from_secs(8);
 
 /// What RTP, SRTP, UDP and IP headers and retransmissions take, in percent of the media.
-const HEADERS: u64 = 6;
+pub(super) const HEADERS: u64 = 6;
 
 /// The orders that one rung's encoder stands under.
 pub(super) struct RungState {
@@ -182,20 +180,6 @@ impl Home {
         }
         if keyframe_missing {
             self.order_keyframe(frame.rung, now);
-        }
-    }
-
-    /// A packet came out of the Opus encoder: to every viewer.
-    pub fn handle_audio(&mut self, packet: &EncodedAudio, now: Instant) {
-        for index in 0..self.visits.len() {
-            let visit = &mut self.visits[index];
-            if !visit.connected {
-                continue;
-            }
-            if let Some(peer) = &mut visit.peer {
-                peer.write_audio(&packet.data, packet.captured, packet.sample, now);
-                self.collect(index, now);
-            }
         }
     }
 
@@ -393,76 +377,6 @@ impl Home {
         }
     }
 
-    /// Sound first: the encoder's orders, each path's redundancy, and what is left for the picture.
-    fn update_speech(&mut self, now: Instant) {
-        let max = self.config.audio;
-        let paths = self.visits.iter().filter(|v| v.connected).map(|v| v.path(now));
-        let wanted = speech::choose(max, paths);
-        if self.visits.iter().any(|v| v.connected)
-            && let Some(speech) = self.speech.update(wanted, now)
-        {
-            self.out.push_back(HomeOutput::Speech(speech));
-        }
-        let bitrate = self.speech_rate();
-        for index in 0..self.visits.len() {
-            let visit = &mut self.visits[index];
-            let path: Path = visit.path(now);
-            visit.sound = path.cost(bitrate);
-            visit.redundancy = path.redundancy;
-            let room = visit.place.usable().map(|usable| usable.less(visit.sound).percent(100 - HEADERS));
-            let was = visit.slides.is_still();
-            visit.slides.handle_room(room, visit.place.rung() == RungName::Reduced, now);
-            let still = visit.slides.is_still();
-            if was != still {
-                log::info!(
-                    "visit {}: {}",
-                    visit.id.0,
-                    if still { "room for single pictures only" } else { "moves again" }
-                );
-            }
-            visit.needs_keyframe |= was && !still;
-            match visit.slides.take_news() {
-                Some(Estimating::Rest) => self.rest_estimator(index, now),
-                Some(Estimating::Try) => self.try_estimator(index, now),
-                None => {}
-            }
-            let visit = &mut self.visits[index];
-            if visit.connected
-                && let Some(peer) = &mut visit.peer
-            {
-                peer.set_redundancy(path.redundancy, now);
-            }
-        }
-    }
-
-    /// What the voice itself takes.
-    fn speech_rate(&self) -> Bitrate {
-        self.speech.ordered().map_or(self.config.audio, |speech| speech.bitrate)
-    }
-
-    /// Below what the voice takes, the estimator sends no padding, which on a narrow path is what the voice would lose.
-    fn rest_estimator(&mut self, index: usize, now: Instant) {
-        let rest = self.speech_rate().percent(60);
-        if let Some(peer) = &mut self.visits[index].peer {
-            peer.set_desired(rest, now);
-            peer.reset_estimate(rest, now);
-        }
-    }
-
-    /// Looks whether the path carries moving pictures by now.
-    fn try_estimator(&mut self, index: usize, now: Instant) {
-        let (begin, goal) = (self.config.reduced.floor.percent(150), self.config.reduced.max);
-        if let Some(peer) = &mut self.visits[index].peer {
-            peer.set_desired(goal, now);
-            peer.reset_estimate(begin, now);
-        }
-    }
-
-    /// What moving pictures of the reduced rung need at least.
-    pub(super) fn slides(&self) -> Slides {
-        Slides::new(least(&self.config.reduced))
-    }
-
     /// What sound and headers take of a viewer's path.
     fn overhead(&self) -> Bitrate {
         Bitrate::from_bps(self.config.audio.bps() + 20_000)
@@ -493,7 +407,7 @@ impl Home {
 }
 
 /// What a rung can do with a quarter of its frames.
-fn least(rung: &Rung) -> Bitrate {
+pub(super) fn least(rung: &Rung) -> Bitrate {
     rung.floor.percent(100 / MOST_STRIDE)
 }
 

@@ -8,6 +8,7 @@ mod admission;
 mod media;
 mod pairing;
 mod signaling;
+mod sound;
 mod visit;
 
 use std::collections::{HashMap, VecDeque};

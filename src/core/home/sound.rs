@@ -1,0 +1,97 @@
+//! Sound of all visits: one encode for all, protected as each path needs it, and the picture after it.
+
+use std::time::Instant;
+
+use crate::core::home::media::{HEADERS, least};
+use crate::core::home::{Home, HomeOutput};
+use crate::core::items::EncodedAudio;
+use crate::core::protocol::RungName;
+use crate::core::slides::{Estimating, Slides};
+use crate::core::speech::{self, Path};
+use crate::units::Bitrate;
+
+impl Home {
+    /// A packet came out of the Opus encoder: to every viewer.
+    pub fn handle_audio(&mut self, packet: &EncodedAudio, now: Instant) {
+        for index in 0..self.visits.len() {
+            let visit = &mut self.visits[index];
+            if !visit.connected {
+                continue;
+            }
+            if let Some(peer) = &mut visit.peer {
+                peer.write_audio(&packet.data, packet.captured, packet.sample, now);
+                self.collect(index, now);
+            }
+        }
+    }
+
+    /// Sound first: the encoder's orders, each path's redundancy, and what is left for the picture.
+    pub(super) fn update_speech(&mut self, now: Instant) {
+        let max = self.config.audio;
+        let paths = self.visits.iter().filter(|v| v.connected).map(|v| v.path(now));
+        let wanted = speech::choose(max, paths);
+        if self.visits.iter().any(|v| v.connected)
+            && let Some(speech) = self.speech.update(wanted, now)
+        {
+            self.out.push_back(HomeOutput::Speech(speech));
+        }
+        let bitrate = self.speech_rate();
+        for index in 0..self.visits.len() {
+            let visit = &mut self.visits[index];
+            let path: Path = visit.path(now);
+            visit.sound = path.cost(bitrate);
+            visit.redundancy = path.redundancy;
+            let room = visit.place.usable().map(|usable| usable.less(visit.sound).percent(100 - HEADERS));
+            let was = visit.slides.is_still();
+            visit.slides.handle_room(room, visit.place.rung() == RungName::Reduced, now);
+            let still = visit.slides.is_still();
+            if was != still {
+                log::info!(
+                    "visit {}: {}",
+                    visit.id.0,
+                    if still { "room for single pictures only" } else { "moves again" }
+                );
+            }
+            visit.needs_keyframe |= was && !still;
+            match visit.slides.take_news() {
+                Some(Estimating::Rest) => self.rest_estimator(index, now),
+                Some(Estimating::Try) => self.try_estimator(index, now),
+                None => {}
+            }
+            let visit = &mut self.visits[index];
+            if visit.connected
+                && let Some(peer) = &mut visit.peer
+            {
+                peer.set_redundancy(path.redundancy, now);
+            }
+        }
+    }
+
+    /// What the voice itself takes.
+    pub(super) fn speech_rate(&self) -> Bitrate {
+        self.speech.ordered().map_or(self.config.audio, |speech| speech.bitrate)
+    }
+
+    /// Below what the voice takes, the estimator sends no padding, which on a narrow path is what the voice would lose.
+    pub(super) fn rest_estimator(&mut self, index: usize, now: Instant) {
+        let rest = self.speech_rate().percent(60);
+        if let Some(peer) = &mut self.visits[index].peer {
+            peer.set_desired(rest, now);
+            peer.reset_estimate(rest, now);
+        }
+    }
+
+    /// Looks whether the path carries moving pictures by now.
+    fn try_estimator(&mut self, index: usize, now: Instant) {
+        let (begin, goal) = (self.config.reduced.floor.percent(150), self.config.reduced.max);
+        if let Some(peer) = &mut self.visits[index].peer {
+            peer.set_desired(goal, now);
+            peer.reset_estimate(begin, now);
+        }
+    }
+
+    /// What moving pictures of the reduced rung need at least.
+    pub(super) fn slides(&self) -> Slides {
+        Slides::new(least(&self.config.reduced))
+    }
+}
