@@ -40,6 +40,15 @@ pub fn seen_and_heard(lab: &mut Lab) {
     let beeps = || listen(&wav, Duration::from_secs(3)).beeps(BEEP_HZ).len();
     wait("the viewer's beep at home", PATIENCE, || (beeps() >= 4).then_some(()));
 
+    // By the bitrate that the browser gives its sound, a packet would be half as large without its twin inside.
+    page.wait_for(
+        "each packet brings the one before it along",
+        PATIENCE,
+        "lab.connections.findLast(c => c.connectionState !== 'closed').getStats().then(report => {
+            const sent = [...report.values()].find(s => s.type === 'outbound-rtp' && s.kind === 'audio');
+            return sent.bytesSent / sent.packetsSent > 1.3 * sent.targetBitrate / 8 / 50;
+        })",
+    );
     page.click("#cam");
     wait("no viewer's picture on the TV", PATIENCE, || Picture::read(&png).filter(|p| p.fake_camera_green() < 0.02));
     page.click("#cam");
