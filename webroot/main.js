@@ -80,6 +80,11 @@ async function toggle(kind) {
 function showState() {
   const view = visit.view();
   ui.state(view, online);
+  // Where only sound gets through for now, people can talk already.
+  if (view.thin) {
+    clearTimeout(letGo);
+    offerTwoWay();
+  }
   if (view.state === lastState) return;
   lastState = view.state;
   if (view.ended) {
@@ -117,7 +122,7 @@ function showDevices() {
 
 /** Home's picture came first; now the way back, without a question where it was answered before. */
 async function offerTwoWay() {
-  if (asked || lastState !== 'live') return;
+  if (asked || !(lastState === 'live' || visit.view().thin)) return;
   asked = true;
   const choice = media.choice;
   if (choice?.watch) return;

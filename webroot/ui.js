@@ -53,6 +53,7 @@ export class Ui {
     const body = document.body.dataset;
     const turned = body.state !== view.state;
     for (const name of ['state', 'media', 'socket']) if (body[name] !== view[name]) body[name] = view[name];
+    if (body.thin !== String(view.thin)) body.thin = String(view.thin);
     this.#live = view.state === 'live';
     const { title, text } = stateWords(view, online);
     // Written only when it changes: a screen reader says it each time.

@@ -20,6 +20,8 @@ export class PictureWatch {
   #thin = false;
   #packets = 0;
   #packetsAt = -Infinity;
+  // Whole frames by the first look since the last that was presented, and by the latest.
+  #before = null;
   #whole = 0;
 
   /** Whether a new connection did not help either, so that it is time for words. */
@@ -43,6 +45,7 @@ export class PictureWatch {
     this.#asked = false;
     this.#packets = 0;
     this.#packetsAt = -Infinity;
+    this.#before = null;
     this.#whole = 0;
   }
 
@@ -50,6 +53,7 @@ export class PictureWatch {
   arrived({ packets, whole }, now) {
     if (packets > this.#packets) this.#packetsAt = now;
     this.#packets = packets;
+    this.#before ??= whole;
     this.#whole = whole;
   }
 
@@ -63,6 +67,7 @@ export class PictureWatch {
       this.#frames = frames;
       this.#asked = false;
       this.#since = now;
+      this.#before = null;
       if (!first) {
         this.#tries = 0;
         this.#stuck = false;
@@ -85,7 +90,7 @@ export class PictureWatch {
     const pauses = PictureWatch.PAUSES_MS;
     if (waited < pauses[Math.min(this.#tries, pauses.length - 1)]) return null;
     this.#tries += 1;
-    this.#thin = now - this.#packetsAt < PictureWatch.DRY_MS && this.#whole < PictureWatch.WHOLE;
+    this.#thin = now - this.#packetsAt < PictureWatch.DRY_MS && this.#whole - (this.#before ?? this.#whole) < PictureWatch.WHOLE;
     if (this.#thin) return this.#ask(now);
     this.#since = now;
     this.#asked = false;

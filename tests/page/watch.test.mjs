@@ -43,6 +43,14 @@ test('a connection that brings something is not torn down for bringing little', 
   assert.equal(watch.thin, true);
   watch.step({ frames: 1, connected: true, visible: true, signaling: true }, 41000);
   assert.equal(watch.thin, false);
+  // What was shown before it stalled does not count against it.
+  const later = new PictureWatch();
+  const moved = run(later, 30, (s) => {
+    const frames = Math.min(Math.floor(s), 10) * 10;
+    if (later.waits(s * 1000)) later.arrived({ packets: Math.floor(s * 50), whole: frames + 1 }, s * 1000);
+    return { frames };
+  });
+  assert.ok(moved.length > 2 && moved.every((wish) => wish.startsWith('keyframe')), moved.join(' '));
 });
 
 test('whole frames that are never shown, and packets that stopped, are mended by a new connection', () => {
