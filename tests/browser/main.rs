@@ -11,6 +11,7 @@ mod instruments;
 mod lab;
 mod looks;
 mod networks;
+mod spoken;
 mod trouble;
 mod watching;
 
@@ -21,6 +22,7 @@ fn main() -> std::process::ExitCode {
         ("instruments_answer_for_the_viewer", instruments::permissions),
         ("instruments_route_as_homes_do", instruments::routers),
         ("instruments_cut_udp", instruments::cut),
+        ("instruments_judge_how_well_words_are_understood", spoken::instrument),
         ("home_is_seen_before_any_permission", watching::picture),
         ("home_is_heard_at_its_pitch", watching::sound),
         ("who_refuses_the_camera_still_watches", watching::refused),
@@ -49,6 +51,9 @@ fn main() -> std::process::ExitCode {
         ("a_network_of_ipv6_alone", networks::ipv6),
         ("a_cable_is_plugged_in", networks::new_address),
         ("home_and_viewer_behind_routers", networks::routers),
+        ("words_over_an_ordinary_path", spoken::ordinary_path),
+        ("words_over_a_lossy_path", spoken::lossy_path),
+        ("words_over_a_thin_path", spoken::thin_path),
         ("screens_for_human_eyes", looks::screens),
     ])
 }

@@ -27,11 +27,13 @@ pub struct Setup {
     pub recorded: bool,
     /// Size of the TV, and a command that is it.
     pub tv: Option<((u32, u32), Vec<String>)>,
+    /// A command that is the microphone, instead of a tone.
+    pub microphone: Option<Vec<String>>,
 }
 
 impl Default for Setup {
     fn default() -> Setup {
-        Setup { size: (640, 480), max_viewers: None, public_address: None, recorded: true, tv: None }
+        Setup { size: (640, 480), max_viewers: None, public_address: None, recorded: true, tv: None, microphone: None }
     }
 }
 
@@ -74,7 +76,7 @@ impl Daemon {
     }
 
     fn write_config(&self) {
-        let Setup { size: (width, height), max_viewers, public_address, recorded, tv } = &self.setup;
+        let Setup { size: (width, height), max_viewers, public_address, recorded, tv, microphone } = &self.setup;
         let mut text = format!("[home]\nname = \"Test home\"\nstate_dir = \"{}\"\n", self.state_dir().display());
         if let Some(max) = max_viewers {
             text += &format!("max_viewers = {max}\n");
@@ -84,7 +86,14 @@ impl Daemon {
             text += &format!("public_address = \"{address}\"\n");
         }
         text += &format!("[video]\nwidth = {width}\nheight = {height}\n");
-        text += "[camera]\ndriver = \"test-card\"\n[microphone]\ndriver = \"tone\"\n";
+        text += "[camera]\ndriver = \"test-card\"\n";
+        text += &match microphone {
+            None => "[microphone]\ndriver = \"tone\"\n".to_owned(),
+            Some(command) => {
+                let command = serde_json::to_string(command).expect("JSON, which TOML's lists of texts are");
+                format!("[microphone]\ndriver = \"exec\"\n[microphone.exec]\ncommand = {command}\n")
+            }
+        };
         if let Some(((width, height), command)) = tv {
             let command = serde_json::to_string(command).expect("JSON, which TOML's lists of texts are");
             text += &format!("[tv]\nwidth = {width}\nheight = {height}\n");

@@ -6,9 +6,11 @@ pub mod daemon;
 pub mod frames;
 pub mod net;
 pub mod page;
+pub mod path;
 pub mod picture;
 pub mod ports;
 pub mod sound;
+pub mod words;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -57,6 +57,22 @@ impl Sound {
         }
     }
 
+    /// Writes a WAV file of 16 bit samples, for people to listen to.
+    pub fn write_wav(&self, path: &Path) {
+        let (rate, bytes) = (self.rate as u32, 2 * self.samples.len() as u32);
+        let mut file = [b"RIFF", &(36 + bytes).to_le_bytes()[..], b"WAVEfmt ", &16u32.to_le_bytes()].concat();
+        for short in [1u16, 1] {
+            file.extend(short.to_le_bytes());
+        }
+        file.extend([rate, 2 * rate].map(u32::to_le_bytes).concat());
+        file.extend([2u16, 16].map(u16::to_le_bytes).concat());
+        file.extend([b"data", &bytes.to_le_bytes()[..]].concat());
+        for sample in &self.samples {
+            file.extend(((sample * 32767.0) as i16).to_le_bytes());
+        }
+        std::fs::write(path, file).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+
     /// What comes from sample number `start` on.
     pub fn since(&self, start: usize) -> Sound {
         let start = start.min(self.samples.len());

@@ -1,0 +1,151 @@
+//! Words, spoken at home and by a viewer at the same time, over paths as bad as told.
+
+use std::path::{Path as File, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::harness::chromium::{Options, Permission};
+use crate::harness::daemon::{Daemon, Setup};
+use crate::harness::net;
+use crate::harness::path::{Impairment, Path};
+use crate::harness::sound::Sound;
+use crate::harness::wait;
+use crate::harness::words::intelligibility;
+use crate::harness::{TempDir, artefacts};
+use crate::lab::Lab;
+use crate::watching::PATIENCE;
+
+/// Sentences of the kind that telephones are judged by (IEEE's "Harvard sentences", list 1).
+const SENTENCES: &str = "The birch canoe slid on the smooth planks. Glue the sheet to the dark blue background. \
+                         It is easy to tell the depth of a well. These days a chicken leg is a rare dish. \
+                         Rice is often served in round bowls.";
+
+/// Seconds that are listened to.
+const LISTEN: f64 = 12.0;
+
+/// Has the sentences read into a WAV file; `voice` is one of espeak-ng's.
+fn read_out(dir: &TempDir, name: &str, voice: &str) -> PathBuf {
+    let raw = dir.path().join(format!("{name}-raw.wav"));
+    run(Command::new("espeak-ng").args(["-v", voice, "-s", "150", "-w"]).arg(&raw).arg(SENTENCES));
+    let wav = dir.path().join(format!("{name}.wav"));
+    let to = ["-ar", "48000", "-ac", "1", "-c:a", "pcm_s16le"];
+    run(Command::new("ffmpeg").args(["-loglevel", "error", "-i"]).arg(&raw).args(to).arg(&wav));
+    wav
+}
+
+fn run(command: &mut Command) {
+    let out = command.stdin(Stdio::null()).output();
+    let out = out.unwrap_or_else(|error| panic!("{command:?}: {error}; `.ci/prepare test` installs it"));
+    assert!(out.status.success(), "{command:?}: {}", String::from_utf8_lossy(&out.stderr));
+}
+
+fn sound(wav: &File) -> Sound {
+    Sound::read_wav(wav).expect("a WAV file")
+}
+
+/// What an instrument of such use must tell apart.
+pub fn instrument(_: &mut Lab) {
+    let dir = TempDir::new("words");
+    let spoken = sound(&read_out(&dir, "spoken", "en-gb"));
+    let with = |change: &dyn Fn(usize, f64) -> f64| {
+        let samples = spoken.samples.iter().enumerate().map(|(n, sample)| change(n, *sample)).collect();
+        intelligibility(&spoken, &Sound { samples, ..Sound::SILENCE })
+    };
+    assert!(with(&|_, sample| 0.3 * sample) > 0.99, "softer is as clear");
+    let late = [vec![0.0; 60_000], spoken.samples.clone()].concat();
+    let late = intelligibility(&spoken, &Sound { samples: late, ..Sound::SILENCE });
+    assert!(late > 0.9, "later is as clear: {late}");
+    let random = std::cell::RefCell::new(fastrand::Rng::with_seed(5));
+    let level = spoken.loudness();
+    let noisy = |by: f64| with(&|_, sample| sample + (random.borrow_mut().f64() - 0.5) * 3.4 * level * by);
+    let [slight, strong] = [0.1, 8.0].map(noisy);
+    assert!(slight > 0.9 && strong < 0.6, "noise: {slight} and {strong}");
+    // Half of all packets missing.
+    let gone: Vec<bool> = (0..2000).map(|_| random.borrow_mut().bool()).collect();
+    let holes = with(&|n, sample| if gone[n / 960] { 0.0 } else { sample });
+    assert!(holes < 0.75, "holes: {holes}");
+    let mut backwards = spoken.samples.clone();
+    backwards.reverse();
+    let backwards = intelligibility(&spoken, &Sound { samples: backwards, ..Sound::SILENCE });
+    assert!(backwards < 0.6, "nonsense: {backwards}");
+}
+
+/// Both sides speak at once over such a path; how well each is understood at the other end, and the whole is told.
+fn conversation(lab: &mut Lab, what: &str, to_home: Impairment, to_viewer: Impairment) -> Option<[f64; 2]> {
+    if !net::allowed(what) {
+        return None;
+    }
+    let dir = TempDir::new("spoken");
+    let (at_home, far_away) = (read_out(&dir, "home", "en-gb"), read_out(&dir, "viewer", "en-us+f3"));
+    let path = Path::new(to_home, to_viewer, 7);
+    let loops = ["ffmpeg", "-loglevel", "error", "-re", "-stream_loop", "-1", "-i"];
+    let raw = ["-f", "s16le", "-ar", "48000", "-ac", "1", "-"];
+    let file = at_home.display().to_string();
+    let command: Vec<String> = loops.into_iter().chain([file.as_str()]).chain(raw).map(str::to_owned).collect();
+    let setup = Setup { public_address: Some(Path::PUBLIC.into()), microphone: Some(command), ..Setup::default() };
+    let home = Daemon::start_in(Some(&path.home), setup);
+    let flags = vec![format!("--use-file-for-fake-audio-capture={}", far_away.display())];
+    let page = lab.viewer_in(Some(&path.viewer), Options { permission: Permission::Granted, flags });
+    page.open(&format!("https://{}/#k={}", Path::PUBLIC, home.key()));
+    page.wait_for(
+        "media",
+        PATIENCE,
+        "document.body.dataset.media === 'connected' || document.body.dataset.state === 'live'",
+    );
+    page.wait_for("the question", PATIENCE, "!document.querySelector('#ask').hidden");
+    page.keep_screenshot(&file_name(what));
+    page.click("#join");
+    let length = || Sound::read_wav(&home.wav()).map_or(0, |sound| sound.samples.len());
+    wait("the viewer at home", PATIENCE, || (length() > 48_000 * 6).then_some(()));
+    let before = length();
+    let heard_far_away = page.hear(LISTEN);
+    let recorded = (48_000.0 * LISTEN) as usize;
+    wait("the viewer at home", PATIENCE, || (length() > before + recorded).then_some(()));
+    let heard_at_home = sound(&home.wav()).since(before);
+    for (place, sound) in [("at-home", &heard_at_home), ("far-away", &heard_far_away)] {
+        sound.write_wav(&artefacts().join(format!("{}-{place}.wav", file_name(what))));
+    }
+    let scores =
+        [intelligibility(&sound(&far_away), &heard_at_home), intelligibility(&sound(&at_home), &heard_far_away)];
+    let status = home.status().map(|status| status["visits"][0].clone());
+    println!("    {what}: loss {:.1?} %, understood {scores:.2?}, {status:?}", path.loss());
+    Some(scores)
+}
+
+fn file_name(what: &str) -> String {
+    what.replace('%', "percent").replace([' ', '/'], "-")
+}
+
+/// A path like most.
+pub fn ordinary_path(lab: &mut Lab) {
+    let way = Impairment {
+        loss: 0.5,
+        delay: Duration::from_millis(30),
+        jitter: Duration::from_millis(10),
+        ..Impairment::default()
+    };
+    if let Some(scores) = conversation(lab, "words over an ordinary path", way, way) {
+        assert!(scores.iter().all(|score| *score > 0.75), "{scores:?}");
+    }
+}
+
+/// Three of ten datagrams are lost, at random.
+pub fn lossy_path(lab: &mut Lab) {
+    let way = Impairment {
+        loss: 30.0,
+        delay: Duration::from_millis(30),
+        jitter: Duration::from_millis(10),
+        ..Impairment::default()
+    };
+    if let Some(scores) = conversation(lab, "words over a path that loses 30 %", way, way) {
+        assert!(scores.iter().all(|score| *score > 0.65), "{scores:?}");
+    }
+}
+
+/// 64 kbit/s for sound and picture together, each way.
+pub fn thin_path(lab: &mut Lab) {
+    let way = Impairment { kbps: Some(64), delay: Duration::from_millis(30), ..Impairment::default() };
+    if let Some(scores) = conversation(lab, "words over a path of 64 kbit/s", way, way) {
+        assert!(scores.iter().all(|score| *score > 0.58), "{scores:?}");
+    }
+}
