@@ -2,6 +2,7 @@
 
 pub mod card;
 pub mod comfort;
+pub mod echo;
 pub mod h264;
 pub mod jitter;
 pub mod lateness;
