@@ -106,6 +106,27 @@ pub struct Rung {
 pub struct Audio {
     /// `bitrate_kbps` of Opus, 12–128. Default 32.
     pub bitrate: Bitrate,
+    /// `echo_cancellation`: what the speaker plays is taken out of what the microphone hears. Default true.
+    pub echo_cancellation: bool,
+    /// `noise_suppression`. Default moderate.
+    pub noise_suppression: NoiseSuppression,
+    /// `gain_control`: whoever speaks far away is made louder, whoever shouts is not clipped. Default true.
+    pub gain_control: bool,
+    /// `max_gain_db`: louder by this at most, 0–40. Default 24.
+    pub max_gain_db: f32,
+}
+
+/// How much of a steady noise is taken away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoiseSuppression {
+    /// Nothing.
+    Off,
+    /// About 6 dB.
+    Low,
+    /// About 12 dB.
+    Moderate,
+    /// About 18 dB.
+    High,
 }
 
 /// `[tv]`
@@ -207,7 +228,7 @@ fn parse_with(text: &str, file: &str, drivers: &Drivers, env: Environment<'_>) -
     let tls = read_tls(r, file);
     let full = read_full(r);
     let reduced = read_reduced(r, &full);
-    let audio = Audio { bitrate: Bitrate::from_kbps(r.integer("audio.bitrate_kbps", 12..=128, "kbit/s")) };
+    let audio = read_audio(r);
     let tv = Tv {
         width: size(r, "tv.width", WIDTH),
         height: size(r, "tv.height", HEIGHT),
@@ -238,6 +259,22 @@ fn parse_with(text: &str, file: &str, drivers: &Drivers, env: Environment<'_>) -
 const WIDTH: (u64, u64) = (160, 1920);
 const HEIGHT: (u64, u64) = (90, 1080);
 const KBPS: std::ops::RangeInclusive<u64> = 30..=20_000;
+
+fn read_audio(r: &mut Reader<'_>) -> Audio {
+    const NOISE: [(&str, NoiseSuppression); 4] = [
+        ("off", NoiseSuppression::Off),
+        ("low", NoiseSuppression::Low),
+        ("moderate", NoiseSuppression::Moderate),
+        ("high", NoiseSuppression::High),
+    ];
+    Audio {
+        bitrate: Bitrate::from_kbps(r.integer("audio.bitrate_kbps", 12..=128, "kbit/s")),
+        echo_cancellation: r.switch("audio.echo_cancellation"),
+        noise_suppression: r.word("audio.noise_suppression", &NOISE),
+        gain_control: r.switch("audio.gain_control"),
+        max_gain_db: r.integer("audio.max_gain_db", 0..=40, "dB") as f32,
+    }
+}
 
 fn read_home(r: &mut Reader<'_>, file: &str, env: Environment<'_>) -> Home {
     let name = r.text("home.name", "1 to 40 characters", |text| match text.trim() {

@@ -272,6 +272,12 @@ pub trait CaptureAudio: Send {
     fn overruns(&self) -> u64 {
         0
     }
+
+    /// Whether it hears a room: speech, noise, and what the speaker plays. What does not is sent as it is, since a
+    /// tone would be taken for noise.
+    fn hears_a_room(&self) -> bool {
+        true
+    }
 }
 
 /// A sink of sound.

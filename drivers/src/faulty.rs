@@ -116,6 +116,10 @@ impl<D: CaptureAudio + ?Sized> CaptureAudio for Faulty<D> {
     fn overruns(&self) -> u64 {
         self.inner.overruns()
     }
+
+    fn hears_a_room(&self) -> bool {
+        self.inner.hears_a_room()
+    }
 }
 
 impl<D: PlayAudio + ?Sized> PlayAudio for Faulty<D> {

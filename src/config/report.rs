@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use intercom_drivers::contract::Driver;
 
-use super::{Config, Device, Drivers, Rung};
+use super::{Audio, Config, Device, Drivers, NoiseSuppression, Rung};
 
 impl Config {
     /// What would run with this config, one thing a line.
@@ -25,7 +25,7 @@ impl Config {
         lines.push(("certificate", certificate));
         lines.push(("video", rung(&self.full)));
         lines.push(("", format!("reduced to {}", rung(&self.reduced))));
-        lines.push(("audio", format!("Opus, {}", self.audio.bitrate)));
+        lines.push(("audio", format!("Opus, {}; {}", self.audio.bitrate, enhancement(&self.audio))));
         lines.push(("tv", format!("{}x{}, at most {} fps", self.tv.width, self.tv.height, self.tv.rate.fps())));
         lines.push(("log", self.log_level.to_string().to_lowercase()));
         let devices = self.devices();
@@ -56,6 +56,21 @@ impl<D: ?Sized> Device<D> {
 fn rung(rung: &Rung) -> String {
     let Rung { width, height, rate, floor, max } = rung;
     format!("{width}x{height} at {} fps, {} to {max}", rate.fps(), floor.kbps())
+}
+
+fn enhancement(audio: &Audio) -> String {
+    let echo = if audio.echo_cancellation { "echo cancelled" } else { "echo left in" };
+    let noise = match audio.noise_suppression {
+        NoiseSuppression::Off => "noise left in",
+        NoiseSuppression::Low => "a little noise taken away",
+        NoiseSuppression::Moderate => "noise taken away",
+        NoiseSuppression::High => "much noise taken away",
+    };
+    let gain = match audio.gain_control {
+        true => format!("made louder by up to {} dB", audio.max_gain_db),
+        false => "loudness left as it is".to_owned(),
+    };
+    format!("{echo}, {noise}, {gain}")
 }
 
 impl Drivers {

@@ -126,9 +126,29 @@ fn an_empty_file_means_the_defaults_that_the_types_document() {
     };
     assert_eq!(config.full, rung(1280, 720, 30.0, 1500, 2500));
     assert_eq!(config.reduced, rung(480, 270, 15.0, 80, 400));
-    assert_eq!(config.audio, Audio { bitrate: Bitrate::from_kbps(32) });
+    let audio = Audio {
+        bitrate: Bitrate::from_kbps(32),
+        echo_cancellation: true,
+        noise_suppression: NoiseSuppression::Moderate,
+        gain_control: true,
+        max_gain_db: 24.0,
+    };
+    assert_eq!(config.audio, audio);
     assert_eq!(config.tv, Tv { width: 1280, height: 720, rate: FrameRate::from_fps(30.0), self_view: true });
     assert_eq!(config.log_level, log::LevelFilter::Info);
+}
+
+#[test]
+fn sound_can_be_left_as_the_microphone_hears_it() {
+    let off = "[audio]\necho_cancellation = false\nnoise_suppression = \"off\"\ngain_control = false\n";
+    let audio = take(off).audio;
+    assert!(!audio.echo_cancellation && !audio.gain_control);
+    assert_eq!(audio.noise_suppression, NoiseSuppression::Off);
+    assert_eq!(take("[audio]\nnoise_suppression = \"high\"\n").audio.noise_suppression, NoiseSuppression::High);
+    let wrong = complaint("[audio]\nnoise_suppression = \"hihg\"\n");
+    assert!(wrong.contains("audio.noise_suppression") && wrong.contains("\"high\""), "{wrong}");
+    let wrong = complaint("[audio]\nmax_gain_db = 90\n");
+    assert!(wrong.contains("audio.max_gain_db") && wrong.contains("0 to 40 dB"), "{wrong}");
 }
 
 #[test]

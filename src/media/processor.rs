@@ -1,7 +1,9 @@
-//! The step between microphone and Opus encoder: the identity today, the place of the echo canceller.
+//! The step between microphone and Opus encoder: the place of [echo canceller, noise suppressor and gain](super::echo).
 
 use std::time::Instant;
 
+use crate::config::Audio;
+use crate::media::echo::Enhancer;
 use crate::media::voice::BLOCK;
 
 /// 10 ms that the speaker plays, as reference for the echo canceller.
@@ -20,6 +22,14 @@ pub trait Processor: Send {
 
     /// Changes what the microphone heard, in place. `captured` is when it heard the first sample.
     fn capture(&mut self, block: &mut [i16; BLOCK], captured: Instant);
+}
+
+/// What `audio` wants to be done.
+pub fn processor(audio: &Audio) -> Box<dyn Processor> {
+    match Enhancer::new(audio) {
+        Some(enhancer) => Box::new(enhancer),
+        None => Box::new(Identity),
+    }
 }
 
 /// Leaves the sound as it is.

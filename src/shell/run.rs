@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::core::home::{Home, HomeConfig};
 use crate::core::peer;
 use crate::core::protocol::RungName;
-use crate::media::processor::Identity;
+use crate::media::processor::processor;
 use crate::ops::doctor::Kind;
 use crate::reach::links::{Links, links};
 use crate::reach::qr::{Paint, half_blocks};
@@ -167,7 +167,7 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
     let (played_out, played) = bounded(speaker::PLAYED);
     let speech = Arc::new(SpeechControl::default());
     let packets = OpusOutputs { packets: audio_out, wake: wake.clone(), control: Arc::clone(&speech) };
-    let thread = microphone::spawn_opus(audio, blocks, played, Box::new(Identity), packets, Arc::clone(&presence));
+    let thread = microphone::spawn_opus(audio, blocks, played, processor(&audio), packets, Arc::clone(&presence));
     workers.push(thread.map_err(no_thread())?);
     let thread = speaker::spawn_speaker(speaker.opener, to_speaker, Some(played_out), Arc::clone(&presence));
     workers.push(thread.map_err(no_thread())?);

@@ -12,7 +12,8 @@ use crate::media::echo::fraction::{Fraction, TAPS};
 use crate::media::echo::timeline::Timeline;
 use crate::media::voice::BLOCK;
 
-/// The reference is read this much (seconds) before it is audible, if it has been written by then.
+/// The reference is read this much (seconds) before it is audible, if it has been written by then: reports are not
+/// exact.
 pub const EARLY: f64 = 0.02;
 
 /// Sound kept: 2.7 s, more than any speaker keeps ready and any microphone is late.
@@ -24,14 +25,12 @@ const SNAP: f64 = 96.0;
 /// It is steered by at most this many samples in each: 300 ppm, which moves an echo's place unnoticed.
 const STEER: f64 = 300e-6;
 /// The reference may be read later than it is audible by this at most, where it is always written too late.
-const LATEST: f64 = -0.1;
+const LATEST: f64 = -0.5;
 /// And before it is audible by this at most, where the speaker is much faster than it says.
 const EARLIEST: f64 = 0.6;
 /// After a pause of this length (seconds) a reference that was read later than wanted is tried a bit earlier.
-const PAUSE: f64 = 1.0;
+const PAUSE: f64 = 60.0;
 const BIT: f64 = 0.005;
-
-const BLOCK_TIME: f64 = 0.01;
 
 /// See the module. Neither side needs to run; what is missing is silence.
 pub struct Aligner {
@@ -47,6 +46,12 @@ pub struct Aligner {
     early: f64,
     /// Up to where the reference has been read, in seconds.
     read: f64,
+    /// The number of the sample that the last reading began with.
+    from: Option<f64>,
+    /// So much earlier could it have been read.
+    room: f64,
+    interrupted: bool,
+    gave_way: bool,
     snaps: u64,
     fraction: Fraction,
 }
@@ -92,6 +97,10 @@ impl Default for Aligner {
             cursor: None,
             early: EARLY,
             read: f64::NEG_INFINITY,
+            from: None,
+            room: 0.0,
+            interrupted: false,
+            gave_way: false,
             snaps: 0,
             fraction: Fraction::default(),
         }
@@ -124,9 +133,14 @@ impl Aligner {
     /// The reference for the 10 ms whose first sample was heard at `captured`; silence where nothing was played.
     pub fn capture(&mut self, captured: Instant) -> [f32; BLOCK] {
         let told = self.seconds(captured);
-        let begin = self.microphone.handle(told).at + self.early;
+        let placed = self.microphone.handle(told);
+        self.interrupted = placed.jump.is_some();
+        self.from = None;
+        let begin = placed.at + self.early;
         let end = begin + BLOCK as f64 * self.microphone.pace();
         self.read = end;
+        // One block less, since that one may come a block later the next time.
+        self.room = self.stretches.back().map_or(0.0, |last| last.time(last.end) - end - 0.011);
         let mut out = [0.0; BLOCK];
         let before = self.cursor.take();
         for (n, stretch) in self.stretches.iter().enumerate() {
@@ -157,6 +171,7 @@ impl Aligner {
                 to: stretch.end,
             };
             kept.read(&self.fraction, place, step, &mut out[..last]);
+            self.from.get_or_insert(stretch.first as f64 + place);
             self.cursor = Some(Cursor { first: stretch.first, place: place + step * BLOCK as f64 });
         }
         out
@@ -167,14 +182,36 @@ impl Aligner {
         self.early
     }
 
-    /// Reads the reference earlier by `seconds` from now on (later, if negative), as far as it is written by then.
-    pub fn shift(&mut self, seconds: f64) {
-        self.early = (self.early + seconds).clamp(LATEST, EARLIEST);
+    /// Reads the reference earlier by `seconds` from now on (later, if negative), or by as much as is written by then;
+    /// says whether that was all that was wanted.
+    pub fn shift(&mut self, seconds: f64) -> bool {
+        let most = self.room.max(0.0);
+        self.move_by(seconds.min(most));
+        seconds <= most
+    }
+
+    /// Which of all samples that came in the last reference begins with; `None` if it is silence.
+    pub fn read_from(&self) -> Option<f64> {
+        self.from
+    }
+
+    /// Whether the microphone lost or repeated sound before the last block.
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupted
+    }
+
+    /// Whether the reference had to be read later since this was last asked, because it had not been written yet.
+    pub fn has_given_way(&mut self) -> bool {
+        std::mem::take(&mut self.gave_way)
     }
 
     /// How often the place of the reading jumped within a stretch of sound.
     pub fn snaps(&self) -> u64 {
         self.snaps
+    }
+
+    fn move_by(&mut self, seconds: f64) {
+        self.early = (self.early + seconds).clamp(LATEST, EARLIEST);
     }
 
     fn seconds(&mut self, instant: Instant) -> f64 {
@@ -190,7 +227,8 @@ impl Aligner {
     fn mind_starving(&mut self, at: f64) {
         let missed = self.read - at;
         if missed > 0.0 && missed < EARLIEST {
-            self.shift(-missed - 0.001);
+            self.move_by(-missed - 0.001);
+            self.gave_way = true;
             // What is written in one go is noticed once.
             self.read = at;
         }

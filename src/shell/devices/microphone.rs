@@ -42,6 +42,8 @@ pub struct MicrophoneBlock {
     pub sound: Box<[i16; BLOCK]>,
     /// When its first sample was heard.
     pub captured: Instant,
+    /// Whether it comes out of a room, or is to be sent as it is.
+    pub room: bool,
 }
 
 /// Starts the thread that reads the microphone. It is opened at once, so that a broken one is known at boot, and
@@ -85,7 +87,7 @@ pub fn spawn_microphone(
                         Ok(Some(captured)) => {
                             gaps = xruns.handle_count(open.overruns(), clock::now());
                             // Full: the encoder is behind, and will see a gap. Closed: it is gone, and so are we.
-                            let block = MicrophoneBlock { sound, captured };
+                            let block = MicrophoneBlock { sound, captured, room: open.hears_a_room() };
                             if let Err(TrySendError::Disconnected(_)) = blocks.try_send(block) {
                                 return Exit::Done;
                             }
@@ -168,13 +170,17 @@ pub fn spawn_opus(
                 while blocks.try_recv().is_ok() {}
                 packetizer.start(clock::now());
             }
+            let due = packetizer.poll_timeout().unwrap_or_else(|| clock::now() + PATIENCE);
+            let block = blocks.recv_deadline(due);
+            // After the waiting, so that what was played meanwhile is known before what may hear it.
             while let Ok(reference) = played.try_recv() {
                 processor.render(&reference);
             }
-            let due = packetizer.poll_timeout().unwrap_or_else(|| clock::now() + PATIENCE);
-            let packet = match blocks.recv_deadline(due) {
+            let packet = match block {
                 Ok(mut block) => {
-                    processor.capture(&mut block.sound, block.captured);
+                    if block.room {
+                        processor.capture(&mut block.sound, block.captured);
+                    }
                     packetizer.handle_block(&block.sound, block.captured)
                 }
                 Err(RecvTimeoutError::Timeout) => packetizer.poll(clock::now()),
@@ -218,6 +224,7 @@ mod tests {
     use intercom_drivers::contract::{DeviceError, Opener};
 
     use super::*;
+    use crate::config::NoiseSuppression;
     use crate::media::opus::{LONGEST_PACKET, OpusDecoder};
     use crate::media::processor::Identity;
     use crate::media::test_sound::{tone, tone_share};
@@ -296,7 +303,13 @@ mod tests {
         let control = Arc::new(SpeechControl::default());
         let out = OpusOutputs { packets: packet_sender, wake: Wake::new().unwrap(), control };
         let gone = Arc::new(AtomicBool::new(false));
-        let audio = Audio { bitrate: Bitrate::from_kbps(32) };
+        let audio = Audio {
+            bitrate: Bitrate::from_kbps(32),
+            echo_cancellation: false,
+            noise_suppression: NoiseSuppression::Off,
+            gain_control: false,
+            max_gain_db: 0.0,
+        };
         let opener = Box::new(Opens { failures, blocks, opened: opened_sender, gone: gone.clone() });
         let workers = [
             spawn_microphone(opener, block_sender, presence.clone()).unwrap(),
