@@ -6,13 +6,14 @@ CONFIG ?= etc/intercom.toml
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 DRIVERS := $(shell sed -n 's/^\(\(camera\|microphone\|speaker\|display\)-[a-z0-9-]*\) = .*/\1/p' drivers/Cargo.toml)
 
-.PHONY: help run build test fmt page lint drivers bench check
+.PHONY: help run build test fmt page lint drivers bench bench-audio check
 
 help:
 	@echo 'make run      install what is missing, build, and start the intercom (CONFIG=FILE for other settings)'
 	@echo 'make check    tell what the config would run, or what is wrong with it'
 	@echo 'make test     run all tests, the ones with a real browser as well'
 	@echo 'make bench    measure latency, rate, CPU and memory with a real browser, as one table'
+	@echo 'make bench-audio  measure echo, double talk and CPU of the sound in simulated rooms, as one table'
 	@echo 'make build    only build'
 
 build:
@@ -50,3 +51,8 @@ drivers: lint
 bench:
 	@.ci/prepare test
 	cargo bench --bench browser
+
+# Offline and faster than real time. `ONLY=words` takes the lines of the table that have these words in them.
+bench-audio:
+	@.ci/prepare test
+	cargo bench --bench audio -- $(if $(ONLY),'$(ONLY)')
