@@ -236,6 +236,7 @@ mod tests {
     /// A microphone that hears 400 Hz, in the machine's own time; it fails to open twice and breaks once.
     struct Whistle {
         gone: Arc<AtomicBool>,
+        in_a_room: bool,
         /// When the next block begins; `None` while paused.
         next: Option<Instant>,
         left: u32,
@@ -259,6 +260,10 @@ mod tests {
             self.next = None;
         }
 
+        fn hears_a_room(&self) -> bool {
+            self.in_a_room
+        }
+
         fn check(&mut self) -> Result<(), DeviceError> {
             if self.gone.swap(false, Ordering::Relaxed) { Err(DeviceError::Absent("gone".into())) } else { Ok(()) }
         }
@@ -269,6 +274,7 @@ mod tests {
         blocks: u32,
         opened: Sender<()>,
         gone: Arc<AtomicBool>,
+        in_a_room: bool,
     }
 
     impl Opener<dyn CaptureAudio> for Opens {
@@ -278,7 +284,8 @@ mod tests {
                 return Err(DeviceError::Absent("no microphone yet".into()));
             }
             let _ = self.opened.try_send(());
-            Ok(Box::new(Whistle { gone: self.gone.clone(), next: None, left: self.blocks }))
+            let (gone, in_a_room) = (self.gone.clone(), self.in_a_room);
+            Ok(Box::new(Whistle { gone, in_a_room, next: None, left: self.blocks }))
         }
 
         fn describe(&self) -> String {
@@ -295,6 +302,10 @@ mod tests {
     }
 
     fn room(failures: u32, blocks: u32) -> Room {
+        room_with(failures, blocks, true, Box::new(Identity))
+    }
+
+    fn room_with(failures: u32, blocks: u32, in_a_room: bool, processor: Box<dyn Processor>) -> Room {
         let presence = Arc::new(Presence::new());
         let (block_sender, block_receiver) = bounded(BLOCKS);
         let (packet_sender, packets) = bounded(16);
@@ -310,10 +321,10 @@ mod tests {
             gain_control: false,
             max_gain_db: 0.0,
         };
-        let opener = Box::new(Opens { failures, blocks, opened: opened_sender, gone: gone.clone() });
+        let opener = Box::new(Opens { failures, blocks, opened: opened_sender, gone: gone.clone(), in_a_room });
         let workers = [
             spawn_microphone(opener, block_sender, presence.clone()).unwrap(),
-            spawn_opus(audio, block_receiver, played, Box::new(Identity), out, presence.clone()).unwrap(),
+            spawn_opus(audio, block_receiver, played, processor, out, presence.clone()).unwrap(),
         ];
         Room { presence, packets, opened, gone, workers }
     }
@@ -356,6 +367,29 @@ mod tests {
         let counted = (second[0].sample - first[24].sample) as f64 / 48_000.0;
         assert!((pause.as_secs_f64() - counted).abs() < 0.05, "{pause:?} against {counted} s");
         room.close();
+    }
+
+    /// Takes everything away.
+    struct Mute;
+
+    impl Processor for Mute {
+        fn render(&mut self, _played: &Played) {}
+
+        fn capture(&mut self, block: &mut [i16; BLOCK], _captured: Instant) {
+            block.fill(0);
+        }
+    }
+
+    #[test]
+    fn a_room_is_processed_and_what_hears_none_is_sent_as_it_is() {
+        for in_a_room in [true, false] {
+            let room = room_with(0, u32::MAX, in_a_room, Box::new(Mute));
+            room.presence.set(true);
+            let sound = heard(&room.hear(25));
+            let is_heard = tone_share(&sound[9600..], 400.0) > 0.8;
+            assert_eq!(is_heard, !in_a_room);
+            room.close();
+        }
     }
 
     #[test]
