@@ -13,7 +13,7 @@ use intercom::config::{Audio, NoiseSuppression};
 use intercom::units::Bitrate;
 
 use home::{Heard, Jump, Setup, run};
-use measures::{lowered_db, recovery, reduction_db};
+use measures::{later_ms, lowered_db, recovery, reduction_db};
 use room::{LIVING, SMALL};
 use scores::Scores;
 use speech::Speech;
@@ -53,14 +53,19 @@ fn main() {
         println!("{}", single_line(name, setup, &heard));
         scores.add(name, "st", &heard);
     }
+    let mut late = None;
     for (name, setup, near_db) in double().iter().filter(|(name, ..)| name.contains(&only)) {
         let (far, near) = (viewer.lasting(LENGTH, VIEWER_DB), near.lasting(LENGTH, *near_db));
         let both = run(setup, &far, &near, spent);
         let alone = run(setup, &vec![0.0; far.len()], &near, spent);
         let lowered = lowered_db(&alone.enhanced, &both.enhanced, &both.echo, 5.0, LENGTH);
+        late = Some(later_ms(&alone.microphone, &alone.enhanced));
         let verdict = verdict(lowered, lowered < LOWERED);
         println!("{name:<34}{:>8}{:>16}{:>16}{:>9}{verdict:>14}{:>9.3}", "", "", "", "", cost(&both));
         scores.add(name, "dt", &both);
+    }
+    if let Some(late) = late {
+        println!("\nCanceller, noise suppressor and gain make home's sound {late:.1} ms later.");
     }
     println!("\n{}", scores.told());
 }

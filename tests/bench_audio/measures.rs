@@ -52,6 +52,17 @@ pub fn lowered_db(alone: &[f32], both: &[f32], echo: &[f32], from: f64, to: f64)
     10.0 * (before / after).log10()
 }
 
+/// By how many ms `after` is later than `before`, at most 30.
+pub fn later_ms(before: &[f32], after: &[f32]) -> f64 {
+    let middle = before.len() / 2..(before.len() / 2 + 96_000).min(before.len() - 1440);
+    let alike = |lag: usize| -> f64 {
+        let after = &after[middle.start + lag..middle.end + lag];
+        before[middle.clone()].iter().zip(after).map(|(b, a)| f64::from(*b) * f64::from(*a)).sum()
+    };
+    let best = (0..1440).max_by(|a, b| alike(*a).total_cmp(&alike(*b)));
+    best.unwrap_or_default() as f64 / 48.0
+}
+
 fn power(sound: &[f32]) -> f64 {
     sound.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>() / sound.len().max(1) as f64
 }
