@@ -5,6 +5,7 @@ mod devices;
 mod problem;
 mod reader;
 mod report;
+mod room;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use intercom_drivers::registry;
 pub use address::PublicAddress;
 pub use devices::{Device, Drivers};
 pub use problem::{ConfigErrors, Problem, nearest};
+pub use room::{Chime, ChimeSound};
 
 use crate::units::{Bitrate, FrameRate};
 use problem::quoted;
@@ -42,6 +44,8 @@ pub struct Config {
     pub reduced: Rung,
     /// `[audio]`
     pub audio: Audio,
+    /// `[chime]`
+    pub chime: Chime,
     /// `[tv]`
     pub tv: Tv,
     /// `[log] level`
@@ -229,6 +233,7 @@ fn parse_with(text: &str, file: &str, drivers: &Drivers, env: Environment<'_>) -
     let full = read_full(r);
     let reduced = read_reduced(r, &full);
     let audio = read_audio(r);
+    let chime = room::read_chime(r, file);
     let tv = Tv {
         width: size(r, "tv.width", WIDTH),
         height: size(r, "tv.height", HEIGHT),
@@ -248,9 +253,21 @@ fn parse_with(text: &str, file: &str, drivers: &Drivers, env: Environment<'_>) -
     let display = devices::choose(r, "display", drivers.displays, &wanted);
     reader.finish(file)?;
     match (camera, microphone, speaker, display) {
-        (Some(camera), Some(microphone), Some(speaker), Some(display)) => {
-            Ok(Config { home, network, tls, full, reduced, audio, tv, log_level, camera, microphone, speaker, display })
-        }
+        (Some(camera), Some(microphone), Some(speaker), Some(display)) => Ok(Config {
+            home,
+            network,
+            tls,
+            full,
+            reduced,
+            audio,
+            chime,
+            tv,
+            log_level,
+            camera,
+            microphone,
+            speaker,
+            display,
+        }),
         // A device that could not be chosen has said why, so `finish` has answered already.
         _ => Err(ConfigErrors::whole(file, "a device could not be chosen".to_owned(), None, String::new())),
     }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use intercom_drivers::contract::Driver;
 
-use super::{Audio, Config, Device, Drivers, NoiseSuppression, Rung};
+use super::{Audio, Chime, ChimeSound, Config, Device, Drivers, NoiseSuppression, Rung};
 
 impl Config {
     /// What would run with this config, one thing a line.
@@ -26,6 +26,13 @@ impl Config {
         lines.push(("video", rung(&self.full)));
         lines.push(("", format!("reduced to {}", rung(&self.reduced))));
         lines.push(("audio", format!("Opus, {}; {}", self.audio.bitrate, enhancement(&self.audio))));
+        let sound = |sound: &ChimeSound| match &*sound.name {
+            "default" => "ours".to_owned(),
+            "" => "none".to_owned(),
+            path => format!("{path}, {:.1} s", sound.sound.len() as f64 / 48_000.0),
+        };
+        let Chime { arrive, leave, volume } = &self.chime;
+        lines.push(("chime", format!("arriving {}, leaving {}, at {volume} %", sound(arrive), sound(leave))));
         lines.push(("tv", format!("{}x{}, at most {} fps", self.tv.width, self.tv.height, self.tv.rate.fps())));
         lines.push(("log", self.log_level.to_string().to_lowercase()));
         let devices = self.devices();

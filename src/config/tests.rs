@@ -90,7 +90,7 @@ fn at_home(name: &str) -> Option<OsString> {
     (name == "HOME").then(|| "/home/ann".into())
 }
 
-fn take(text: &str) -> Config {
+pub(super) fn take(text: &str) -> Config {
     parse_with(text, "etc/home.toml", &FAKES, &at_home).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
@@ -102,7 +102,7 @@ fn refuse(text: &str) -> Vec<String> {
 }
 
 /// The one complaint about `text`.
-fn complaint(text: &str) -> String {
+pub(super) fn complaint(text: &str) -> String {
     let complaints = refuse(text);
     assert_eq!(complaints.len(), 1, "{complaints:#?}");
     complaints[0].clone()
@@ -258,7 +258,7 @@ fn a_slip_in_a_key_is_answered_with_line_and_the_right_spelling() {
     assert_eq!(
         complaint("\n[vidoe]\nwidth = 640\n"),
         "etc/home.toml:2: vidoe: there is no such table; did you mean [video]? \
-         Allowed: [audio], [camera], [display], [home], [log], [microphone], [network], [speaker], [tls], [tv], [video]"
+         Allowed: [audio], [camera], [chime], [display], [home], [log], [microphone], [network], [speaker], [tls], [tv], [video]"
     );
     assert!(complaint("[video.redced]\nfps = 10\n").contains("did you mean [video.reduced]?"));
 }

@@ -56,6 +56,8 @@ pub enum ToSpeaker {
     },
     /// This viewer is gone.
     Gone(VisitId),
+    /// A chime, mono at 48 kHz and as loud as it shall be.
+    Chime(Arc<[i16]>),
 }
 
 /// What the event loop hands to the picture thread (H.264 decoders).

@@ -3,6 +3,7 @@
 
 pub mod cadence;
 pub mod captions;
+pub mod chimes;
 pub mod encoding;
 pub mod heartbeat;
 pub mod home;

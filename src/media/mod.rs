@@ -1,6 +1,7 @@
 //! Codecs, jitter buffer, mixer, TV scene: pure transforms over pictures and blocks of sound.
 
 pub mod card;
+pub mod chime;
 pub mod comfort;
 pub mod echo;
 pub mod h264;
@@ -11,6 +12,7 @@ pub mod opus;
 pub mod packetizer;
 pub mod paint;
 pub mod processor;
+pub mod ramp;
 pub mod scale;
 pub mod scene;
 pub mod stretch;

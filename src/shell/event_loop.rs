@@ -1,14 +1,16 @@
 //! One thread, one poll, explicit deadlines: sockets, datagrams, encoders and timers meet the [`Home`] here.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::TrySendError;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
+use crate::core::chimes::Chime;
 use crate::core::home::{Home, HomeOutput, SocketId};
-use crate::core::items::{EncodedVideo, EncoderOrder, ToPictures};
+use crate::core::items::{EncodedVideo, EncoderOrder, ToPictures, ToSpeaker};
 use crate::core::protocol::RungName;
 use crate::ops::stages::Stages;
 use crate::shell::clock;
@@ -16,7 +18,7 @@ use crate::shell::pulse;
 use crate::shell::signaling::{Heard, SignalSocket, Turn};
 use crate::shell::udp::Udp;
 use crate::shell::wake::Wake;
-use crate::shell::wires::{LoopInputs, LoopOutputs, ToLoop};
+use crate::shell::wires::{Chimes, LoopInputs, LoopOutputs, ToLoop};
 
 /// Items taken from each channel in one turn.
 const PER_TURN: usize = 32;
@@ -278,12 +280,14 @@ impl EventLoop {
                     self.outputs.speech.order(speech);
                 }
                 HomeOutput::Presence(present) => self.outputs.presence.set(present),
-                HomeOutput::Sound(sound) => match self.outputs.speaker.try_send(sound) {
-                    Ok(()) => {}
-                    // A goodbye that got lost: the speaker forgets a silent viewer by itself.
-                    Err(TrySendError::Full(_)) => self.dropped_sound += 1,
-                    Err(TrySendError::Disconnected(_)) => {}
-                },
+                HomeOutput::Sound(sound) => self.play(sound),
+                HomeOutput::Chime(chime) => {
+                    let Chimes { arrive, leave } = &self.outputs.chimes;
+                    let sound = if chime == Chime::Arrive { arrive } else { leave };
+                    if !sound.is_empty() {
+                        self.play(ToSpeaker::Chime(Arc::clone(sound)));
+                    }
+                }
                 HomeOutput::Pictures(pictures) => self.hand_picture(pictures),
                 HomeOutput::Code(code) => self.outputs.board.set_code(code),
                 HomeOutput::Mint { code, name } => {
@@ -297,6 +301,15 @@ impl EventLoop {
             self.hand_picture(kept);
         }
         self.udp.flush();
+    }
+
+    fn play(&mut self, sound: ToSpeaker) {
+        match self.outputs.speaker.try_send(sound) {
+            Ok(()) => {}
+            // A goodbye that got lost: the speaker forgets a silent viewer by itself.
+            Err(TrySendError::Full(_)) => self.dropped_sound += 1,
+            Err(TrySendError::Disconnected(_)) => {}
+        }
     }
 
     fn order(&self, rung: RungName, order: EncoderOrder) {

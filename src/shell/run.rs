@@ -40,7 +40,7 @@ use crate::shell::service::Guardian;
 use crate::shell::tls::Certificates;
 use crate::shell::udp::Udp;
 use crate::shell::wake::Wake;
-use crate::shell::wires::{LoopInputs, LoopOutputs, SpeechControl, ToLoop, ToLoopHandle};
+use crate::shell::wires::{Chimes, LoopInputs, LoopOutputs, SpeechControl, ToLoop, ToLoopHandle};
 use crate::shell::worker::Worker;
 
 /// Everything must have ended this long after SIGTERM; what has not is left behind.
@@ -70,7 +70,8 @@ fn cannot<E: fmt::Display>(what: &str) -> impl FnOnce(E) -> RunError {
 /// If the port is taken, the state directory cannot be used, a certificate is broken, or the event loop died.
 pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
     let signals = signals()?;
-    let Config { home, network, tls, full, reduced, audio, tv, camera, microphone, speaker, display, .. } = config;
+    let Config { home, network, tls, full, reduced, audio, chime, tv, camera, microphone, speaker, display, .. } =
+        config;
     for why in [&camera.why, &microphone.why, &speaker.why, &display.why] {
         log::info!("{why}");
     }
@@ -188,6 +189,7 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
     let outputs = LoopOutputs {
         speaker: speaker_out,
         pictures: pictures_out,
+        chimes: Chimes { arrive: chime.arrive.sound, leave: chime.leave.sound },
         board,
         minter,
         encoders,

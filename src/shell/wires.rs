@@ -69,6 +69,8 @@ pub struct LoopOutputs {
     pub speaker: Sender<ToSpeaker>,
     /// To the picture thread; bound 16: when full frames are dropped up to the next keyframe.
     pub pictures: Sender<ToPictures>,
+    /// What the speaker plays when somebody arrives, and when somebody leaves.
+    pub chimes: Chimes,
     /// What the TV shows besides pictures.
     pub board: Arc<crate::shell::devices::pictures::Board>,
     /// Mints keys; bound 1: when full, no key is minted, and the viewer tries again.
@@ -95,6 +97,15 @@ impl SpeechControl {
     pub fn take(&self) -> Option<Speech> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
+}
+
+/// The sounds of the chimes; an empty one is none.
+#[derive(Clone, Debug)]
+pub struct Chimes {
+    /// Somebody arrived.
+    pub arrive: Arc<[i16]>,
+    /// Somebody left.
+    pub leave: Arc<[i16]>,
 }
 
 /// The senders' ends, cloned to whom they concern.

@@ -6,6 +6,7 @@
 
 mod access;
 mod both_ways;
+mod feels;
 mod harness;
 mod instruments;
 mod lab;
@@ -32,6 +33,8 @@ fn main() -> std::process::ExitCode {
         ("two_viewers_share_the_tv", both_ways::grid),
         ("who_allowed_it_before_is_not_asked", both_ways::remembered),
         ("leaving_and_returning", both_ways::leave_and_return),
+        ("feels_home_chimes", feels::chimes),
+        ("feels_the_browser_cleans_the_sound", feels::processing),
         ("the_socket_dies_in_a_call", trouble::socket_dies),
         ("the_socket_stays_away", trouble::socket_stays_away),
         ("home_restarts_in_a_visit", trouble::restart),

@@ -358,7 +358,7 @@ fn put_config(guest: &mut Machine, more: &str) {
              [video]\nwidth = 320\nheight = 180\nfps = 5\nfloor_kbps = 200\nmax_kbps = 400\n\
              [video.reduced]\nwidth = 160\nheight = 90\nfps = 3\nfloor_kbps = 40\nmax_kbps = 100\n\
              [tv]\nfps = 3\n\
-             [microphone]\ndriver = \"tone\"\n\
+             [chime]\narrive = \"\"\nleave = \"\"\n[microphone]\ndriver = \"tone\"\n\
              [speaker]\ndriver = \"alsa\"\n[speaker.alsa]\nbuffer_ms = 200\n{more}"
         ),
     );

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use intercom::config::Rung;
+use intercom::core::chimes::Chime;
 use intercom::core::encoding::stride;
 use intercom::core::home::{Doorkeeper, Home, HomeConfig, HomeOutput, SocketId};
 use intercom::core::items::{
@@ -131,6 +132,8 @@ pub struct World {
     /// Keys that were asked for, by code and name, and not made yet.
     pub minting: VecDeque<(CodeId, Option<String>)>,
     minted: u64,
+    /// Chimes, and when they began.
+    pub chimes: Vec<(Instant, Chime)>,
     /// Sound packets that reached the speaker, per visit.
     pub heard: HashMap<VisitId, u64>,
     /// Camera frames that reached the picture thread, per visit.
@@ -222,6 +225,7 @@ impl World {
             code: None,
             minting: VecDeque::new(),
             minted: 0,
+            chimes: Vec::new(),
             heard: HashMap::new(),
             seen: HashMap::new(),
             sockets: HashMap::new(),
@@ -432,7 +436,8 @@ impl World {
                     self.sound_due = now;
                 }
                 HomeOutput::Sound(ToSpeaker::Packet { visit, .. }) => *self.heard.entry(visit).or_default() += 1,
-                HomeOutput::Sound(ToSpeaker::Gone(_)) => {}
+                HomeOutput::Sound(ToSpeaker::Gone(_) | ToSpeaker::Chime(_)) => {}
+                HomeOutput::Chime(chime) => self.chimes.push((now, chime)),
                 HomeOutput::Pictures(ToPictures::Frame { visit, .. }) => *self.seen.entry(visit).or_default() += 1,
                 HomeOutput::Pictures(ToPictures::Visitors(visitors)) => self.visitors = visitors,
                 HomeOutput::Code(code) => self.code = code,

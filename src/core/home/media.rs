@@ -298,6 +298,10 @@ impl Home {
         visit.sending = visit.place.rung();
         visit.next_probe = Some(now + PROBE_EVERY);
         let rung = visit.sending;
+        if !std::mem::replace(&mut visit.arrived, true) {
+            let key = visit.key;
+            self.out.extend(self.chimes.handle_arrival(key, now).map(HomeOutput::Chime));
+        }
         self.visits_changed(now);
         // The first frame of a viewer is a keyframe made for it, whatever the distance to the last.
         let state = &mut self.rungs[slot(rung)];

@@ -16,6 +16,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use crate::config::{PublicAddress, Rung};
+use crate::core::chimes::{Chime, Chimes};
 use crate::core::home::admission::Socket;
 use crate::core::home::media::RungState;
 use crate::core::home::pairing::Pairing;
@@ -113,6 +114,8 @@ pub enum HomeOutput {
     Sound(ToSpeaker),
     /// To the picture thread.
     Pictures(ToPictures),
+    /// Let home's speaker chime.
+    Chime(Chime),
     /// Show this code on the TV, or none any more.
     Code(Option<PairingCode>),
     /// Mint and store a key for a viewer of this name; answered with [`Home::handle_minted`].
@@ -147,6 +150,8 @@ pub enum Why {
     Pairing,
     /// A viewer of single pictures is to get the next, or moving ones again.
     Slides(VisitId),
+    /// Somebody left, which is told a moment later.
+    Chime,
     /// Estimators are to look again whether their path carries more.
     Probe(VisitId),
 }
@@ -170,6 +175,7 @@ pub struct Home {
     visitors: Vec<Visitor>,
     pairing: Option<Pairing>,
     next_code: u64,
+    chimes: Chimes,
     out: VecDeque<HomeOutput>,
 }
 
@@ -206,6 +212,7 @@ impl Home {
             visitors: Vec::new(),
             pairing: None,
             next_code: 1,
+            chimes: Chimes::new(now),
             out: VecDeque::new(),
         }
     }
@@ -290,6 +297,7 @@ impl Home {
         }
         self.rungs_timeout(now);
         self.pairing_timeout(now);
+        self.out.extend(self.chimes.handle_timeout(now).map(HomeOutput::Chime));
     }
 
     /// When to call [`Home::handle_timeout`], and why; `None` if only input can change anything.
@@ -306,7 +314,8 @@ impl Home {
         });
         let rungs = self.rungs.iter().filter_map(|r| r.deadline());
         let pairing = self.pairing.as_ref().map(|pairing| (pairing.until(), Why::Pairing));
-        sockets.chain(visits).chain(rungs).chain(pairing).min_by_key(|(at, _)| *at)
+        let chime = self.chimes.poll_timeout().map(|at| (at, Why::Chime));
+        sockets.chain(visits).chain(rungs).chain(pairing).chain(chime).min_by_key(|(at, _)| *at)
     }
 
     /// The next thing to do; `None` when all is said.
@@ -360,6 +369,9 @@ impl Home {
             self.collect(index, now);
         }
         let visit = self.visits.remove(index);
+        if visit.arrived {
+            self.chimes.handle_departure(visit.key, now);
+        }
         self.routes.retain(|_, v| *v != id);
         if let Some(socket) = visit.socket {
             if let Some(reason) = reason {

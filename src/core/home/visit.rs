@@ -38,6 +38,8 @@ pub(super) struct Visit {
     pub peer: Option<Peer>,
     /// ICE and DTLS are up and the far end answers.
     pub connected: bool,
+    /// Media was up at some time.
+    pub arrived: bool,
     pub media_lost: Option<Instant>,
     /// While media is down, encoders keep running for this viewer until then.
     pub encode_until: Option<Instant>,
@@ -87,6 +89,7 @@ impl Visit {
             early: Vec::new(),
             peer: None,
             connected: false,
+            arrived: false,
             media_lost: None,
             encode_until: Some(now + KEEP_ENCODING),
             microphone: false,

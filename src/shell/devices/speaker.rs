@@ -1,6 +1,6 @@
 //! The speaker thread: what the viewers say, each through a jitter buffer, mixed and played.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,6 +28,9 @@ const REST: Duration = Duration::from_millis(500);
 
 /// Viewers mixed at once; as many as the config allows.
 const MOST_VOICES: usize = 32;
+
+/// Chimes that wait for their turn, the one that sounds included; further ones are dropped.
+const CHIMES: usize = 2;
 
 /// A voice without a packet for so long is forgotten, in case the word of its leaving got lost.
 const FORGOTTEN: Duration = Duration::from_secs(60);
@@ -128,11 +131,14 @@ pub fn spawn_speaker(
     })
 }
 
-/// All who may speak.
+/// All who may speak, and the chime.
 #[derive(Default)]
 struct Party {
     voices: BTreeMap<VisitId, (Voice, Instant)>,
     mixer: Mixer,
+    /// Chimes, one after the other, and how much of the first was played.
+    chimes: VecDeque<Arc<[i16]>>,
+    played: usize,
 }
 
 impl Party {
@@ -158,6 +164,8 @@ impl Party {
                     voice.leave();
                 }
             }
+            ToSpeaker::Chime(sound) if self.chimes.len() < CHIMES => self.chimes.push_back(sound),
+            ToSpeaker::Chime(_) => {}
         }
     }
 
@@ -167,12 +175,24 @@ impl Party {
             voice.pull(now, &mut block);
             self.mixer.add(&block);
         }
+        if let Some(sound) = self.chimes.front() {
+            let rest = &sound[self.played..];
+            let length = rest.len().min(BLOCK);
+            block = [0; BLOCK];
+            block[..length].copy_from_slice(&rest[..length]);
+            self.mixer.add(&block);
+            self.played += length;
+            if self.played == sound.len() {
+                self.chimes.pop_front();
+                self.played = 0;
+            }
+        }
         self.mixer.finish(out);
         self.voices.retain(|_, (voice, _)| !voice.has_left());
     }
 
     fn is_silent(&self) -> bool {
-        self.voices.values().all(|(voice, _)| voice.is_silent())
+        self.chimes.is_empty() && self.voices.values().all(|(voice, _)| voice.is_silent())
     }
 
     fn forget(&mut self, now: Instant) {
@@ -181,6 +201,8 @@ impl Party {
 
     fn clear(&mut self) {
         self.voices.clear();
+        self.chimes.clear();
+        self.played = 0;
     }
 }
 
@@ -326,6 +348,18 @@ mod tests {
         // The first half second fell into the pause before the second try.
         assert!(heard.len() < 60 * PACKET, "{}", heard.len());
         assert!(tone_share(&heard, 300.0) > 0.5);
+        room.close();
+    }
+
+    #[test]
+    fn a_chime_sounds_whole_and_alone_as_loud_as_it_is_and_then_it_rests() {
+        let room = room(0);
+        let chime: Arc<[i16]> = tone(500.0, 10 * BLOCK + 100).into();
+        room.inbox.send(ToSpeaker::Chime(Arc::clone(&chime))).unwrap();
+        let heard = room.until_rest();
+        assert_eq!(heard[..chime.len()], chime[..]);
+        assert!(heard[chime.len()..].iter().all(|sample| *sample == 0));
+        assert!(room.played.len() >= 10, "the echo canceller knows of it");
         room.close();
     }
 

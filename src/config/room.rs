@@ -1,0 +1,106 @@
+//! What is felt in home's room: `[chime]`.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use super::reader::{Reader, Wrong};
+use super::{existing, plain};
+use crate::media::{chime, ramp};
+
+/// `[chime]`
+#[derive(Clone, Debug)]
+pub struct Chime {
+    /// `arrive`. Default "default".
+    pub arrive: ChimeSound,
+    /// `leave`. Default "default".
+    pub leave: ChimeSound,
+    /// `volume_percent`, 0–100; the sounds have it in them. Default 70.
+    pub volume: u8,
+}
+
+/// One chime.
+#[derive(Clone, Debug)]
+pub struct ChimeSound {
+    /// What the config says: "default", "" for none, or a file's path.
+    pub name: String,
+    /// Mono at 48 kHz, as loud as it shall be; empty for none.
+    pub sound: Arc<[i16]>,
+}
+
+pub(super) fn read_chime(r: &mut Reader<'_>, file: &str) -> Chime {
+    let volume = r.integer("chime.volume_percent", 0..=100, "percent") as u8;
+    let gain = ramp::gain(volume);
+    let mut sound = |key: &str, ours: fn() -> Vec<i16>| {
+        let allowed = "\"default\", \"\" for none, or the path of a WAV file (16 bit, mono or stereo, at most 10 s)";
+        r.text(key, allowed, |name| {
+            let sound = match name {
+                "default" => ours(),
+                "" => Vec::new(),
+                path => read_wav(file, path)?,
+            };
+            Ok(ChimeSound { name: name.to_owned(), sound: chime::at(gain, &sound).into() })
+        })
+    };
+    let (arrive, leave) = (sound("chime.arrive", chime::arrive), sound("chime.leave", chime::leave));
+    Chime { arrive, leave, volume }
+}
+
+fn read_wav(file: &str, path: &str) -> Result<Vec<i16>, Wrong> {
+    let path = existing(file, path)?;
+    let shown = path.display();
+    let mut bytes = Vec::new();
+    let opened = std::fs::File::open(&path);
+    let read = opened.and_then(|file| file.take(chime::LARGEST_FILE + 1).read_to_end(&mut bytes));
+    if let Err(error) = read {
+        return Err(Wrong::new(format!("{shown} cannot be read: {}", plain(&error))));
+    }
+    if bytes.len() as u64 > chime::LARGEST_FILE {
+        return Err(Wrong::new(format!("{shown} is larger than any sound of {} s", chime::LONGEST_SECONDS)));
+    }
+    chime::from_wav(&bytes).map_err(|error| Wrong::new(format!("{shown} cannot be played: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::{complaint, take};
+
+    #[test]
+    fn nothing_written_means_soft_chimes() {
+        let config = take("");
+        let peak = |sound: &ChimeSound| sound.sound.iter().map(|sample| sample.unsigned_abs()).max().unwrap_or(0);
+        assert!((3000..6000).contains(&peak(&config.chime.arrive)), "{}", peak(&config.chime.arrive));
+        assert!(!config.chime.leave.sound.is_empty() && config.chime.leave.sound != config.chime.arrive.sound);
+    }
+
+    #[test]
+    fn chimes_can_be_none_or_a_file_beside_the_config_and_a_broken_file_is_told() {
+        let none = take("[chime]\narrive = \"\"\n");
+        assert!(none.chime.arrive.sound.is_empty() && !none.chime.leave.sound.is_empty());
+        assert!(none.summary().contains("  chime       arriving none, leaving ours, at 70 %\n"), "{}", none.summary());
+        let folder = std::env::temp_dir().join(format!("intercom-chime-test-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let spec = hound::WavSpec {
+            channels: 1,
+            sample_rate: 16_000,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
+        let path = folder.join("bell.wav");
+        let mut writer = hound::WavWriter::create(&path, spec).unwrap();
+        (0..8000).for_each(|n| writer.write_sample((n % 40 * 100) as i16).unwrap());
+        writer.finalize().unwrap();
+        let text = |name: &str| format!("[chime]\nvolume_percent = 100\nleave = \"{}\"\n", folder.join(name).display());
+        assert_eq!(take(&text("bell.wav")).chime.leave.sound.len(), 24_000);
+        let missing = complaint(&text("bel.wav"));
+        assert!(missing.contains(":3: chime.leave: ") && missing.contains("bell.wav\"?"), "{missing}");
+        std::fs::write(folder.join("song.wav"), b"ID3 not what it seems").unwrap();
+        let broken = complaint(&text("song.wav"));
+        assert!(broken.contains("song.wav cannot be played: it is no whole WAV file"), "{broken}");
+        let folder_itself = complaint(&text(""));
+        assert!(folder_itself.contains("is a folder"), "{folder_itself}");
+        std::fs::write(folder.join("huge.wav"), vec![0; chime::LARGEST_FILE as usize + 1]).unwrap();
+        assert!(complaint(&text("huge.wav")).contains("larger than any sound of 10 s"));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}
