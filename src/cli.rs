@@ -37,6 +37,18 @@ pub enum Command {
         /// `--config`; see [`crate::config::state_dirs`].
         config: Option<PathBuf>,
     },
+    /// Mute home's microphone in the running intercom, or open it again.
+    Mute {
+        /// `--off`: open it again.
+        off: bool,
+        /// `--config`; see [`crate::config::state_dirs`].
+        config: Option<PathBuf>,
+    },
+    /// Say how the running intercom is, as JSON.
+    Status {
+        /// `--config`; see [`crate::config::state_dirs`].
+        config: Option<PathBuf>,
+    },
     /// Say what a config would run, or what is wrong with it.
     Check {
         /// The config; `None` as with `run`.
@@ -89,6 +101,8 @@ Usage: intercom COMMAND [OPTION]...
 Commands:
   run             be the intercom, until Ctrl-C or SIGTERM
   link            make a link for a new viewer, or end one with --revoke
+  mute            mute home's microphone, or open it again with --off
+  status          tell who visits and how it is, as JSON
   doctor          look at cameras, sound, screens and network, and tell what is wrong
   check [FILE]    tell what a config would run, or what is wrong with it
   drivers         list the drivers for cameras, microphones, speakers and displays
@@ -132,6 +146,29 @@ Works at once if the intercom runs, else as soon as it does. The link's key is
 shown once and never again.
 ";
 
+const MUTE_HELP: &str = "\
+intercom mute - mute home's microphone, or open it again
+
+Usage: intercom mute [--off] [--config FILE]
+
+  --off           open it again
+  --config FILE   the config that the running intercom was started with
+
+While it is muted nobody hears home, whoever comes and goes; the TV and the viewers'
+pages say so. A restart of the intercom opens it again.
+";
+
+const STATUS_HELP: &str = "\
+intercom status - tell who visits and how it is, as JSON
+
+Usage: intercom status [--config FILE]
+
+  --config FILE   the config that the running intercom was started with
+
+Asks the running intercom: its visits and their connections, whether its microphone
+is muted, how loud viewers are. Exit code: 0 it answered, 1 it does not run.
+";
+
 const CHECK_HELP: &str = "\
 intercom check - tell what a config would run, or what is wrong with it
 
@@ -166,9 +203,11 @@ options of its own table, as in `[camera.v4l2]`.
 ";
 
 /// The commands, each with its options and its help.
-const COMMANDS: [(&str, &[&str], &str); 5] = [
+const COMMANDS: [(&str, &[&str], &str); 7] = [
     ("run", &["--config", "--no-link", "--help"], RUN_HELP),
     ("link", &["--tv", "--name", "--revoke", "--config", "--help"], LINK_HELP),
+    ("mute", &["--off", "--config", "--help"], MUTE_HELP),
+    ("status", &["--config", "--help"], STATUS_HELP),
     ("doctor", &["--config", "--json", "--help"], DOCTOR_HELP),
     ("check", &["--config", "--help"], CHECK_HELP),
     ("drivers", &["--help"], DRIVERS_HELP),
@@ -178,7 +217,7 @@ const COMMANDS: [(&str, &[&str], &str); 5] = [
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, UsageError> {
     let mut parser = Parser::from_args(args);
     match parser.next().map_err(|error| odd(error, "intercom --help"))? {
-        None => Err(usage("say what to do: run, link, doctor, check or drivers".to_owned())),
+        None => Err(usage("say what to do: run, link, mute, status, doctor, check or drivers".to_owned())),
         Some(Arg::Short('h') | Arg::Long("help")) => Ok(Command::Help(HELP)),
         Some(Arg::Short('V') | Arg::Long("version")) => Ok(Command::Version),
         Some(Arg::Value(word)) => {
@@ -214,7 +253,8 @@ fn read_command(
 ) -> Result<Command, UsageError> {
     let help_command = help_command(name);
     let wrong = |what: String| UsageError { what, nearest: None, help: help_command };
-    let (mut config, mut revoke, mut viewer, mut no_link, mut tv, mut json) = (None, None, None, false, false, false);
+    let (mut config, mut revoke, mut viewer) = (None, None, None);
+    let (mut no_link, mut tv, mut json, mut off) = (false, false, false, false);
     while let Some(arg) = parser.next().map_err(|error| odd(error, help_command))? {
         match arg {
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help(help)),
@@ -240,6 +280,7 @@ fn read_command(
                 }
             }
             Arg::Long("tv") if options.contains(&"--tv") => tv = true,
+            Arg::Long("off") if options.contains(&"--off") => off = true,
             Arg::Long("no-link") if options.contains(&"--no-link") => no_link = true,
             Arg::Long("json") if options.contains(&"--json") => json = true,
             Arg::Value(word) => {
@@ -262,6 +303,8 @@ fn read_command(
             return Err(wrong("`--revoke` ends a key; it goes with neither `--tv` nor `--name`".to_owned()));
         }
         "link" => Command::Link { revoke, tv, name: viewer, config },
+        "mute" => Command::Mute { off, config },
+        "status" => Command::Status { config },
         "doctor" => Command::Doctor { config, json },
         "check" => Command::Check { config },
         _ => Command::Drivers,
@@ -285,6 +328,8 @@ fn help_command(name: &str) -> &'static str {
     match name {
         "run" => "intercom run --help",
         "link" => "intercom link --help",
+        "mute" => "intercom mute --help",
+        "status" => "intercom status --help",
         "doctor" => "intercom doctor --help",
         "check" => "intercom check --help",
         "drivers" => "intercom drivers --help",
@@ -337,6 +382,10 @@ mod tests {
         assert_eq!(read("check --config a"), Ok(Command::Check { config: path("a") }));
         assert_eq!(read("check"), Ok(Command::Check { config: None }));
         assert_eq!(read("drivers"), Ok(Command::Drivers));
+        assert_eq!(read("mute"), Ok(Command::Mute { off: false, config: None }));
+        assert_eq!(read("mute --off --config a"), Ok(Command::Mute { off: true, config: path("a") }));
+        assert_eq!(read("status"), Ok(Command::Status { config: None }));
+        assert!(refuse("mute --of").contains("did you mean `--off`?"));
         assert_eq!(read("doctor"), Ok(Command::Doctor { config: None, json: false }));
         assert_eq!(read("doctor --json --config a"), Ok(Command::Doctor { config: path("a"), json: true }));
         assert_eq!(read("--version"), Ok(Command::Version));
@@ -361,7 +410,7 @@ mod tests {
 
     #[test]
     fn slips_are_answered_with_what_was_meant() {
-        assert!(refuse("").contains("say what to do: run, link, doctor, check or drivers"));
+        assert!(refuse("").contains("say what to do: run, link, mute, status, doctor, check or drivers"));
         assert!(refuse("rum").contains("there is no command `rum`; did you mean `intercom run`?"));
         assert!(refuse("driver").contains("did you mean `intercom drivers`?"));
         assert!(refuse("run --conifg a").contains("has no option `--conifg`; it has --config, --no-link, --help"));

@@ -20,6 +20,7 @@ pub use devices::{Device, Drivers};
 pub use problem::{ConfigErrors, Problem, nearest};
 pub use room::{Chime, ChimeSound};
 
+use crate::core::protocol::Volume;
 use crate::units::{Bitrate, FrameRate};
 use problem::quoted;
 use reader::{BUILT_IN, Reader, Wrong};
@@ -46,6 +47,8 @@ pub struct Config {
     pub audio: Audio,
     /// `[chime]`
     pub chime: Chime,
+    /// `[volume]`
+    pub volume: Volume,
     /// `[tv]`
     pub tv: Tv,
     /// `[log] level`
@@ -233,7 +236,7 @@ fn parse_with(text: &str, file: &str, drivers: &Drivers, env: Environment<'_>) -
     let full = read_full(r);
     let reduced = read_reduced(r, &full);
     let audio = read_audio(r);
-    let chime = room::read_chime(r, file);
+    let (chime, volume) = (room::read_chime(r, file), room::read_volume(r));
     let tv = Tv {
         width: size(r, "tv.width", WIDTH),
         height: size(r, "tv.height", HEIGHT),
@@ -261,6 +264,7 @@ fn parse_with(text: &str, file: &str, drivers: &Drivers, env: Environment<'_>) -
             reduced,
             audio,
             chime,
+            volume,
             tv,
             log_level,
             camera,

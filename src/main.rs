@@ -44,14 +44,38 @@ fn execute(command: Command) -> u8 {
             Ok(config) => start(config, !no_link),
             Err(code) => code,
         },
+        Command::Mute { off, config } => match ask(config.as_deref(), &control::Request::Mute { on: !off }) {
+            Ok(answer) if answer["muted"] == true => say("home's microphone is muted"),
+            Ok(_) => say("home's microphone is open"),
+            Err((code, why)) => complain(code, &why),
+        },
+        Command::Status { config } => match ask(config.as_deref(), &control::Request::Status {}) {
+            Ok(answer) => say(&format!("{answer:#}")),
+            Err((code, why)) => complain(code, &why),
+        },
         Command::Link { revoke, tv, name, config } => match link(revoke, tv, name.as_deref(), config.as_deref()) {
             Ok(()) => cli::DONE,
-            Err((code, why)) => {
-                eprintln!("{why}");
-                code
-            }
+            Err((code, why)) => complain(code, &why),
         },
     }
+}
+
+fn complain(code: u8, why: &str) -> u8 {
+    eprintln!("{why}");
+    code
+}
+
+/// Asks the running intercom, wherever its state is.
+fn ask(path: Option<&Path>, request: &control::Request) -> Result<serde_json::Value, (u8, String)> {
+    let dirs = config::state_dirs(path).map_err(|errors| (cli::WRONG, errors.to_string()))?;
+    let mut answers = dirs.iter().map(|dir| control::ask(dir, request));
+    let first = answers.next().unwrap_or_else(|| Err(control::AskError::Failed("no state directory".into())));
+    // The next one only where none runs: a refusal is an answer.
+    let answer = match first {
+        Err(control::AskError::NotRunning(_)) => answers.find(|other| other.is_ok()).unwrap_or(first),
+        answer => answer,
+    };
+    answer.map_err(|error| (cli::FAILED, format!("intercom: {error}")))
 }
 
 /// Mints a key and prints its links, has the TV show a code, or ends a key; through the running intercom if there is

@@ -173,16 +173,17 @@ export class SelfView {
     const dock = document.getElementById('dock').getBoundingClientRect();
     const sideways = dock.height > dock.width;
     const right = sideways && dock.width ? dock.left - MARGIN : innerWidth - MARGIN;
-    const bottom = !sideways && dock.height ? this.#ceiling() - MARGIN : innerHeight - MARGIN;
+    // A phone that lies has its buttons at the side, and only the slider below.
+    const bottom = this.#ceiling(sideways ? '#loudness' : '#tap-sound, .sheet, #loudness, #dock') - MARGIN;
     const x = this.#corner.right ? right - width : Math.max(MARGIN, upper.left);
     const y = this.#corner.bottom ? bottom - height : (upper.bottom || MARGIN) + MARGIN;
     this.#place(x, y);
   }
 
   /** The upper edge of whatever lies at the bottom now. */
-  #ceiling() {
-    const tops = [...document.querySelectorAll('#foot :is(#tap-sound, .sheet, #dock):not([hidden])')];
-    return Math.min(...tops.map((one) => one.getBoundingClientRect().top));
+  #ceiling(what) {
+    const all = [...document.querySelectorAll(`#foot :is(${what}):not([hidden])`)].map((one) => one.getBoundingClientRect());
+    return Math.min(innerHeight, ...all.filter((one) => one.height).map((one) => one.top));
   }
 
   #place(x, y) {

@@ -5,11 +5,13 @@ import { Media } from './media.js';
 import { Player } from './player.js';
 import { Ui } from './ui.js';
 import { visit } from './visit.js';
+import { Volume } from './volume.js';
 import { gradeQuality, readStats } from './watch.js';
 
 const QUALITY_MS = 2000;
 const ASK_AFTER_MS = 700;
 const LET_GO_AFTER_MS = 60000;
+const LOUDER = 5;
 
 const home = document.getElementById('home');
 const player = new Player(home, { presented: (count) => visit.presented(count), changed: showControls });
@@ -21,6 +23,7 @@ const media = new Media({
   note: (name) => ui.note(name),
   blocked: (devices, bySystem) => ui.help(devices, null, bySystem),
 });
+const volume = new Volume();
 const ui = new Ui({
   mic: () => toggle('mic'),
   cam: () => toggle('cam'),
@@ -31,6 +34,16 @@ const ui = new Ui({
     if (player.sound === 'off') ui.note('sound-off');
   },
   tapSound: () => player.allow(),
+  volume: (percent) => {
+    volume.set(percent, performance.now());
+    tellVolume();
+  },
+  louder: (direction) => {
+    // The same as the slider, which is there for those whom home hears.
+    if (media.mic !== 'on') return;
+    volume.step(direction * LOUDER, performance.now());
+    tellVolume();
+  },
   zoom: () => framing.toggle(),
   covered: (px) => framing.keepClear(px),
   join: () => {
@@ -80,6 +93,8 @@ async function toggle(kind) {
 function showState() {
   const view = visit.view();
   ui.state(view, online);
+  volume.hear(view.volume);
+  tellVolume();
   // Where only sound gets through for now, people can talk already.
   if (view.thin) {
     clearTimeout(letGo);
@@ -109,8 +124,21 @@ function showState() {
   stayAwake();
 }
 
+let volumeTimer = 0;
+/** Tells home where the slider stands, not with each of its moves; and shows it to those whom home hears. */
+function tellVolume() {
+  clearTimeout(volumeTimer);
+  const now = performance.now();
+  const percent = volume.due(now);
+  if (percent !== null) visit.setVolume(percent);
+  const wait = volume.wait(now);
+  if (wait !== null) volumeTimer = setTimeout(tellVolume, wait);
+  ui.volume(volume.shown(now), media.mic === 'on');
+}
+
 function showControls() {
   ui.controls(media, player.sound);
+  tellVolume();
   document.getElementById('show-self').hidden = !(self.hidden && media.picture);
 }
 

@@ -10,7 +10,7 @@ const by = (id) => document.getElementById(id);
 
 /**
  * `on` holds one function per wish of the person: mic, cam, switch, self, sound, tapSound, zoom, leave, again, join,
- * watch and paste(text), which says whether it was a link; and covered(px), when a sheet opens or closes.
+ * watch, volume(percent), louder(1 or -1) and paste(text), which says whether it was a link; and covered(px), when a sheet opens or closes.
  */
 export class Ui {
   #on;
@@ -30,6 +30,7 @@ export class Ui {
     click('sound', on.sound);
     click('tap-sound', on.tapSound);
     click('leave', on.leave);
+    by('volume').addEventListener('input', () => on.volume(by('volume').valueAsNumber));
     click('return', on.again);
     click('again', on.again);
     click('join', () => this.ask(false, on.join));
@@ -42,6 +43,7 @@ export class Ui {
       if (!on.paste(by('link').value)) by('status').textContent = NOTES['bad-link'];
     });
     by('fullscreen').hidden = !document.fullscreenEnabled;
+    by('loudness').title = CONTROLS.volume;
     document.addEventListener('fullscreenchange', () => this.#showFullscreen());
     document.addEventListener('keydown', (event) => this.#key(event));
     this.#watchIdle();
@@ -75,6 +77,7 @@ export class Ui {
     if (turned && view.state === 'left') by('return').focus({ preventScroll: true });
     if (!this.#live) this.#wake();
     this.note('unplugged', this.#live && view.camera === 'unplugged');
+    this.note('muted', (this.#live || view.thin) && view.muted);
   }
 
   /** Shows the controls' states: `media` the person's devices, `sound` the player's. */
@@ -85,6 +88,19 @@ export class Ui {
     by('tap-sound').hidden = sound !== 'blocked';
     by('switch').hidden = !(media.cameras > 1 && media.picture);
     by('switch').title = CONTROLS.switch;
+  }
+
+  /** Sets the slider for the volume at home to `{ percent, least, most }`, or none (null), and shows it or not. */
+  volume(shown, wanted) {
+    by('loudness').hidden = !shown || !wanted;
+    if (!shown) return;
+    const slider = by('volume');
+    // The limits first: a browser keeps the value within those that it knows.
+    slider.min = shown.least;
+    slider.max = shown.most;
+    if (slider.valueAsNumber !== shown.percent) slider.value = shown.percent;
+    slider.setAttribute('aria-valuetext', `${shown.percent} percent`);
+    by('percent').textContent = `${shown.percent} %`;
   }
 
   quality(level) {
@@ -189,14 +205,23 @@ export class Ui {
   #key(event) {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     this.#wake();
-    if (event.target instanceof HTMLInputElement) return;
+    const slider = event.target === by('volume');
+    if (event.target instanceof HTMLInputElement && !slider) return;
     const key = event.key.toLowerCase();
     if (key === 'escape') {
       if (!by('help').hidden) this.help(null);
       else if (this.asking) this.ask(false);
       return;
     }
-    if (!this.#live || event.repeat) return;
+    if (!this.#live) return;
+    // A slider's own steps would be too small to hear.
+    const direction = { '+': 1, '-': -1, ...(slider && { arrowup: 1, arrowright: 1, arrowdown: -1, arrowleft: -1 }) }[key];
+    if (direction) {
+      event.preventDefault();
+      this.#on.louder(direction);
+      return;
+    }
+    if (event.repeat) return;
     const act = { m: this.#on.mic, c: this.#on.cam, x: this.#on.switch, s: this.#on.sound, v: this.#on.self, z: this.#on.zoom }[key];
     if (act) act();
     else if (key === 'f') this.fullscreen();
@@ -228,7 +253,7 @@ export class Ui {
   }
 
   #rest() {
-    const busy = this.asking || !by('help').hidden || document.querySelector(HOVERS ? '#dock :focus-visible, #dock :hover' : '#dock :focus-visible');
+    const busy = this.asking || !by('help').hidden || document.querySelector(HOVERS ? ':is(#dock, #loudness) :is(:focus-visible, :hover)' : ':is(#dock, #loudness) :focus-visible');
     if (!this.#live || busy) this.#wake();
     else document.body.classList.add('idle');
   }

@@ -66,6 +66,8 @@ class Visit extends EventTarget {
       downSince: clock(),
       home: null,
       camera: 'live',
+      muted: false,
+      volume: null,
       rung: 'full',
     };
     this.#recovery = new Recovery();
@@ -134,6 +136,11 @@ class Visit extends EventTarget {
     this.#signal.send({ type: 'state', microphone: on(this.#tracks.audio), camera: on(this.#tracks.video) });
   }
 
+  /** Sets how loud viewers are at home; home's answer is in `view()`. */
+  setVolume(percent) {
+    if (this.#facts.welcomed) this.#signal.send({ type: 'volume', percent });
+  }
+
   /** `count` frames of home's picture have reached the screen. */
   presented(count = 1) {
     this.#frames += count;
@@ -143,7 +150,7 @@ class Visit extends EventTarget {
 
   /** Everything that the page may want to show. */
   view() {
-    const { ended, reason, welcomed, restarting, home, camera, rung, alive } = this.#facts;
+    const { ended, reason, welcomed, restarting, home, camera, muted, volume, rung, alive } = this.#facts;
     const media = this.#peer?.media ?? 'closed';
     return {
       state: pageState(this.#facts, clock()),
@@ -159,6 +166,8 @@ class Visit extends EventTarget {
       barred: welcomed && !alive && this.#recovery.rebuilds > 0,
       home,
       camera,
+      muted,
+      volume,
       rung,
     };
   }
@@ -308,6 +317,12 @@ class Visit extends EventTarget {
       case 'camera':
         facts.camera = message.camera;
         break;
+      case 'microphone':
+        facts.muted = message.muted;
+        break;
+      case 'volume':
+        facts.volume = message.volume;
+        break;
       case 'stream':
         facts.rung = message.rung;
         break;
@@ -337,10 +352,10 @@ class Visit extends EventTarget {
     this.#greet();
   }
 
-  #welcomed({ session, resumed, home, camera }) {
+  #welcomed({ session, resumed, home, camera, muted = false, volume = null }) {
     const facts = this.#facts;
     this.#session = session;
-    Object.assign(facts, { welcomed: true, full: false, restarting: false, home, camera });
+    Object.assign(facts, { welcomed: true, full: false, restarting: false, home, camera, muted, volume });
     if (!resumed) facts.rung = 'full';
     brief.remove('intercom.reloaded');
     const next = afterWelcome({ asked: this.#asked, resumed });

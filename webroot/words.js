@@ -107,6 +107,7 @@ export const CONTROLS = {
   cam: { on: 'Turn your camera off (C)', off: 'Turn your camera on (C)' },
   switch: 'Use the other camera (X)',
   sound: { on: 'Mute home (S)', off: 'Hear home (S)' },
+  volume: 'How loud you are at home (+ and −)',
   fullscreen: { on: 'Leave full screen (F)', off: 'Full screen (F)' },
   self: { on: 'Hide your own picture (V)', off: 'Show your own picture (V)' },
 };
@@ -121,6 +122,7 @@ export const QUALITY = {
 /** Small notices over the picture. */
 export const NOTES = {
   unplugged: 'Home’s camera is unplugged. You can still talk.',
+  muted: 'Home has muted its microphone.',
   'both-on': 'Home hears and sees you',
   'mic-on': 'Home hears you',
   'mic-off': 'Your microphone is off',

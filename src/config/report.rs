@@ -5,6 +5,7 @@ use std::fmt::Write;
 use intercom_drivers::contract::Driver;
 
 use super::{Audio, Chime, ChimeSound, Config, Device, Drivers, NoiseSuppression, Rung};
+use crate::core::protocol::Volume;
 
 impl Config {
     /// What would run with this config, one thing a line.
@@ -33,6 +34,10 @@ impl Config {
         };
         let Chime { arrive, leave, volume } = &self.chime;
         lines.push(("chime", format!("arriving {}, leaving {}, at {volume} %", sound(arrive), sound(leave))));
+        let Volume { percent, least, most } = self.volume;
+        let pages =
+            if least < most { format!("pages may set {least} to {most} %") } else { "pages cannot set it".into() };
+        lines.push(("volume", format!("viewers at {percent} %; {pages}")));
         lines.push(("tv", format!("{}x{}, at most {} fps", self.tv.width, self.tv.height, self.tv.rate.fps())));
         lines.push(("log", self.log_level.to_string().to_lowercase()));
         let devices = self.devices();

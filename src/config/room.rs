@@ -1,10 +1,11 @@
-//! What is felt in home's room: `[chime]`.
+//! What is felt in home's room: `[chime]` and `[volume]`.
 
 use std::io::Read;
 use std::sync::Arc;
 
 use super::reader::{Reader, Wrong};
 use super::{existing, plain};
+use crate::core::protocol::Volume;
 use crate::media::{chime, ramp};
 
 /// `[chime]`
@@ -45,6 +46,40 @@ pub(super) fn read_chime(r: &mut Reader<'_>, file: &str) -> Chime {
     Chime { arrive, leave, volume }
 }
 
+pub(super) fn read_volume(r: &mut Reader<'_>) -> Volume {
+    let [percent, mut least, mut most] = ["percent", "least_percent", "most_percent"]
+        .map(|key| r.integer(&format!("volume.{key}"), 0..=100, "percent") as u8);
+    let mut hold = |key: &str, wrong: bool, what: String, allowed: &str| {
+        let path = format!("volume.{key}");
+        if wrong && r.says(&path) {
+            r.complain(r.line(&path), &path, Wrong::new(what), allowed);
+        }
+    };
+    hold("least_percent", least > most, format!("{least} is more than most_percent, {most}"), "at most most_percent");
+    // Where only the volume is written, the defaults of the limits give way.
+    let (below, above) = (percent < least, percent > most);
+    let (says_least, says_most) = (r.says("volume.least_percent"), r.says("volume.most_percent"));
+    let mut hold = |wrong: bool, what: String, allowed: &str| {
+        if wrong && r.says("volume.percent") {
+            r.complain(r.line("volume.percent"), "volume.percent", Wrong::new(what), allowed);
+        }
+    };
+    hold(
+        below && says_least,
+        format!("{percent} is less than least_percent, {least}"),
+        "from least_percent to most_percent",
+    );
+    hold(
+        above && says_most,
+        format!("{percent} is more than most_percent, {most}"),
+        "from least_percent to most_percent",
+    );
+    if r.says("volume.percent") {
+        (least, most) = (least.min(percent), most.max(percent));
+    }
+    Volume { percent: percent.clamp(least.min(most), most), least: least.min(most), most }
+}
+
 fn read_wav(file: &str, path: &str) -> Result<Vec<i16>, Wrong> {
     let path = existing(file, path)?;
     let shown = path.display();
@@ -66,11 +101,12 @@ mod tests {
     use crate::config::tests::{complaint, take};
 
     #[test]
-    fn nothing_written_means_soft_chimes() {
+    fn nothing_written_means_soft_chimes_and_loud_viewers() {
         let config = take("");
         let peak = |sound: &ChimeSound| sound.sound.iter().map(|sample| sample.unsigned_abs()).max().unwrap_or(0);
         assert!((3000..6000).contains(&peak(&config.chime.arrive)), "{}", peak(&config.chime.arrive));
         assert!(!config.chime.leave.sound.is_empty() && config.chime.leave.sound != config.chime.arrive.sound);
+        assert_eq!(config.volume, Volume { percent: 100, least: 20, most: 100 });
     }
 
     #[test]
@@ -102,5 +138,20 @@ mod tests {
         std::fs::write(folder.join("huge.wav"), vec![0; chime::LARGEST_FILE as usize + 1]).unwrap();
         assert!(complaint(&text("huge.wav")).contains("larger than any sound of 10 s"));
         std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn the_volume_stays_within_its_limits_and_limits_that_are_not_written_give_way() {
+        let volume = |text: &str| take(&format!("[volume]\n{text}\n")).volume;
+        assert_eq!(volume("percent = 10"), Volume { percent: 10, least: 10, most: 100 });
+        assert_eq!(volume("most_percent = 60"), Volume { percent: 60, least: 20, most: 60 });
+        assert_eq!(volume("most_percent = 10"), Volume { percent: 10, least: 10, most: 10 });
+        let fixed = volume("percent = 50\nleast_percent = 50\nmost_percent = 50");
+        assert_eq!(fixed, Volume { percent: 50, least: 50, most: 50 });
+        let wrong = |text: &str| complaint(&format!("[volume]\n{text}\n"));
+        assert!(wrong("percent = 70\nmost_percent = 60").contains("volume.percent: 70 is more than most_percent, 60"));
+        assert!(wrong("percent = 5\nleast_percent = 10").contains("volume.percent: 5 is less than least_percent, 10"));
+        assert!(wrong("least_percent = 50\nmost_percent = 40").contains("50 is more than most_percent, 40"));
+        assert!(wrong("percent = 101").contains("too large"));
     }
 }

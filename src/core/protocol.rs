@@ -67,6 +67,11 @@ pub enum FromPage {
         /// The camera is on.
         camera: bool,
     },
+    /// How loud viewers shall be at home from now on, in percent; home keeps within its limits.
+    Volume {
+        /// 0 to 100.
+        percent: u8,
+    },
     /// Answered with `pong`; the page closes a socket whose pong is late.
     Ping {
         /// Returned as it is.
@@ -92,6 +97,12 @@ pub enum FromHome {
         home: String,
         /// How home's camera is.
         camera: CameraState,
+        /// Whether home has muted its microphone.
+        #[serde(default)]
+        muted: bool,
+        /// How loud viewers are at home.
+        #[serde(default)]
+        volume: Volume,
     },
     /// The answer to `pair`: `hello` may be said now, with this key.
     Paired {
@@ -119,6 +130,16 @@ pub enum FromHome {
         /// How it is now.
         camera: CameraState,
     },
+    /// Home muted its microphone, or opened it again.
+    Microphone {
+        /// Whether it is muted now.
+        muted: bool,
+    },
+    /// Somebody set how loud viewers are at home.
+    Volume {
+        /// How loud they are now.
+        volume: Volume,
+    },
     /// Which picture this viewer gets now.
     Stream {
         /// `full`, or `reduced` while the viewer's connection carries no more.
@@ -144,6 +165,23 @@ pub enum FromHome {
         /// Why.
         reason: ByeReason,
     },
+}
+
+/// How loud viewers are at home, all in percent: 100 is as loud as they send it, 0.4 dB less with each percent, 0 silence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Volume {
+    /// How loud they are now.
+    pub percent: u8,
+    /// The least that a page may set.
+    pub least: u8,
+    /// The most that a page may set; no more than `least` means that pages set nothing.
+    pub most: u8,
+}
+
+impl Default for Volume {
+    fn default() -> Volume {
+        Volume { percent: 100, least: 100, most: 100 }
+    }
 }
 
 /// State of home's camera.
@@ -206,6 +244,8 @@ mod tests {
         assert_eq!(hello, FromPage::Hello { v: 1, key: "k".into(), resume: None });
         let text = serde_json::to_string(&FromHome::Bye { reason: ByeReason::Restarting }).unwrap();
         assert_eq!(text, r#"{"type":"bye","reason":"restarting"}"#);
+        let volume = serde_json::to_string(&FromHome::Volume { volume: Volume::default() }).unwrap();
+        assert_eq!(volume, r#"{"type":"volume","volume":{"percent":100,"least":100,"most":100}}"#);
         let leave: FromPage = serde_json::from_str(r#"{"type":"leave"}"#).unwrap();
         assert_eq!(leave, FromPage::Leave {});
     }

@@ -1,5 +1,6 @@
 //! Mixes the viewers' sound into one: nobody is turned down until the sum would clip, and then all, softly.
 
+use crate::media::ramp::Ramp;
 use crate::media::voice::BLOCK;
 
 /// The limiter keeps the sum below this: 1 dB under full scale.
@@ -31,6 +32,11 @@ impl Mixer {
         for (sum, sample) in self.sum.iter_mut().zip(block) {
             *sum += f32::from(*sample);
         }
+    }
+
+    /// Turns down what was added so far.
+    pub fn turn(&mut self, ramp: &mut Ramp, wanted: f32) {
+        ramp.turn(wanted, &mut self.sum);
     }
 
     /// The sum, limited; the next block starts from nothing.

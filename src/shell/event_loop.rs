@@ -220,6 +220,10 @@ impl EventLoop {
                 ToLoop::KeyframeWanted(visit) => self.home.handle_keyframe_wanted(visit, now),
                 ToLoop::Addresses(addresses) => self.home.handle_addresses(addresses, now),
                 ToLoop::Revoked(key) => self.home.handle_revoked(key, now),
+                ToLoop::Mute(wish, answer) => {
+                    let muted = self.home.handle_mute(wish);
+                    let _asker_is_gone = answer.try_send(muted);
+                }
                 ToLoop::Status(answer) => {
                     let _ = answer.try_send(self.status().to_string());
                 }
@@ -288,6 +292,8 @@ impl EventLoop {
                         self.play(ToSpeaker::Chime(Arc::clone(sound)));
                     }
                 }
+                HomeOutput::Muted(muted) => self.outputs.presence.levels().set_muted(muted),
+                HomeOutput::Volume(percent) => self.outputs.presence.levels().set_volume(percent),
                 HomeOutput::Pictures(pictures) => self.hand_picture(pictures),
                 HomeOutput::Code(code) => self.outputs.board.set_code(code),
                 HomeOutput::Mint { code, name } => {

@@ -70,8 +70,22 @@ fn cannot<E: fmt::Display>(what: &str) -> impl FnOnce(E) -> RunError {
 /// If the port is taken, the state directory cannot be used, a certificate is broken, or the event loop died.
 pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
     let signals = signals()?;
-    let Config { home, network, tls, full, reduced, audio, chime, tv, camera, microphone, speaker, display, .. } =
-        config;
+    let Config {
+        home,
+        network,
+        tls,
+        full,
+        reduced,
+        audio,
+        chime,
+        volume,
+        tv,
+        camera,
+        microphone,
+        speaker,
+        display,
+        ..
+    } = config;
     for why in [&camera.why, &microphone.why, &speaker.why, &display.why] {
         log::info!("{why}");
     }
@@ -88,6 +102,7 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
 
     let wake = Wake::new().map_err(cannot("eventfd"))?;
     let presence = Arc::new(Presence::new());
+    presence.levels().set_volume(volume.percent);
     let (video_out, video) = bounded(8);
     let (audio_out, sound) = bounded(16);
     let (sockets_out, sockets) = bounded(16);
@@ -137,6 +152,7 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
         full,
         reduced,
         audio: audio.bitrate,
+        volume,
     };
     let mut the_home =
         Home::new(home_config, peer::Identity::generate(), Box::new(door), Box::new(entropy), now, clock::unix_time());

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender};
 
+use crate::core::home::Mute;
 pub use crate::core::items::{
     CodeId, EncodedAudio, EncodedVideo, EncoderOrder, NewKey, Speech, ToPictures, ToSpeaker, VisitId, Visitor,
 };
@@ -34,6 +35,8 @@ pub enum ToLoop {
         /// Gets the links that the code says.
         links: Sender<Links>,
     },
+    /// Somebody at home mutes the microphone or opens it again; answered with whether it is muted then.
+    Mute(Mute, Sender<bool>),
     /// The control socket asks how things are; answered with one JSON object.
     Status(Sender<String>),
     /// Say goodbye to every page and end.

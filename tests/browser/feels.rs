@@ -1,14 +1,19 @@
-//! How a visit feels: the chime, and what browsers do for the sound.
+//! How a visit feels: the chime, the volume at home, home's muted microphone, and what browsers do for the sound.
 
 use std::path::Path;
 use std::time::Duration;
 
 use crate::harness::chromium::Permission;
 use crate::harness::daemon::{Daemon, Setup};
+use crate::harness::page::Page;
 use crate::harness::sound::Sound;
 use crate::harness::wait;
 use crate::lab::Lab;
 use crate::watching::{PATIENCE, living};
+
+/// Frequency of the stand-in microphone, and of Chromium's fake one.
+const TONE_HZ: f64 = 440.0;
+const BEEP_HZ: f64 = 400.0;
 
 /// The notes of the chimes, in Hz.
 const NOTES: (f64, f64) = (783.99, 1046.5);
@@ -54,6 +59,95 @@ pub fn chimes(lab: &mut Lab) {
     page.click("#leave");
     page.wait_state("left", PATIENCE);
     assert_eq!(notes(&next_chime(&wav, before)), (NOTES.1, NOTES.0), "falling");
+}
+
+/// The loudest 10 ms of the viewers' beeps at home in a while.
+fn beep(wav: &Path) -> f64 {
+    let before = samples(wav);
+    std::thread::sleep(Duration::from_secs(3));
+    let heard = Sound::read_wav(wav).map_or(Sound::SILENCE, |all| all.since(before));
+    let blocks = heard.samples.chunks_exact(480).map(|block| {
+        let block = Sound { rate: heard.rate, samples: block.to_vec(), gaps: 0 };
+        if block.share_at(BEEP_HZ) > 0.5 { block.loudness() } else { 0.0 }
+    });
+    blocks.fold(0.0, f64::max)
+}
+
+fn slider(page: &Page) -> i64 {
+    page.eval("document.querySelector('#volume').valueAsNumber").as_i64().expect("a number")
+}
+
+/// The slider of one page moves that of the other, and what home hears.
+pub fn volume(lab: &mut Lab) {
+    let home = Daemon::start(Setup::default());
+    let wav = home.wav();
+    let pages = [lab.viewer(Permission::Granted), lab.viewer(Permission::Granted)];
+    for page in &pages {
+        page.open(&home.link());
+        living(page);
+        assert!(!page.visible("#loudness"), "who is not heard at home has nothing to turn");
+        page.click("#join");
+        page.wait_for("the slider", PATIENCE, "document.querySelector('#volume').checkVisibility()");
+    }
+    let [one, other] = &pages;
+    assert_eq!((slider(one), slider(other)), (100, 100));
+    // One speaks, so that the limiter has no part in it.
+    other.click("#mic");
+    let loud = wait("beeps at home", PATIENCE, || Some(beep(&wav)).filter(|level| *level > 0.01));
+    // A hand moves before it touches: the controls have gone to rest.
+    one.run("document.dispatchEvent(new Event('pointermove'));");
+    one.click("#volume");
+    let middle = slider(one);
+    assert!((55..=65).contains(&middle), "{middle} is the middle of 20 to 100");
+    let told = format!("document.querySelector('#volume').valueAsNumber === {middle}");
+    other.click("#mic");
+    other.wait_for("the other page shows the same", PATIENCE, &told);
+    other.click("#mic");
+    let expected = 0.4 * (100 - middle) as f64;
+    let soft = wait("softer beeps at home", PATIENCE, || Some(beep(&wav)).filter(|level| *level > 0.0));
+    let lower = 20.0 * (loud / soft).log10();
+    println!("    at {middle} % home hears {lower:.1} dB less");
+    assert!((lower - expected).abs() < 6.0, "{lower} dB less, not {expected}");
+
+    other.click("#mic");
+    other.press("-");
+    one.wait_for("a key on the other page", PATIENCE, &format!("volume.valueAsNumber === {}", middle - 5));
+    let status: serde_json::Value = serde_json::from_str(&home.command(&["status"])).expect("JSON");
+    assert_eq!(status["volume_percent"], middle - 5);
+    one.reload();
+    living(one);
+    one.wait_for("it stays", PATIENCE, &format!("volume.valueAsNumber === {}", middle - 5));
+}
+
+/// Home mutes its microphone: nobody hears it, everybody is told, also who comes later; and back.
+pub fn mute(lab: &mut Lab) {
+    let home = Daemon::start(Setup::default());
+    let page = lab.viewer(Permission::Undecided);
+    page.open(&home.link());
+    living(&page);
+    let loudness = |page: &Page| {
+        page.wait_for("sound flows", PATIENCE, "lab.stats().then(s => s.audio?.totalSamplesReceived > 96000)");
+        page.hear(1.0)
+    };
+    assert!(loudness(&page).share_at(TONE_HZ) > 0.9);
+    assert_eq!(home.command(&["mute"]).trim(), "home's microphone is muted");
+    let note = "(n => n.checkVisibility() && n.innerText.includes('muted'))(document.querySelector('#note'))";
+    page.wait_for("the page says so", PATIENCE, note);
+    page.keep_screenshot("muted-page");
+    wait("silence from home", PATIENCE, || (loudness(&page).loudness() < 1e-3).then_some(()));
+    let late = lab.viewer(Permission::Undecided);
+    late.open(&home.link());
+    living(&late);
+    late.wait_for("who comes later is told", PATIENCE, note);
+    assert!(loudness(&late).loudness() < 1e-3, "and hears nothing");
+    let status: serde_json::Value = serde_json::from_str(&home.command(&["status"])).expect("JSON");
+    assert_eq!(status["muted"], true);
+    std::fs::copy(home.png(), crate::harness::artefacts().join("muted-tv.png")).expect("keep the TV's picture");
+    assert_eq!(home.command(&["mute", "--off"]).trim(), "home's microphone is open");
+    for page in [&page, &late] {
+        page.wait_for("the note is gone", PATIENCE, &format!("!{note}"));
+        wait("home's tone again", PATIENCE, || (page.hear(1.0).share_at(TONE_HZ) > 0.9).then_some(()));
+    }
 }
 
 /// The viewer's browser takes echo, noise and uneven loudness out of what it sends.

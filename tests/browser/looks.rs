@@ -22,7 +22,7 @@ pub fn screens(lab: &mut Lab) {
         page.click("#join");
         page.wait_for("the self-view", PATIENCE, "document.querySelector('#self').videoWidth > 0");
         page.wait_coded_frames(15, PATIENCE);
-        assert_fits(&page, &["#mic", "#cam", "#leave", "#self"]);
+        assert_fits(&page, &["#mic", "#cam", "#leave", "#self", "#volume"]);
         page.keep_screenshot(&format!("{name}-2-joined"));
         page.click("#leave");
         page.wait_state("left", PATIENCE);

@@ -34,6 +34,8 @@ fn main() -> std::process::ExitCode {
         ("who_allowed_it_before_is_not_asked", both_ways::remembered),
         ("leaving_and_returning", both_ways::leave_and_return),
         ("feels_home_chimes", feels::chimes),
+        ("feels_the_volume_at_home", feels::volume),
+        ("feels_home_is_muted", feels::mute),
         ("feels_the_browser_cleans_the_sound", feels::processing),
         ("the_socket_dies_in_a_call", trouble::socket_dies),
         ("the_socket_stays_away", trouble::socket_stays_away),

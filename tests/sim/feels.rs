@@ -1,10 +1,10 @@
-//! How a visit feels: chimes when somebody comes and goes.
+//! How a visit feels: chimes when somebody comes and goes, home's microphone muted, home's speaker turned up and down.
 
 use std::time::Duration;
 
 use intercom::core::chimes::Chime;
-use intercom::core::home::ORPHAN_LIFE;
-use intercom::core::protocol::FromPage;
+use intercom::core::home::{Mute, ORPHAN_LIFE};
+use intercom::core::protocol::{FromHome, FromPage, Volume};
 use str0m_netem::NetemConfig;
 
 use crate::world::World;
@@ -28,6 +28,27 @@ fn chimes(world: &World) -> Vec<Chime> {
 fn leave(world: &mut World, viewer: usize) {
     let now = world.now;
     world.viewers[viewer].say(&FromPage::Leave {}, now);
+}
+
+/// What a page knows of home's microphone: the newest word on it.
+fn muted(world: &World, viewer: usize) -> Option<bool> {
+    world.viewers[viewer].heard.iter().rev().find_map(|message| match message {
+        FromHome::Welcome { muted, .. } | FromHome::Microphone { muted } => Some(*muted),
+        _ => None,
+    })
+}
+
+fn volume(world: &World, viewer: usize) -> Option<Volume> {
+    world.viewers[viewer].heard.iter().rev().find_map(|message| match message {
+        FromHome::Welcome { volume, .. } | FromHome::Volume { volume } => Some(*volume),
+        _ => None,
+    })
+}
+
+fn set(world: &mut World, viewer: usize, percent: u8) {
+    let now = world.now;
+    world.viewers[viewer].say(&FromPage::Volume { percent }, now);
+    world.run(s(1));
 }
 
 #[test]
@@ -107,4 +128,63 @@ fn a_family_that_comes_together_is_one_chime_and_an_hour_of_reloading_next_to_no
     }
     world.run(s(10));
     assert_eq!(chimes(&world), [Chime::Arrive, Chime::Leave, Chime::Arrive]);
+}
+
+#[test]
+fn a_muted_home_says_so_to_all_who_are_there_and_to_all_who_come() {
+    let mut world = World::new();
+    let a = world.visit(ordinary());
+    let b = world.visit(ordinary());
+    world.run(s(3));
+    assert_eq!((muted(&world, a), muted(&world, b), world.muted), (Some(false), Some(false), false));
+    assert!(world.home.handle_mute(Mute::On));
+    world.run(s(1));
+    assert_eq!((muted(&world, a), muted(&world, b), world.muted), (Some(true), Some(true), true));
+    let told = world.viewers[a].heard.len();
+    assert!(world.home.handle_mute(Mute::On));
+    world.run(ms(100));
+    let again = world.viewers[a].heard[told..].iter().filter(|m| matches!(m, FromHome::Microphone { .. })).count();
+    assert_eq!(again, 0, "what everybody knows is not said again");
+    leave(&mut world, a);
+    leave(&mut world, b);
+    world.run(s(60));
+    let c = world.visit(ordinary());
+    world.run(s(3));
+    assert_eq!((muted(&world, c), world.muted), (Some(true), true), "it outlives those who were there");
+    // A socket that was away when it changed hears of it with the welcome.
+    world.kill_socket(c);
+    world.home.handle_mute(Mute::Off);
+    world.run(s(1));
+    world.reconnect(c);
+    world.run(s(1));
+    assert_eq!((muted(&world, c), world.muted), (Some(false), false));
+    assert_eq!(world.home.status()["muted"], false);
+}
+
+#[test]
+fn the_volume_is_the_same_on_all_pages_and_stays_within_its_limits() {
+    let mut world = World::new();
+    let a = world.visit(ordinary());
+    let b = world.visit(ordinary());
+    world.run(s(3));
+    let at = |percent| Some(Volume { percent, least: 20, most: 100 });
+    assert_eq!((volume(&world, a), volume(&world, b), world.volume), (at(80), at(80), None));
+    set(&mut world, a, 55);
+    assert_eq!((volume(&world, a), volume(&world, b), world.volume), (at(55), at(55), Some(55)));
+    set(&mut world, b, 3);
+    assert_eq!((volume(&world, a), volume(&world, b), world.volume), (at(20), at(20), Some(20)));
+    let before = world.viewers[a].heard.len();
+    set(&mut world, b, 0);
+    assert_eq!(volume(&world, b), at(20), "who wants what is not allowed hears what it is");
+    let told = world.viewers[a].heard[before..].iter().filter(|m| matches!(m, FromHome::Volume { .. })).count();
+    assert_eq!(told, 0, "and nobody else");
+    world.reconnect(a);
+    world.run(s(1));
+    assert_eq!(volume(&world, a), at(20));
+    leave(&mut world, a);
+    leave(&mut world, b);
+    world.run(s(60));
+    let c = world.visit(ordinary());
+    world.run(s(3));
+    assert_eq!(volume(&world, c), at(20), "it outlives those who set it");
 }

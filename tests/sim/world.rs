@@ -15,7 +15,7 @@ use intercom::core::items::{
     Visitor,
 };
 use intercom::core::peer::Identity;
-use intercom::core::protocol::{CameraState, FromHome, RungName};
+use intercom::core::protocol::{CameraState, FromHome, RungName, Volume};
 use intercom::reach::Addresses;
 use intercom::units::{Bitrate, FrameRate};
 use str0m_netem::NetemConfig;
@@ -134,6 +134,9 @@ pub struct World {
     minted: u64,
     /// Chimes, and when they began.
     pub chimes: Vec<(Instant, Chime)>,
+    pub muted: bool,
+    /// As home said last.
+    pub volume: Option<u8>,
     /// Sound packets that reached the speaker, per visit.
     pub heard: HashMap<VisitId, u64>,
     /// Camera frames that reached the picture thread, per visit.
@@ -194,6 +197,7 @@ impl World {
             full,
             reduced,
             audio: Bitrate::from_kbps(32),
+            volume: Volume { percent: 80, least: 20, most: 100 },
         };
         let mut random = fastrand::Rng::with_seed(7);
         let entropy = Box::new(move |bytes: &mut [u8]| random.fill(bytes));
@@ -226,6 +230,8 @@ impl World {
             minting: VecDeque::new(),
             minted: 0,
             chimes: Vec::new(),
+            muted: false,
+            volume: None,
             heard: HashMap::new(),
             seen: HashMap::new(),
             sockets: HashMap::new(),
@@ -438,6 +444,8 @@ impl World {
                 HomeOutput::Sound(ToSpeaker::Packet { visit, .. }) => *self.heard.entry(visit).or_default() += 1,
                 HomeOutput::Sound(ToSpeaker::Gone(_) | ToSpeaker::Chime(_)) => {}
                 HomeOutput::Chime(chime) => self.chimes.push((now, chime)),
+                HomeOutput::Muted(muted) => self.muted = muted,
+                HomeOutput::Volume(percent) => self.volume = Some(percent),
                 HomeOutput::Pictures(ToPictures::Frame { visit, .. }) => *self.seen.entry(visit).or_default() += 1,
                 HomeOutput::Pictures(ToPictures::Visitors(visitors)) => self.visitors = visitors,
                 HomeOutput::Code(code) => self.code = code,

@@ -184,8 +184,9 @@ impl Home {
 
     fn welcome(&mut self, id: SocketId, session: String, resumed: bool) {
         let home = self.config.name.clone();
-        let camera = self.camera;
-        self.out.push_back(HomeOutput::Say(id, FromHome::Welcome { v: VERSION, session, resumed, home, camera }));
+        let (camera, muted, volume) = (self.camera, self.levels.muted, self.levels.volume);
+        let welcome = FromHome::Welcome { v: VERSION, session, resumed, home, camera, muted, volume };
+        self.out.push_back(HomeOutput::Say(id, welcome));
     }
 
     pub(super) fn sockets_timeout(&mut self, now: Instant) {

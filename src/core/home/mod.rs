@@ -5,6 +5,7 @@
 //! deadline while its media is down, and without any while media flows.
 
 mod admission;
+mod levels;
 mod media;
 mod pairing;
 mod signaling;
@@ -18,15 +19,18 @@ use std::time::{Duration, Instant};
 use crate::config::{PublicAddress, Rung};
 use crate::core::chimes::{Chime, Chimes};
 use crate::core::home::admission::Socket;
+use crate::core::home::levels::Levels;
 use crate::core::home::media::RungState;
 use crate::core::home::pairing::Pairing;
 use crate::core::home::visit::Visit;
 use crate::core::items::{CodeId, EncoderOrder, NewKey, PairingCode, Speech, ToPictures, ToSpeaker, VisitId, Visitor};
 use crate::core::peer::{Identity, Transmit};
-use crate::core::protocol::{ByeReason, CameraState, FromHome, RungName};
+use crate::core::protocol::{ByeReason, CameraState, FromHome, RungName, Volume};
 use crate::core::speech::SpeechOrder;
 use crate::reach::Addresses;
 use crate::units::Bitrate;
+
+pub use levels::Mute;
 
 /// A visit without a socket and without media ends after this.
 pub const ORPHAN_LIFE: Duration = Duration::from_secs(30);
@@ -91,6 +95,8 @@ pub struct HomeConfig {
     pub reduced: Rung,
     /// Bitrate of Opus.
     pub audio: Bitrate,
+    /// How loud viewers are at home in the beginning.
+    pub volume: Volume,
 }
 
 /// What the shell shall do.
@@ -116,6 +122,10 @@ pub enum HomeOutput {
     Pictures(ToPictures),
     /// Let home's speaker chime.
     Chime(Chime),
+    /// Home's microphone is muted from now on, or no more.
+    Muted(bool),
+    /// Viewers are as loud at home from now on, in percent.
+    Volume(u8),
     /// Show this code on the TV, or none any more.
     Code(Option<PairingCode>),
     /// Mint and store a key for a viewer of this name; answered with [`Home::handle_minted`].
@@ -176,6 +186,7 @@ pub struct Home {
     pairing: Option<Pairing>,
     next_code: u64,
     chimes: Chimes,
+    levels: Levels,
     out: VecDeque<HomeOutput>,
 }
 
@@ -194,6 +205,7 @@ impl Home {
             RungState::new(RungName::Full, &config.full, now),
             RungState::new(RungName::Reduced, &config.reduced, now),
         ];
+        let levels = Levels::new(config.volume);
         Home {
             config,
             identity,
@@ -213,6 +225,7 @@ impl Home {
             pairing: None,
             next_code: 1,
             chimes: Chimes::new(now),
+            levels,
             out: VecDeque::new(),
         }
     }
@@ -247,9 +260,7 @@ impl Home {
             return;
         }
         self.camera = camera;
-        for socket in self.visits.iter().filter_map(|v| v.socket) {
-            self.out.push_back(HomeOutput::Say(socket, FromHome::Camera { camera }));
-        }
+        self.say_to_all(&FromHome::Camera { camera });
     }
 
     /// A key was minted: whoever shows it may come in from now on.
@@ -336,7 +347,21 @@ impl Home {
             .speech
             .ordered()
             .map(|s| serde_json::json!({ "kbps": s.bitrate.kbps(), "loss_percent": s.loss_percent }));
-        serde_json::json!({ "visits": visits, "rungs": rungs, "speech": speech, "sockets": self.sockets.len(), "camera": self.camera })
+        serde_json::json!({
+            "visits": visits,
+            "rungs": rungs,
+            "speech": speech,
+            "sockets": self.sockets.len(),
+            "camera": self.camera,
+            "muted": self.levels.muted,
+            "volume_percent": self.levels.volume.percent,
+        })
+    }
+
+    fn say_to_all(&mut self, message: &FromHome) {
+        for socket in self.visits.iter().filter_map(|v| v.socket) {
+            self.out.push_back(HomeOutput::Say(socket, message.clone()));
+        }
     }
 
     /// A token that nobody can guess: 128 bits in base64url.

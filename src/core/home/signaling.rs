@@ -61,6 +61,7 @@ impl Home {
                 visit.camera = camera;
                 self.visits_changed(now);
             }
+            FromPage::Volume { percent } => self.set_volume(id, percent),
             FromPage::Ping { t } => self.out.push_back(HomeOutput::Say(id, FromHome::Pong { t })),
             FromPage::Leave {} => {
                 let visit = self.visits[index].id;

@@ -218,7 +218,8 @@ fn watched(scene: &Scene<'_>, canvas: &mut I420, unit: f32) {
     let present: Vec<&Guest<'_>> = scene.guests.iter().filter(|guest| guest.connected).collect();
     // What is not known yet counts as working: better warned too early than too late.
     let seen = scene.health.camera != Some(false);
-    let heard = scene.health.microphone != Some(false);
+    let muted = scene.health.muted;
+    let heard = scene.health.microphone != Some(false) && !muted;
     let who = match present[..] {
         [] => return,
         [guest] => guest.name.to_owned(),
@@ -227,10 +228,13 @@ fn watched(scene: &Scene<'_>, canvas: &mut I420, unit: f32) {
     let words = match (seen, heard, present.len()) {
         (true, true, 1) => format!("{who} sees and hears you"),
         (true, true, _) => format!("{who} see and hear you"),
+        (true, false, 1) if muted => format!("{who} sees you · microphone muted"),
+        (true, false, _) if muted => format!("{who} see you · microphone muted"),
         (true, false, 1) => format!("{who} sees you · home’s microphone is off"),
         (true, false, _) => format!("{who} see you · home’s microphone is off"),
         (false, true, 1) => format!("{who} hears you · home’s camera is off"),
         (false, true, _) => format!("{who} hear you · home’s camera is off"),
+        (false, false, _) if muted => "Home’s camera is off · microphone muted".to_owned(),
         (false, false, _) => "Home’s camera and microphone are off".to_owned(),
     };
     let dot = if seen || heard { RED } else { GREY };

@@ -43,7 +43,10 @@ pub(super) fn draw(scene: &Scene<'_>, canvas: &mut I420, unit: f32) {
 fn health(health: &Health, canvas: &mut I420, middle: (f32, f32), room: f32, unit: f32) {
     let words = [
         (health.camera, "Camera", "No camera"),
-        (health.microphone, "Microphone", "No microphone"),
+        match health.muted {
+            true => (Some(false), "", "Microphone muted"),
+            false => (health.microphone, "Microphone", "No microphone"),
+        },
         (health.speaker, "Speaker", "No speaker"),
         (health.network, "Network", "No network"),
     ];

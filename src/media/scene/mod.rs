@@ -42,6 +42,8 @@ pub struct Health {
     pub speaker: Option<bool>,
     /// There is an address at which home can be reached.
     pub network: Option<bool>,
+    /// Somebody at home has muted the microphone.
+    pub muted: bool,
 }
 
 /// A QR code that lets a phone in.
@@ -105,7 +107,7 @@ mod tests {
             clock: "14:05",
             date: "Sunday, 22 November",
             news: "Anna was here until 13:40",
-            health: Health { camera: yes, microphone: yes, speaker: yes, network: yes },
+            health: Health { camera: yes, microphone: yes, speaker: yes, network: yes, muted: false },
             pairing: None,
             guests,
             own: None,
@@ -168,8 +170,9 @@ mod tests {
     #[test]
     fn whether_home_is_heard_changes_the_sign() {
         let guests = [guest("Anna", 0, None)];
-        let signs = [(true, true), (true, false), (false, true), (false, false)].map(|(camera, microphone)| {
-            let health = Health { camera: Some(camera), microphone: Some(microphone), ..Health::default() };
+        let signs = [(1, 1), (1, 0), (0, 1), (0, 0), (1, 2), (0, 2)].map(|(camera, microphone)| {
+            let (camera, muted) = (Some(camera == 1), microphone == 2);
+            let health = Health { camera, microphone: Some(microphone > 0), muted, ..Health::default() };
             let mut canvas = I420::black(1280, 720);
             compose(&Scene { health, ..scene(&guests) }, &mut canvas);
             canvas.packed()[..1280 * 90].to_vec()
@@ -299,9 +302,14 @@ mod tests {
         look("pairing-small", &Scene { drift: (-1.0, 1.0), ..offering }, (1024, 768));
         look("pairing-tall", &Scene { drift: (-1.0, 1.0), ..offering }, (720, 1280));
         look("pairing", &offering, (1280, 720));
-        let ill = Health { camera: Some(false), network: Some(false), microphone: None, speaker: Some(true) };
+        let ill =
+            Health { camera: Some(false), network: Some(false), microphone: None, speaker: Some(true), muted: false };
         look("ill", &Scene { health: ill, news: "Nobody is visiting", ..scene(&[]) }, (1280, 720));
         look("unseen", &Scene { health: ill, ..scene(&all[..1]) }, (1280, 720));
+        let muted = Health { muted: true, ..scene(&[]).health };
+        look("muted", &Scene { health: muted, own: Some(&old), ..scene(&all[..1]) }, (1280, 720));
+        look("muted-two", &Scene { health: muted, own: Some(&old), ..scene(&all[..2]) }, (1280, 720));
+        look("muted-idle", &Scene { health: muted, ..scene(&[]) }, (1280, 720));
     }
 
     #[test]

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use crate::access::keys::KeyId;
 use crate::access::names;
 use crate::config::PublicAddress;
+use crate::core::home::Mute;
 use crate::ops::doctor::{Device, Health, Network};
 use crate::reach::{Addresses, links};
 use crate::shell::addresses::AddressBook;
@@ -60,6 +61,11 @@ pub enum Request {
     Revoke {
         /// Number of the key; 0 is the one that ends with the process.
         id: u64,
+    },
+    /// Mutes home's microphone, or opens it again: `{"muted": true}`.
+    Mute {
+        /// Whether it shall be muted.
+        on: bool,
     },
     /// How things are: the event loop's own object.
     Status {},
@@ -282,6 +288,12 @@ fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
             let text = receiver.recv_timeout(PATIENCE).map_err(|_| "the daemon does not answer".to_owned())?;
             serde_json::from_str(&text).map_err(|e| e.to_string())
         }
+        Request::Mute { on } => {
+            let (sender, receiver) = crossbeam_channel::bounded(1);
+            config.to_loop.tell(ToLoop::Mute(if *on { Mute::On } else { Mute::Off }, sender));
+            let muted = receiver.recv_timeout(PATIENCE).map_err(|_| "the daemon does not answer".to_owned())?;
+            Ok(json!({ "muted": muted }))
+        }
         Request::Health {} => {
             let mut devices = config.devices.clone();
             for device in &mut devices {
@@ -390,6 +402,23 @@ mod tests {
             answer.send(r#"{"visits":2}"#.into()).unwrap();
         });
         assert_eq!(ask(&daemon.dir.0, &Request::Status {}).unwrap()["visits"], 2);
+        loop_thread.join().unwrap();
+    }
+
+    #[test]
+    fn the_microphone_is_muted_by_the_loop_which_says_how_it_is_then() {
+        let daemon = Daemon::start();
+        let events = daemon.events.clone();
+        let loop_thread = thread::spawn(move || {
+            for expected in [Mute::On, Mute::Off] {
+                let ToLoop::Mute(wish, answer) = events.recv().unwrap() else { panic!("not a mute") };
+                assert_eq!(wish, expected);
+                answer.send(wish == Mute::On).unwrap();
+            }
+        });
+        for on in [true, false] {
+            assert_eq!(ask(&daemon.dir.0, &Request::Mute { on }).unwrap()["muted"], on);
+        }
         loop_thread.join().unwrap();
     }
 

@@ -13,6 +13,7 @@ use crate::core::xruns::Xruns;
 use crate::media::opus::{OpusEncoder, OpusError};
 use crate::media::packetizer::{Packet, Packetizer};
 use crate::media::processor::{Played, Processor};
+use crate::media::ramp::Ramp;
 use crate::media::voice::BLOCK;
 use crate::shell::clock;
 use crate::shell::devices::{Hints, Kind, Presence, tell_gaps};
@@ -155,6 +156,8 @@ pub fn spawn_opus(
                 return Exit::Again;
             }
         };
+        let levels = presence.levels();
+        let mut gate = Ramp::new(levels.microphone_gain());
         let mut listening = false;
         while !presence.is_stopped() {
             pulse::beat(REST);
@@ -169,6 +172,7 @@ pub fn spawn_opus(
                 // What was captured before anybody listened is nobody's business.
                 while blocks.try_recv().is_ok() {}
                 packetizer.start(clock::now());
+                gate = Ramp::new(levels.microphone_gain());
             }
             let due = packetizer.poll_timeout().unwrap_or_else(|| clock::now() + PATIENCE);
             let block = blocks.recv_deadline(due);
@@ -181,6 +185,8 @@ pub fn spawn_opus(
                     if block.room {
                         processor.capture(&mut block.sound, block.captured);
                     }
+                    // Behind the canceller, which goes on learning the room; nothing that is muted goes further.
+                    gate.turn_samples(levels.microphone_gain(), &mut block.sound[..]);
                     packetizer.handle_block(&block.sound, block.captured)
                 }
                 Err(RecvTimeoutError::Timeout) => packetizer.poll(clock::now()),
@@ -390,6 +396,26 @@ mod tests {
             assert_eq!(is_heard, !in_a_room);
             room.close();
         }
+    }
+
+    #[test]
+    fn a_muted_home_sends_silence_and_is_heard_again_afterwards() {
+        let room = room(0, u32::MAX);
+        room.presence.set(true);
+        room.hear(15);
+        room.presence.levels().set_muted(true);
+        // Whatever was on its way, and the codec's own end.
+        room.hear(6);
+        assert!(heard(&room.hear(4))[960..].iter().all(|s| s.abs() < 10), "silence goes on");
+        // A visit that begins while home is muted hears nothing of it either.
+        room.presence.set(false);
+        while room.packets.recv_timeout(Duration::from_millis(300)).is_ok() {}
+        room.presence.set(true);
+        assert!(heard(&room.hear(4)).iter().all(|s| s.abs() < 10));
+        room.presence.levels().set_muted(false);
+        room.hear(12);
+        assert!(tone_share(&heard(&room.hear(15))[4800..], 400.0) > 0.8);
+        room.close();
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub mod camera;
 pub mod coded;
+pub mod levels;
 pub mod microphone;
 pub mod pictures;
 pub mod speaker;
@@ -18,6 +19,7 @@ use crate::core::xruns::Gaps;
 use crate::media::scene::Health;
 use crate::ops::doctor;
 use crate::shell::clock;
+use crate::shell::devices::levels::Levels;
 
 /// Whether anybody visits; devices rest while nobody does.
 #[derive(Debug, Default)]
@@ -26,6 +28,7 @@ pub struct Presence {
     changed: Condvar,
     /// What the devices are, and how: for the doctor and the TV.
     devices: Mutex<BTreeMap<Kind, Known>>,
+    levels: Levels,
 }
 
 /// What is known of a device.
@@ -85,6 +88,11 @@ impl Presence {
     /// Sleeps for `time`, or until it is time to end.
     pub fn sleep(&self, time: Duration) {
         self.wait_while(time, |_| true);
+    }
+
+    /// How home's sound is set.
+    pub fn levels(&self) -> &Levels {
+        &self.levels
     }
 
     /// Some device came or went: whoever waits for one looks now.
@@ -151,6 +159,7 @@ impl Presence {
             camera: well(Kind::Camera),
             microphone: well(Kind::Microphone),
             speaker: well(Kind::Speaker),
+            muted: self.levels.is_muted(),
             ..Health::default()
         }
     }

@@ -12,6 +12,7 @@ use crate::core::keeper::{Keeper, Step};
 use crate::core::xruns::Xruns;
 use crate::media::mixer::Mixer;
 use crate::media::processor::Played;
+use crate::media::ramp::Ramp;
 use crate::media::voice::{BLOCK, Voice};
 use crate::shell::clock;
 use crate::shell::devices::{Hints, Kind, Presence, tell_gaps};
@@ -52,7 +53,7 @@ pub fn spawn_speaker(
         let mut keeper = Keeper::new(&mut *opener, Duration::MAX, clock::now());
         let mut hints = Hints::new(&presence);
         let mut xruns = Xruns::default();
-        let mut party = Party::default();
+        let mut party = Party::new(presence.levels().speaker_gain());
         while !presence.is_stopped() {
             pulse::beat(REST);
             let now = clock::now();
@@ -103,7 +104,7 @@ pub fn spawn_speaker(
                         }
                     }
                     let mut block = Box::new([0; BLOCK]);
-                    party.mix(clock::now(), &mut block);
+                    party.mix(clock::now(), presence.levels().speaker_gain(), &mut block);
                     let result = match open.write(&block[..]) {
                         Ok(delay) => {
                             if let Some(played) = &played {
@@ -132,16 +133,26 @@ pub fn spawn_speaker(
 }
 
 /// All who may speak, and the chime.
-#[derive(Default)]
 struct Party {
     voices: BTreeMap<VisitId, (Voice, Instant)>,
     mixer: Mixer,
+    volume: Ramp,
     /// Chimes, one after the other, and how much of the first was played.
     chimes: VecDeque<Arc<[i16]>>,
     played: usize,
 }
 
 impl Party {
+    fn new(gain: f32) -> Party {
+        Party {
+            voices: BTreeMap::new(),
+            mixer: Mixer::default(),
+            volume: Ramp::new(gain),
+            chimes: VecDeque::new(),
+            played: 0,
+        }
+    }
+
     fn handle(&mut self, news: ToSpeaker) {
         match news {
             ToSpeaker::Packet { visit, sequence, sample, data, arrived } => {
@@ -169,12 +180,14 @@ impl Party {
         }
     }
 
-    fn mix(&mut self, now: Instant, out: &mut [i16; BLOCK]) {
+    /// `gain` is for what viewers say; the chime has its own loudness.
+    fn mix(&mut self, now: Instant, gain: f32, out: &mut [i16; BLOCK]) {
         let mut block = [0; BLOCK];
         for (voice, _) in self.voices.values_mut() {
             voice.pull(now, &mut block);
             self.mixer.add(&block);
         }
+        self.mixer.turn(&mut self.volume, gain);
         if let Some(sound) = self.chimes.front() {
             let rest = &sound[self.played..];
             let length = rest.len().min(BLOCK);
@@ -213,7 +226,7 @@ mod tests {
 
     use super::*;
     use crate::media::opus::{OpusEncoder, PACKET};
-    use crate::media::test_sound::{largest_step, tone, tone_share};
+    use crate::media::test_sound::{largest_step, level_db, tone, tone_share};
     use crate::units::Bitrate;
 
     /// Long enough for a busy machine; only a failing test waits for it.
@@ -354,12 +367,29 @@ mod tests {
     #[test]
     fn a_chime_sounds_whole_and_alone_as_loud_as_it_is_and_then_it_rests() {
         let room = room(0);
+        room.presence.levels().set_volume(0);
         let chime: Arc<[i16]> = tone(500.0, 10 * BLOCK + 100).into();
         room.inbox.send(ToSpeaker::Chime(Arc::clone(&chime))).unwrap();
         let heard = room.until_rest();
         assert_eq!(heard[..chime.len()], chime[..]);
         assert!(heard[chime.len()..].iter().all(|sample| *sample == 0));
         assert!(room.played.len() >= 10, "the echo canceller knows of it");
+        room.close();
+    }
+
+    #[test]
+    fn viewers_are_as_loud_as_they_are_set_and_turning_it_does_not_click() {
+        let room = room(0);
+        std::thread::scope(|threads| {
+            threads.spawn(|| room.speak(&[300.0], 80));
+            clock::sleep_until(clock::now() + Duration::from_millis(800));
+            room.presence.levels().set_volume(50);
+        });
+        let heard = room.until_rest();
+        let (before, after) = (&heard[9600..24_000], &heard[48_000..67_200]);
+        let lower = level_db(before) - level_db(after);
+        assert!((lower - 20.0).abs() < 1.0, "{lower} dB");
+        assert!(largest_step(&heard[4800..67_200]) < 700, "{}", largest_step(&heard[4800..67_200]));
         room.close();
     }
 

@@ -1,0 +1,60 @@
+//! What of the sound is set by people: home's microphone muted by home, home's speaker turned up and down by viewers.
+
+use crate::core::home::{Home, HomeOutput, SocketId};
+use crate::core::protocol::{FromHome, Volume};
+
+/// What somebody at home wants of home's microphone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mute {
+    /// Nobody shall hear home.
+    On,
+    /// Viewers shall hear home.
+    Off,
+}
+
+/// How they stand. Neither outlives the process: after a restart home is heard, as loud as the config says.
+#[derive(Debug)]
+pub(super) struct Levels {
+    pub muted: bool,
+    pub volume: Volume,
+}
+
+impl Levels {
+    pub fn new(volume: Volume) -> Levels {
+        Levels { muted: false, volume }
+    }
+}
+
+impl Home {
+    /// Somebody at home mutes the microphone, or opens it again; whether it is muted then. It stays so whoever comes and
+    /// goes.
+    pub fn handle_mute(&mut self, wish: Mute) -> bool {
+        let levels = &mut self.levels;
+        let muted = match wish {
+            Mute::On => true,
+            Mute::Off => false,
+        };
+        if std::mem::replace(&mut levels.muted, muted) != muted {
+            log::info!("home's microphone is {}", if muted { "muted" } else { "open again" });
+            self.out.push_back(HomeOutput::Muted(muted));
+            self.say_to_all(&FromHome::Microphone { muted });
+        }
+        muted
+    }
+
+    /// A page sets how loud viewers are at home. All pages hear of a change; one that wanted what is not allowed hears what
+    /// it is instead.
+    pub(super) fn set_volume(&mut self, id: SocketId, percent: u8) {
+        let volume = &mut self.levels.volume;
+        let allowed =
+            if volume.least < volume.most { percent.clamp(volume.least, volume.most) } else { volume.percent };
+        let changed = std::mem::replace(&mut volume.percent, allowed) != allowed;
+        let message = FromHome::Volume { volume: *volume };
+        if changed {
+            self.out.push_back(HomeOutput::Volume(allowed));
+            self.say_to_all(&message);
+        } else if allowed != percent {
+            self.out.push_back(HomeOutput::Say(id, message));
+        }
+    }
+}
