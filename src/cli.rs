@@ -155,7 +155,8 @@ Usage: intercom mute [--off] [--config FILE]
   --config FILE   the config that the running intercom was started with
 
 While it is muted nobody hears home, whoever comes and goes; the TV and the viewers'
-pages say so. A restart of the intercom opens it again.
+pages say so. A restart of the intercom opens it again. A key or a button can do the
+same: see [buttons] in etc/intercom.toml.
 ";
 
 const STATUS_HELP: &str = "\

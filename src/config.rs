@@ -18,7 +18,7 @@ use intercom_drivers::registry;
 pub use address::PublicAddress;
 pub use devices::{Device, Drivers};
 pub use problem::{ConfigErrors, Problem, nearest};
-pub use room::{Chime, ChimeSound};
+pub use room::{Buttons, Chime, ChimeSound};
 
 use crate::core::protocol::Volume;
 use crate::units::{Bitrate, FrameRate};
@@ -49,6 +49,8 @@ pub struct Config {
     pub chime: Chime,
     /// `[volume]`
     pub volume: Volume,
+    /// `[buttons]`
+    pub buttons: Buttons,
     /// `[tv]`
     pub tv: Tv,
     /// `[log] level`
@@ -236,7 +238,7 @@ fn parse_with(text: &str, file: &str, drivers: &Drivers, env: Environment<'_>) -
     let full = read_full(r);
     let reduced = read_reduced(r, &full);
     let audio = read_audio(r);
-    let (chime, volume) = (room::read_chime(r, file), room::read_volume(r));
+    let (chime, volume, buttons) = (room::read_chime(r, file), room::read_volume(r), room::read_buttons(r));
     let tv = Tv {
         width: size(r, "tv.width", WIDTH),
         height: size(r, "tv.height", HEIGHT),
@@ -265,6 +267,7 @@ fn parse_with(text: &str, file: &str, drivers: &Drivers, env: Environment<'_>) -
             audio,
             chime,
             volume,
+            buttons,
             tv,
             log_level,
             camera,

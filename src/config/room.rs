@@ -1,12 +1,16 @@
-//! What is felt in home's room: `[chime]` and `[volume]`.
+//! What is felt in home's room: `[chime]`, `[volume]` and `[buttons]`.
 
 use std::io::Read;
 use std::sync::Arc;
 
+use super::problem::{nearest, quoted};
 use super::reader::{Reader, Wrong};
 use super::{existing, plain};
 use crate::core::protocol::Volume;
 use crate::media::{chime, ramp};
+
+/// The kernel's KEY_CNT.
+const KEYS: u16 = 0x300;
 
 /// `[chime]`
 #[derive(Clone, Debug)]
@@ -26,6 +30,16 @@ pub struct ChimeSound {
     pub name: String,
     /// Mono at 48 kHz, as loud as it shall be; empty for none.
     pub sound: Arc<[i16]>,
+}
+
+/// `[buttons]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Buttons {
+    /// `mute`: the key that mutes home's microphone and opens it again, by its number (linux/input-event-codes.h).
+    /// Default KEY_MICMUTE.
+    pub mute: Option<u16>,
+    /// `device`: a part of an input device's name; `None` for all that have the key. Default "auto".
+    pub device: Option<String>,
 }
 
 pub(super) fn read_chime(r: &mut Reader<'_>, file: &str) -> Chime {
@@ -80,6 +94,19 @@ pub(super) fn read_volume(r: &mut Reader<'_>) -> Volume {
     Volume { percent: percent.clamp(least.min(most), most), least: least.min(most), most }
 }
 
+pub(super) fn read_buttons(r: &mut Reader<'_>) -> Buttons {
+    let mute = r.text("buttons.mute", "a key's name such as \"KEY_MICMUTE\", or \"\" for none", |name| match name {
+        "" => Ok(None),
+        name => key_number(name).map(Some),
+    });
+    let device = r.text("buttons.device", "\"auto\", or a part of the input device's name", |name| match name.trim() {
+        "" => Err(Wrong::near("the name is empty", Some("\"auto\"".to_owned()))),
+        "auto" => Ok(None),
+        name => Ok(Some(name.to_owned())),
+    });
+    Buttons { mute, device }
+}
+
 fn read_wav(file: &str, path: &str) -> Result<Vec<i16>, Wrong> {
     let path = existing(file, path)?;
     let shown = path.display();
@@ -95,18 +122,34 @@ fn read_wav(file: &str, path: &str) -> Result<Vec<i16>, Wrong> {
     chime::from_wav(&bytes).map_err(|error| Wrong::new(format!("{shown} cannot be played: {error}")))
 }
 
+/// The kernel's number of a key.
+fn key_number(name: &str) -> Result<u16, Wrong> {
+    if let Ok(key) = name.parse::<evdev::KeyCode>() {
+        return Ok(key.code());
+    }
+    let names: Vec<String> = (0..KEYS)
+        .map(|code| format!("{:?}", evdev::KeyCode::new(code)))
+        .filter(|name| name.starts_with("KEY_") || name.starts_with("BTN_"))
+        .collect();
+    let upper = name.to_uppercase().replace('-', "_");
+    let whole = if upper.starts_with("KEY_") || upper.starts_with("BTN_") { upper } else { format!("KEY_{upper}") };
+    let near = nearest(&whole, names.iter().map(String::as_str)).map(quoted);
+    Err(Wrong::near(format!("the kernel knows no key {}", quoted(name)), near))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::tests::{complaint, take};
 
     #[test]
-    fn nothing_written_means_soft_chimes_and_loud_viewers() {
+    fn nothing_written_means_soft_chimes_loud_viewers_and_the_usual_key() {
         let config = take("");
         let peak = |sound: &ChimeSound| sound.sound.iter().map(|sample| sample.unsigned_abs()).max().unwrap_or(0);
         assert!((3000..6000).contains(&peak(&config.chime.arrive)), "{}", peak(&config.chime.arrive));
         assert!(!config.chime.leave.sound.is_empty() && config.chime.leave.sound != config.chime.arrive.sound);
         assert_eq!(config.volume, Volume { percent: 100, least: 20, most: 100 });
+        assert_eq!(config.buttons, Buttons { mute: Some(248), device: None });
     }
 
     #[test]
@@ -153,5 +196,15 @@ mod tests {
         assert!(wrong("percent = 5\nleast_percent = 10").contains("volume.percent: 5 is less than least_percent, 10"));
         assert!(wrong("least_percent = 50\nmost_percent = 40").contains("50 is more than most_percent, 40"));
         assert!(wrong("percent = 101").contains("too large"));
+    }
+
+    #[test]
+    fn keys_are_called_as_the_kernel_calls_them() {
+        assert_eq!(take("[buttons]\nmute = \"KEY_F9\"\ndevice = \"Remote\"").buttons.mute, Some(67));
+        assert_eq!(take("[buttons]\nmute = \"\"").buttons.mute, None);
+        let near = complaint("[buttons]\nmute = \"micmute\"");
+        assert!(near.contains("did you mean \"KEY_MICMUTE\"?"), "{near}");
+        assert!(complaint("[buttons]\nmute = \"KEY_MICMUT\"").contains("did you mean \"KEY_MICMUTE\"?"));
+        assert!(complaint("[buttons]\ndevice = \"\"").contains("the name is empty"));
     }
 }

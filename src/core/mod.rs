@@ -1,6 +1,7 @@
 //! Decides. No clock, socket, thread or file in here: `handle_*(…, now)` takes input, `poll_*` gives output,
 //! `poll_timeout` says when to come back and why.
 
+pub mod buttons;
 pub mod cadence;
 pub mod captions;
 pub mod chimes;

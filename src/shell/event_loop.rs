@@ -221,8 +221,8 @@ impl EventLoop {
                 ToLoop::Addresses(addresses) => self.home.handle_addresses(addresses, now),
                 ToLoop::Revoked(key) => self.home.handle_revoked(key, now),
                 ToLoop::Mute(wish, answer) => {
-                    let muted = self.home.handle_mute(wish);
-                    let _asker_is_gone = answer.try_send(muted);
+                    let muted = self.home.handle_mute(wish, now);
+                    let _asker_is_gone = answer.map(|answer| answer.try_send(muted));
                 }
                 ToLoop::Status(answer) => {
                     let _ = answer.try_send(self.status().to_string());

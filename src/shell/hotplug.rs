@@ -15,8 +15,8 @@ use crate::shell::{clock, netlink, pulse};
 /// The kernel's own messages, and those that udev sends once permissions and stable names are in place.
 const GROUPS: u32 = 1 | 2;
 
-/// What is of interest to a driver of ours.
-const SUBSYSTEMS: [&[u8]; 3] = [b"SUBSYSTEM=video4linux", b"SUBSYSTEM=sound", b"SUBSYSTEM=drm"];
+/// What is of interest to a driver of ours, or to the buttons.
+const SUBSYSTEMS: [&[u8]; 4] = [b"SUBSYSTEM=video4linux", b"SUBSYSTEM=sound", b"SUBSYSTEM=drm", b"SUBSYSTEM=input"];
 
 /// Messages come in bursts, and a node is there a moment before it can be opened.
 const SETTLE: Duration = Duration::from_millis(150);

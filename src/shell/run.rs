@@ -27,7 +27,7 @@ use crate::shell::control::{self, Claim, ControlConfig};
 use crate::shell::devices::camera::{Outlets, spawn_camera};
 use crate::shell::devices::microphone::{self, OpusOutputs};
 use crate::shell::devices::pictures::{Board, spawn_pictures};
-use crate::shell::devices::{Presence, speaker, tv};
+use crate::shell::devices::{Presence, buttons, speaker, tv};
 use crate::shell::encoders::{EncoderControl, spawn_encoder};
 use crate::shell::event_loop::EventLoop;
 use crate::shell::gateway::{Gateway, GatewayConfig, Patience};
@@ -79,6 +79,7 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
         audio,
         chime,
         volume,
+        buttons,
         tv,
         camera,
         microphone,
@@ -190,6 +191,10 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
     workers.push(thread.map_err(no_thread())?);
     let thread = spawn_pictures(to_pictures, Arc::clone(&board), handle.clone(), Arc::clone(&presence));
     workers.push(thread.map_err(no_thread())?);
+    if buttons.mute.is_some() {
+        let thread = buttons::spawn_buttons(buttons, handle.clone(), Arc::clone(&presence));
+        workers.push(thread.map_err(no_thread())?);
+    }
     workers.push(spawn_hotplug(Arc::clone(&presence)).map_err(no_thread())?);
     let subject = tv::Subject {
         home: home.name,

@@ -35,8 +35,8 @@ pub enum ToLoop {
         /// Gets the links that the code says.
         links: Sender<Links>,
     },
-    /// Somebody at home mutes the microphone or opens it again; answered with whether it is muted then.
-    Mute(Mute, Sender<bool>),
+    /// Somebody at home mutes the microphone or opens it again; whether it is muted then, for who asks.
+    Mute(Mute, Option<Sender<bool>>),
     /// The control socket asks how things are; answered with one JSON object.
     Status(Sender<String>),
     /// Say goodbye to every page and end.

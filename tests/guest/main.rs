@@ -66,8 +66,8 @@ fn main() -> ExitCode {
 /// A camera that comes and goes, a sound card, and a screen on bochs-drm with atomic requests.
 fn bochs(image: &std::path::Path) {
     let mut guest = Machine::start(image, "VGA");
-    // The camera is named by its bus path, turns its picture over by itself, and has no lens.
-    let camera = "[camera.v4l2]\ndevice = \"platform:VIVID-000\"\nflip = \"horizontal\"\nfocus = \"auto\"\n";
+    // The camera is named by its bus path, turns its picture over by itself, and has no lens; F9 mutes.
+    let camera = "[buttons]\nmute = \"KEY_F9\"\n[camera.v4l2]\ndevice = \"platform:VIVID-000\"\nflip = \"horizontal\"\nfocus = \"auto\"\n";
     start_intercom(&mut guest, camera);
     said(&mut guest, "camera: v4l2, found vivid");
     // The first card is a loopback, which nobody hears.
@@ -105,6 +105,7 @@ fn bochs(image: &std::path::Path) {
     page.wait_for("the page is content again", PATIENCE, "document.querySelector('#note').hidden");
     the_page_shows_mirrored_colour_bars(&page);
     assert_eq!(connections(&page), at_first, "without a new connection");
+    a_key_mutes_home(&mut guest, &page);
     page.close();
 
     ends_cleanly(&mut guest);
@@ -311,6 +312,31 @@ fn the_doctor_sees_everything(guest: &mut Machine, runs: bool) {
     if runs {
         assert!(any("displays", "intercom (process "), "who draws on the screen is told: {json}");
     }
+}
+
+/// A key of the keyboard at home mutes the microphone, and opens it again.
+fn a_key_mutes_home(guest: &mut Machine, page: &Page) {
+    said(guest, "KEY_F9 of AT Translated Set 2 keyboard mutes the microphone");
+    guest.press("f8");
+    guest.press("f9");
+    page.wait_for(
+        "the page says it",
+        PATIENCE,
+        "/muted/.test(document.querySelector('#note:not([hidden])')?.innerText)",
+    );
+    // The sign is longer then, and dark where the visitor's green was.
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let (width, _, rgb) = guest.screen("guest-bochs-muted");
+        if rgb[(66 * width + 660) * 3 + 1] < 100 {
+            break;
+        }
+        assert!(Instant::now() < end, "the TV does not say it\n{}", guest.report());
+    }
+    guest.press("f9");
+    page.wait_for("the note is gone", PATIENCE, "document.querySelector('#note').hidden");
+    let count = guest.run("grep -cE 'microphone is (muted|open again)' /run/log");
+    assert_eq!(count.trim(), "2", "{}", guest.report());
 }
 
 fn start_intercom(guest: &mut Machine, more: &str) {

@@ -137,11 +137,12 @@ fn a_muted_home_says_so_to_all_who_are_there_and_to_all_who_come() {
     let b = world.visit(ordinary());
     world.run(s(3));
     assert_eq!((muted(&world, a), muted(&world, b), world.muted), (Some(false), Some(false), false));
-    assert!(world.home.handle_mute(Mute::On));
+    let now = world.now;
+    assert!(world.home.handle_mute(Mute::On, now));
     world.run(s(1));
     assert_eq!((muted(&world, a), muted(&world, b), world.muted), (Some(true), Some(true), true));
     let told = world.viewers[a].heard.len();
-    assert!(world.home.handle_mute(Mute::On));
+    assert!(world.home.handle_mute(Mute::On, world.now));
     world.run(ms(100));
     let again = world.viewers[a].heard[told..].iter().filter(|m| matches!(m, FromHome::Microphone { .. })).count();
     assert_eq!(again, 0, "what everybody knows is not said again");
@@ -153,12 +154,25 @@ fn a_muted_home_says_so_to_all_who_are_there_and_to_all_who_come() {
     assert_eq!((muted(&world, c), world.muted), (Some(true), true), "it outlives those who were there");
     // A socket that was away when it changed hears of it with the welcome.
     world.kill_socket(c);
-    world.home.handle_mute(Mute::Off);
+    world.home.handle_mute(Mute::Off, world.now);
     world.run(s(1));
     world.reconnect(c);
     world.run(s(1));
     assert_eq!((muted(&world, c), world.muted), (Some(false), false));
     assert_eq!(world.home.status()["muted"], false);
+}
+
+#[test]
+fn a_button_goes_to_and_fro_and_its_bouncing_is_one_press() {
+    let mut world = World::new();
+    for expected in [true, false, true] {
+        world.run(s(1));
+        let now = world.now;
+        assert_eq!(world.home.handle_mute(Mute::Toggle, now), expected);
+        for bounce in [ms(5), ms(30), ms(200)] {
+            assert_eq!(world.home.handle_mute(Mute::Toggle, now + bounce), expected);
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,12 @@
 //! What of the sound is set by people: home's microphone muted by home, home's speaker turned up and down by viewers.
 
+use std::time::{Duration, Instant};
+
 use crate::core::home::{Home, HomeOutput, SocketId};
 use crate::core::protocol::{FromHome, Volume};
+
+/// A button that is pressed again within this time only bounced.
+const BOUNCE: Duration = Duration::from_millis(250);
 
 /// What somebody at home wants of home's microphone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +15,8 @@ pub enum Mute {
     On,
     /// Viewers shall hear home.
     Off,
+    /// The other way than it is: a button was pressed.
+    Toggle,
 }
 
 /// How they stand. Neither outlives the process: after a restart home is heard, as loud as the config says.
@@ -17,22 +24,28 @@ pub enum Mute {
 pub(super) struct Levels {
     pub muted: bool,
     pub volume: Volume,
+    toggled: Option<Instant>,
 }
 
 impl Levels {
     pub fn new(volume: Volume) -> Levels {
-        Levels { muted: false, volume }
+        Levels { muted: false, volume, toggled: None }
     }
 }
 
 impl Home {
     /// Somebody at home mutes the microphone, or opens it again; whether it is muted then. It stays so whoever comes and
     /// goes.
-    pub fn handle_mute(&mut self, wish: Mute) -> bool {
+    pub fn handle_mute(&mut self, wish: Mute, now: Instant) -> bool {
         let levels = &mut self.levels;
         let muted = match wish {
             Mute::On => true,
             Mute::Off => false,
+            Mute::Toggle if levels.toggled.is_some_and(|at| now.saturating_duration_since(at) < BOUNCE) => levels.muted,
+            Mute::Toggle => {
+                levels.toggled = Some(now);
+                !levels.muted
+            }
         };
         if std::mem::replace(&mut levels.muted, muted) != muted {
             log::info!("home's microphone is {}", if muted { "muted" } else { "open again" });

@@ -290,7 +290,7 @@ fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
         }
         Request::Mute { on } => {
             let (sender, receiver) = crossbeam_channel::bounded(1);
-            config.to_loop.tell(ToLoop::Mute(if *on { Mute::On } else { Mute::Off }, sender));
+            config.to_loop.tell(ToLoop::Mute(if *on { Mute::On } else { Mute::Off }, Some(sender)));
             let muted = receiver.recv_timeout(PATIENCE).map_err(|_| "the daemon does not answer".to_owned())?;
             Ok(json!({ "muted": muted }))
         }
@@ -411,7 +411,7 @@ mod tests {
         let events = daemon.events.clone();
         let loop_thread = thread::spawn(move || {
             for expected in [Mute::On, Mute::Off] {
-                let ToLoop::Mute(wish, answer) = events.recv().unwrap() else { panic!("not a mute") };
+                let ToLoop::Mute(wish, Some(answer)) = events.recv().unwrap() else { panic!("not a mute") };
                 assert_eq!(wish, expected);
                 answer.send(wish == Mute::On).unwrap();
             }

@@ -1,5 +1,6 @@
-//! Device threads: camera, microphone, speaker, pictures and TV.
+//! Device threads: camera, microphone, speaker, pictures, TV and buttons.
 
+pub mod buttons;
 pub mod camera;
 pub mod coded;
 pub mod levels;
