@@ -174,8 +174,10 @@ impl Incoming {
                     && *number as f64 * 0.02 <= at
                 {
                     let sound: [i16; PACKET] = whole(sound).try_into().expect("a packet");
-                    let data = encoder.encode(&sound).expect("encoded");
-                    self.voice.insert(*number, number * PACKET as u64, data, now);
+                    // Nothing is sent in silence.
+                    if let Some(data) = encoder.encode(&sound).expect("encoded") {
+                        self.voice.insert(*number, number * PACKET as u64, data, now);
+                    }
                     self.packets.next();
                 }
                 let mut block = [0; BLOCK];
@@ -218,8 +220,12 @@ impl Outgoing {
 
     fn block(&mut self, block: &[i16; BLOCK], captured: Instant) -> Vec<f32> {
         let Some(packet) = self.packetizer.handle_block(block, captured) else { return Vec::new() };
-        let data = self.encoder.encode(&packet.sound).expect("encoded");
-        self.decoder.decode(&data, &mut self.scratch).expect("decoded").iter().map(|s| f32::from(*s)).collect()
+        let sound = match self.encoder.encode(&packet.sound).expect("encoded") {
+            Some(data) => self.decoder.decode(&data, &mut self.scratch).expect("decoded"),
+            // Nothing was sent, and a browser goes on by itself.
+            None => self.decoder.conceal(&mut self.scratch[..PACKET]).expect("concealed"),
+        };
+        sound.iter().map(|s| f32::from(*s)).collect()
     }
 }
 

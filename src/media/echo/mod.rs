@@ -18,6 +18,8 @@ use crate::media::echo::watch::Watch;
 use crate::media::processor::{Played, Processor};
 use crate::media::voice::BLOCK;
 
+const MONO: StreamConfig = StreamConfig::new(48_000, 1);
+
 /// The canceller of WebRTC (AEC3), its noise suppressor and its gain control (AGC2), in the port `sonora`, behind the
 /// [`Aligner`]. The canceller finds the echo in the half second behind the reference by itself; what the speaker
 /// reports only has to be roughly right.
@@ -35,8 +37,7 @@ impl Enhancer {
         let config = config(audio);
         let idle =
             config.echo_canceller.is_none() && config.noise_suppression.is_none() && config.gain_controller2.is_none();
-        let mono = StreamConfig::new(48_000, 1);
-        let build = || AudioProcessing::builder().config(config).capture_config(mono).render_config(mono).build();
+        let build = || AudioProcessing::builder().config(config).capture_config(MONO).render_config(MONO).build();
         (!idle).then(|| Enhancer {
             aligner: audio.echo_cancellation.then(Default::default),
             apm: build(),
@@ -72,8 +73,12 @@ impl Processor for Enhancer {
             }
             if let Some(earlier) = watch.capture(&heard, aligner.read_from()) {
                 log::debug!("the echo moved: its reference is read {:.1} ms earlier", earlier * 1000.0);
-                if !aligner.shift(earlier) {
+                let was_known = watch.knows_home();
+                let is_back = aligner.shift(earlier) && was_known;
+                if !is_back {
+                    // What the canceller learnt was never an echo's place, and would let the echo through later on.
                     watch.give_way();
+                    self.apm.initialize(MONO, MONO, MONO, MONO);
                 }
             }
         }

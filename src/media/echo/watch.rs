@@ -122,6 +122,11 @@ impl Watch {
         self.home = None;
     }
 
+    /// Whether the canceller has learnt an echo where it is.
+    pub fn knows_home(&self) -> bool {
+        self.home.is_some()
+    }
+
     fn judge(&mut self, behind: f64) -> Option<f64> {
         let earlier = match self.home {
             Some(home) if (behind - home).abs() > MOVED => home - behind,
