@@ -116,6 +116,12 @@ fn file_name(what: &str) -> String {
     what.replace('%', "percent").replace([' ', '/'], "-")
 }
 
+/// Fails if either is hardly understood, or both are hard to.
+fn assert_understood(scores: [f64; 2], each: f64, mean: f64) {
+    let [at_home, far_away] = scores;
+    assert!(at_home > each && far_away > each && (at_home + far_away) / 2.0 > mean, "{scores:?}");
+}
+
 /// A path like most.
 pub fn ordinary_path(lab: &mut Lab) {
     let way = Impairment {
@@ -125,7 +131,7 @@ pub fn ordinary_path(lab: &mut Lab) {
         ..Impairment::default()
     };
     if let Some(scores) = conversation(lab, "words over an ordinary path", way, way) {
-        assert!(scores.iter().all(|score| *score > 0.75), "{scores:?}");
+        assert_understood(scores, 0.7, 0.75);
     }
 }
 
@@ -138,7 +144,7 @@ pub fn lossy_path(lab: &mut Lab) {
         ..Impairment::default()
     };
     if let Some(scores) = conversation(lab, "words over a path that loses 30 %", way, way) {
-        assert!(scores.iter().all(|score| *score > 0.65), "{scores:?}");
+        assert_understood(scores, 0.58, 0.68);
     }
 }
 
@@ -146,6 +152,6 @@ pub fn lossy_path(lab: &mut Lab) {
 pub fn thin_path(lab: &mut Lab) {
     let way = Impairment { kbps: Some(64), delay: Duration::from_millis(30), ..Impairment::default() };
     if let Some(scores) = conversation(lab, "words over a path of 64 kbit/s", way, way) {
-        assert!(scores.iter().all(|score| *score > 0.58), "{scores:?}");
+        assert_understood(scores, 0.52, 0.62);
     }
 }
