@@ -1,25 +1,11 @@
 //! How a visit feels: chimes when somebody comes and goes, home's microphone muted, home's speaker turned up and down.
 
-use std::time::Duration;
-
 use intercom::core::chimes::Chime;
 use intercom::core::home::{Mute, ORPHAN_LIFE};
 use intercom::core::protocol::{FromHome, FromPage, Volume};
-use str0m_netem::NetemConfig;
 
+use crate::terms::{ms, ordinary, s};
 use crate::world::World;
-
-fn ms(ms: u64) -> Duration {
-    Duration::from_millis(ms)
-}
-
-fn s(s: u64) -> Duration {
-    Duration::from_secs(s)
-}
-
-fn ordinary() -> NetemConfig {
-    NetemConfig::new().latency(ms(25))
-}
 
 fn chimes(world: &World) -> Vec<Chime> {
     world.chimes.iter().map(|(_, chime)| *chime).collect()

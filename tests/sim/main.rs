@@ -10,6 +10,7 @@ mod pairing;
 mod sockets;
 mod sound;
 mod strangers;
+mod terms;
 mod viewer;
 mod voice;
 mod world;

@@ -6,15 +6,8 @@ use intercom::core::protocol::{FromHome, FromPage, RungName};
 use intercom::units::Bitrate;
 use str0m_netem::{Bitrate as LinkRate, DataSize, NetemConfig, Probability, RandomLoss};
 
+use crate::terms::{ms, s};
 use crate::world::World;
-
-fn ms(ms: u64) -> Duration {
-    Duration::from_millis(ms)
-}
-
-fn s(s: u64) -> Duration {
-    Duration::from_secs(s)
-}
 
 fn link(kbps: u64) -> NetemConfig {
     NetemConfig::new().latency(ms(20)).link(LinkRate::kbps(kbps), DataSize::bytes((kbps * 1000 / 8 / 3) as i64))

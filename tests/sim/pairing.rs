@@ -6,13 +6,10 @@ use intercom::core::protocol::{ErrorCode, FromHome, FromPage};
 use intercom::reach::Addresses;
 use str0m_netem::NetemConfig;
 
+use crate::terms::s;
 use crate::world::World;
 
 const NONCE: &str = "0123456789abcdef";
-
-fn s(s: u64) -> Duration {
-    Duration::from_secs(s)
-}
 
 /// A page that shows `token`, and the number it has in the world.
 fn pair(world: &mut World, token: &str, nonce: &str) -> usize {

@@ -1,24 +1,9 @@
 //! Signaling that cannot cut the call off: every order of offer, candidates and socket death.
 
-use std::time::Duration;
-
 use intercom::core::protocol::FromPage;
-use str0m_netem::NetemConfig;
 
+use crate::terms::{ms, ordinary, s};
 use crate::world::World;
-
-fn ms(ms: u64) -> Duration {
-    Duration::from_millis(ms)
-}
-
-fn s(s: u64) -> Duration {
-    Duration::from_secs(s)
-}
-
-/// An ordinary connection: 25 ms each way.
-fn ordinary() -> NetemConfig {
-    NetemConfig::new().latency(ms(25))
-}
 
 #[test]
 fn a_visit_shows_home_and_hears_it() {

@@ -1,18 +1,11 @@
 //! Home's sound on bad networks, and one clock for sound and picture.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use str0m_netem::{Bitrate as LinkRate, DataSize, NetemConfig, Probability, RandomLoss};
 
+use crate::terms::{ms, s};
 use crate::world::World;
-
-fn ms(ms: u64) -> Duration {
-    Duration::from_millis(ms)
-}
-
-fn s(s: u64) -> Duration {
-    Duration::from_secs(s)
-}
 
 /// What a viewer behind this link hears, by the ten seconds: in packets of their own or inside others (RED), and with
 /// what the next one recovers (FEC), each within 400 ms of its capture.

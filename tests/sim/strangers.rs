@@ -1,19 +1,10 @@
 //! Who has no key, too many keys, or bad manners.
 
-use std::time::Duration;
-
 use intercom::core::protocol::{ByeReason, CameraState, ErrorCode, FromHome, FromPage};
 use str0m_netem::NetemConfig;
 
+use crate::terms::{ms, s};
 use crate::world::{HOME, World};
-
-fn ms(ms: u64) -> Duration {
-    Duration::from_millis(ms)
-}
-
-fn s(s: u64) -> Duration {
-    Duration::from_secs(s)
-}
 
 fn near() -> NetemConfig {
     NetemConfig::new().latency(ms(5))
