@@ -10,7 +10,6 @@ mod speech;
 use std::time::Duration;
 
 use intercom::config::{Audio, NoiseSuppression};
-use intercom::units::Bitrate;
 
 use home::{Heard, Jump, Setup, run};
 use measures::{later_ms, lowered_db, recovery, reduction_db};
@@ -71,27 +70,7 @@ fn main() {
 }
 
 fn base() -> Setup {
-    Setup {
-        audio: Audio {
-            bitrate: Bitrate::from_kbps(32),
-            echo_cancellation: true,
-            noise_suppression: NoiseSuppression::Moderate,
-            // Gain makes what is left of the echo louder along with everything else; one line has it.
-            gain_control: false,
-            max_gain_db: 24.0,
-        },
-        room: LIVING,
-        delay: 0.06,
-        told: 0.06,
-        speaker_ppm: 0.0,
-        microphone_ppm: 0.0,
-        jitter: 0.0005,
-        jump: None,
-        limit: f32::INFINITY,
-        loss_db: 6.0,
-        noise_db: -75.0,
-        coded: true,
-    }
+    Setup::usual(LIVING)
 }
 
 /// Only the viewer talks.

@@ -3,12 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use intercom::config::Audio;
+use intercom::config::{Audio, NoiseSuppression};
 use intercom::media::mixer::Mixer;
 use intercom::media::opus::{LONGEST_PACKET, OpusDecoder, OpusEncoder, PACKET};
 use intercom::media::packetizer::Packetizer;
 use intercom::media::processor::{Played, processor};
 use intercom::media::voice::{BLOCK, Voice};
+use intercom::units::Bitrate;
 
 use super::room::{Loudspeaker, Noise, Room, Through, between};
 
@@ -46,6 +47,32 @@ pub struct Setup {
     pub noise_db: f32,
     /// Whether the sound goes through Opus: it is not exactly what it was afterwards.
     pub coded: bool,
+}
+
+impl Setup {
+    /// A quiet home, all as it should be. Without gain: it makes what is left of the echo louder along with everything else.
+    pub fn usual(room: Room) -> Setup {
+        Setup {
+            audio: Audio {
+                bitrate: Bitrate::from_kbps(32),
+                echo_cancellation: true,
+                noise_suppression: NoiseSuppression::Moderate,
+                gain_control: false,
+                max_gain_db: 24.0,
+            },
+            room,
+            delay: 0.06,
+            told: 0.06,
+            speaker_ppm: 0.0,
+            microphone_ppm: 0.0,
+            jitter: 0.0005,
+            jump: None,
+            limit: f32::INFINITY,
+            loss_db: 6.0,
+            noise_db: -75.0,
+            coded: true,
+        }
+    }
 }
 
 /// What was measured, all on the microphone's time.

@@ -19,7 +19,6 @@ mod speech;
 use std::time::Duration;
 
 use intercom::config::{Audio, NoiseSuppression};
-use intercom::units::Bitrate;
 
 use home::{Heard, Jump, Setup, run};
 use measures::{later_ms, lowered_db, reduction_db};
@@ -30,26 +29,7 @@ use speech::active_level;
 const LENGTH: f64 = 10.0;
 
 fn setup() -> Setup {
-    Setup {
-        audio: Audio {
-            bitrate: Bitrate::from_kbps(32),
-            echo_cancellation: true,
-            noise_suppression: NoiseSuppression::Moderate,
-            gain_control: false,
-            max_gain_db: 24.0,
-        },
-        room: SMALL,
-        delay: 0.06,
-        told: 0.06,
-        speaker_ppm: 0.0,
-        microphone_ppm: 0.0,
-        jitter: 0.0005,
-        jump: None,
-        limit: f32::INFINITY,
-        loss_db: 6.0,
-        noise_db: -75.0,
-        coded: true,
-    }
+    Setup::usual(SMALL)
 }
 
 /// A voice at `db` of full scale.
