@@ -50,8 +50,7 @@ pub fn chimes(lab: &mut Lab) {
     assert_eq!(notes(&arriving), NOTES, "rising");
     assert!(arriving.loudness() > 0.005, "{}", arriving.loudness());
     // The rest of the chime's last block.
-    std::thread::sleep(Duration::from_millis(500));
-    let before = samples(&wav);
+    let before = settled(&wav);
     page.reload();
     living(&page);
     std::thread::sleep(Duration::from_secs(5));
@@ -59,6 +58,15 @@ pub fn chimes(lab: &mut Lab) {
     page.click("#leave");
     page.wait_state("left", PATIENCE);
     assert_eq!(notes(&next_chime(&wav, before)), (NOTES.1, NOTES.0), "falling");
+}
+
+/// Waits until nothing is played any more; how much was, until then.
+fn settled(wav: &Path) -> usize {
+    wait("silence at home", PATIENCE, || {
+        let before = samples(wav);
+        std::thread::sleep(Duration::from_secs(1));
+        Some(before).filter(|before| samples(wav) == *before)
+    })
 }
 
 /// The loudest 10 ms of the viewers' beeps at home in a while.

@@ -71,13 +71,13 @@ pub fn instrument(_: &mut Lab) {
 }
 
 /// Both sides speak at once over such a path; how well each is understood at the other end, and the whole is told.
-fn conversation(lab: &mut Lab, what: &str, to_home: Impairment, to_viewer: Impairment) -> Option<[f64; 2]> {
+fn conversation(lab: &mut Lab, what: &str, way: Impairment) -> Option<[f64; 2]> {
     if !net::allowed(what) {
         return None;
     }
     let dir = TempDir::new("spoken");
     let (at_home, far_away) = (read_out(&dir, "home", "en-gb"), read_out(&dir, "viewer", "en-us+f3"));
-    let path = Path::new(to_home, to_viewer, 7);
+    let path = Path::new(way, way, 7);
     let loops = ["ffmpeg", "-loglevel", "error", "-re", "-stream_loop", "-1", "-i"];
     let raw = ["-f", "s16le", "-ar", "48000", "-ac", "1", "-"];
     let file = at_home.display().to_string();
@@ -122,28 +122,22 @@ fn assert_understood(scores: [f64; 2], each: f64, mean: f64) {
     assert!(at_home > each && far_away > each && (at_home + far_away) / 2.0 > mean, "{scores:?}");
 }
 
+/// A path across a country, both ways, that loses so many percent.
+fn far(loss: f64) -> Impairment {
+    let (delay, jitter) = (Duration::from_millis(30), Duration::from_millis(10));
+    Impairment { loss, delay, jitter, ..Impairment::default() }
+}
+
 /// A path like most.
 pub fn ordinary_path(lab: &mut Lab) {
-    let way = Impairment {
-        loss: 0.5,
-        delay: Duration::from_millis(30),
-        jitter: Duration::from_millis(10),
-        ..Impairment::default()
-    };
-    if let Some(scores) = conversation(lab, "words over an ordinary path", way, way) {
+    if let Some(scores) = conversation(lab, "words over an ordinary path", far(0.5)) {
         assert_understood(scores, 0.7, 0.75);
     }
 }
 
 /// Three of ten datagrams are lost, at random.
 pub fn lossy_path(lab: &mut Lab) {
-    let way = Impairment {
-        loss: 30.0,
-        delay: Duration::from_millis(30),
-        jitter: Duration::from_millis(10),
-        ..Impairment::default()
-    };
-    if let Some(scores) = conversation(lab, "words over a path that loses 30 %", way, way) {
+    if let Some(scores) = conversation(lab, "words over a path that loses 30 %", far(30.0)) {
         assert_understood(scores, 0.58, 0.68);
     }
 }
@@ -151,7 +145,7 @@ pub fn lossy_path(lab: &mut Lab) {
 /// 64 kbit/s for sound and picture together, each way.
 pub fn thin_path(lab: &mut Lab) {
     let way = Impairment { kbps: Some(64), delay: Duration::from_millis(30), ..Impairment::default() };
-    if let Some(scores) = conversation(lab, "words over a path of 64 kbit/s", way, way) {
+    if let Some(scores) = conversation(lab, "words over a path of 64 kbit/s", way) {
         assert_understood(scores, 0.52, 0.62);
     }
 }
