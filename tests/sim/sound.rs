@@ -13,6 +13,12 @@ fn listen(link: NetemConfig, seconds: u64) -> (World, usize, Vec<(f64, f64)>) {
     let mut world = World::new();
     let a = world.visit(link);
     assert!(world.run_until(s(10), |w| !w.viewers[a].sounds.is_empty()), "{}", world.home.status());
+    let heard = hear(&mut world, a, seconds);
+    (world, a, heard)
+}
+
+/// The same of a viewer who hears home already.
+fn hear(world: &mut World, a: usize, seconds: u64) -> Vec<(f64, f64)> {
     let mut heard = Vec::new();
     for _ in 0..seconds / 10 {
         let from = world.now;
@@ -21,7 +27,7 @@ fn listen(link: NetemConfig, seconds: u64) -> (World, usize, Vec<(f64, f64)>) {
         heard.push(world.heard_part(a, from, world.now - ms(500), ms(400)));
     }
     println!("heard {heard:.3?} {}", world.home.status());
-    (world, a, heard)
+    heard
 }
 
 #[test]
@@ -35,12 +41,21 @@ fn on_a_clean_path_no_packet_is_missing_and_none_is_sent_twice() {
 
 #[test]
 fn at_thirty_percent_loss_nearly_all_of_the_sound_gets_through() {
-    let lossy = NetemConfig::new().latency(ms(30)).loss(RandomLoss::new(Probability::new(0.3))).seed(4);
-    let (_, _, heard) = listen(lossy, 60);
+    // Keys differ from run to run, and with them what of a seed's losses meets what: one minute may be a bad one.
+    let mut later = Vec::new();
+    for seed in [4, 5, 6, 7] {
+        let mut world = World::new();
+        // The handshake's own losses, which may take long, are not what this is about.
+        let a = world.visit(NetemConfig::new().latency(ms(30)));
+        assert!(world.run_until(s(10), |w| !w.viewers[a].sounds.is_empty()), "{}", world.home.status());
+        let lossy = NetemConfig::new().latency(ms(30)).loss(RandomLoss::new(Probability::new(0.3))).seed(seed);
+        let now = world.now;
+        world.viewers[a].set_link(lossy, now);
+        later.extend(hear(&mut world, a, 60).split_off(1));
+    }
     // Each packet and its twin both get lost in 9 of 100 cases; of those the next one brings most along.
-    let later = &heard[1..];
     let mean = |part: fn(&(f64, f64)) -> f64| later.iter().map(part).sum::<f64>() / later.len() as f64;
-    assert!(mean(|heard| heard.0) > 0.85 && mean(|heard| heard.1) > 0.92, "{heard:?}");
+    assert!(mean(|heard| heard.0) > 0.85 && mean(|heard| heard.1) > 0.92, "{later:?}");
 }
 
 #[test]
