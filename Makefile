@@ -26,9 +26,11 @@ run: build
 check: build
 	@$(TARGET)/release/intercom check $(CONFIG)
 
-# The quick ones come first, so that a slip is told early; the slow ones all run, so that one failure hides no other.
+# The quick ones come first, so that a slip is told early; the slow ones all run, so that one failure hides no other. What
+# failed far above is told once more at the end.
 test: fmt page lint drivers
-	cargo test --release --workspace --no-fail-fast
+	@rm -f tests/artefacts/failures
+	cargo test --release --workspace --no-fail-fast || { cat tests/artefacts/failures 2>/dev/null; exit 1; }
 
 fmt:
 	@.ci/prepare test

@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Instant;
 
-use crate::harness::artefacts;
 use crate::harness::chromium::{Chromium, Options, Permission};
 use crate::harness::daemon::{Daemon, Setup};
 use crate::harness::net::{self, Namespace};
 use crate::harness::page::Page;
+use crate::harness::{self, artefacts};
 
 /// One test: its name and what it does.
 pub type Case = (&'static str, fn(&mut Lab));
@@ -122,8 +122,9 @@ pub fn run(cases: &[Case]) -> ExitCode {
             Err(_) => "FAILED",
         };
         println!("test {name} ... {verdict} ({:.1} s)", start.elapsed().as_secs_f64());
-        if outcome.is_err() {
+        if let Err(why) = &outcome {
             lab.report(name);
+            harness::failed(name, &**why);
             failed.push(name);
         }
         lab.clear(outcome.is_err());

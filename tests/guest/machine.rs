@@ -183,6 +183,12 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            // A guest that answers no more has only its console to show.
+            let report = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.report()));
+            eprintln!("{}", report.unwrap_or_else(|_| "the guest tells nothing".to_owned()));
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.screen("failed-guest")));
+        }
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -14,7 +14,7 @@ use crate::usbip::{Plugged, Setup};
 /// What it calls itself.
 pub const NAME: &str = "Borrowed Webcam";
 
-/// How it behaves; all but the first until it is opened anew.
+/// How it behaves, until it is told otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mood {
     /// Good frames: with tables of their own, without any, and between them one that is cut and one with wrong bytes.
@@ -25,7 +25,7 @@ pub enum Mood {
     OtherSize,
     /// No frames.
     Silent,
-    /// One frame is marked as damaged, and the rest is good.
+    /// One frame is marked as damaged; then it is good again.
     OneDamaged,
 }
 
@@ -321,9 +321,7 @@ impl State {
                 let wanted = |at: usize| data.get(at).copied().unwrap_or(1).clamp(1, 2);
                 self.probe = probe(wanted(2), wanted(3));
                 if selector == 2 {
-                    // Whatever was wrong with it, opening it anew mends it.
                     self.starts += 1;
-                    self.mood = Mood::Good;
                 }
                 Some(Vec::new())
             }
