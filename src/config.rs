@@ -123,6 +123,8 @@ pub struct Audio {
     pub gain_control: bool,
     /// `max_gain_db`: louder by this at most, 0–40. Default 24.
     pub max_gain_db: f32,
+    /// `hear_each_other`: viewers hear home and the other viewers, not home alone. Default true.
+    pub hear_each_other: bool,
 }
 
 /// How much of a steady noise is taken away.
@@ -297,6 +299,7 @@ fn read_audio(r: &mut Reader<'_>) -> Audio {
         noise_suppression: r.word("audio.noise_suppression", &NOISE),
         gain_control: r.switch("audio.gain_control"),
         max_gain_db: r.integer("audio.max_gain_db", 0..=40, "dB") as f32,
+        hear_each_other: r.switch("audio.hear_each_other"),
     }
 }
 

@@ -82,7 +82,8 @@ fn enhancement(audio: &Audio) -> String {
         true => format!("made louder by up to {} dB", audio.max_gain_db),
         false => "loudness left as it is".to_owned(),
     };
-    format!("{echo}, {noise}, {gain}")
+    let others = if audio.hear_each_other { "each other" } else { "home alone" };
+    format!("{echo}, {noise}, {gain}; viewers hear {others}")
 }
 
 impl Drivers {

@@ -132,6 +132,7 @@ fn an_empty_file_means_the_defaults_that_the_types_document() {
         noise_suppression: NoiseSuppression::Moderate,
         gain_control: true,
         max_gain_db: 24.0,
+        hear_each_other: true,
     };
     assert_eq!(config.audio, audio);
     assert_eq!(config.tv, Tv { width: 1280, height: 720, rate: FrameRate::from_fps(30.0), self_view: true });

@@ -27,9 +27,30 @@ pub struct EncodedVideo {
     pub encoded: Instant,
 }
 
-/// One packet out of the Opus encoder: 20 ms.
+/// Whose ears a packet of sound is for: nobody is to hear their own voice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hearers {
+    /// Everybody but these, who have packets of their own.
+    AllBut(Arc<[VisitId]>),
+    /// This one.
+    Only(VisitId),
+}
+
+impl Hearers {
+    /// Whether it is for this one.
+    pub fn include(&self, visit: VisitId) -> bool {
+        match self {
+            Hearers::AllBut(others) => !others.contains(&visit),
+            Hearers::Only(one) => *one == visit,
+        }
+    }
+}
+
+/// One packet out of an Opus encoder: 20 ms.
 #[derive(Clone, Debug)]
 pub struct EncodedAudio {
+    /// Who is to hear it.
+    pub to: Hearers,
     /// The Opus packet (RFC 6716).
     pub data: Arc<[u8]>,
     /// When its first sample was heard.
@@ -38,9 +59,9 @@ pub struct EncodedAudio {
     pub sample: u64,
 }
 
-/// What the event loop hands to the speaker thread.
+/// What a viewer says, for home's speaker and for the other viewers.
 #[derive(Clone, Debug)]
-pub enum ToSpeaker {
+pub enum Spoken {
     /// A packet of a viewer's Opus stream.
     Packet {
         /// Whose.
@@ -56,6 +77,13 @@ pub enum ToSpeaker {
     },
     /// This viewer is gone.
     Gone(VisitId),
+}
+
+/// What the event loop hands to the speaker thread.
+#[derive(Clone, Debug)]
+pub enum ToSpeaker {
+    /// What a viewer says.
+    Spoken(Spoken),
     /// A chime, mono at 48 kHz and as loud as it shall be.
     Chime(Arc<[i16]>),
 }

@@ -3,14 +3,17 @@
 pub mod card;
 pub mod chime;
 pub mod comfort;
+pub mod conference;
 pub mod echo;
 pub mod h264;
 pub mod jitter;
 pub mod lateness;
+pub mod level;
 pub mod mixer;
 pub mod opus;
 pub mod packetizer;
 pub mod paint;
+pub mod party;
 pub mod processor;
 pub mod ramp;
 pub mod scale;

@@ -51,7 +51,8 @@ impl Voice {
         })
     }
 
-    /// Takes a packet in; numbers as in [`crate::shell::wires::ToSpeaker`].
+    /// Takes a packet in; `sequence` counts packets, `sample` samples at 48 kHz, both
+    /// extended beyond what RTP has room for.
     pub fn insert(&mut self, sequence: u64, sample: u64, data: Arc<[u8]>, arrived: Instant) {
         self.buffer.insert(sequence, sample, data, arrived);
     }

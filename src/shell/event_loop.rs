@@ -284,7 +284,13 @@ impl EventLoop {
                     self.outputs.speech.order(speech);
                 }
                 HomeOutput::Presence(present) => self.outputs.presence.set(present),
-                HomeOutput::Sound(sound) => self.play(sound),
+                HomeOutput::Sound(spoken) => self.play(ToSpeaker::Spoken(spoken)),
+                HomeOutput::Conference(spoken) => {
+                    // What does not fit is concealed; who left without a word is forgotten after a while.
+                    if let Err(TrySendError::Full(_)) = self.outputs.conference.try_send(spoken) {
+                        self.dropped_sound += 1;
+                    }
+                }
                 HomeOutput::Chime(chime) => {
                     let Chimes { arrive, leave } = &self.outputs.chimes;
                     let sound = if chime == Chime::Arrive { arrive } else { leave };

@@ -25,7 +25,7 @@ use crate::shell::addresses::{self, AddressBook, Watch};
 use crate::shell::clock;
 use crate::shell::control::{self, Claim, ControlConfig};
 use crate::shell::devices::camera::{Outlets, spawn_camera};
-use crate::shell::devices::microphone::{self, OpusOutputs};
+use crate::shell::devices::microphone::{self, OpusInputs, OpusOutputs};
 use crate::shell::devices::pictures::{Board, spawn_pictures};
 use crate::shell::devices::{Presence, buttons, speaker, tv};
 use crate::shell::encoders::{EncoderControl, spawn_encoder};
@@ -105,10 +105,11 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
     let presence = Arc::new(Presence::new());
     presence.levels().set_volume(volume.percent);
     let (video_out, video) = bounded(8);
-    let (audio_out, sound) = bounded(16);
+    let (audio_out, sound) = bounded(64);
     let (sockets_out, sockets) = bounded(16);
     let (events_out, events) = bounded(64);
     let (speaker_out, to_speaker) = bounded(64);
+    let (conference, spoken) = bounded(64);
     let (pictures_out, to_pictures) = bounded(16);
     let handle = ToLoopHandle { events: events_out, wake: wake.clone() };
 
@@ -154,6 +155,7 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
         reduced,
         audio: audio.bitrate,
         volume,
+        hear_each_other: audio.hear_each_other,
     };
     let mut the_home =
         Home::new(home_config, peer::Identity::generate(), Box::new(door), Box::new(entropy), now, clock::unix_time());
@@ -185,9 +187,11 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
     let (played_out, played) = bounded(speaker::PLAYED);
     let speech = Arc::new(SpeechControl::default());
     let packets = OpusOutputs { packets: audio_out, wake: wake.clone(), control: Arc::clone(&speech) };
-    let thread = microphone::spawn_opus(audio, blocks, played, processor(&audio), packets, Arc::clone(&presence));
+    let inputs = OpusInputs { blocks, played, spoken };
+    let thread = microphone::spawn_opus(audio, inputs, processor(&audio), packets, Arc::clone(&presence));
     workers.push(thread.map_err(no_thread())?);
-    let thread = speaker::spawn_speaker(speaker.opener, to_speaker, Some(played_out), Arc::clone(&presence));
+    let (played, own) = (Some(played_out), Arc::clone(&presence));
+    let thread = speaker::spawn_speaker(speaker.opener, to_speaker, played, own, Arc::clone(&board));
     workers.push(thread.map_err(no_thread())?);
     let thread = spawn_pictures(to_pictures, Arc::clone(&board), handle.clone(), Arc::clone(&presence));
     workers.push(thread.map_err(no_thread())?);
@@ -209,6 +213,7 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
     workers.push(spawn_minter(wanted, KeyFile::in_dir(&state_dir), handle.clone()).map_err(no_thread())?);
     let outputs = LoopOutputs {
         speaker: speaker_out,
+        conference,
         pictures: pictures_out,
         chimes: Chimes { arrive: chime.arrive.sound, leave: chime.leave.sound },
         board,

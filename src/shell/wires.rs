@@ -7,7 +7,8 @@ use crossbeam_channel::{Receiver, Sender};
 
 use crate::core::home::Mute;
 pub use crate::core::items::{
-    CodeId, EncodedAudio, EncodedVideo, EncoderOrder, NewKey, Speech, ToPictures, ToSpeaker, VisitId, Visitor,
+    CodeId, EncodedAudio, EncodedVideo, EncoderOrder, Hearers, NewKey, Speech, Spoken, ToPictures, ToSpeaker, VisitId,
+    Visitor,
 };
 use crate::core::protocol::{CameraState, RungName};
 use crate::reach::links::Links;
@@ -58,7 +59,8 @@ pub struct OpenSocket {
 pub struct LoopInputs {
     /// From the video encoders; bound 8: an encoder that finds it full drops the raw frame.
     pub video: Receiver<EncodedVideo>,
-    /// From the Opus encoder; bound 16: when full the packet is dropped (the far end conceals it).
+    /// From the Opus encoders, of which each viewer may have one; bound 64: when full the packet is dropped (the far end
+    /// conceals it).
     pub audio: Receiver<EncodedAudio>,
     /// From the gateway; bound 16: when full the gateway closes the socket.
     pub sockets: Receiver<OpenSocket>,
@@ -70,6 +72,8 @@ pub struct LoopInputs {
 pub struct LoopOutputs {
     /// To the speaker thread; bound 64: when full the packet is dropped.
     pub speaker: Sender<ToSpeaker>,
+    /// What viewers say, to the Opus encoders of the others; bound 64: when full the packet is dropped.
+    pub conference: Sender<Spoken>,
     /// To the picture thread; bound 16: when full frames are dropped up to the next keyframe.
     pub pictures: Sender<ToPictures>,
     /// What the speaker plays when somebody arrives, and when somebody leaves.

@@ -54,6 +54,7 @@ impl Setup {
     pub fn usual(room: Room) -> Setup {
         Setup {
             audio: Audio {
+                hear_each_other: true,
                 bitrate: Bitrate::from_kbps(32),
                 echo_cancellation: true,
                 noise_suppression: NoiseSuppression::Moderate,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::harness::chromium::Permission;
 use crate::harness::daemon::{Daemon, Setup};
 use crate::harness::page::Page;
+use crate::harness::picture::Picture;
 use crate::harness::sound::Sound;
 use crate::harness::wait;
 use crate::lab::Lab;
@@ -69,11 +70,15 @@ fn settled(wav: &Path) -> usize {
     })
 }
 
-/// The loudest 10 ms of the viewers' beeps at home in a while.
+/// The viewers' beeps at home, in a while.
 fn beep(wav: &Path) -> f64 {
     let before = samples(wav);
     std::thread::sleep(Duration::from_secs(3));
-    let heard = Sound::read_wav(wav).map_or(Sound::SILENCE, |all| all.since(before));
+    loudest_beep(&Sound::read_wav(wav).map_or(Sound::SILENCE, |all| all.since(before)))
+}
+
+/// The loudest 10 ms of beeps.
+fn loudest_beep(heard: &Sound) -> f64 {
     let blocks = heard.samples.chunks_exact(480).map(|block| {
         let block = Sound { rate: heard.rate, samples: block.to_vec(), gaps: 0 };
         if block.share_at(BEEP_HZ) > 0.5 { block.loudness() } else { 0.0 }
@@ -137,6 +142,48 @@ pub fn volume(lab: &mut Lab) {
     one.reload();
     living(one);
     one.wait_for("it stays", PATIENCE, &format!("volume.valueAsNumber === {}", middle - 5));
+}
+
+/// Viewers hear each other, and not themselves, also while home is muted; the TV shows who speaks.
+pub fn company(lab: &mut Lab) {
+    let home = Daemon::start(Setup::default());
+    home.command(&["mute"]);
+    let pages =
+        [Permission::Granted, Permission::Granted, Permission::Undecided].map(|permission| lab.viewer(permission));
+    for page in &pages {
+        page.open(&home.link());
+        living(page);
+        sends_what_it_hears(page);
+    }
+    let [one, other, listener] = &pages;
+    let beeps = |page: &Page| loudest_beep(&page.hear(2.0));
+    one.click("#join");
+    for page in [other, listener] {
+        wait("the beeps of who speaks", PATIENCE, || (beeps(page) > 0.01).then_some(()));
+    }
+    assert!(one.hear(2.0).loudness() < 1e-3, "who speaks does not hear themselves");
+    let speaks = |p: &Picture| {
+        let blue = |from: usize, to: usize| {
+            let points = (0..p.height).flat_map(|y| (from..to).map(move |x| (x, y)));
+            let is_blue = |[r, g, b]: [u8; 3]| b > 200 && r < 150 && (130..220).contains(&g);
+            points.filter(|&(x, y)| is_blue(p.pixel(x, y))).count() > p.height
+        };
+        // Three viewers and home's own picture: two rows of two.
+        [blue(0, p.width / 2), blue(p.width / 2, p.width)]
+    };
+    let png = home.png();
+    let shown = wait("a frame around who speaks", PATIENCE, || {
+        Picture::read(&png).map(|p| speaks(&p)).filter(|sides| sides.contains(&true))
+    });
+    assert_eq!(shown, [true, false], "and around nobody else");
+    std::fs::copy(&png, crate::harness::artefacts().join("speaks-tv.png")).expect("keep the TV's picture");
+
+    other.click("#join");
+    wait("the other's beeps", PATIENCE, || (beeps(one) > 0.01).then_some(()));
+    one.click("#mic");
+    wait("silence for who speaks alone now", PATIENCE, || (other.hear(2.0).loudness() < 1e-3).then_some(()));
+    assert!(beeps(one) > 0.01);
+    assert!(beeps(listener) > 0.005);
 }
 
 /// Home mutes its microphone: nobody hears it, everybody is told, also who comes later; and back.

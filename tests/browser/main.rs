@@ -35,6 +35,7 @@ fn main() -> std::process::ExitCode {
         ("leaving_and_returning", both_ways::leave_and_return),
         ("feels_home_chimes", feels::chimes),
         ("feels_the_volume_at_home", feels::volume),
+        ("feels_company", feels::company),
         ("feels_home_is_muted", feels::mute),
         ("feels_the_browser_cleans_the_sound", feels::processing),
         ("the_socket_dies_in_a_call", trouble::socket_dies),

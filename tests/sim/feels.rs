@@ -11,7 +11,7 @@ fn chimes(world: &World) -> Vec<Chime> {
     world.chimes.iter().map(|(_, chime)| *chime).collect()
 }
 
-fn leave(world: &mut World, viewer: usize) {
+pub fn leave(world: &mut World, viewer: usize) {
     let now = world.now;
     world.viewers[viewer].say(&FromPage::Leave {}, now);
 }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use str0m_netem::{Bitrate as LinkRate, DataSize, NetemConfig, Probability, RandomLoss};
 
+use crate::feels::leave;
 use crate::terms::{ms, s};
 use crate::world::World;
 
@@ -111,4 +112,56 @@ fn both_tracks_lead_back_to_one_capture_clock() {
     };
     let apart = (mean(true) - mean(false)) * 1e3;
     assert!(apart.abs() < 2.0, "sound and picture are {apart} ms apart");
+}
+
+#[test]
+fn several_hear_each_other_and_each_has_one_stream_of_sound() {
+    let mut world = World::new();
+    let link = || NetemConfig::new().latency(ms(30));
+    let [a, b, listener] = [0; 3].map(|_| {
+        let viewer = world.visit(link());
+        assert!(world.run_until(s(10), |w| w.viewers[viewer].connected()));
+        viewer
+    });
+    world.run(s(2));
+    assert!(world.conference.is_empty(), "nobody says anything");
+    for viewer in [a, b] {
+        world.viewers[viewer].speak(world.now);
+    }
+    world.run(s(2));
+    assert_eq!(world.conference.len(), 2);
+    let before = [a, b, listener].map(|viewer| world.viewers[viewer].sound);
+    let from = world.now;
+    world.run(s(10));
+    for (viewer, before) in [a, b, listener].into_iter().zip(before) {
+        let packets = world.viewers[viewer].sound - before;
+        assert!((498..=502).contains(&packets), "{packets} packets in ten seconds: one of each time");
+        assert_eq!(world.heard_part(viewer, from, world.now - ms(500), ms(400)).0, 1.0, "and none is missing");
+    }
+
+    leave(&mut world, b);
+    world.run(s(2));
+    assert_eq!(world.conference.len(), 1, "the listener hears who is left");
+    leave(&mut world, listener);
+    world.run(s(2));
+    assert!(world.conference.is_empty(), "what one alone says is for home");
+    assert!(world.heard.values().all(|packets| *packets > 500), "{:?}", world.heard);
+    let (from, heard) = (world.now, world.viewers[a].sound);
+    world.run(s(5));
+    assert_eq!(world.heard_part(a, from, world.now - ms(500), ms(400)).0, 1.0);
+    assert!(world.viewers[a].sound - heard <= 251);
+}
+
+#[test]
+fn where_viewers_are_not_to_hear_each_other_they_hear_home() {
+    let mut world = World::apart();
+    for _ in 0..2 {
+        let viewer = world.visit(NetemConfig::new().latency(ms(30)));
+        assert!(world.run_until(s(10), |w| w.viewers[viewer].connected()));
+        world.viewers[viewer].speak(world.now);
+    }
+    world.run(s(5));
+    assert!(world.conference.is_empty());
+    assert!(world.viewers.iter().all(|viewer| viewer.sound > 200));
+    assert!(world.heard.values().all(|packets| *packets > 200), "home hears both");
 }

@@ -1,7 +1,7 @@
 //! A simulated home: the real core, fake encoders, emulated links, str0m viewers, and a clock that jumps to the next
 //! thing that happens.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,8 +11,8 @@ use intercom::core::chimes::Chime;
 use intercom::core::encoding::stride;
 use intercom::core::home::{Doorkeeper, Home, HomeConfig, HomeOutput, SocketId};
 use intercom::core::items::{
-    CodeId, EncodedAudio, EncodedVideo, EncoderOrder, NewKey, PairingCode, Speech, ToPictures, ToSpeaker, VisitId,
-    Visitor,
+    CodeId, EncodedAudio, EncodedVideo, EncoderOrder, Hearers, NewKey, PairingCode, Speech, Spoken, ToPictures,
+    VisitId, Visitor,
 };
 use intercom::core::peer::Identity;
 use intercom::core::protocol::{CameraState, FromHome, RungName, Volume};
@@ -137,6 +137,8 @@ pub struct World {
     pub muted: bool,
     /// As home said last.
     pub volume: Option<u8>,
+    /// Whom the others hear, and who so has packets of their own.
+    pub conference: BTreeSet<VisitId>,
     /// Sound packets that reached the speaker, per visit.
     pub heard: HashMap<VisitId, u64>,
     /// Camera frames that reached the picture thread, per visit.
@@ -162,18 +164,23 @@ impl World {
     }
 
     pub fn with_max(max_viewers: usize) -> World {
-        World::of(max_viewers, Keys::default())
+        World::of(max_viewers, Keys::default(), true)
     }
 
     /// A home that has never been started before.
     pub fn fresh() -> World {
-        let mut world = World::of(8, Keys { fresh: true, ..Keys::default() });
+        let mut world = World::of(8, Keys { fresh: true, ..Keys::default() }, true);
         world.home.handle_started(world.now);
         world.run(Duration::ZERO);
         world
     }
 
-    fn of(max_viewers: usize, keys: Keys) -> World {
+    /// A home whose viewers hear home alone.
+    pub fn apart() -> World {
+        World::of(8, Keys::default(), false)
+    }
+
+    fn of(max_viewers: usize, keys: Keys, hear_each_other: bool) -> World {
         let now = Instant::now();
         let full = Rung {
             width: 1280,
@@ -198,6 +205,7 @@ impl World {
             reduced,
             audio: Bitrate::from_kbps(32),
             volume: Volume { percent: 80, least: 20, most: 100 },
+            hear_each_other,
         };
         let mut random = fastrand::Rng::with_seed(7);
         let entropy = Box::new(move |bytes: &mut [u8]| random.fill(bytes));
@@ -232,6 +240,7 @@ impl World {
             chimes: Vec::new(),
             muted: false,
             volume: None,
+            conference: BTreeSet::new(),
             heard: HashMap::new(),
             seen: HashMap::new(),
             sockets: HashMap::new(),
@@ -356,7 +365,12 @@ impl World {
             let data = self.voice.next(self.speech);
             let captured = now.checked_sub(self.sound_age).unwrap_or(now);
             self.sounds.push(captured);
-            self.home.handle_audio(&EncodedAudio { data, captured, sample }, now);
+            let speakers: Vec<VisitId> = self.conference.iter().copied().collect();
+            let theirs = speakers.iter().map(|visit| Hearers::Only(*visit));
+            for to in theirs.chain([Hearers::AllBut(speakers.as_slice().into())]) {
+                let data = Arc::clone(&data);
+                self.home.handle_audio(&EncodedAudio { to, data, captured, sample }, now);
+            }
             self.sound_due = (self.sound_due + Duration::from_millis(20)).max(now);
         }
         for index in 0..self.viewers.len() {
@@ -441,8 +455,10 @@ impl World {
                     self.present = present;
                     self.sound_due = now;
                 }
-                HomeOutput::Sound(ToSpeaker::Packet { visit, .. }) => *self.heard.entry(visit).or_default() += 1,
-                HomeOutput::Sound(ToSpeaker::Gone(_) | ToSpeaker::Chime(_)) => {}
+                HomeOutput::Sound(Spoken::Packet { visit, .. }) => *self.heard.entry(visit).or_default() += 1,
+                HomeOutput::Sound(Spoken::Gone(_)) => {}
+                HomeOutput::Conference(Spoken::Packet { visit, .. }) => drop(self.conference.insert(visit)),
+                HomeOutput::Conference(Spoken::Gone(visit)) => drop(self.conference.remove(&visit)),
                 HomeOutput::Chime(chime) => self.chimes.push((now, chime)),
                 HomeOutput::Muted(muted) => self.muted = muted,
                 HomeOutput::Volume(percent) => self.volume = Some(percent),

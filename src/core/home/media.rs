@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::config::Rung;
 use crate::core::encoding::MOST_STRIDE;
 use crate::core::home::{Home, HomeOutput, ROUTES_PER_VISIT, Why};
-use crate::core::items::{EncodedVideo, EncoderOrder, ToPictures, ToSpeaker, VisitId};
+use crate::core::items::{EncodedVideo, EncoderOrder, Spoken, ToPictures, VisitId};
 use crate::core::ladder::{Range, rung_bitrate};
 use crate::core::peer::{PeerOutput, Pressure};
 use crate::core::protocol::{FromHome, RungName};
@@ -277,8 +277,7 @@ impl Home {
                     changed = true;
                 }
                 PeerOutput::Audio { sequence, sample, data, arrived } => {
-                    let packet = ToSpeaker::Packet { visit: id, sequence, sample, data, arrived };
-                    self.out.push_back(HomeOutput::Sound(packet));
+                    self.handle_spoken(Spoken::Packet { visit: id, sequence, sample, data, arrived });
                 }
                 PeerOutput::Video { data, keyframe, gap, arrived } => {
                     let frame = ToPictures::Frame { visit: id, data, keyframe, gap, arrived };

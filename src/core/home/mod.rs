@@ -23,7 +23,7 @@ use crate::core::home::levels::Levels;
 use crate::core::home::media::RungState;
 use crate::core::home::pairing::Pairing;
 use crate::core::home::visit::Visit;
-use crate::core::items::{CodeId, EncoderOrder, NewKey, PairingCode, Speech, ToPictures, ToSpeaker, VisitId, Visitor};
+use crate::core::items::{CodeId, EncoderOrder, NewKey, PairingCode, Speech, Spoken, ToPictures, VisitId, Visitor};
 use crate::core::peer::{Identity, Transmit};
 use crate::core::protocol::{ByeReason, CameraState, FromHome, RungName, Volume};
 use crate::core::speech::SpeechOrder;
@@ -97,6 +97,8 @@ pub struct HomeConfig {
     pub audio: Bitrate,
     /// How loud viewers are at home in the beginning.
     pub volume: Volume,
+    /// Viewers hear each other, and not home alone.
+    pub hear_each_other: bool,
 }
 
 /// What the shell shall do.
@@ -117,7 +119,9 @@ pub enum HomeOutput {
     /// Whether anybody visits.
     Presence(bool),
     /// To the speaker thread.
-    Sound(ToSpeaker),
+    Sound(Spoken),
+    /// To the other viewers, by way of home's own sound.
+    Conference(Spoken),
     /// To the picture thread.
     Pictures(ToPictures),
     /// Let home's speaker chime.
@@ -182,6 +186,8 @@ pub struct Home {
     rungs: [RungState; 2],
     speech: SpeechOrder,
     present: bool,
+    /// Several are here who hear each other.
+    conference: bool,
     visitors: Vec<Visitor>,
     pairing: Option<Pairing>,
     next_code: u64,
@@ -221,6 +227,7 @@ impl Home {
             rungs,
             speech: SpeechOrder::default(),
             present: false,
+            conference: false,
             visitors: Vec::new(),
             pairing: None,
             next_code: 1,
@@ -405,7 +412,10 @@ impl Home {
             self.sockets.remove(&socket);
             self.out.push_back(HomeOutput::Close(socket));
         }
-        self.out.push_back(HomeOutput::Sound(ToSpeaker::Gone(id)));
+        self.out.push_back(HomeOutput::Sound(Spoken::Gone(id)));
+        if self.conference {
+            self.out.push_back(HomeOutput::Conference(Spoken::Gone(id)));
+        }
         log::info!("visit {} ended, {} left", id.0, self.visits.len());
         self.visits_changed(now);
     }
@@ -422,6 +432,7 @@ impl Home {
             self.visitors.clone_from(&visitors);
             self.out.push_back(HomeOutput::Pictures(ToPictures::Visitors(visitors)));
         }
+        self.update_conference();
         self.update_rungs(now);
     }
 }

@@ -4,24 +4,42 @@ use std::time::Instant;
 
 use crate::core::home::media::{HEADERS, least};
 use crate::core::home::{Home, HomeOutput};
-use crate::core::items::EncodedAudio;
+use crate::core::items::{EncodedAudio, Spoken};
 use crate::core::protocol::RungName;
 use crate::core::slides::{Estimating, Slides};
 use crate::core::speech::{self, Path};
 use crate::units::Bitrate;
 
 impl Home {
-    /// A packet came out of the Opus encoder: to every viewer.
+    /// A packet came out of an Opus encoder: to those whom it is for.
     pub fn handle_audio(&mut self, packet: &EncodedAudio, now: Instant) {
         for index in 0..self.visits.len() {
             let visit = &mut self.visits[index];
-            if !visit.connected {
+            if !visit.connected || !packet.to.include(visit.id) {
                 continue;
             }
             if let Some(peer) = &mut visit.peer {
                 peer.write_audio(&packet.data, packet.captured, packet.sample, now);
                 self.collect(index, now);
             }
+        }
+    }
+
+    /// A viewer says something: to home's speaker, and to the others.
+    pub(super) fn handle_spoken(&mut self, packet: Spoken) {
+        if self.conference {
+            self.out.push_back(HomeOutput::Conference(packet.clone()));
+        }
+        self.out.push_back(HomeOutput::Sound(packet));
+    }
+
+    /// While only one is here, what they say is for home alone.
+    pub(super) fn update_conference(&mut self) {
+        let several = self.visits.iter().filter(|visit| visit.connected).nth(1).is_some();
+        let was = std::mem::replace(&mut self.conference, several && self.config.hear_each_other);
+        if was && !self.conference {
+            let gone = self.visits.iter().map(|visit| HomeOutput::Conference(Spoken::Gone(visit.id)));
+            self.out.extend(gone);
         }
     }
 

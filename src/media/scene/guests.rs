@@ -18,6 +18,9 @@ const DISCS: [Colour; 6] = [
     Colour::rgb(84, 130, 160),
 ];
 
+/// Around whoever speaks.
+const SPEAKS: Colour = Colour::rgb(104, 178, 255);
+
 /// Distance of words from the screen's edges, in units of a 720th of its height, and how far they wander from there.
 const MARGIN: f32 = 24.0;
 const WANDER: f32 = 9.0;
@@ -107,6 +110,9 @@ fn tile(guest: &Guest<'_>, canvas: &mut I420, cell: Rect, unit: f32, drift: (f32
     }
     if framed {
         round_corners(canvas, cell, 18.0 * unit);
+        if guest.speaking && guest.connected {
+            ring(canvas, cell, 18.0 * unit, 5.0 * unit);
+        }
     }
     if guest.picture.is_some() {
         label(guest, canvas, cell, unit, drift);
@@ -301,6 +307,24 @@ fn round_corners(canvas: &mut I420, cell: Rect, radius: f32) {
         };
         let inside = paint::round_rect(cell, radius);
         paint::shape(canvas, corner, ground, 1.0, move |px, py| -inside(px, py));
+    }
+}
+
+/// Frames the tile of whoever speaks. Only the edges are looked at: a tile may be half a screen.
+fn ring(canvas: &mut I420, cell: Rect, radius: f32, thickness: f32) {
+    let edge = (radius.max(thickness).ceil() as usize).min(cell.width / 2).min(cell.height / 2);
+    let rest = cell.height - 2 * edge;
+    let below = cell.y + edge + rest;
+    let right = cell.x + cell.width - edge;
+    let inside = paint::round_rect(cell, radius);
+    let band = move |x: f32, y: f32| inside(x, y).max(-inside(x, y) - thickness);
+    for part in [
+        Rect { height: edge, ..cell },
+        Rect { y: below, height: edge, ..cell },
+        Rect { y: cell.y + edge, width: edge, height: rest, ..cell },
+        Rect { x: right, y: cell.y + edge, width: edge, height: rest },
+    ] {
+        paint::shape(canvas, part, SPEAKS, 1.0, &band);
     }
 }
 

@@ -74,6 +74,8 @@ pub struct Guest<'a> {
     pub camera: bool,
     /// Their microphone is on.
     pub microphone: bool,
+    /// They are saying something; shown where several visit.
+    pub speaking: bool,
     /// Media flows; they see home.
     pub connected: bool,
     /// Media flowed before: what is missing now was lost, and is not just on its way.
@@ -97,7 +99,17 @@ mod tests {
 
     fn guest<'a>(name: &'a str, number: usize, picture: Option<&'a I420>) -> Guest<'a> {
         let camera = picture.is_some();
-        Guest { name, stay: "12 min", number, picture, camera, microphone: true, connected: true, was_connected: true }
+        Guest {
+            name,
+            stay: "12 min",
+            number,
+            picture,
+            camera,
+            microphone: true,
+            speaking: false,
+            connected: true,
+            was_connected: true,
+        }
     }
 
     fn scene<'a>(guests: &'a [Guest<'a>]) -> Scene<'a> {
@@ -165,6 +177,38 @@ mod tests {
         let connecting = [Guest { connected: false, ..guest("Anna", 0, None) }];
         compose(&scene(&connecting), &mut canvas);
         assert_eq!(red(&canvas), 0, "who is not here yet does not watch");
+    }
+
+    #[test]
+    fn who_speaks_has_a_frame_where_there_are_several() {
+        let dark = I420::black(640, 360);
+        let silent = [guest("Anna", 0, Some(&dark)), guest("Ben", 1, None)];
+        let drawn = |guests: &[Guest<'_>]| {
+            let mut canvas = I420::black(1280, 720);
+            compose(&scene(guests), &mut canvas);
+            canvas
+        };
+        let before = drawn(&silent);
+        let halves = |canvas: &I420| {
+            let mut changed = [0; 2];
+            for (at, (old, new)) in before.planes()[0].iter().zip(canvas.planes()[0]).enumerate() {
+                changed[usize::from(at % 1280 >= 640)] += usize::from(old.abs_diff(*new) > 40);
+            }
+            changed
+        };
+        for who in 0..2 {
+            let mut guests = silent;
+            guests[who].speaking = true;
+            let canvas = drawn(&guests);
+            dump_png(&canvas, &format!("speaks-{who}"));
+            let changed = halves(&canvas);
+            assert!(changed[who] > 3000 && changed[1 - who] == 0, "{who}: {changed:?}");
+            guests[who].connected = false;
+            let gone = drawn(&[Guest { speaking: false, ..guests[0] }, Guest { speaking: false, ..guests[1] }]);
+            assert_eq!(drawn(&guests).packed(), gone.packed(), "who is away does not speak");
+        }
+        let [alone, _] = silent;
+        assert_eq!(drawn(&[Guest { speaking: true, ..alone }]).packed(), drawn(&[alone]).packed());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The microphone thread and the Opus encoder's: home's sound on its way out.
+//! The microphone thread and the Opus encoders': home's sound on its way out, and the viewers' to each other.
 
 use std::io;
 use std::sync::Arc;
@@ -10,17 +10,18 @@ use intercom_drivers::contract::{BoxedOpener, CaptureAudio};
 use crate::config::Audio;
 use crate::core::keeper::{Keeper, Step};
 use crate::core::xruns::Xruns;
-use crate::media::opus::{OpusEncoder, OpusError};
+use crate::media::conference::Conference;
+use crate::media::opus::OpusError;
 use crate::media::packetizer::{Packet, Packetizer};
 use crate::media::processor::{Played, Processor};
 use crate::media::ramp::Ramp;
 use crate::media::voice::BLOCK;
 use crate::shell::clock;
-use crate::shell::devices::{Hints, Kind, Presence, tell_gaps};
+use crate::shell::devices::{Hints, Kind, Presence, hear, tell_gaps};
 use crate::shell::priority::Class;
 use crate::shell::pulse;
 use crate::shell::wake::Wake;
-use crate::shell::wires::{EncodedAudio, SpeechControl};
+use crate::shell::wires::{EncodedAudio, Hearers, SpeechControl, Spoken, VisitId};
 use crate::shell::worker::{Exit, Worker, spawn_in};
 
 /// Bound of the channel from microphone to encoder: 80 ms. When it is full the newest block is dropped, which the
@@ -123,7 +124,17 @@ pub fn spawn_microphone(
     })
 }
 
-/// What the Opus thread needs besides the microphone's blocks.
+/// What the Opus thread hears.
+pub struct OpusInputs {
+    /// The microphone.
+    pub blocks: Receiver<MicrophoneBlock>,
+    /// What the speaker plays, for the canceller.
+    pub played: Receiver<Played>,
+    /// What viewers say to each other.
+    pub spoken: Receiver<Spoken>,
+}
+
+/// What the Opus thread needs besides.
 pub struct OpusOutputs {
     /// Where packets go; when it is full, the packet is dropped and the far end conceals.
     pub packets: Sender<EncodedAudio>,
@@ -134,23 +145,23 @@ pub struct OpusOutputs {
 }
 
 /// Starts the thread `opus`: blocks of 10 ms in, packets of 20 ms out, with silence where the microphone gives
-/// nothing, and nothing at all while nobody visits. `played` is what the speaker plays, for `processor`.
+/// nothing, and nothing at all while nobody visits. What viewers say to each other is mixed in.
 ///
 /// # Errors
 /// If the system has no thread to give.
 pub fn spawn_opus(
     audio: Audio,
-    blocks: Receiver<MicrophoneBlock>,
-    played: Receiver<Played>,
+    inputs: OpusInputs,
     mut processor: Box<dyn Processor>,
     out: OpusOutputs,
     presence: Arc<Presence>,
 ) -> io::Result<Worker> {
+    let OpusInputs { blocks, played, spoken } = inputs;
     // The time line outlives a restart of the work, so that the count of samples never goes back.
     let mut packetizer = Packetizer::default();
     spawn_in(Class::Live, "opus", move || {
-        let mut encoder = match OpusEncoder::new(audio.bitrate) {
-            Ok(encoder) => encoder,
+        let mut conference = match Conference::new(audio.bitrate) {
+            Ok(conference) => conference,
             Err(error) => {
                 log::error!("{error}");
                 return Exit::Again;
@@ -171,6 +182,8 @@ pub fn spawn_opus(
             if !std::mem::replace(&mut listening, true) {
                 // What was captured before anybody listened is nobody's business.
                 while blocks.try_recv().is_ok() {}
+                while spoken.try_recv().is_ok() {}
+                conference.party().clear();
                 packetizer.start(clock::now());
                 gate = Ramp::new(levels.microphone_gain());
             }
@@ -195,9 +208,9 @@ pub fn spawn_opus(
                     packetizer.poll(clock::now())
                 }
             };
-            if let Some(packet) = packet
-                && let Err(error) = send(&mut encoder, &packet, &out)
-            {
+            let heard = spoken.try_iter().try_for_each(|spoken| hear(conference.party(), spoken));
+            let sent = heard.and_then(|()| packet.map_or(Ok(()), |packet| send(&mut conference, &packet, &out)));
+            if let Err(error) = sent {
                 log::error!("{error}");
                 return Exit::Again;
             }
@@ -206,19 +219,27 @@ pub fn spawn_opus(
     })
 }
 
-fn send(encoder: &mut OpusEncoder, packet: &Packet, out: &OpusOutputs) -> Result<(), OpusError> {
+fn send(conference: &mut Conference<VisitId>, packet: &Packet, out: &OpusOutputs) -> Result<(), OpusError> {
     if out.packets.is_full() {
         return Ok(());
     }
     if let Some(speech) = out.control.take() {
-        encoder.set_path(speech.bitrate, speech.loss_percent)?;
+        conference.set_path(speech.bitrate, speech.loss_percent)?;
     }
+    let mut encoded = Vec::new();
+    let names = conference.encode(&packet.sound, clock::now(), |to, data| encoded.push((to, data)))?;
     // In silence nothing is sent; the count of samples goes on.
-    let Some(data) = encoder.encode(&packet.sound)? else { return Ok(()) };
-    let encoded = EncodedAudio { data, captured: packet.captured, sample: packet.sample };
-    if out.packets.try_send(encoded).is_ok() {
-        out.wake.wake();
+    if encoded.is_empty() {
+        return Ok(());
     }
+    let names: Arc<[VisitId]> = names.into();
+    for (to, data) in encoded {
+        let to = to.map_or_else(|| Hearers::AllBut(Arc::clone(&names)), Hearers::Only);
+        let packet = EncodedAudio { to, data, captured: packet.captured, sample: packet.sample };
+        // What finds no room is concealed by who hears it.
+        let _dropped = out.packets.try_send(packet);
+    }
+    out.wake.wake();
     Ok(())
 }
 
@@ -231,7 +252,7 @@ mod tests {
 
     use super::*;
     use crate::config::NoiseSuppression;
-    use crate::media::opus::{LONGEST_PACKET, OpusDecoder};
+    use crate::media::opus::{LONGEST_PACKET, OpusDecoder, OpusEncoder, PACKET};
     use crate::media::processor::Identity;
     use crate::media::test_sound::{tone, tone_share};
     use crate::units::Bitrate;
@@ -302,6 +323,7 @@ mod tests {
     struct Room {
         presence: Arc<Presence>,
         packets: Receiver<EncodedAudio>,
+        others: Sender<Spoken>,
         opened: Receiver<()>,
         gone: Arc<AtomicBool>,
         workers: [Worker; 2],
@@ -316,6 +338,7 @@ mod tests {
         let (block_sender, block_receiver) = bounded(BLOCKS);
         let (packet_sender, packets) = bounded(16);
         let (_no_reference, played) = bounded(1);
+        let (others, spoken) = bounded(64);
         let (opened_sender, opened) = bounded(4);
         let control = Arc::new(SpeechControl::default());
         let out = OpusOutputs { packets: packet_sender, wake: Wake::new().unwrap(), control };
@@ -326,13 +349,15 @@ mod tests {
             noise_suppression: NoiseSuppression::Off,
             gain_control: false,
             max_gain_db: 0.0,
+            hear_each_other: true,
         };
+        let inputs = OpusInputs { blocks: block_receiver, played, spoken };
         let opener = Box::new(Opens { failures, blocks, opened: opened_sender, gone: gone.clone(), in_a_room });
         let workers = [
             spawn_microphone(opener, block_sender, presence.clone()).unwrap(),
-            spawn_opus(audio, block_receiver, played, processor, out, presence.clone()).unwrap(),
+            spawn_opus(audio, inputs, processor, out, presence.clone()).unwrap(),
         ];
-        Room { presence, packets, opened, gone, workers }
+        Room { presence, packets, others, opened, gone, workers }
     }
 
     impl Room {
@@ -372,6 +397,47 @@ mod tests {
         let pause = second[0].captured - first[24].captured;
         let counted = (second[0].sample - first[24].sample) as f64 / 48_000.0;
         assert!((pause.as_secs_f64() - counted).abs() < 0.05, "{pause:?} against {counted} s");
+        room.close();
+    }
+
+    /// What `visit` hears of these packets.
+    fn heard_by(visit: u64, packets: &[EncodedAudio]) -> Vec<i16> {
+        let theirs: Vec<_> = packets.iter().filter(|p| p.to.include(VisitId(visit))).cloned().collect();
+        heard(&theirs)
+    }
+
+    #[test]
+    fn viewers_hear_home_and_each_other_and_nobody_their_own_voice() {
+        let room = room(0, u32::MAX);
+        room.presence.set(true);
+        let mut packets = room.hear(1);
+        let mut encoders =
+            [700.0, 1100.0].map(|hz| (OpusEncoder::new(Bitrate::from_kbps(48)).unwrap(), tone(hz, PACKET)));
+        for n in 0..60 {
+            for (visit, (encoder, sound)) in encoders.iter_mut().enumerate() {
+                let data = encoder.encode(sound.as_slice().try_into().unwrap()).unwrap().expect("a tone");
+                let (visit, arrived) = (VisitId(visit as u64), clock::now());
+                room.others.send(Spoken::Packet { visit, sequence: n, sample: n * 960, data, arrived }).unwrap();
+            }
+            let time = packets[packets.len() - 1].sample;
+            while packets[packets.len() - 1].sample == time {
+                packets.extend(room.hear(1));
+            }
+        }
+        for (visit, hears, not) in
+            [(0, vec![1100.0], vec![700.0]), (1, vec![700.0], vec![1100.0]), (2, vec![700.0, 1100.0], vec![])]
+        {
+            let sound = heard_by(visit, &packets);
+            let sound = &sound[sound.len() / 2..];
+            assert!(tone_share(sound, 400.0) > 0.1, "{visit} hears home");
+            hears.iter().for_each(|hz| assert!(tone_share(sound, *hz) > 0.1, "{visit} hears {hz} Hz"));
+            not.iter().for_each(|hz| assert!(tone_share(sound, *hz) < 0.01, "{visit} hears itself"));
+        }
+        room.others.send(Spoken::Gone(VisitId(0))).unwrap();
+        let end = clock::now() + LONG;
+        while room.hear(1)[0].to != Hearers::AllBut([VisitId(1)].into()) {
+            assert!(clock::now() < end, "who left is one of the listeners");
+        }
         room.close();
     }
 

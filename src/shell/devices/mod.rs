@@ -17,10 +17,13 @@ pub use crate::ops::doctor::Kind;
 
 use crate::core::supervisor::Change;
 use crate::core::xruns::Gaps;
+use crate::media::opus::OpusError;
+use crate::media::party::Party;
 use crate::media::scene::Health;
 use crate::ops::doctor;
 use crate::shell::clock;
 use crate::shell::devices::levels::Levels;
+use crate::shell::wires::{Spoken, VisitId};
 
 /// Whether anybody visits; devices rest while nobody does.
 #[derive(Debug, Default)]
@@ -217,6 +220,17 @@ impl Hints {
     pub(crate) fn sleep(&self, presence: &Presence, time: Duration) {
         presence.wait_while(time, |state| state.hints == self.heard);
     }
+}
+
+/// Takes in what a viewer says, or that they left.
+pub(crate) fn hear(party: &mut Party<VisitId>, spoken: Spoken) -> Result<(), OpusError> {
+    match spoken {
+        Spoken::Packet { visit, sequence, sample, data, arrived } => {
+            party.insert(visit, (sequence, sample), data, arrived)?;
+        }
+        Spoken::Gone(visit) => party.leave(visit),
+    }
+    Ok(())
 }
 
 /// Puts gaps in a device's sound into the log; `what` happened, as "ran dry".

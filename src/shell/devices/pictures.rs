@@ -37,6 +37,8 @@ pub struct Board {
 pub struct Shown {
     /// Who visits, in order of their coming.
     pub visitors: Vec<Visitor>,
+    /// Who of them speaks now.
+    pub speaking: Vec<VisitId>,
     /// Their newest pictures.
     pub pictures: HashMap<VisitId, Arc<I420>>,
     /// What home's own camera saw last, while somebody visits. Its changes do not count.
@@ -85,6 +87,11 @@ impl Board {
             }
             shown.visitors = visitors;
         });
+    }
+
+    /// Who speaks now.
+    pub fn set_speaking(&self, speaking: &[VisitId]) {
+        self.change(|shown| shown.speaking = speaking.to_vec());
     }
 
     /// The newest picture of a viewer's camera.

@@ -1,6 +1,6 @@
 //! The speaker thread: what the viewers say, each through a jitter buffer, mixed and played.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,11 +11,13 @@ use intercom_drivers::contract::{BoxedOpener, PlayAudio};
 use crate::core::keeper::{Keeper, Step};
 use crate::core::xruns::Xruns;
 use crate::media::mixer::Mixer;
+use crate::media::party::Party;
 use crate::media::processor::Played;
 use crate::media::ramp::Ramp;
-use crate::media::voice::{BLOCK, Voice};
+use crate::media::voice::BLOCK;
 use crate::shell::clock;
-use crate::shell::devices::{Hints, Kind, Presence, tell_gaps};
+use crate::shell::devices::pictures::Board;
+use crate::shell::devices::{Hints, Kind, Presence, hear, tell_gaps};
 use crate::shell::priority::Class;
 use crate::shell::pulse;
 use crate::shell::wires::{ToSpeaker, VisitId};
@@ -27,19 +29,13 @@ pub const PLAYED: usize = 16;
 /// While nobody speaks, the thread looks this often whether it is time to end; a packet wakes it at once.
 const REST: Duration = Duration::from_millis(500);
 
-/// Viewers mixed at once; as many as the config allows.
-const MOST_VOICES: usize = 32;
-
 /// Chimes that wait for their turn, the one that sounds included; further ones are dropped.
 const CHIMES: usize = 2;
-
-/// A voice without a packet for so long is forgotten, in case the word of its leaving got lost.
-const FORGOTTEN: Duration = Duration::from_secs(60);
 
 /// Length of a block.
 const BLOCK_TIME: Duration = Duration::from_millis(10);
 
-/// Starts the thread. `played` gets what is played, if an echo canceller wants it.
+/// Starts the thread. `played` gets what is played, if an echo canceller wants it; the board is told who speaks.
 ///
 /// # Errors
 /// If the system has no thread to give.
@@ -48,12 +44,14 @@ pub fn spawn_speaker(
     inbox: Receiver<ToSpeaker>,
     played: Option<Sender<Played>>,
     presence: Arc<Presence>,
+    board: Arc<Board>,
 ) -> io::Result<Worker> {
     spawn_in(Class::Live, "speaker", move || {
         let mut keeper = Keeper::new(&mut *opener, Duration::MAX, clock::now());
         let mut hints = Hints::new(&presence);
         let mut xruns = Xruns::default();
-        let mut party = Party::new(presence.levels().speaker_gain());
+        let mut mix = Mix::new(presence.levels().speaker_gain());
+        let mut speaking = Vec::new();
         while !presence.is_stopped() {
             pulse::beat(REST);
             let now = clock::now();
@@ -74,15 +72,17 @@ pub fn spawn_speaker(
                     // Nobody can be heard: what is said meanwhile is over when the device comes back.
                     match inbox.recv_timeout(retry.saturating_duration_since(now).min(REST)) {
                         Err(RecvTimeoutError::Disconnected) => return Exit::Done,
-                        _ => party.clear(),
+                        _ => mix.clear(),
                     }
                     None
                 }
-                Step::Use(open) if party.is_silent() => {
-                    party.forget(now);
+                Step::Use(open) if mix.is_silent() => {
+                    mix.party.forget(now);
+                    mix.party.rest();
+                    tell(&mix.party, &mut speaking, &board);
                     match inbox.recv_timeout(REST) {
                         Ok(news) => {
-                            party.handle(news);
+                            mix.handle(news);
                             None
                         }
                         Err(RecvTimeoutError::Timeout) => {
@@ -98,13 +98,14 @@ pub fn spawn_speaker(
                 Step::Use(open) => {
                     loop {
                         match inbox.try_recv() {
-                            Ok(news) => party.handle(news),
+                            Ok(news) => mix.handle(news),
                             Err(TryRecvError::Empty) => break,
                             Err(TryRecvError::Disconnected) => return Exit::Done,
                         }
                     }
                     let mut block = Box::new([0; BLOCK]);
-                    party.mix(clock::now(), presence.levels().speaker_gain(), &mut block);
+                    mix.pull(clock::now(), presence.levels().speaker_gain(), &mut block);
+                    tell(&mix.party, &mut speaking, &board);
                     let result = match open.write(&block[..]) {
                         Ok(delay) => {
                             if let Some(played) = &played {
@@ -112,7 +113,7 @@ pub fn spawn_speaker(
                                 let _dropped_if_full = played.try_send(Played { block, audible });
                             }
                             gaps = xruns.handle_count(open.underruns(), clock::now());
-                            if party.is_silent() {
+                            if mix.is_silent() {
                                 open.pause();
                             }
                             Ok(true)
@@ -132,9 +133,18 @@ pub fn spawn_speaker(
     })
 }
 
-/// All who may speak, and the chime.
-struct Party {
-    voices: BTreeMap<VisitId, (Voice, Instant)>,
+/// Tells the board when others speak than before.
+fn tell(party: &Party<VisitId>, known: &mut Vec<VisitId>, board: &Board) {
+    if !party.speaking().eq(known.iter().copied()) {
+        known.clear();
+        known.extend(party.speaking());
+        board.set_speaking(known);
+    }
+}
+
+/// What home hears: all who may speak, and the chime.
+struct Mix {
+    party: Party<VisitId>,
     mixer: Mixer,
     volume: Ramp,
     /// Chimes, one after the other, and how much of the first was played.
@@ -142,37 +152,17 @@ struct Party {
     played: usize,
 }
 
-impl Party {
-    fn new(gain: f32) -> Party {
-        Party {
-            voices: BTreeMap::new(),
-            mixer: Mixer::default(),
-            volume: Ramp::new(gain),
-            chimes: VecDeque::new(),
-            played: 0,
-        }
+impl Mix {
+    fn new(gain: f32) -> Mix {
+        let (party, chimes) = (Party::default(), VecDeque::new());
+        Mix { party, mixer: Mixer::default(), volume: Ramp::new(gain), chimes, played: 0 }
     }
 
     fn handle(&mut self, news: ToSpeaker) {
         match news {
-            ToSpeaker::Packet { visit, sequence, sample, data, arrived } => {
-                if !self.voices.contains_key(&visit) {
-                    if self.voices.len() >= MOST_VOICES {
-                        return;
-                    }
-                    match Voice::new() {
-                        Ok(voice) => drop(self.voices.insert(visit, (voice, arrived))),
-                        Err(error) => return log::error!("{error}"),
-                    }
-                }
-                if let Some((voice, last)) = self.voices.get_mut(&visit) {
-                    *last = arrived;
-                    voice.insert(sequence, sample, data, arrived);
-                }
-            }
-            ToSpeaker::Gone(visit) => {
-                if let Some((voice, _)) = self.voices.get_mut(&visit) {
-                    voice.leave();
+            ToSpeaker::Spoken(spoken) => {
+                if let Err(error) = hear(&mut self.party, spoken) {
+                    log::error!("{error}");
                 }
             }
             ToSpeaker::Chime(sound) if self.chimes.len() < CHIMES => self.chimes.push_back(sound),
@@ -181,17 +171,14 @@ impl Party {
     }
 
     /// `gain` is for what viewers say; the chime has its own loudness.
-    fn mix(&mut self, now: Instant, gain: f32, out: &mut [i16; BLOCK]) {
-        let mut block = [0; BLOCK];
-        for (voice, _) in self.voices.values_mut() {
-            voice.pull(now, &mut block);
-            self.mixer.add(&block);
-        }
+    fn pull(&mut self, now: Instant, gain: f32, out: &mut [i16; BLOCK]) {
+        self.party.pull(now);
+        self.party.blocks().for_each(|(_, block)| self.mixer.add(block));
         self.mixer.turn(&mut self.volume, gain);
         if let Some(sound) = self.chimes.front() {
             let rest = &sound[self.played..];
             let length = rest.len().min(BLOCK);
-            block = [0; BLOCK];
+            let mut block = [0; BLOCK];
             block[..length].copy_from_slice(&rest[..length]);
             self.mixer.add(&block);
             self.played += length;
@@ -201,19 +188,14 @@ impl Party {
             }
         }
         self.mixer.finish(out);
-        self.voices.retain(|_, (voice, _)| !voice.has_left());
     }
 
     fn is_silent(&self) -> bool {
-        self.chimes.is_empty() && self.voices.values().all(|(voice, _)| voice.is_silent())
-    }
-
-    fn forget(&mut self, now: Instant) {
-        self.voices.retain(|_, (_, last)| now.saturating_duration_since(*last) < FORGOTTEN);
+        self.chimes.is_empty() && self.party.is_silent()
     }
 
     fn clear(&mut self) {
-        self.voices.clear();
+        self.party.clear();
         self.chimes.clear();
         self.played = 0;
     }
@@ -227,6 +209,7 @@ mod tests {
     use super::*;
     use crate::media::opus::{OpusEncoder, PACKET};
     use crate::media::test_sound::{largest_step, level_db, tone, tone_share};
+    use crate::shell::wires::Spoken;
     use crate::units::Bitrate;
 
     /// Long enough for a busy machine; only a failing test waits for it.
@@ -278,6 +261,7 @@ mod tests {
         heard: Receiver<Option<Vec<i16>>>,
         played: Receiver<Played>,
         presence: Arc<Presence>,
+        board: Arc<Board>,
         worker: Worker,
     }
 
@@ -285,10 +269,10 @@ mod tests {
         let (inbox, receiver) = bounded(64);
         let (sender, heard) = unbounded();
         let (reference, played) = bounded(PLAYED);
-        let presence = Arc::new(Presence::new());
+        let (presence, board) = (Arc::new(Presence::new()), Arc::new(Board::new(false)));
         let opener = Box::new(Opens { failures, heard: sender });
-        let worker = spawn_speaker(opener, receiver, Some(reference), presence.clone()).unwrap();
-        Room { inbox, heard, played, presence, worker }
+        let worker = spawn_speaker(opener, receiver, Some(reference), presence.clone(), board.clone()).unwrap();
+        Room { inbox, heard, played, presence, board, worker }
     }
 
     impl Room {
@@ -302,13 +286,13 @@ mod tests {
                 for (viewer, encoder) in encoders.iter_mut().enumerate() {
                     let sound = sounds[viewer][n * PACKET..][..PACKET].try_into().unwrap();
                     self.inbox
-                        .send(ToSpeaker::Packet {
+                        .send(ToSpeaker::Spoken(Spoken::Packet {
                             visit: VisitId(viewer as u64),
                             sequence: n as u64,
                             sample: (n * PACKET) as u64,
                             data: encoder.encode(sound).unwrap().expect("a tone is no silence"),
                             arrived: clock::now(),
-                        })
+                        }))
                         .unwrap();
                 }
                 clock::sleep_until(begin + Duration::from_millis(20 * (n as u64 + 1)));
@@ -344,10 +328,32 @@ mod tests {
     }
 
     #[test]
+    fn the_board_is_told_who_speaks_and_when_they_end() {
+        let room = room(0);
+        let far = clock::now() + LONG;
+        let speaking = |version: u64| {
+            let shown = room.board.wait(version, far);
+            (shown.version, shown.speaking)
+        };
+        std::thread::scope(|threads| {
+            threads.spawn(|| room.speak(&[300.0, 700.0], 40));
+            let (mut version, mut seen) = speaking(0);
+            while seen.len() < 2 {
+                (version, seen) = speaking(version);
+            }
+            assert_eq!(seen, [VisitId(0), VisitId(1)]);
+            while !seen.is_empty() {
+                (version, seen) = speaking(version);
+            }
+        });
+        room.close();
+    }
+
+    #[test]
     fn who_leaves_is_faded_out() {
         let room = room(0);
         room.speak(&[300.0], 20);
-        room.inbox.send(ToSpeaker::Gone(VisitId(0))).unwrap();
+        room.inbox.send(ToSpeaker::Spoken(Spoken::Gone(VisitId(0)))).unwrap();
         let heard = room.until_rest();
         assert!(largest_step(&heard[heard.len().saturating_sub(4 * BLOCK)..]) < 600);
         room.close();

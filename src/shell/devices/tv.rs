@@ -240,6 +240,7 @@ impl Painter {
                 picture: shown.pictures.get(&visitor.visit).map(|picture| &**picture),
                 camera: visitor.camera,
                 microphone: visitor.microphone,
+                speaking: visitor.microphone && shown.speaking.contains(&visitor.visit),
                 connected: visitor.connected,
                 was_connected: words.was_connected,
             })
