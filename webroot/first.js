@@ -316,17 +316,41 @@ export class Peer {
 
   /** A face that moves matters more than a sharp one, and home needs no more bits than this. */
   #tune() {
-    const sender = this.#video.sender;
-    try {
-      const parameters = sender.getParameters();
-      if (!parameters.encodings?.length) return;
-      parameters.encodings[0].maxBitrate = VIDEO_MAX_BITRATE;
+    setParameters(this.#video.sender, (parameters, encoding) => {
+      encoding.maxBitrate = VIDEO_MAX_BITRATE;
       parameters.degradationPreference = 'maintain-framerate';
-      sender.setParameters(parameters).catch(() => {});
-    } catch {
-      // Some browsers take no parameters; the defaults serve.
-    }
+    });
   }
+
+  /** Sends sound and picture by another plan of uplink.js, without a new offer. */
+  send({ audio, longer, video, fps, smaller }) {
+    setParameters(this.#audio.sender, (_, encoding) => {
+      limit(encoding, 'maxBitrate', audio);
+      encoding.adaptivePtime = longer;
+    });
+    setParameters(this.#video.sender, (_, encoding) => {
+      limit(encoding, 'maxBitrate', video ?? VIDEO_MAX_BITRATE);
+      limit(encoding, 'maxFramerate', fps);
+      encoding.scaleResolutionDownBy = smaller;
+    });
+  }
+}
+
+/** Some browsers take no parameters, or not these; the defaults serve. */
+function setParameters(sender, change) {
+  try {
+    const parameters = sender.getParameters();
+    if (!parameters.encodings?.length) return;
+    change(parameters, parameters.encodings[0]);
+    sender.setParameters(parameters).catch((error) => console.warn('intercom: the browser sends as it likes', error));
+  } catch (error) {
+    console.warn('intercom: the browser sends as it likes', error);
+  }
+}
+
+function limit(encoding, what, value) {
+  if (value === null) delete encoding[what];
+  else encoding[what] = value;
 }
 
 /** Resolves with the first picture, or when there is something to say first. Until then the page keeps still. */

@@ -3,10 +3,12 @@
 import { Peer, brief, callSupport, hello, keepCode, keepKey, keyFromHash, keyFromPaste, pair, signalUrl, takeCode, takeKey, tokenFromPaste } from './first.js';
 import { FULL_RETRY_MS, Recovery, afterWelcome, isAlive, looksUntrusted, pageState } from './policy.js';
 import { Signal } from './signal.js';
+import { PLANS, Uplink, readUplink } from './uplink.js';
 import { PictureWatch, readArrivals } from './watch.js';
 
 const TICK_MS = 250;
 const REPEAT_OFFER_MS = 5000;
+const LOOK_AT_UPLINK_MS = 1000;
 const BROKEN_PAUSES_MS = [500, 2000, 5000, 15000];
 
 const clock = () => performance.now();
@@ -37,6 +39,8 @@ class Visit extends EventTarget {
   #tracks = { audio: null, video: null };
   #recovery = new Recovery();
   #watch = new PictureWatch();
+  #uplink = new Uplink();
+  #uplinkAt = 0;
   #frames = 0;
   #framesOfPeer = 0;
   #media = 'new';
@@ -213,6 +217,7 @@ class Visit extends EventTarget {
     this.#offeredAt = clock();
     this.#recovery.begin();
     this.#watch.begin();
+    this.#uplink.begin(clock());
   }
 
   #build() {
@@ -416,6 +421,7 @@ class Visit extends EventTarget {
     const visible = document.visibilityState === 'visible';
 
     if (this.#watch.waits(now)) this.#lookWhatArrives(peer);
+    if (media === 'connected' && now - this.#uplinkAt >= LOOK_AT_UPLINK_MS) this.#lookWhatIsSent(peer, now);
     const repair = this.#recovery.step({ media, signaling }, now);
     const wish = this.#watch.step({ frames: this.#frames, connected: media === 'connected', visible, signaling }, now);
     const presented = this.#framesOfPeer > 0 && !this.#watch.stuck;
@@ -445,6 +451,17 @@ class Visit extends EventTarget {
       if (report && this.#peer === peer) this.#watch.arrived(readArrivals(report), clock());
     };
     peer.getStats().then(done, () => done(null));
+  }
+
+  /** What the path does not carry is not sent. */
+  #lookWhatIsSent(peer, now) {
+    this.#uplinkAt = now;
+    const done = (report) => {
+      if (this.#peer !== peer) return;
+      const plan = this.#uplink.step(readUplink(report), clock());
+      if (plan) peer.send(PLANS[plan]);
+    };
+    peer.getStats().then(done, () => {});
   }
 
   #end(state, reason) {

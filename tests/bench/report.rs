@@ -163,7 +163,8 @@ pub fn json(measured: &[(Plan, Vec<Run>)], tvs: &[tv::Run]) -> Value {
     let tvs = tvs.iter().map(|run| {
         json!({
             "size": [run.size.0, run.size.1], "fps": run.fps, "unreadable": run.unreadable, "cpu_cores": run.cpu,
-            "latency_ms": { "p50": run.latency[0], "p95": run.latency[1], "p99": run.latency[2] }, "steal_cores": run.steal,
+            "latency_ms": { "p50": run.latency[0], "p95": run.latency[1], "p99": run.latency[2] },
+            "sound_ms": { "p50": run.sound[0], "p95": run.sound[1], "p99": run.sound[2] }, "steal_cores": run.steal,
         })
     });
     json!({ "unix_time": when, "rows": rows.collect::<Vec<_>>(), "tv": tvs.collect::<Vec<_>>() })
@@ -175,15 +176,17 @@ pub fn tv_markdown(tvs: &[tv::Run]) -> String {
         return String::new();
     }
     let mut out = String::from(
-        "\n| a viewer's camera | drawn → handed to the TV p50 / p95 / p99 ms | fps | unreadable | CPU cores | steal |\n\
-         |---|---|---|---|---|---|\n",
+        "\n| a viewer's camera | drawn → handed to the TV p50 / p95 / p99 ms | beep → loudspeaker p50 / p95 / p99 ms | sound \
+         behind picture ms | fps | unreadable | CPU cores | steal |\n\
+         |---|---|---|---|---|---|---|---|\n",
     );
     for run in tvs {
-        let latency = run.latency.map(|ms| number(ms, 1)).join(" / ");
+        let [latency, sound] = [run.latency, run.sound].map(|all| all.map(|ms| number(ms, 1)).join(" / "));
+        let behind = number(run.sound[0].zip(run.latency[0]).map(|(sound, picture)| sound - picture), 1);
         let (size, fps, cpu, steal) = (run.size, run.fps, run.cpu, run.steal);
         let _ = writeln!(
             out,
-            "| {}x{} | {latency} | {fps:.1} | {} | {cpu:.3} | {steal:.2} |",
+            "| {}x{} | {latency} | {sound} | {behind} | {fps:.1} | {} | {cpu:.3} | {steal:.2} |",
             size.0, size.1, run.unreadable
         );
     }

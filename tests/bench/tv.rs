@@ -1,7 +1,9 @@
-//! The way back: from a viewer's camera (a canvas with the coded strip) to the picture that the TV's driver is given.
+//! The way back: from a viewer's camera (a canvas with the coded strip) to the picture that the TV's driver is given, and
+//! from their microphone (beeps) to the speaker's driver, so that both can be compared.
 //!
 //! The bench is the TV itself: `[display.exec]` runs it with `--tv-reader`, and it notes when each picture was wholly
-//! there. What a screen adds behind that, until its next refresh, is the screen's.
+//! there. The speaker is the recorder, which takes each block when it is to be heard; the bench notes when the recording
+//! grows. What a screen adds behind that, until its next refresh, is the screen's.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, Read, Write};
@@ -11,9 +13,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::harness::chromium::{Chromium, Permission};
 use crate::harness::daemon::{Daemon, Setup};
 use crate::harness::frames::{STRIP, quantile};
+use crate::harness::sound::Sound;
 use crate::proc;
 
-/// Draws the strip 30 times a second and is the page's camera.
+/// Of the beeps.
+const BEEP_HZ: f64 = 1000.0;
+
+/// Draws the strip 30 times a second and is the page's camera; beeps each second and is its microphone.
 const CAMERA: &str = r#"
 {
   const WIDTH = @WIDTH@, HEIGHT = @HEIGHT@;
@@ -32,7 +38,19 @@ const CAMERA: &str = r#"
       strip(context, WIDTH, Date.now(), seq++);
     }, 1000 / 30);
     const stream = canvas.captureStream();
-    if (wish.audio) (await ask({ audio: wish.audio })).getTracks().forEach(track => stream.addTrack(track));
+    if (wish.audio) {
+      const sound = new AudioContext({ latencyHint: 'interactive' }), out = sound.createMediaStreamDestination();
+      await sound.resume();
+      window.beeps = [];
+      setInterval(() => {
+        const beep = new OscillatorNode(sound, { frequency: 1000 }), ahead = 0.05;
+        beep.connect(out);
+        beep.start(sound.currentTime + ahead);
+        beep.stop(sound.currentTime + ahead + 0.06);
+        window.beeps.push(Date.now() + 1000 * ahead);
+      }, 1013);
+      out.stream.getTracks().forEach(track => stream.addTrack(track));
+    }
     return stream;
   };
 }
@@ -45,6 +63,8 @@ pub struct Run {
     pub size: (u32, u32),
     /// Drawn to handed to the TV: p50, p95, p99 in ms.
     pub latency: [Option<f64>; 3],
+    /// Beeps, from their begin to the loudspeaker: p50, p95, p99 in ms.
+    pub sound: [Option<f64>; 3],
     /// New pictures a second.
     pub fps: f64,
     /// Pictures in the window whose strip could not be read.
@@ -64,8 +84,7 @@ pub fn measure(size: (u32, u32), warmup: Duration, window: Duration) -> Run {
     let program = std::env::current_exe().expect("this program's file");
     let command =
         [program.display().to_string(), "--tv-reader".into(), record.display().to_string(), height.to_string()];
-    let home =
-        Daemon::start(Setup { size, recorded: false, tv: Some(((width, tall), command.to_vec())), ..Setup::default() });
+    let home = Daemon::start(Setup { size, tv: Some(((width, tall), command.to_vec())), ..Setup::default() });
     let chromium = Chromium::start(Permission::Granted);
     let page = chromium.viewer();
     page.before_load(
@@ -83,9 +102,11 @@ pub fn measure(size: (u32, u32), warmup: Duration, window: Duration) -> Run {
     }
     std::thread::sleep(warmup);
     let (cpu, machine, begin) = (proc::process(home.pid()).cpu, proc::machine(), unix_ms());
-    std::thread::sleep(window);
+    let growth = watch_growth(&home.wav(), window);
     let (cpu_after, machine_after, end) = (proc::process(home.pid()).cpu, proc::machine(), unix_ms());
     let seen = read(&record);
+    let begun: Vec<f64> = serde_json::from_value(page.eval("window.beeps")).expect("times of beeps");
+    let heard = Sound::read_wav(&home.wav()).expect("what home heard");
     let _ = std::fs::remove_file(&record);
 
     let mut first: HashMap<u64, f64> = HashMap::new();
@@ -98,15 +119,50 @@ pub fn measure(size: (u32, u32), warmup: Duration, window: Duration) -> Run {
     }
     let mut ages: Vec<f64> = first.into_values().collect();
     ages.sort_by(f64::total_cmp);
+    let sound = sound_ages(&begun, &heard, &growth);
     let wall = (end - begin) / 1000.0;
     Run {
         size,
         latency: [0.5, 0.95, 0.99].map(|q| quantile(&ages, q)),
+        sound: [0.5, 0.95, 0.99].map(|q| quantile(&sound, q)),
         fps: ages.len() as f64 / wall,
         unreadable,
         cpu: (cpu_after - cpu) / wall,
         steal: (machine_after.steal - machine.steal) / wall,
     }
+}
+
+/// How long the recording was and when, in ms of UNIX time, each time it grew.
+fn watch_growth(wav: &Path, time: Duration) -> Vec<(f64, u64)> {
+    const HEADER: u64 = 44;
+    let end = Instant::now() + time;
+    let mut growth: Vec<(f64, u64)> = Vec::new();
+    while Instant::now() < end {
+        let samples = std::fs::metadata(wav).map_or(0, |file| file.len().saturating_sub(HEADER) / 2);
+        if growth.last().is_none_or(|(_, known)| *known < samples) {
+            growth.push((unix_ms(), samples));
+        }
+        std::thread::sleep(Duration::from_micros(500));
+    }
+    growth
+}
+
+/// For each beep that was heard, how long it was on its way; sorted.
+fn sound_ages(begun: &[f64], heard: &Sound, growth: &[(f64, u64)]) -> Vec<f64> {
+    let heard_at = |seconds: f64| {
+        let sample = (seconds * heard.rate) as u64;
+        let (first, _) = growth.first()?;
+        // The block with this sample is heard from when it was written.
+        let (at, _) = growth.iter().find(|(_, samples)| *samples > sample)?;
+        (at > first).then_some(*at)
+    };
+    let ages = heard.beeps(BEEP_HZ).into_iter().filter_map(heard_at).filter_map(|at| {
+        let age = begun.iter().map(|begun| at - begun).filter(|age| *age > 0.0).fold(f64::MAX, f64::min);
+        (age < 900.0).then_some(age)
+    });
+    let mut ages: Vec<f64> = ages.collect();
+    ages.sort_by(f64::total_cmp);
+    ages
 }
 
 /// The pictures that the TV was given: when, in ms of UNIX time, and when they were drawn, if that can be read.

@@ -12,6 +12,7 @@ mod instruments;
 mod lab;
 mod looks;
 mod networks;
+mod recogniser;
 mod spoken;
 mod trouble;
 mod watching;

@@ -23,7 +23,8 @@ pub struct Setup {
     pub max_viewers: Option<usize>,
     /// `public_address`, if any.
     pub public_address: Option<String>,
-    /// Speaker and display as files, for tests; else what the defaults find on a machine without devices.
+    /// Speaker and display as files, for tests (the display only without `tv`); else what the defaults find on a machine
+    /// without devices.
     pub recorded: bool,
     /// Size of the TV, and a command that is it.
     pub tv: Option<((u32, u32), Vec<String>)>,
@@ -101,6 +102,8 @@ impl Daemon {
         }
         if *recorded {
             text += &format!("[speaker]\ndriver = \"wav\"\n[speaker.wav]\npath = \"{}\"\n", self.wav().display());
+        }
+        if *recorded && tv.is_none() {
             text += &format!(
                 "[display]\ndriver = \"png\"\n[display.png]\npath = \"{}\"\nevery_ms = 200\n",
                 self.png().display()
