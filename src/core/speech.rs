@@ -26,6 +26,10 @@ const CALM_FOR: Duration = Duration::from_secs(10);
 const BETTER_FOR: Duration = Duration::from_secs(5);
 /// That the loss is the path's own is remembered for so long.
 const OWN_FOR: Duration = Duration::from_secs(60);
+/// Packets that are later than at best by this wait in a queue, which loses what does not fit into it ...
+const QUEUE: Duration = Duration::from_millis(150);
+/// ... and so do those that are this late, for the queue may have been there from the first one on.
+const LATE: Duration = Duration::from_millis(500);
 /// What the encoder is told of loss at least, since the first lost word is not announced.
 const LEAST_PERCENT: u8 = 8;
 const MOST_PERCENT: u8 = 30;
@@ -41,9 +45,22 @@ pub struct Protection {
     recent: [f32; 4],
     /// When it was last seen that packets get lost although next to nothing is sent.
     own: Option<Instant>,
+    /// The shortest round trip, and whether the last one was longer by a queue.
+    best: Option<Duration>,
+    queued: bool,
 }
 
 impl Protection {
+    /// Takes a round trip. What gets lost while packets wait in a queue is lost because of us.
+    pub fn handle_round_trip(&mut self, time: Duration) {
+        let best = self.best.map_or(time, |best| best.min(time));
+        self.best = Some(best);
+        self.queued = time > best + QUEUE || time > LATE;
+        if self.queued {
+            self.own = None;
+        }
+    }
+
     /// Takes the loss of the last second or so. `alone` says that next to nothing but sound has been sent for a while:
     /// what gets lost all the same is the path's own loss, though the estimate falls for it.
     pub fn handle_loss(&mut self, loss: f32, alone: bool, now: Instant) {
@@ -52,7 +69,7 @@ impl Protection {
         }
         self.recent.rotate_right(1);
         self.recent[0] = loss;
-        if alone && self.recent.iter().all(|loss| *loss >= REDUNDANT) {
+        if alone && !self.queued && self.recent.iter().all(|loss| *loss >= REDUNDANT) {
             self.own = Some(now);
         }
         let follow = if loss > self.loss { 0.5 } else { 0.15 };
@@ -232,6 +249,13 @@ mod tests {
         let now = seconds(&mut protection, 0.3, true, 1);
         assert!(protection.redundancy(narrow, now), "it is the path's own");
         assert!(!protection.redundancy(narrow, now + OWN_FOR));
+        protection.handle_round_trip(Duration::from_millis(60));
+        protection.handle_round_trip(Duration::from_millis(180));
+        assert!(protection.redundancy(narrow, now), "no later than wireless networks make it");
+        protection.handle_round_trip(Duration::from_millis(600));
+        assert!(!protection.redundancy(narrow, now), "it was our own queue's loss");
+        let now = seconds(&mut protection, 0.3, true, 4);
+        assert!(!protection.redundancy(narrow, now), "and still is");
         seconds(&mut protection, 0.0, false, 10);
         assert!(wide(&protection), "ten seconds without loss");
         seconds(&mut protection, 0.0, false, 30);

@@ -266,6 +266,9 @@ impl Home {
                 }
                 PeerOutput::Report(report) => {
                     visit.playout.handle_report(&report, now);
+                    if let Some(time) = report.rtt {
+                        visit.protection.handle_round_trip(time);
+                    }
                     if visit.place.estimate().is_none() {
                         // Without feedback on each packet, the report on the video has to do.
                         visit.protection.handle_loss(report.loss, visit.slides.is_quiet(now), now);
