@@ -170,6 +170,7 @@ pub fn spawn_opus(
         let levels = presence.levels();
         let mut gate = Ramp::new(levels.microphone_gain());
         let mut listening = false;
+        let mut in_a_room = true;
         while !presence.is_stopped() {
             pulse::beat(REST);
             if !presence.is_present() {
@@ -189,9 +190,14 @@ pub fn spawn_opus(
             }
             let due = packetizer.poll_timeout().unwrap_or_else(|| clock::now() + PATIENCE);
             let block = blocks.recv_deadline(due);
+            if let Ok(block) = &block {
+                in_a_room = block.room;
+            }
             // After the waiting, so that what was played meanwhile is known before what may hear it.
             while let Ok(reference) = played.try_recv() {
-                processor.render(&reference);
+                if in_a_room {
+                    processor.render(&reference);
+                }
             }
             let packet = match block {
                 Ok(mut block) => {
@@ -324,6 +330,7 @@ mod tests {
         presence: Arc<Presence>,
         packets: Receiver<EncodedAudio>,
         others: Sender<Spoken>,
+        reference: Sender<Played>,
         opened: Receiver<()>,
         gone: Arc<AtomicBool>,
         workers: [Worker; 2],
@@ -337,7 +344,7 @@ mod tests {
         let presence = Arc::new(Presence::new());
         let (block_sender, block_receiver) = bounded(BLOCKS);
         let (packet_sender, packets) = bounded(16);
-        let (_no_reference, played) = bounded(1);
+        let (reference, played) = bounded(1);
         let (others, spoken) = bounded(64);
         let (opened_sender, opened) = bounded(4);
         let control = Arc::new(SpeechControl::default());
@@ -357,7 +364,7 @@ mod tests {
             spawn_microphone(opener, block_sender, presence.clone()).unwrap(),
             spawn_opus(audio, inputs, processor, out, presence.clone()).unwrap(),
         ];
-        Room { presence, packets, others, opened, gone, workers }
+        Room { presence, packets, others, reference, opened, gone, workers }
     }
 
     impl Room {
@@ -442,10 +449,15 @@ mod tests {
     }
 
     /// Takes everything away.
-    struct Mute;
+    #[derive(Default)]
+    struct Mute {
+        rendered: Arc<AtomicBool>,
+    }
 
     impl Processor for Mute {
-        fn render(&mut self, _played: &Played) {}
+        fn render(&mut self, _played: &Played) {
+            self.rendered.store(true, Ordering::Relaxed);
+        }
 
         fn capture(&mut self, block: &mut [i16; BLOCK], _captured: Instant) {
             block.fill(0);
@@ -455,11 +467,20 @@ mod tests {
     #[test]
     fn a_room_is_processed_and_what_hears_none_is_sent_as_it_is() {
         for in_a_room in [true, false] {
-            let room = room_with(0, u32::MAX, in_a_room, Box::new(Mute));
+            let mute = Mute::default();
+            let rendered = mute.rendered.clone();
+            let room = room_with(0, u32::MAX, in_a_room, Box::new(mute));
             room.presence.set(true);
             let sound = heard(&room.hear(25));
             let is_heard = tone_share(&sound[9600..], 400.0) > 0.8;
             assert_eq!(is_heard, !in_a_room);
+            // Nor is what the speaker plays of any use to it.
+            room.reference.send(Played { block: Box::new([0; BLOCK]), audible: clock::now() }).unwrap();
+            while !room.reference.is_empty() {
+                room.hear(1);
+            }
+            room.hear(2);
+            assert_eq!(rendered.load(Ordering::Relaxed), in_a_room);
             room.close();
         }
     }
