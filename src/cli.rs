@@ -25,6 +25,10 @@ pub enum Command {
         config: Option<PathBuf>,
         /// `--no-link`: print no link with a key in it; links come from `intercom link`.
         no_link: bool,
+        /// `--last-good`: where the config is kept that runs if the one that is meant is wrong.
+        last_good: Option<PathBuf>,
+        /// `--notices`: a file whose lines the TV shows.
+        notices: Option<PathBuf>,
     },
     /// Mint a key and print its link, or end one.
     Link {
@@ -118,11 +122,16 @@ built-in defaults. Exit code: 0 done, 1 failed, 2 command line or config wrong.
 const RUN_HELP: &str = "\
 intercom run - be the intercom, until Ctrl-C or SIGTERM
 
-Usage: intercom run [--config FILE] [--no-link]
+Usage: intercom run [--config FILE] [--no-link] [--last-good FILE] [--notices FILE]
 
   --config FILE   the settings; see etc/intercom.toml for all of them
   --no-link       print no link with a key in it (for services, whose output is
                   kept in a log); ask for one with `intercom link`
+  --last-good FILE
+                  keep the settings there once they run; if the config is wrong later,
+                  those of before run instead, and the TV tells the mistake
+  --notices FILE  what the TV has to tell beside that, a line each, if there is such a
+                  file
 
 Prints a line `open: https://ADDRESS:PORT/#k=KEY` for each address at which this
 home can be reached, a QR code of the best one, and the certificate's fingerprint.
@@ -205,7 +214,7 @@ options of its own table, as in `[camera.v4l2]`.
 
 /// The commands, each with its options and its help.
 const COMMANDS: [(&str, &[&str], &str); 7] = [
-    ("run", &["--config", "--no-link", "--help"], RUN_HELP),
+    ("run", &["--config", "--no-link", "--last-good", "--notices", "--help"], RUN_HELP),
     ("link", &["--tv", "--name", "--revoke", "--config", "--help"], LINK_HELP),
     ("mute", &["--off", "--config", "--help"], MUTE_HELP),
     ("status", &["--config", "--help"], STATUS_HELP),
@@ -255,6 +264,7 @@ fn read_command(
     let help_command = help_command(name);
     let wrong = |what: String| UsageError { what, nearest: None, help: help_command };
     let (mut config, mut revoke, mut viewer) = (None, None, None);
+    let (mut last_good, mut notices) = (None, None);
     let (mut no_link, mut tv, mut json, mut off) = (false, false, false, false);
     while let Some(arg) = parser.next().map_err(|error| odd(error, help_command))? {
         match arg {
@@ -262,6 +272,14 @@ fn read_command(
             Arg::Long("config") if options.contains(&"--config") => {
                 let file = parser.value().map_err(|_| wrong("`--config` needs a file behind it".to_owned()))?;
                 set_once(&mut config, PathBuf::from(file)).map_err(wrong)?;
+            }
+            Arg::Long("last-good") if options.contains(&"--last-good") => {
+                let file = parser.value().map_err(|_| wrong("`--last-good` needs a file behind it".to_owned()))?;
+                last_good = Some(PathBuf::from(file));
+            }
+            Arg::Long("notices") if options.contains(&"--notices") => {
+                let file = parser.value().map_err(|_| wrong("`--notices` needs a file behind it".to_owned()))?;
+                notices = Some(PathBuf::from(file));
             }
             Arg::Value(file) if name == "check" => set_once(&mut config, PathBuf::from(file)).map_err(wrong)?,
             Arg::Long("revoke") if options.contains(&"--revoke") => {
@@ -299,7 +317,7 @@ fn read_command(
         }
     }
     Ok(match name {
-        "run" => Command::Run { config, no_link },
+        "run" => Command::Run { config, no_link, last_good, notices },
         "link" if revoke.is_some() && (tv || viewer.is_some()) => {
             return Err(wrong("`--revoke` ends a key; it goes with neither `--tv` nor `--name`".to_owned()));
         }
@@ -370,9 +388,15 @@ mod tests {
     #[test]
     fn commands_and_their_options() {
         let path = |text: &str| Some(PathBuf::from(text));
-        assert_eq!(read("run"), Ok(Command::Run { config: None, no_link: false }));
-        assert_eq!(read("run --config a.toml"), Ok(Command::Run { config: path("a.toml"), no_link: false }));
-        assert_eq!(read("run --no-link --config=a"), Ok(Command::Run { config: path("a"), no_link: true }));
+        let run = |config, no_link| Ok(Command::Run { config, no_link, last_good: None, notices: None });
+        assert_eq!(read("run"), run(None, false));
+        assert_eq!(read("run --config a.toml"), run(path("a.toml"), false));
+        assert_eq!(read("run --no-link --config=a"), run(path("a"), true));
+        let (last_good, notices) = (path("l"), path("n"));
+        assert_eq!(
+            read("run --last-good l --notices=n"),
+            Ok(Command::Run { config: None, no_link: false, last_good, notices })
+        );
         let link = |revoke, tv, name: Option<&str>, config: Option<&str>| {
             Ok(Command::Link { revoke, tv, name: name.map(str::to_owned), config: config.map(PathBuf::from) })
         };
@@ -414,7 +438,10 @@ mod tests {
         assert!(refuse("").contains("say what to do: run, link, mute, status, doctor, check or drivers"));
         assert!(refuse("rum").contains("there is no command `rum`; did you mean `intercom run`?"));
         assert!(refuse("driver").contains("did you mean `intercom drivers`?"));
-        assert!(refuse("run --conifg a").contains("has no option `--conifg`; it has --config, --no-link, --help"));
+        assert!(
+            refuse("run --conifg a")
+                .contains("has no option `--conifg`; it has --config, --no-link, --last-good, --notices, ")
+        );
         assert!(refuse("run --conifg a").contains("did you mean `--config`?"));
         assert!(refuse("--config a run").contains("did you mean `intercom run --config`?"));
         assert!(refuse("--verison").contains("did you mean `--version`?"));

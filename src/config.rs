@@ -2,6 +2,7 @@
 
 mod address;
 mod devices;
+mod fallback;
 mod problem;
 mod reader;
 mod report;
@@ -17,6 +18,7 @@ use intercom_drivers::registry;
 
 pub use address::PublicAddress;
 pub use devices::{Device, Drivers};
+pub use fallback::{Settled, load_or_last_good};
 pub use problem::{ConfigErrors, Problem, nearest};
 pub use room::{Buttons, Chime, ChimeSound};
 

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 
 use intercom::access::keys::KeyId;
 use intercom::cli::{self, Command};
-use intercom::config::{self, Config};
+use intercom::config::{self, Config, Settled};
+use intercom::shell::run::Manner;
 use intercom::shell::{control, doctor, run};
 
 fn main() -> ExitCode {
@@ -40,10 +41,12 @@ fn execute(command: Command) -> u8 {
                 cli::WRONG
             }
         },
-        Command::Run { config, no_link } => match load(config.as_deref()) {
-            Ok(config) => start(config, !no_link),
-            Err(code) => code,
-        },
+        Command::Run { config, no_link, last_good, notices } => {
+            match settle(config.as_deref(), last_good.as_deref(), notices.as_deref()) {
+                Ok(settled) => start(settled, !no_link),
+                Err(code) => code,
+            }
+        }
         Command::Mute { off, config } => match ask(config.as_deref(), &control::Request::Mute { on: !off }) {
             Ok(answer) if answer["muted"] == true => say("home's microphone is muted"),
             Ok(_) => say("home's microphone is open"),
@@ -122,11 +125,26 @@ fn load(path: Option<&Path>) -> Result<Config, u8> {
     })
 }
 
-fn start(config: Config, print_links: bool) -> u8 {
+/// What runs, and what is to be told on the TV.
+fn settle(path: Option<&Path>, last_good: Option<&Path>, notices: Option<&Path>) -> Result<Settled, u8> {
+    let mut settled = match last_good {
+        None => Settled { config: load(path)?, notices: Vec::new(), keep: None },
+        Some(last_good) => config::load_or_last_good(path, last_good).map_err(|errors| {
+            eprintln!("{errors}");
+            cli::WRONG
+        })?,
+    };
+    let told = notices.and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
+    settled.notices.extend(told.lines().take(2).map(str::to_owned));
+    Ok(settled)
+}
+
+fn start(settled: Settled, print_links: bool) -> u8 {
+    let Settled { config, notices, keep } = settled;
     let level = config.log_level;
     let format = simplelog::ConfigBuilder::new().set_time_format_rfc3339().set_thread_level(level).build();
     let _ = simplelog::WriteLogger::init(level, format, std::io::stderr());
-    match run::run(config, print_links) {
+    match run::run(config, Manner { print_links, notices, keep }) {
         Ok(()) => cli::DONE,
         Err(error) => {
             eprintln!("intercom: {error}");

@@ -1,6 +1,7 @@
 //! What is wrong with a config, in words: file, line, key, what is allowed and the nearest right spelling.
 
 use std::fmt;
+use std::path::Path;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +49,19 @@ impl ConfigErrors {
     pub(super) fn whole(file: &str, what: String, nearest: Option<String>, allowed: String) -> ConfigErrors {
         let problem = Problem { line: None, key: String::new(), what, nearest, allowed };
         ConfigErrors { file: file.to_owned(), problems: vec![problem] }
+    }
+
+    /// The first problem for people who stand before a screen: the file without its folders, the line, what is wrong.
+    pub fn brief(&self) -> String {
+        let file =
+            Path::new(&self.file).file_name().map_or_else(|| self.file.clone(), |name| name.to_string_lossy().into());
+        let Some(problem) = self.problems.first() else { return file };
+        let line = problem.line.map_or_else(String::new, |line| format!(", line {line}"));
+        let more = match self.problems.len() - 1 {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        format!("{file}{line}: {problem}{more}")
     }
 }
 

@@ -109,6 +109,20 @@ pub fn fitted(text: &str, weight: Weight, size: f32, room: f32) -> String {
     String::new()
 }
 
+/// The text in lines of at most `room` pixels, broken between words; `most` lines, the last of which has all the rest.
+pub fn wrapped(text: &str, weight: Weight, size: f32, room: f32, most: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace().take(200) {
+        let full = lines.len() >= most;
+        let longer = lines.last().map(|line| format!("{line} {word}"));
+        match (lines.last_mut(), longer) {
+            (Some(line), Some(longer)) if full || width(&longer, weight, size) <= room => *line = longer,
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// Draws one line whose vertical middle (of its capital letters) is at `y`.
 pub fn draw(canvas: &mut I420, text: &str, x: f32, y: f32, align: Align, style: Style) {
     let (glyphs, width) = layout(text, style.weight, style.size);
@@ -149,6 +163,15 @@ mod tests {
                 assert_ne!(glyph.id.0, 0, "letter {n} in {weight:?}");
             }
         }
+    }
+
+    #[test]
+    fn long_text_is_broken_between_words_and_none_is_lost() {
+        let text = "one two three four five six seven eight";
+        let lines = wrapped(text, Weight::Medium, 40.0, 300.0, 3);
+        assert_eq!((lines.len(), lines.join(" ")), (3, text.to_owned()));
+        assert!(lines[..2].iter().all(|line| width(line, Weight::Medium, 40.0) <= 300.0), "{lines:?}");
+        assert_eq!(wrapped("one", Weight::Medium, 40.0, 1.0, 3), ["one"]);
     }
 
     #[test]

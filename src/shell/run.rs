@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -37,6 +37,7 @@ use crate::shell::minter::spawn_minter;
 use crate::shell::priority::Class;
 use crate::shell::pulse::Pulse;
 use crate::shell::service::Guardian;
+use crate::shell::state;
 use crate::shell::tls::Certificates;
 use crate::shell::udp::Udp;
 use crate::shell::wake::Wake;
@@ -63,12 +64,26 @@ fn cannot<E: fmt::Display>(what: &str) -> impl FnOnce(E) -> RunError {
     move |error| RunError(format!("{what}: {error}"))
 }
 
-/// Is the intercom until SIGTERM or SIGINT. With `print_links` a key that ends with the process is minted and its
-/// links are printed.
+/// How to be the intercom, beside its config.
+#[derive(Debug, Default)]
+pub struct Manner {
+    /// A key that ends with the process is minted, and its links are printed.
+    pub print_links: bool,
+    /// What the TV tells whoever stands before it.
+    pub notices: Vec<String>,
+    /// A file, and the text that is kept there once the intercom runs.
+    pub keep: Option<(PathBuf, String)>,
+}
+
+/// Is the intercom until SIGTERM or SIGINT.
 ///
 /// # Errors
 /// If the port is taken, the state directory cannot be used, a certificate is broken, or the event loop died.
-pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
+pub fn run(config: Config, manner: Manner) -> Result<(), RunError> {
+    let Manner { print_links, notices, keep } = manner;
+    for notice in &notices {
+        log::warn!("{notice}");
+    }
     let signals = signals()?;
     let Config {
         home,
@@ -205,6 +220,7 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
         board: Arc::clone(&board),
         presence: Arc::clone(&presence),
         addresses: book.clone(),
+        notices,
     };
     let thread = tv::spawn_tv(display.opener, tv, subject);
     workers.push(thread.map_err(no_thread())?);
@@ -236,6 +252,11 @@ pub fn run(config: Config, print_links: bool) -> Result<(), RunError> {
     spawned.map_err(cannot("the loop's thread"))?;
     let watch = watch(&book, public.and_then(|p| p.socket()), &handle, &certificates)?;
 
+    if let Some((file, text)) = keep
+        && let Err(error) = state::write(&file, text.as_bytes(), 0o600)
+    {
+        log::warn!("these settings are not kept as the last good ones: {error}");
+    }
     announce(&book, network.port, public, link.as_ref(), &certificates);
     let mut pulses: Vec<_> = workers.iter().map(Worker::pulse).collect();
     pulses.extend([loop_pulse, control.pulse(), watch.pulse()]);

@@ -6,10 +6,13 @@ use crate::media::paint::{self, Colour};
 use crate::media::scale::Rect;
 use crate::media::scene::look::{AMBER, BOTTOM, GREEN, GREY, INK, MUTED, Pill, TOP, WHITE, line};
 use crate::media::scene::{Health, Pairing, Scene};
-use crate::media::text::{Style, Weight};
+use crate::media::text::{self, Style, Weight};
 
 /// How far the card's content wanders, in units of a 720th of the screen's height.
 const WANDER: (f32, f32) = (44.0, 20.0);
+
+/// Above the clock there is room for so many lines.
+const MOST_LINES: usize = 3;
 
 pub(super) fn draw(scene: &Scene<'_>, canvas: &mut I420, unit: f32) {
     paint::gradient(canvas, TOP, BOTTOM);
@@ -30,12 +33,27 @@ pub(super) fn draw(scene: &Scene<'_>, canvas: &mut I420, unit: f32) {
     write(scene.date, 8.0, Weight::Medium, 38.0, MUTED);
     write(scene.home, 112.0, Weight::Medium, 50.0, WHITE);
     write(scene.news, 170.0, Weight::Medium, 34.0, MUTED);
+    notices(scene.notices, canvas, (x, y - 250.0 * scale * unit), room, scale * unit);
     health(&scene.health, canvas, (x, y + 238.0 * scale * unit), room, unit * scale.max(0.8));
     if let Some(pairing) = &scene.pairing {
         let (x, y) = if beside { (width * 0.755, height * 0.5) } else { (width * 0.5, height * 0.70) };
         // A little: its white is the brightest of all.
         let (x, y) = (x + scene.drift.0 * 12.0 * unit, y + scene.drift.1 * 12.0 * unit);
         code(pairing, canvas, (x, y), unit);
+    }
+}
+
+/// What people should mend, from above down to `bottom`.
+fn notices(notices: &[String], canvas: &mut I420, bottom: (f32, f32), room: f32, unit: f32) {
+    let style = Style { weight: Weight::Medium, size: 27.0 * unit, colour: AMBER, opacity: 1.0 };
+    let mut lines: Vec<String> = Vec::new();
+    for notice in notices {
+        let left = MOST_LINES.saturating_sub(lines.len() + notices.len() - 1).max(1);
+        lines.extend(text::wrapped(notice, style.weight, style.size, room, left));
+    }
+    lines.truncate(MOST_LINES);
+    for (n, words) in lines.iter().rev().enumerate() {
+        line(canvas, words, (bottom.0, bottom.1 - n as f32 * 34.0 * unit), room, style);
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Scene<'a> {
     pub date: &'a str,
     /// What there is to say while nobody visits, e.g. who was here last.
     pub news: &'a str,
+    /// What people at home should mend, the first in more than one line if it must be.
+    pub notices: &'a [String],
     /// What works.
     pub health: Health,
     /// A code for a new viewer's phone, while one is offered.
@@ -119,6 +121,7 @@ mod tests {
             clock: "14:05",
             date: "Sunday, 22 November",
             news: "Anna was here until 13:40",
+            notices: &[],
             health: Health { camera: yes, microphone: yes, speaker: yes, network: yes, muted: false },
             pairing: None,
             guests,
@@ -349,6 +352,14 @@ mod tests {
         let ill =
             Health { camera: Some(false), network: Some(false), microphone: None, speaker: Some(true), muted: false };
         look("ill", &Scene { health: ill, news: "Nobody is visiting", ..scene(&[]) }, (1280, 720));
+        let notices = [
+            "intercom.toml, line 12: video.widht: no such key; did you mean width? Allowed: width, height, fps, \
+                        floor_kbps, max_kbps"
+                .to_owned(),
+            "Until that is mended, the settings that ran last are used".to_owned(),
+        ];
+        look("mistake", &Scene { notices: &notices, ..scene(&[]) }, (1280, 720));
+        look("mistake-pairing", &Scene { notices: &notices, drift: (1.0, -1.0), ..offering }, (1280, 720));
         look("unseen", &Scene { health: ill, ..scene(&all[..1]) }, (1280, 720));
         let muted = Health { muted: true, ..scene(&[]).health };
         look("muted", &Scene { health: muted, own: Some(&old), ..scene(&all[..1]) }, (1280, 720));

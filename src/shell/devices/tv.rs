@@ -39,6 +39,8 @@ pub struct Subject {
     pub presence: Arc<Presence>,
     /// Whether there is a network.
     pub addresses: AddressBook,
+    /// What people at home should mend.
+    pub notices: Vec<String>,
 }
 
 /// Starts the thread.
@@ -200,7 +202,7 @@ impl Painter {
         // What changed during the sleep is shown as well.
         let shown = subject.board.wait(shown.version, clock::now());
         let content = self.author.write(&shown, subject, tv);
-        self.show(display, content, &subject.home)?;
+        self.show(display, content, subject)?;
         // Half a period of lateness is forgiven: a camera whose pictures come early and late by turns would else wait
         // with each early one for the latest before it.
         let now = clock::now();
@@ -227,7 +229,7 @@ impl Painter {
             || own(&content.own) != own(&self.own)
     }
 
-    fn show(&mut self, display: &mut dyn Display, content: Content, home: &str) -> Result<(), DeviceError> {
+    fn show(&mut self, display: &mut dyn Display, content: Content, subject: &Subject) -> Result<(), DeviceError> {
         let Content { shown, words, health, code, own } = content;
         let guests: Vec<Guest<'_>> = shown
             .visitors
@@ -252,10 +254,11 @@ impl Painter {
             left: &words.left,
         });
         let scene = Scene {
-            home,
+            home: &subject.home,
             clock: &words.clock,
             date: &words.date,
             news: &words.news,
+            notices: &subject.notices,
             health,
             pairing,
             guests: &guests,
@@ -324,6 +327,7 @@ mod tests {
             board: board.clone(),
             presence: presence.clone(),
             addresses: AddressBook::default(),
+            notices: Vec::new(),
         };
         let worker = spawn_tv(opener, tv, subject).unwrap();
         (board, presence, pictures, worker)
