@@ -6,14 +6,17 @@ CONFIG ?= etc/intercom.toml
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 DRIVERS := $(shell sed -n 's/^\(\(camera\|microphone\|speaker\|display\)-[a-z0-9-]*\) = .*/\1/p' drivers/Cargo.toml)
 
-.PHONY: help run build test fmt page lint drivers bench bench-audio check
+.PHONY: help run build test fmt page lint drivers bench bench-audio check image deb scripts test-long
 
 help:
 	@echo 'make run      install what is missing, build, and start the intercom (CONFIG=FILE for other settings)'
 	@echo 'make check    tell what the config would run, or what is wrong with it'
 	@echo 'make test     run all tests, the ones with a real browser as well'
+	@echo 'make test-long  pull the plug of the flashed appliance thirty times (SEED=N for other moments)'
 	@echo 'make bench    measure latency, rate, CPU and memory with a real browser, as one table'
 	@echo 'make bench-audio  measure echo, double talk and CPU of the sound in simulated rooms, as one table'
+	@echo 'make image    build the image that is flashed, target/image/intercom-VERSION.img.zst'
+	@echo 'make deb      build a package for this release of Debian or Ubuntu, target/deb/intercom_VERSION_….deb'
 	@echo 'make build    only build'
 
 build:
@@ -26,15 +29,32 @@ run: build
 check: build
 	@$(TARGET)/release/intercom check $(CONFIG)
 
+image: build
+	@.ci/prepare image
+	image-build/build $(TARGET)/release/intercom $(TARGET)/image
+
+deb: build
+	etc/deb/build $(TARGET)/release/intercom $(TARGET)/deb
+
 # The quick ones come first, so that a slip is told early; the slow ones all run, so that one failure hides no other. What
 # failed far above is told once more at the end.
-test: fmt page lint drivers
+test: fmt scripts page lint drivers
 	@rm -f tests/artefacts/failures
 	cargo test --release --workspace --no-fail-fast || { cat tests/artefacts/failures 2>/dev/null; exit 1; }
+
+# What is too long for each change: a plug that is pulled thirty times. `SEED=7` takes other moments.
+test-long:
+	@.ci/prepare test
+	CUTS=30 cargo test --release --test guest -- appliance
 
 fmt:
 	@.ci/prepare test
 	cargo fmt --all --check
+
+# What runs on the appliance, and what makes it.
+scripts: fmt
+	shellcheck .ci/prepare .ci/run image-build/build image-build/debs image-build/steps/* image-build/initrd/init \
+		image-build/overlay/usr/lib/intercom/* etc/deb/build etc/deb/p* tests/guest/build tests/guest/visitor
 
 # What the page decides by itself, without a browser.
 page: fmt
