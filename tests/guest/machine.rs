@@ -41,7 +41,6 @@ impl Machine {
     /// Starts it with a screen of this kind (`VGA` for bochs-drm, `virtio-vga`), and waits until it takes commands.
     pub fn start(image: &Path, screen: &str) -> Machine {
         let folder = TempDir::new("guest");
-        let at = |name: &str| folder.path().join(name).display().to_string();
         let port = free_port();
         let mut command = Command::new("qemu-system-x86_64");
         command
@@ -52,11 +51,46 @@ impl Machine {
             .arg("-initrd")
             .arg(image.join("initramfs"))
             .args(["-append", "console=ttyS0 quiet mitigations=off panic=1 random.trust_cpu=on"])
+            .args(["-device", "virtio-rng-pci"]);
+        let mut machine = Machine::launch(command, folder, port);
+        machine.answer_within(BOOT);
+        machine
+    }
+
+    /// Starts a disk with the image on it as a UEFI firmware does, and hands over what is on the disk `visitor`, but does not
+    /// wait for it. The image itself is left as it is: QEMU's firmware tables ask it to start the visitor.
+    pub fn appliance(disk: &Path, visitor: &Path, port: u16) -> Machine {
+        const UNIT: &str = "[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/usr/bin/busybox sh -c \"mkdir -p /run/visitor && \
+                            busybox tar -x -C /run/visitor -f /dev/vdb && exec busybox sh /run/visitor/start\"\n";
+        let folder = TempDir::new("guest");
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        let firmware = Path::new("/usr/share/OVMF");
+        fs::copy(firmware.join("OVMF_VARS_4M.fd"), at("variables")).expect("the firmware's variables; install ovmf");
+        let firmware = firmware.join("OVMF_CODE_4M.fd");
+        let mut command = Command::new("qemu-system-x86_64");
+        command
+            .args(["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1024"])
+            .args(["-display", "none", "-nodefaults", "-no-reboot", "-device", "VGA"])
+            .args(["-drive", &format!("if=pflash,format=raw,readonly=on,file={}", firmware.display())])
+            .args(["-drive", &format!("if=pflash,format=raw,file={}", at("variables"))])
+            .args(["-drive", &format!("if=virtio,format=raw,file={}", disk.display())])
+            .args(["-drive", &format!("if=virtio,format=raw,readonly=on,file={}", visitor.display())])
+            .args(["-smbios", "type=11,value=io.systemd.stub.kernel-cmdline-extra=console=ttyS0 systemd.wants=visitor.service mitigations=off"])
+            .arg("-smbios")
+            .arg(format!("type=11,value=io.systemd.credential.binary:systemd.extra-unit.visitor.service={}", STANDARD.encode(UNIT)))
+            .args(["-device", "virtio-rng-pci"]);
+        Machine::launch(command, folder, port)
+    }
+
+    /// Adds what all machines have: serial lines, a sound card, a network, and a monitor to watch the screen by.
+    fn launch(mut command: Command, folder: TempDir, port: u16) -> Machine {
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        command
             .args(["-serial", &format!("file:{}", at("console"))])
             .args(["-serial", &format!("unix:{},server=on,wait=off", at("shell"))])
             .args(["-monitor", &format!("unix:{},server=on,wait=off", at("monitor"))])
             .args(["-audiodev", &format!("wav,id=sound,path={},out.frequency=48000", at("speaker.wav"))])
-            .args(["-device", "intel-hda", "-device", "hda-output,audiodev=sound", "-device", "virtio-rng-pci"])
+            .args(["-device", "intel-hda", "-device", "hda-output,audiodev=sound"])
             .args([
                 "-netdev",
                 &format!("user,id=net,hostfwd=tcp:127.0.0.1:{port}-:8443,hostfwd=udp:127.0.0.1:{port}-:8443"),
@@ -66,9 +100,12 @@ impl Machine {
         let process = command.spawn().unwrap_or_else(|e| panic!("qemu-system-x86_64: {e}; install qemu-system-x86"));
         let shell = wait("QEMU's serial line", Duration::from_secs(30), || UnixStream::connect(at("shell")).ok());
         shell.set_read_timeout(Some(Duration::from_secs(1))).expect("a timeout");
-        let mut machine = Machine { process, shell: BufReader::new(shell), folder, port };
-        machine.answer(BOOT, "boot");
-        machine
+        Machine { process, shell: BufReader::new(shell), folder, port }
+    }
+
+    /// Waits until the guest takes commands.
+    pub fn answer_within(&mut self, limit: Duration) {
+        self.answer(limit, "boot");
     }
 
     /// Runs a command of the guest's shell; its output, if it went well.
@@ -149,7 +186,7 @@ impl Machine {
         let tail: Vec<&str> = console.lines().rev().take(30).collect();
         let console: String = tail.into_iter().rev().map(|line| format!("  {line}\n")).collect();
         let log = self
-            .try_run("tail -n 60 /run/log; cat /proc/asound/cards /proc/asound/card*/pcm*p/sub0/status")
+            .try_run("test -f /run/log && tail -n 60 /run/log || journalctl -b --no-pager -o short-monotonic | tail -n 120; cat /proc/asound/cards /proc/asound/card*/pcm*p/sub0/status")
             .unwrap_or_else(|e| e);
         format!("---- the guest's console\n{console}---- the intercom in the guest\n{log}")
     }

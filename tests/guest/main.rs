@@ -2,6 +2,7 @@
 //! screen. Everything is looked at from outside: by a Chromium, on the screen, and in what the sound card played.
 #![allow(clippy::disallowed_methods, reason = "tests look at real programs in real time")]
 
+mod appliance;
 mod coded;
 #[path = "../browser/harness/mod.rs"]
 mod harness;
@@ -24,7 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
     if std::env::args().any(|argument| argument == "--list") {
-        println!("bochs: test\nvirtio: test\nconsole: test\nsound: test\nwebcam: test\ncoded: test\nsignal: test");
+        println!(
+            "bochs: test\nvirtio: test\nconsole: test\nsound: test\nwebcam: test\ncoded: test\nsignal: test\nappliance: test"
+        );
         return ExitCode::SUCCESS;
     }
     let words: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         ("webcam", webcam),
         ("coded", coded::coded),
         ("signal", signal),
+        ("appliance", appliance::appliance),
     ] {
         if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {
             continue;
@@ -94,11 +98,7 @@ fn bochs(image: &std::path::Path) {
     page.click("#join");
     page.wait_for("the self-view", PATIENCE, "document.querySelector('#self').videoWidth > 0");
     the_tv_shows_the_viewer(&mut guest, "guest-bochs-visit");
-    let end = Instant::now() + PATIENCE;
-    while !guest.played()[before..].iter().any(|sample| sample.unsigned_abs() > 1000) {
-        assert!(Instant::now() < end, "{} samples and no beep\n{}", guest.played().len(), guest.report());
-        std::thread::sleep(Duration::from_millis(500));
-    }
+    home_hears_the_viewer(&mut guest, before);
 
     // Unplugged in the middle of a visit, and plugged in again.
     guest.run("echo vivid.0 >/sys/bus/platform/drivers/vivid/unbind");
@@ -113,6 +113,15 @@ fn bochs(image: &std::path::Path) {
 
     ends_cleanly(&mut guest);
     the_console_is_back(&mut guest, "guest-bochs-console");
+}
+
+/// Something that is no silence comes out of the sound card, after so many samples.
+fn home_hears_the_viewer(guest: &mut Machine, before: usize) {
+    let end = Instant::now() + PATIENCE;
+    while !guest.played()[before..].iter().any(|sample| sample.unsigned_abs() > 1000) {
+        assert!(Instant::now() < end, "{} samples and no beep\n{}", guest.played().len(), guest.report());
+        std::thread::sleep(Duration::from_millis(500));
+    }
 }
 
 /// A keyboard at home, a login on the first console, and an intercom on one of its own.
@@ -432,7 +441,15 @@ fn visit(guest: &mut Machine, chromium: &Chromium) -> Page {
 /// vivid paints eight bars: white, yellow, cyan, green, magenta, red, blue, black. Each must stand where it belongs,
 /// from right to left as the config has it; they are free of its text at the bottom.
 fn the_page_shows_mirrored_colour_bars(page: &Page) {
-    const BARS: &str = "(() => {
+    page.wait_for("the colour bars", PATIENCE, &format!("{BARS} === '000 001 100 101 010 011 110 111'"));
+}
+
+/// The same from left to right.
+fn the_page_shows_colour_bars(page: &Page) {
+    page.wait_for("the colour bars", PATIENCE, &format!("{BARS} === '111 110 011 010 101 100 001 000'"));
+}
+
+const BARS: &str = "(() => {
         const video = document.querySelector('#home');
         if (!video.videoWidth) return '';
         const canvas = Object.assign(document.createElement('canvas'), { width: 80, height: 45 });
@@ -441,8 +458,6 @@ fn the_page_shows_mirrored_colour_bars(page: &Page) {
         const at = x => [...paint.getImageData(x, 42, 1, 1).data].slice(0, 3).map(v => v > 96 ? 1 : 0).join('');
         return [5, 15, 25, 35, 45, 55, 65, 75].map(at).join(' ');
     })()";
-    page.wait_for("the colour bars", PATIENCE, &format!("{BARS} === '000 001 100 101 010 011 110 111'"));
-}
 
 /// The webcam's frames are red on the left and blue on the right, and the config turns them over.
 fn the_page_shows_blue_and_red(page: &Page) {

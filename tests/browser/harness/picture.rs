@@ -32,6 +32,11 @@ impl Picture {
         Some(Picture { width: info.width as usize, height: info.height as usize, rgb })
     }
 
+    /// A picture of 3 bytes a pixel.
+    pub fn of(width: usize, height: usize, rgb: Vec<u8>) -> Picture {
+        Picture { width, height, rgb }
+    }
+
     /// What a QR reader finds in it.
     pub fn code(&self) -> Option<String> {
         let grey = |x, y| self.pixel(x, y)[1];

@@ -1,0 +1,177 @@
+//! The very file that is flashed, started by a UEFI firmware: somebody plugs it in, scans the code on the TV and is at
+//! home; a mistake in the settings is told; and pulling the plug loses nothing.
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::harness::page::Page;
+use crate::harness::picture::Picture;
+use crate::harness::ports::free_port;
+use crate::harness::{TempDir, wait};
+use crate::machine::Machine;
+use crate::{PATIENCE, chromium, the_tv_shows_the_idle_card};
+
+/// From power to a picture on a machine that computes twenty times slower than a real one.
+const BOOT: Duration = Duration::from_secs(420);
+
+/// A guest is slow: what it shows and sends is small.
+const SMALL: &str = "[home]\nname = \"Guest\"\n\
+    [video]\nwidth = 320\nheight = 180\nfps = 5\nfloor_kbps = 200\nmax_kbps = 400\n\
+    [video.reduced]\nwidth = 160\nheight = 90\nfps = 3\nfloor_kbps = 40\nmax_kbps = 100\n\
+    [tv]\nfps = 3\n[camera]\ndriver = \"v4l2\"\n[microphone]\ndriver = \"tone\"\n\
+    [speaker]\ndriver = \"alsa\"\n[speaker.alsa]\nbuffer_ms = 200\n[display]\ndriver = \"drm\"\n";
+
+/// Flash, plug, scan: Chromium outside sees home and is heard there. Then a power cut and a mistake in the settings.
+pub fn appliance(guest: &Path) {
+    let disk = Disk::flashed();
+    let public = |port: u16| format!("{SMALL}[network]\npublic_address = \"127.0.0.1:{port}\"\n");
+    let (visitor, port) = (guest.join("visitor.tar"), free_port());
+    disk.settings(&public(port));
+    the_plug_is_pulled_at_any_moment(&disk, &visitor, port);
+    let mut machine = Machine::appliance(&disk.path, &visitor, port);
+    machine.answer_within(BOOT);
+    let link = code_on_the_tv(&mut machine);
+    assert!(link.starts_with(&format!("https://127.0.0.1:{port}/#")), "{link}");
+
+    let chromium = chromium();
+    let page = chromium.viewer();
+    let visited = catch_unwind(AssertUnwindSafe(|| visit(&mut machine, &page, &link)));
+    if visited.is_err() {
+        panic!("{}\n{}", page.report(), machine.report());
+    }
+    nothing_else_listens(&mut machine);
+    the_version_is_kept_and_the_data_has_the_disk(&mut machine);
+    machine.run("test -s /var/lib/private/intercom/last-good.toml");
+
+    // The plug is pulled in the middle of the visit, and the settings are edited on another computer, badly.
+    drop(machine);
+    let line = SMALL.lines().count() + 1;
+    disk.settings(&format!("{SMALL}[hoem]\n[network]\npublic_address = \"127.0.0.1:{port}\"\n"));
+    let mut machine = Machine::appliance(&disk.path, &visitor, port);
+    machine.answer_within(BOOT);
+    // The settings that ran before are in force: the page comes back by itself, with the key of before.
+    page.wait_state("live", BOOT);
+    page.close();
+    the_tv_tells_of_a_mistake(&mut machine, line);
+    // What fsck had to do was no more than to play the journal back.
+    let fsck = machine.run("cat /run/appliance/fsck");
+    assert!(!fsck.contains("UNEXPECTED"), "{fsck}");
+}
+
+/// Home is seen on the page, and the viewer is seen and heard at home.
+fn visit(machine: &mut Machine, page: &Page, link: &str) {
+    page.open(link);
+    page.wait_state("live", PATIENCE);
+    crate::the_page_shows_colour_bars(page);
+    page.keep_screenshot("appliance-page");
+    let before = machine.played().len();
+    page.wait_for("the question", PATIENCE, "document.querySelector('#join').checkVisibility()");
+    page.click("#join");
+    page.wait_for("the self-view", PATIENCE, "document.querySelector('#self').videoWidth > 0");
+    crate::the_tv_shows_the_viewer(machine, "appliance-visit");
+    crate::home_hears_the_viewer(machine, before);
+}
+
+/// Seeded moments of the first starts: while the firmware or the kernel works, the data grows, keys and certificates are written.
+/// The last cut comes later, in the middle of a visit. `CUTS` in the environment is how many there are; 3 without it.
+fn the_plug_is_pulled_at_any_moment(disk: &Disk, visitor: &Path, port: u16) {
+    let cuts = std::env::var("CUTS").ok().and_then(|cuts| cuts.parse().ok()).unwrap_or(3_u64);
+    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1_u64);
+    println!("{cuts} power cuts, SEED={seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    for _ in 1..cuts {
+        let machine = Machine::appliance(&disk.path, visitor, port);
+        let moment = Duration::from_millis(random.u64(5_000..80_000));
+        std::thread::sleep(moment);
+        println!("a cut after {moment:?}");
+        drop(machine);
+    }
+}
+
+/// A disk as somebody flashed it, with room for the data to grow.
+struct Disk {
+    _folder: TempDir,
+    path: PathBuf,
+    tools: PathBuf,
+}
+
+impl Disk {
+    fn flashed() -> Disk {
+        let target =
+            Path::new(env!("CARGO_BIN_EXE_intercom")).parent().and_then(Path::parent).expect("the target folder");
+        let image = target.join("image");
+        let status = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("image-build/build"))
+            .args([Path::new(env!("CARGO_BIN_EXE_intercom")), &image])
+            .status()
+            .expect("run image-build/build");
+        assert!(status.success(), "the image cannot be built");
+        let file = image.join(format!("intercom-{}.img.zst", env!("CARGO_PKG_VERSION")));
+        let size = fs::metadata(&file).expect("the image").len();
+        assert!(size <= 150_000_000, "the image is too large to be handed around: {size} bytes");
+        let folder = TempDir::new("appliance");
+        let (path, tools) = (folder.path().join("disk"), image.join("work/bin"));
+        let unpacked =
+            Command::new(tools.join("zstd")).args(["-q", "-d", "--sparse"]).arg(&file).arg("-o").arg(&path).status();
+        assert!(unpacked.expect("run zstd").success(), "the image cannot be unpacked");
+        let disk = fs::OpenOptions::new().write(true).open(&path).expect("the disk");
+        disk.set_len(2 << 30).expect("a larger disk");
+        Disk { _folder: folder, path, tools }
+    }
+
+    /// Writes intercom.toml as a computer with the stick in it does.
+    fn settings(&self, text: &str) {
+        let file = self.path.with_extension("toml");
+        fs::write(&file, text).expect("write the settings");
+        // Behind the boot partition of 128 MiB, which begins after the first.
+        let at = format!("{}@@129M", self.path.display());
+        let status =
+            Command::new(self.tools.join("mcopy")).args(["-o", "-i", &at]).arg(&file).arg("::intercom.toml").status();
+        assert!(status.expect("run mcopy").success(), "the settings cannot be written");
+    }
+}
+
+/// The link that a phone reads off the TV.
+fn code_on_the_tv(machine: &mut Machine) -> String {
+    let code = wait("a code on the TV", BOOT, || {
+        let (width, height, rgb) = machine.screen("appliance-code");
+        Picture::of(width, height, rgb).code()
+    });
+    the_tv_shows_the_idle_card(machine, "appliance-idle");
+    code
+}
+
+/// Our port and the one of the mDNS name, on every address; whatever the network service needs for its addresses is UDP.
+fn nothing_else_listens(machine: &mut Machine) {
+    let listening = machine.run("netstat -ltn | sed -n 's/.*:\\([0-9]*\\) .*LISTEN.*/\\1/p' | sort -un");
+    assert_eq!(listening.trim(), "8443");
+    let heard = machine.run("netstat -lun | sed -n 's/^udp *[0-9]* *[0-9]* *[^ ]*:\\([0-9]*\\) .*/\\1/p' | sort -un");
+    assert!(heard.split_whitespace().all(|port| ["68", "546", "5353", "8443"].contains(&port)), "{heard}");
+}
+
+fn the_version_is_kept_and_the_data_has_the_disk(machine: &mut Machine) {
+    let end = Instant::now() + PATIENCE;
+    let mut done = || {
+        machine.try_run("test $(df -k /var | awk 'END { print $2 }') -gt 1000000 && mount -t vfat -o ro /run/appliance/esp /boot && ls /boot/EFI/Linux; s=$?; umount /boot; exit $s")
+    };
+    loop {
+        match done() {
+            Ok(names) if names.trim() == format!("intercom_{}.efi", env!("CARGO_PKG_VERSION")) => return,
+            other => assert!(Instant::now() < end, "{other:?}"),
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+/// Amber words above the clock, and what they say.
+fn the_tv_tells_of_a_mistake(machine: &mut Machine, line: usize) {
+    machine.run(&format!("journalctl -o cat -u intercom | grep -F 'intercom.toml, line {line}: hoem'"));
+    wait("amber words on the TV", PATIENCE, || {
+        let (width, height, rgb) = machine.screen("appliance-mistake");
+        // In the upper third of the picture.
+        let amber = rgb[..width * height].chunks(3).filter(|p| p[0] > 180 && p[2] < 110).count();
+        (amber > 300).then_some(())
+    });
+}
