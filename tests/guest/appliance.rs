@@ -22,7 +22,8 @@ const SMALL: &str = "[home]\nname = \"Guest\"\n\
     [video]\nwidth = 320\nheight = 180\nfps = 5\nfloor_kbps = 200\nmax_kbps = 400\n\
     [video.reduced]\nwidth = 160\nheight = 90\nfps = 3\nfloor_kbps = 40\nmax_kbps = 100\n\
     [tv]\nfps = 3\n[camera]\ndriver = \"v4l2\"\n[microphone]\ndriver = \"tone\"\n\
-    [speaker]\ndriver = \"alsa\"\n[speaker.alsa]\nbuffer_ms = 200\n[display]\ndriver = \"drm\"\n";
+    [speaker]\ndriver = \"alsa\"\n[speaker.alsa]\nbuffer_ms = 200\n[display]\ndriver = \"drm\"\n\
+    [display.drm]\nmode = \"800x600\"\n";
 
 /// Flash, plug, scan: Chromium outside sees home and is heard there. Then a power cut and a mistake in the settings.
 pub fn appliance(guest: &Path) {
