@@ -6,12 +6,13 @@ CONFIG ?= etc/intercom.toml
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 DRIVERS := $(shell sed -n 's/^\(\(camera\|microphone\|speaker\|display\)-[a-z0-9-]*\) = .*/\1/p' drivers/Cargo.toml)
 
-.PHONY: help run build test fmt page lint drivers bench bench-audio check image deb scripts test-long
+.PHONY: help run build test fmt page lint drivers bench bench-audio check image deb scripts test-image test-long
 
 help:
 	@echo 'make run      install what is missing, build, and start the intercom (CONFIG=FILE for other settings)'
 	@echo 'make check    tell what the config would run, or what is wrong with it'
 	@echo 'make test     run all tests, the ones with a real browser as well'
+	@echo 'make test-image  build the image, start it, pair with it, pull its plug three times; not a part of make test yet'
 	@echo 'make test-long  pull the plug of the flashed appliance thirty times (SEED=N for other moments)'
 	@echo 'make bench    measure latency, rate, CPU and memory with a real browser, as one table'
 	@echo 'make bench-audio  measure echo, double talk and CPU of the sound in simulated rooms, as one table'
@@ -41,6 +42,11 @@ deb: build
 test: fmt scripts page lint drivers
 	@rm -f tests/artefacts/failures
 	cargo test --release --workspace --no-fail-fast || { cat tests/artefacts/failures 2>/dev/null; exit 1; }
+
+# The very file that is flashed, in a machine of QEMU's.
+test-image:
+	@.ci/prepare test
+	cargo test --release --test guest -- appliance
 
 # What is too long for each change: a plug that is pulled thirty times. `SEED=7` takes other moments.
 test-long:
