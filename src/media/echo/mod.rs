@@ -1,121 +1,165 @@
 //! Echo, noise and gain: what makes home's sound fit to be sent while the speaker plays.
 
 pub mod align;
+mod canceller;
 mod fraction;
 mod timeline;
 mod watch;
 
 use std::time::Instant;
 
-use sonora::config::{
-    AdaptiveDigital, EchoCanceller, GainController2, HighPassFilter, MaxProcessingRate, NoiseSuppressionLevel, Pipeline,
-};
+use sonora::config::{AdaptiveDigital, GainController2, MaxProcessingRate, Pipeline};
+use sonora::high_pass_filter::HighPassFilter;
+use sonora::three_band_filter_bank::{NUM_BANDS, SPLIT_BAND_SIZE, ThreeBandFilterBank};
 use sonora::{AudioProcessing, Config, StreamConfig};
+use sonora_ns::config::{NsConfig, SuppressionLevel};
+use sonora_ns::noise_suppressor::NoiseSuppressor;
 
 use crate::config::{Audio, NoiseSuppression};
 use crate::media::echo::align::Aligner;
+use crate::media::echo::canceller::{Bands, Canceller};
 use crate::media::echo::watch::Watch;
 use crate::media::processor::{Played, Processor};
 use crate::media::voice::BLOCK;
-
-const MONO: StreamConfig = StreamConfig::new(48_000, 1);
 
 /// The canceller of WebRTC (AEC3), its noise suppressor and its gain control (AGC2), in the port `sonora`, behind the
 /// [`Aligner`]. The canceller finds the echo in the half second behind the reference by itself; what the speaker
 /// reports only has to be roughly right.
 pub struct Enhancer {
+    high_pass: HighPassFilter,
+    bank: ThreeBandFilterBank,
     /// `None` if echo is left in.
-    aligner: Option<(Aligner, Watch)>,
-    apm: AudioProcessing,
-    /// What the library gives back of the reference; nobody needs it.
-    unused: [f32; BLOCK],
+    echo: Option<Echo>,
+    noise: Option<NoiseSuppressor>,
+    gain: Option<AudioProcessing>,
+    /// The block at work; the filter wants a list of channels.
+    sound: [Vec<f32>; 1],
 }
 
 impl Enhancer {
     /// Does what `audio` wants; `None` if that is nothing.
     pub fn new(audio: &Audio) -> Option<Enhancer> {
-        let config = config(audio);
-        let idle =
-            config.echo_canceller.is_none() && config.noise_suppression.is_none() && config.gain_controller2.is_none();
-        let build = || AudioProcessing::builder().config(config).capture_config(MONO).render_config(MONO).build();
+        let echo = audio.echo_cancellation.then(Echo::default);
+        let noise = noise_suppressor(audio.noise_suppression);
+        let gain = audio.gain_control.then(|| gain_control(audio.max_gain_db));
+        let idle = echo.is_none() && noise.is_none() && gain.is_none();
         (!idle).then(|| Enhancer {
-            aligner: audio.echo_cancellation.then(Default::default),
-            apm: build(),
-            unused: [0.0; BLOCK],
+            high_pass: HighPassFilter::new(48_000, 1),
+            bank: ThreeBandFilterBank::new(),
+            echo,
+            noise,
+            gain,
+            sound: [vec![0.0; BLOCK]],
         })
     }
 
-    /// What the canceller takes the echo's delay for, in ms behind the reference; `None` as long as it has no idea.
+    /// What the canceller takes the echo's delay for, in ms behind the reference; `None` without a canceller.
     pub fn delay_ms(&self) -> Option<i32> {
-        self.apm.statistics().delay_ms
+        self.echo.as_ref().map(|echo| echo.canceller.delay_ms())
+    }
+
+    fn process_bands(&mut self, reference: Option<&[f32; BLOCK]>) {
+        let Ok(sound) = <&mut [f32; BLOCK]>::try_from(&mut self.sound[0][..]) else { return };
+        let mut bands: Bands = [[0.0; SPLIT_BAND_SIZE]; NUM_BANDS];
+        self.bank.analysis(sound, &mut bands);
+        if let (Some(echo), Some(reference)) = (&mut self.echo, reference) {
+            let clipped = sound.iter().any(|sample| sample.abs() >= CLIPPED);
+            echo.canceller.process(reference, &mut bands, clipped);
+        }
+        if let Some(noise) = &mut self.noise {
+            // Behind the canceller: an echo that goes on would be taken for noise, and who talks meanwhile along with it.
+            noise.analyze(&bands[0]);
+            noise.process(&mut bands[0]);
+            let gain = noise.upper_band_gain();
+            for (n, band) in bands[1..].iter_mut().enumerate() {
+                noise.process_upper_band(band, n, gain);
+            }
+        }
+        self.bank.synthesis(&bands, sound);
     }
 }
 
 impl Processor for Enhancer {
     fn render(&mut self, played: &Played) {
-        if let Some((aligner, watch)) = &mut self.aligner {
-            watch.render(&played.block);
-            aligner.render(&played.block, played.audible);
+        if let Some(echo) = &mut self.echo {
+            echo.watch.render(&played.block);
+            echo.aligner.render(&played.block, played.audible);
         }
     }
 
     fn capture(&mut self, block: &mut [i16; BLOCK], captured: Instant) {
-        let heard = *block;
-        if let Some((aligner, watch)) = &mut self.aligner {
-            let reference = aligner.capture(captured).map(|sample| sample / 32_768.0);
-            // Neither call fails with the formats that were given at the beginning.
-            let _ = self.apm.process_render_f32(&[&reference], &mut [&mut self.unused]);
-            if aligner.is_interrupted() {
-                watch.interrupt();
-            }
-            if aligner.has_given_way() {
-                watch.give_way();
-            }
-            if let Some(earlier) = watch.capture(&heard, aligner.read_from()) {
-                log::debug!("the echo moved: its reference is read {:.1} ms earlier", earlier * 1000.0);
-                let was_known = watch.knows_home();
-                let is_back = aligner.shift(earlier) && was_known;
-                if !is_back {
-                    // What the canceller learnt was never an echo's place, and would let the echo through later on.
-                    watch.give_way();
-                    self.apm.initialize(MONO, MONO, MONO, MONO);
-                }
-            }
+        let reference = self.echo.as_mut().map(|echo| echo.reference(block, captured));
+        self.sound[0].iter_mut().zip(&*block).for_each(|(sound, heard)| *sound = f32::from(*heard));
+        self.high_pass.process_channels(&mut self.sound);
+        if self.echo.is_some() || self.noise.is_some() {
+            self.process_bands(reference.as_ref());
         }
-        if self.apm.process_capture_i16(&heard, block).is_err() {
-            *block = heard;
+        block.iter_mut().zip(&self.sound[0]).for_each(|(out, sound)| *out = sound.round() as i16);
+        if let Some(gain) = &mut self.gain {
+            let before = *block;
+            if gain.process_capture_i16(&before, block).is_err() {
+                *block = before;
+            }
         }
     }
 }
 
-fn config(audio: &Audio) -> Config {
-    let level = match audio.noise_suppression {
-        NoiseSuppression::Off => None,
-        NoiseSuppression::Low => Some(NoiseSuppressionLevel::Low),
-        NoiseSuppression::Moderate => Some(NoiseSuppressionLevel::Moderate),
-        NoiseSuppression::High => Some(NoiseSuppressionLevel::High),
+/// A sample this loud was cut off.
+const CLIPPED: f32 = 32_700.0;
+
+/// The canceller and what brings it its reference.
+#[derive(Default)]
+struct Echo {
+    aligner: Aligner,
+    watch: Watch,
+    canceller: Canceller,
+}
+
+impl Echo {
+    /// What the speaker played while `heard` was.
+    fn reference(&mut self, heard: &[i16; BLOCK], captured: Instant) -> [f32; BLOCK] {
+        let reference = self.aligner.capture(captured);
+        if self.aligner.is_interrupted() {
+            self.watch.interrupt();
+        }
+        if self.aligner.has_given_way() {
+            self.watch.give_way();
+        }
+        if let Some(earlier) = self.watch.capture(heard, self.aligner.read_from()) {
+            log::debug!("the echo moved: its reference is read {:.1} ms earlier", earlier * 1000.0);
+            let was_known = self.watch.knows_home();
+            let is_back = self.aligner.shift(earlier) && was_known;
+            if !is_back {
+                // What the canceller learnt was never an echo's place, and would let the echo through later on.
+                self.watch.give_way();
+                self.canceller.restart();
+            }
+        }
+        reference
+    }
+}
+
+fn noise_suppressor(wanted: NoiseSuppression) -> Option<NoiseSuppressor> {
+    let target_level = match wanted {
+        NoiseSuppression::Off => return None,
+        NoiseSuppression::Low => SuppressionLevel::K6dB,
+        NoiseSuppression::Moderate => SuppressionLevel::K12dB,
+        NoiseSuppression::High => SuppressionLevel::K18dB,
     };
+    Some(NoiseSuppressor::new_with_bands(NsConfig { target_level }, NUM_BANDS))
+}
+
+fn gain_control(max_gain_db: f32) -> AudioProcessing {
+    const MONO: StreamConfig = StreamConfig::new(48_000, 1);
     let gain = AdaptiveDigital {
-        initial_gain_db: INITIAL_GAIN_DB.min(audio.max_gain_db),
-        max_gain_db: audio.max_gain_db,
+        initial_gain_db: INITIAL_GAIN_DB.min(max_gain_db),
+        max_gain_db,
         ..AdaptiveDigital::default()
     };
-    Config {
-        pipeline: Pipeline {
-            maximum_internal_processing_rate: MaxProcessingRate::Rate48kHz,
-            multi_channel_render: false,
-            multi_channel_capture: false,
-            ..Pipeline::default()
-        },
-        high_pass_filter: Some(HighPassFilter::default()),
-        echo_canceller: audio.echo_cancellation.then(EchoCanceller::default),
-        noise_suppression: level
-            .map(|level| sonora::config::NoiseSuppression { level, analyze_linear_aec_output_when_available: false }),
-        gain_controller2: audio
-            .gain_control
-            .then(|| GainController2 { adaptive_digital: Some(gain), ..GainController2::default() }),
-        ..Config::default()
-    }
+    let gain = GainController2 { adaptive_digital: Some(gain), ..GainController2::default() };
+    let pipeline = Pipeline { maximum_internal_processing_rate: MaxProcessingRate::Rate48kHz, ..Pipeline::default() };
+    let config = Config { pipeline, gain_controller2: Some(gain), ..Config::default() };
+    AudioProcessing::builder().config(config).capture_config(MONO).render_config(MONO).build()
 }
 
 /// The gain before anybody has spoken: a talker across the room is too low rather than too loud.
