@@ -13,7 +13,7 @@ use intercom::config::{Audio, NoiseSuppression};
 
 use home::{Heard, Jump, Setup, run};
 use measures::{later_ms, lowered_db, recovery, reduction_db};
-use room::{LIVING, SMALL};
+use room::{HALL, LIVING, SMALL};
 use scores::Scores;
 use speech::Speech;
 
@@ -47,13 +47,25 @@ fn main() {
     for voice in &voices[1..] {
         lines.push((format!("viewer is {}", voice.name), base(), voice));
     }
+    let stranger = &speech::stranger();
+    for voice in [stranger, viewer] {
+        lines.push((format!("hall, {} (*)", voice.name), Setup::usual(HALL), voice));
+    }
     for (name, setup, voice) in lines.iter().filter(|(name, ..)| name.contains(&only)) {
         let heard = run(setup, &voice.lasting(LENGTH, VIEWER_DB), &[], spent);
         println!("{}", single_line(name, setup, &heard));
         scores.add(name, "st", &heard);
     }
     let mut late = None;
-    for (name, setup, near_db) in double().iter().filter(|(name, ..)| name.contains(&only)) {
+    let known = double().into_iter().map(|(name, setup, near_db)| (name, setup, near_db, viewer, near));
+    let unknown = [("echo -30", 6.0), ("echo -24", 0.0)].into_iter().flat_map(|(name, loss_db)| {
+        let setup = Setup { loss_db, ..Setup::usual(HALL) };
+        [(viewer, stranger, "s"), (stranger, viewer, "v")].map(|(there, here, mark)| {
+            (format!("double talk, hall, {name}, {mark} (*)"), setup.clone(), -30.0, there, here)
+        })
+    });
+    let lines: Vec<_> = known.chain(unknown).filter(|(name, ..)| name.contains(&only)).collect();
+    for (name, setup, near_db, viewer, near) in &lines {
         let (far, near) = (viewer.lasting(LENGTH, VIEWER_DB), near.lasting(LENGTH, *near_db));
         let both = run(setup, &far, &near, spent);
         let alone = run(setup, &vec![0.0; far.len()], &near, spent);
@@ -66,6 +78,7 @@ fn main() {
     if let Some(late) = late {
         println!("\nCanceller, noise suppressor and gain make home's sound {late:.1} ms later.");
     }
+    println!("(*) Nothing was tuned with this room and the stranger; \"s\": the stranger is at home, \"v\": there.");
     println!("\n{}", scores.told());
 }
 
@@ -77,9 +90,12 @@ fn base() -> Setup {
 fn single(viewer: &Speech) -> Vec<(String, Setup, &Speech)> {
     let delay = |truth: f64, told: f64| Setup { delay: truth, told, ..base() };
     let jump = |delay: f64, truth: f64, told: f64, moved: bool| {
-        let jump = Some(Jump { at: JUMP, truth, told, moved });
+        let jump = Some(Jump { at: JUMP, truth, told, moved, ..Jump::default() });
         Setup { delay, told: delay, jump, ..base() }
     };
+    let changed = |jump: Jump| Setup { jump: Some(Jump { at: JUMP, ..jump }), ..base() };
+    let speaker = Jump { truth: 0.08, told: 0.08, speaker_gone: 0.8, ..Jump::default() };
+    let microphone = Jump { heard_late: 0.03, microphone_gone: 0.5, ..Jump::default() };
     let no_noise = Audio { noise_suppression: NoiseSuppression::Off, ..base().audio };
     let gain = Audio { gain_control: true, ..base().audio };
     let lines = [
@@ -104,6 +120,9 @@ fn single(viewer: &Speech) -> Vec<(String, Setup, &Speech)> {
         ("jump by -60 ms, not told", jump(0.12, -0.06, 0.0, false)),
         ("jump by 60 ms, told but not true", jump(0.06, 0.0, 0.06, false)),
         ("microphone carried elsewhere", jump(0.06, 0.0, 0.0, true)),
+        ("other speaker, 80 ms later", changed(speaker)),
+        ("other speaker, 80 ms, not told", changed(Jump { told: 0.0, ..speaker })),
+        ("other microphone, 30 ms, not told", changed(microphone)),
     ];
     lines.into_iter().map(|(name, setup)| (name.to_owned(), setup, viewer)).collect()
 }
@@ -128,8 +147,9 @@ fn single_line(name: &str, setup: &Setup, heard: &Heard) -> String {
     let steady = less(3.0, if setup.jump.is_some() { JUMP } else { LENGTH });
     let (after, back) = match setup.jump {
         Some(jump) => {
-            let after = less(jump.at + 2.0, jump.at + 4.0);
-            let back = recovery(&heard.microphone, &heard.decoded, jump.at, LENGTH, AFTER_JUMP);
+            let over = jump.over();
+            let after = less(over + 2.0, over + 4.0);
+            let back = recovery(&heard.microphone, &heard.decoded, over, LENGTH, AFTER_JUMP);
             (verdict(after, after >= AFTER_JUMP), back.map_or("never".to_owned(), |back| format!("{back:.1} s")))
         }
         None => (String::new(), String::new()),

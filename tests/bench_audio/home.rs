@@ -14,7 +14,7 @@ use intercom::units::Bitrate;
 use super::room::{Loudspeaker, Noise, Room, Through, between};
 
 /// Something changes at a time.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Jump {
     /// Seconds since the beginning.
     pub at: f64,
@@ -23,6 +23,18 @@ pub struct Jump {
     pub told: f64,
     /// The TV is turned and the microphone moved.
     pub moved: bool,
+    /// A device is gone for so many seconds, and another one comes in its place.
+    pub speaker_gone: f64,
+    pub microphone_gone: f64,
+    /// The microphone is by so much later than it says from then on.
+    pub heard_late: f64,
+}
+
+impl Jump {
+    /// When all devices work again.
+    pub fn over(&self) -> f64 {
+        self.at + self.speaker_gone.max(self.microphone_gone)
+    }
 }
 
 /// A home and what happens in it.
@@ -131,11 +143,18 @@ pub fn run(setup: &Setup, viewer: &[f32], near: &[f32], spent: impl Fn() -> Dura
             if at > end {
                 break;
             }
-            let block = incoming.block(at, base);
+            let mut block = incoming.block(at, base);
+            let gone = setup.jump.is_some_and(|j| (j.at..j.at + j.speaker_gone).contains(&at));
+            if gone {
+                block.fill(0);
+                incoming.drop_block();
+            }
             let says = setup.told + setup.jump.filter(|j| at + setup.told >= j.at).map_or(0.0, |j| j.told);
             let reference = Played { block: Box::new(block), audible: told(at + says) };
             let before = spent();
-            processor.render(&reference);
+            if !gone {
+                processor.render(&reference);
+            }
             heard.cost += spent() - before;
             written += 1;
         }
@@ -159,9 +178,13 @@ pub fn run(setup: &Setup, viewer: &[f32], near: &[f32], spent: impl Fn() -> Dura
         heard.microphone.extend(block.iter().map(|s| f32::from(*s)));
         heard.echo.extend(echo);
         heard.near.extend(near);
-        let captured = told(begin);
+        let late = setup.jump.filter(|j| begin >= j.at).map_or(0.0, |j| j.heard_late);
+        let captured = told(begin + late);
         let before = spent();
-        processor.capture(&mut block, captured);
+        match setup.jump.is_some_and(|j| (j.at..j.at + j.microphone_gone).contains(&begin)) {
+            true => block.fill(0),
+            false => processor.capture(&mut block, captured),
+        }
         heard.cost += spent() - before;
         heard.blocks += 1;
         heard.enhanced.extend(block.iter().map(|s| f32::from(*s)));
@@ -223,6 +246,12 @@ impl Incoming {
         }
         self.played.extend(out.map(f32::from));
         out
+    }
+
+    /// The last block is never heard: nothing is there to play it.
+    fn drop_block(&mut self) {
+        let begin = self.played.len() - BLOCK;
+        self.played[begin..].fill(0.0);
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Room {
 pub const LIVING: Room = Room { size: [5.1, 4.3, 2.5], rt60: 0.3 };
 /// A small furnished room, 150 ms.
 pub const SMALL: Room = Room { size: [3.2, 2.6, 2.4], rt60: 0.15 };
+/// A long room with hard walls, 350 ms: nothing was tuned with it.
+pub const HALL: Room = Room { size: [6.3, 3.6, 2.7], rt60: 0.35 };
 
 impl Room {
     /// What a click at `from` becomes at `to`, loudest part first scaled to one metre's distance: the image sources

@@ -51,6 +51,11 @@ pub fn other() -> Speech {
     Speech { name: "other syllables", sound: syllables(23, 205.0, 20.0) }
 }
 
+/// One that nothing was tuned with.
+pub fn stranger() -> Speech {
+    Speech { name: "stranger's syllables", sound: syllables(53, 160.0, 20.0) }
+}
+
 /// Syllables with a melody, vowels that differ, hisses between them, and pauses; alike for each seed.
 pub fn syllables(seed: u64, pitch: f32, seconds: f32) -> Vec<f32> {
     const VOWELS: [[f32; 3]; 5] = [

@@ -71,10 +71,21 @@ fn a_viewer_does_not_hear_themselves() {
 #[test]
 fn after_a_jump_the_echo_is_gone_again_within_two_seconds() {
     for (delay, truth, told) in [(0.06, 0.06, 0.06), (0.06, 0.06, 0.0), (0.12, -0.06, 0.0), (0.06, 0.0, 0.06)] {
-        let jump = Some(Jump { at: 6.0, truth, told, moved: false });
+        let jump = Some(Jump { at: 6.0, truth, told, ..Jump::default() });
         let heard = hear(&Setup { delay, told: delay, jump, ..setup() }, -24.0, SILENT);
         let less = less(&heard, 8.0, 10.0);
         assert!(less > 15.0, "by {truth} s, told {told} s: {less:.1} dB");
+    }
+}
+
+#[test]
+fn after_another_device_came_the_echo_is_gone_again_within_two_seconds() {
+    let speaker = Jump { at: 5.0, truth: 0.08, told: 0.08, speaker_gone: 0.8, ..Jump::default() };
+    let microphone = Jump { at: 5.0, heard_late: 0.03, microphone_gone: 0.5, ..Jump::default() };
+    for jump in [speaker, Jump { told: 0.0, ..speaker }, microphone] {
+        let heard = hear(&Setup { jump: Some(jump), ..setup() }, -24.0, SILENT);
+        let less = less(&heard, jump.over() + 2.0, LENGTH);
+        assert!(less > 15.0, "{jump:?}: {less:.1} dB");
     }
 }
 
