@@ -77,7 +77,7 @@ fn processor() -> BlockProcessor {
 }
 
 /// What differs from WebRTC's own, which is made for telephones on the ear as well and would rather cut a talker than let an
-/// echo through. `make bench-audio` tells what it gives and takes; more of each lets echo through in lively rooms.
+/// echo through. `make bench-audio` tells what it gives and takes; more of each lets echo through there.
 fn tuning() -> EchoCanceller3Config {
     let mut tuning = EchoCanceller3Config::default();
     let filter = &mut tuning.filter;
@@ -87,8 +87,6 @@ fn tuning() -> EchoCanceller3Config {
     filter.initial_state_seconds = 4.0;
     // The filter never stops to learn: people walk about.
     filter.refined.error_floor = 0.01;
-    // The suppressor trusts the filter a bit more: that it leaves a sixth of an echo at least, above 4 kHz a half.
-    (tuning.erle.max_l, tuning.erle.max_h) = (6.0, 2.0);
     // Who talks at home is believed to while what is left of the echo is up to 4 dB softer (6 before), and is then left
     // alone where they are a bit less clearly louder: above 1 kHz, where consonants are.
     tuning.suppressor.dominant_nearend_detection.enr_threshold = 0.4;
