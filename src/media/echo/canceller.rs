@@ -91,7 +91,7 @@ fn tuning() -> EchoCanceller3Config {
     // alone where they are a bit less clearly louder: above 1 kHz, where consonants are.
     tuning.suppressor.dominant_nearend_detection.enr_threshold = 0.4;
     let hf = &mut tuning.suppressor.nearend_tuning.mask_hf;
-    (hf.enr_transparent, hf.enr_suppress) = (0.3, 0.6);
+    (hf.enr_transparent, hf.enr_suppress) = (0.4, 0.7);
     tuning
 }
 
