@@ -60,6 +60,7 @@ fn main() -> std::process::ExitCode {
         ("home_and_viewer_behind_routers", networks::routers),
         ("words_over_an_ordinary_path", spoken::ordinary_path),
         ("words_over_a_lossy_path", spoken::lossy_path),
+        ("words_over_a_rough_path", spoken::rough_path),
         ("words_over_a_thin_path", spoken::thin_path),
         ("screens_for_human_eyes", looks::screens),
     ])
