@@ -74,6 +74,7 @@ pub fn spawn_speaker(
                         Err(RecvTimeoutError::Disconnected) => return Exit::Done,
                         _ => mix.clear(),
                     }
+                    tell(&mix.party, &mut speaking, &board);
                     None
                 }
                 Step::Use(open) if mix.is_silent() => {
