@@ -27,7 +27,7 @@ pub enum Command {
         no_link: bool,
         /// `--last-good`: where the config is kept that runs if the one that is meant is wrong.
         last_good: Option<PathBuf>,
-        /// `--notices`: a file whose lines the TV shows.
+        /// `--notices`: a folder whose files the TV tells of.
         notices: Option<PathBuf>,
     },
     /// Mint a key and print its link, or end one.
@@ -122,7 +122,8 @@ built-in defaults. Exit code: 0 done, 1 failed, 2 command line or config wrong.
 const RUN_HELP: &str = "\
 intercom run - be the intercom, until Ctrl-C or SIGTERM
 
-Usage: intercom run [--config FILE] [--no-link] [--last-good FILE] [--notices FILE]
+Usage: intercom run [--config FILE] [--no-link] [--last-good FILE]
+                    [--notices FOLDER]
 
   --config FILE   the settings; see etc/intercom.toml for all of them
   --no-link       print no link with a key in it (for services, whose output is
@@ -130,8 +131,9 @@ Usage: intercom run [--config FILE] [--no-link] [--last-good FILE] [--notices FI
   --last-good FILE
                   keep the settings there once they run; if the config is wrong later,
                   those of before run instead, and the TV tells the mistake
-  --notices FILE  what the TV has to tell beside that, a line each, if there is such a
-                  file
+  --notices FOLDER
+                  what else the TV has to tell: the first line of each file in there (at
+                  most four, by name; none that begins with a dot), at any time
 
 Prints a line `open: https://ADDRESS:PORT/#k=KEY` for each address at which this
 home can be reached, a QR code of the best one, and the certificate's fingerprint.
@@ -176,7 +178,8 @@ Usage: intercom status [--config FILE]
   --config FILE   the config that the running intercom was started with
 
 Asks the running intercom: its visits and their connections, whether its microphone
-is muted, how loud viewers are. Exit code: 0 it answered, 1 it does not run.
+is muted, how loud viewers are, what the TV has to tell (`notices`).
+Exit code: 0 it answered, 1 it does not run.
 ";
 
 const CHECK_HELP: &str = "\
@@ -278,8 +281,8 @@ fn read_command(
                 last_good = Some(PathBuf::from(file));
             }
             Arg::Long("notices") if options.contains(&"--notices") => {
-                let file = parser.value().map_err(|_| wrong("`--notices` needs a file behind it".to_owned()))?;
-                notices = Some(PathBuf::from(file));
+                let folder = parser.value().map_err(|_| wrong("`--notices` needs a folder behind it".to_owned()))?;
+                notices = Some(PathBuf::from(folder));
             }
             Arg::Value(file) if name == "check" => set_once(&mut config, PathBuf::from(file)).map_err(wrong)?,
             Arg::Long("revoke") if options.contains(&"--revoke") => {

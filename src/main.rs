@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use intercom::access::keys::KeyId;
@@ -41,12 +41,10 @@ fn execute(command: Command) -> u8 {
                 cli::WRONG
             }
         },
-        Command::Run { config, no_link, last_good, notices } => {
-            match settle(config.as_deref(), last_good.as_deref(), notices.as_deref()) {
-                Ok(settled) => start(settled, !no_link),
-                Err(code) => code,
-            }
-        }
+        Command::Run { config, no_link, last_good, notices } => match settle(config.as_deref(), last_good.as_deref()) {
+            Ok(settled) => start(settled, notices, !no_link),
+            Err(code) => code,
+        },
         Command::Mute { off, config } => match ask(config.as_deref(), &control::Request::Mute { on: !off }) {
             Ok(answer) if answer["muted"] == true => say("home's microphone is muted"),
             Ok(_) => say("home's microphone is open"),
@@ -125,26 +123,23 @@ fn load(path: Option<&Path>) -> Result<Config, u8> {
     })
 }
 
-/// What runs, and what is to be told on the TV.
-fn settle(path: Option<&Path>, last_good: Option<&Path>, notices: Option<&Path>) -> Result<Settled, u8> {
-    let mut settled = match last_good {
-        None => Settled { config: load(path)?, notices: Vec::new(), keep: None },
+/// What runs, and what is to be told of its config.
+fn settle(path: Option<&Path>, last_good: Option<&Path>) -> Result<Settled, u8> {
+    match last_good {
+        None => Ok(Settled { config: load(path)?, mistakes: Vec::new(), keep: None }),
         Some(last_good) => config::load_or_last_good(path, last_good).map_err(|errors| {
             eprintln!("{errors}");
             cli::WRONG
-        })?,
-    };
-    let told = notices.and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
-    settled.notices.extend(told.lines().take(2).map(str::to_owned));
-    Ok(settled)
+        }),
+    }
 }
 
-fn start(settled: Settled, print_links: bool) -> u8 {
-    let Settled { config, notices, keep } = settled;
+fn start(settled: Settled, notices: Option<PathBuf>, print_links: bool) -> u8 {
+    let Settled { config, mistakes, keep } = settled;
     let level = config.log_level;
     let format = simplelog::ConfigBuilder::new().set_time_format_rfc3339().set_thread_level(level).build();
     let _ = simplelog::WriteLogger::init(level, format, std::io::stderr());
-    match run::run(config, Manner { print_links, notices, keep }) {
+    match run::run(config, Manner { print_links, mistakes, notices, keep }) {
         Ok(()) => cli::DONE,
         Err(error) => {
             eprintln!("intercom: {error}");

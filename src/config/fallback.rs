@@ -9,7 +9,7 @@ pub struct Settled {
     /// What runs.
     pub config: Config,
     /// For people: what is wrong with the config that was meant, and what runs instead. Empty if nothing is.
-    pub notices: Vec<String>,
+    pub mistakes: Vec<String>,
     /// Text to be kept as the last good config once it runs; `None` if that is there already.
     pub keep: Option<(PathBuf, String)>,
 }
@@ -25,11 +25,11 @@ pub fn load_or_last_good(given: Option<&Path>, last_good: &Path) -> Result<Settl
     let kept = std::fs::read_to_string(last_good).ok();
     let first = chosen(None).map_or_else(|_| BUILT_IN.to_owned(), |(text, _)| text);
     let wanted = chosen(given).map(|(text, _)| text);
-    let (config, notices, keep) = settle(wanted, kept, &first, &|text| parse(text, &file))?;
-    Ok(Settled { config, notices, keep: keep.map(|text| (last_good.to_owned(), text)) })
+    let (config, mistakes, keep) = settle(wanted, kept, &first, &|text| parse(text, &file))?;
+    Ok(Settled { config, mistakes, keep: keep.map(|text| (last_good.to_owned(), text)) })
 }
 
-/// The config, the notices, and the text to be kept.
+/// The config, its mistakes, and the text to be kept.
 type Outcome<C> = (C, Vec<String>, Option<String>);
 
 fn settle<C>(

@@ -12,6 +12,7 @@ pub mod items;
 pub mod keeper;
 pub mod ladder;
 pub mod local_time;
+pub mod notices;
 pub mod peer;
 pub mod playout;
 pub mod protocol;

@@ -12,6 +12,7 @@ pub mod hotplug;
 pub mod key_file;
 pub mod minter;
 pub mod netlink;
+pub mod notices;
 pub mod priority;
 pub mod pulse;
 pub mod run;

@@ -34,6 +34,7 @@ use crate::shell::gateway::{Gateway, GatewayConfig, Patience};
 use crate::shell::hotplug::spawn_hotplug;
 use crate::shell::key_file::{KeyFile, mint_key};
 use crate::shell::minter::spawn_minter;
+use crate::shell::notices::{NoticeBoard, spawn_notices};
 use crate::shell::priority::Class;
 use crate::shell::pulse::Pulse;
 use crate::shell::service::Guardian;
@@ -69,8 +70,10 @@ fn cannot<E: fmt::Display>(what: &str) -> impl FnOnce(E) -> RunError {
 pub struct Manner {
     /// A key that ends with the process is minted, and its links are printed.
     pub print_links: bool,
-    /// What the TV tells whoever stands before it.
-    pub notices: Vec<String>,
+    /// What is wrong with the config, for whoever stands before the TV.
+    pub mistakes: Vec<String>,
+    /// A folder whose files the TV tells of as well.
+    pub notices: Option<PathBuf>,
     /// A file, and the text that is kept there once the intercom runs.
     pub keep: Option<(PathBuf, String)>,
 }
@@ -80,10 +83,8 @@ pub struct Manner {
 /// # Errors
 /// If the port is taken, the state directory cannot be used, a certificate is broken, or the event loop died.
 pub fn run(config: Config, manner: Manner) -> Result<(), RunError> {
-    let Manner { print_links, notices, keep } = manner;
-    for notice in &notices {
-        log::warn!("{notice}");
-    }
+    let Manner { print_links, mistakes, notices: folder, keep } = manner;
+    let notices = Arc::new(NoticeBoard::new(mistakes));
     let signals = signals()?;
     let Config {
         home,
@@ -157,6 +158,7 @@ pub fn run(config: Config, manner: Manner) -> Result<(), RunError> {
         public: network.public_address.clone(),
         devices,
         presence: Arc::clone(&presence),
+        notices: Arc::clone(&notices),
     })
     .map_err(cannot("control socket"))?;
 
@@ -215,6 +217,12 @@ pub fn run(config: Config, manner: Manner) -> Result<(), RunError> {
         workers.push(thread.map_err(no_thread())?);
     }
     workers.push(spawn_hotplug(Arc::clone(&presence)).map_err(no_thread())?);
+    if let Some(folder) = folder {
+        // Once at once: what is known already is part of the first picture.
+        notices.read(&folder);
+        let thread = spawn_notices(folder, Arc::clone(&notices), Arc::clone(&presence));
+        workers.push(thread.map_err(no_thread())?);
+    }
     let subject = tv::Subject {
         home: home.name,
         board: Arc::clone(&board),

@@ -1,8 +1,9 @@
-//! The real program as whoever runs it sees it: the doctor, the service manager's watchdog, priorities.
+//! The real program as whoever runs it sees it: the doctor, notices, the service manager's watchdog, priorities.
 #![allow(clippy::disallowed_methods, reason = "tests look at real programs in real time")]
 
 mod doctor;
 mod home;
+mod notices;
 #[path = "../browser/harness/ports.rs"]
 mod ports;
 mod priority;

@@ -26,6 +26,7 @@ use crate::shell::addresses::AddressBook;
 use crate::shell::clock;
 use crate::shell::devices::Presence;
 use crate::shell::key_file::KeyFile;
+use crate::shell::notices::NoticeBoard;
 use crate::shell::pulse::{self, Pulse};
 use crate::shell::state::{self, Lock};
 use crate::shell::wake::Wake;
@@ -67,7 +68,7 @@ pub enum Request {
         /// Whether it shall be muted.
         on: bool,
     },
-    /// How things are: the event loop's own object.
+    /// How things are: the event loop's own object, and what the TV has to tell as `notices`.
     Status {},
     /// How devices and addresses are: a [`Health`].
     Health {},
@@ -114,6 +115,8 @@ pub struct ControlConfig {
     pub devices: Vec<Device>,
     /// Knows how the devices are.
     pub presence: Arc<Presence>,
+    /// Knows what the TV has to tell.
+    pub notices: Arc<NoticeBoard>,
 }
 
 /// The running control socket.
@@ -286,7 +289,9 @@ fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
             let (sender, receiver) = crossbeam_channel::bounded(1);
             config.to_loop.tell(ToLoop::Status(sender));
             let text = receiver.recv_timeout(PATIENCE).map_err(|_| "the daemon does not answer".to_owned())?;
-            serde_json::from_str(&text).map_err(|e| e.to_string())
+            let mut status: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+            status["notices"] = config.notices.all().into();
+            Ok(status)
         }
         Request::Mute { on } => {
             let (sender, receiver) = crossbeam_channel::bounded(1);
@@ -360,6 +365,7 @@ mod tests {
                 public: None,
                 devices: Vec::new(),
                 presence: Arc::new(Presence::new()),
+                notices: Arc::new(NoticeBoard::new(vec!["mend me".into()])),
             })
             .unwrap();
             Daemon { dir, handle, events: receiver }
@@ -394,14 +400,15 @@ mod tests {
     }
 
     #[test]
-    fn the_status_is_the_loops_own() {
+    fn the_status_is_the_loops_own_and_the_notices() {
         let daemon = Daemon::start();
         let events = daemon.events.clone();
         let loop_thread = thread::spawn(move || {
             let ToLoop::Status(answer) = events.recv().unwrap() else { panic!("not a status") };
             answer.send(r#"{"visits":2}"#.into()).unwrap();
         });
-        assert_eq!(ask(&daemon.dir.0, &Request::Status {}).unwrap()["visits"], 2);
+        let status = ask(&daemon.dir.0, &Request::Status {}).unwrap();
+        assert_eq!((&status["visits"], &status["notices"]), (&json!(2), &json!(["mend me"])));
         loop_thread.join().unwrap();
     }
 

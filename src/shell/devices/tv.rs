@@ -16,6 +16,7 @@ use crate::shell::addresses::AddressBook;
 use crate::shell::clock;
 use crate::shell::devices::pictures::{Board, Shown};
 use crate::shell::devices::{Hints, Kind, Presence};
+use crate::shell::notices::NoticeBoard;
 use crate::shell::priority::Class;
 use crate::shell::pulse;
 use crate::shell::worker::{Exit, Worker, spawn_in};
@@ -40,7 +41,7 @@ pub struct Subject {
     /// Whether there is a network.
     pub addresses: AddressBook,
     /// What people at home should mend.
-    pub notices: Vec<String>,
+    pub notices: Arc<NoticeBoard>,
 }
 
 /// Starts the thread.
@@ -111,7 +112,7 @@ impl Author {
         let health = Health { network, ..subject.presence.health() };
         let code = shown.code.as_ref().and_then(|code| self.code_of(&code.link)).cloned();
         let own = shown.own.clone().filter(|_| tv.self_view);
-        Content { shown: shown.clone(), words, health, code, own }
+        Content { shown: shown.clone(), words, notices: subject.notices.all(), health, code, own }
     }
 
     fn offset_at(&mut self, unix: u64) -> i32 {
@@ -139,6 +140,7 @@ impl Author {
 struct Content {
     shown: Shown,
     words: Words,
+    notices: Vec<String>,
     health: Health,
     code: Option<Modules>,
     own: Option<Arc<I420>>,
@@ -151,6 +153,7 @@ struct Painter {
     version: u64,
     has_guests: bool,
     words: Words,
+    notices: Vec<String>,
     health: Health,
     own: Option<Arc<I420>>,
     /// Not before this time, so that the rate is kept.
@@ -168,6 +171,7 @@ impl Default for Painter {
             version: u64::MAX,
             has_guests: false,
             words: Words::default(),
+            notices: Vec::new(),
             health: Health::default(),
             own: None,
             next: now,
@@ -225,12 +229,13 @@ impl Painter {
         let own = |own: &Option<Arc<I420>>| own.as_ref().map(Arc::as_ptr);
         content.shown.version != self.version
             || content.words != self.words
+            || content.notices != self.notices
             || content.health != self.health
             || own(&content.own) != own(&self.own)
     }
 
     fn show(&mut self, display: &mut dyn Display, content: Content, subject: &Subject) -> Result<(), DeviceError> {
-        let Content { shown, words, health, code, own } = content;
+        let Content { shown, words, notices, health, code, own } = content;
         let guests: Vec<Guest<'_>> = shown
             .visitors
             .iter()
@@ -258,7 +263,7 @@ impl Painter {
             clock: &words.clock,
             date: &words.date,
             news: &words.news,
-            notices: &subject.notices,
+            notices: &notices,
             health,
             pairing,
             guests: &guests,
@@ -268,7 +273,7 @@ impl Painter {
         scene::compose(&scene, &mut self.canvas);
         let result = display.show(&self.canvas);
         (self.version, self.has_guests) = (shown.version, !shown.visitors.is_empty());
-        (self.words, self.health, self.own) = (words, health, own);
+        (self.words, self.notices, self.health, self.own) = (words, notices, health, own);
         result
     }
 }
@@ -327,7 +332,7 @@ mod tests {
             board: board.clone(),
             presence: presence.clone(),
             addresses: AddressBook::default(),
-            notices: Vec::new(),
+            notices: Arc::default(),
         };
         let worker = spawn_tv(opener, tv, subject).unwrap();
         (board, presence, pictures, worker)

@@ -1,0 +1,97 @@
+//! What home has to tell the people in front of the TV: mistakes in the config first, then what others left in a folder.
+
+/// So many files of the folder are told of.
+pub const MOST_FILES: usize = 4;
+
+/// Letters of a notice; the rest is left out.
+const LONGEST: usize = 200;
+
+/// Bytes at the beginning of a file that are looked at: any letter has at most four.
+pub const LONGEST_FILE: usize = 4 * LONGEST;
+
+/// Everything that is to be told now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notices {
+    mistakes: Vec<String>,
+    files: Vec<String>,
+}
+
+impl Notices {
+    /// `mistakes` stay for as long as the process runs.
+    pub fn new(mistakes: Vec<String>) -> Notices {
+        Notices { mistakes, files: Vec::new() }
+    }
+
+    /// Takes what the folder's files begin with, each with its name. Whether that changes anything.
+    pub fn handle_files(&mut self, mut files: Vec<(String, Vec<u8>)>) -> bool {
+        files.sort();
+        let told = files.iter().filter(|(name, _)| is_notice(name)).filter_map(|(_, bytes)| first_line(bytes));
+        let told: Vec<String> = told.take(MOST_FILES).collect();
+        let changed = self.files != told;
+        self.files = told;
+        changed
+    }
+
+    /// All of them, the most important first.
+    pub fn all(&self) -> Vec<String> {
+        self.mistakes.iter().chain(&self.files).cloned().collect()
+    }
+}
+
+/// Whether a file of this name is a notice, and not one that is being written.
+pub fn is_notice(name: &str) -> bool {
+    !name.starts_with('.')
+}
+
+/// A file's first line without what cannot be drawn; `None` if nothing is left.
+fn first_line(bytes: &[u8]) -> Option<String> {
+    let bytes = &bytes[..bytes.len().min(LONGEST_FILE)];
+    let text = String::from_utf8_lossy(bytes);
+    let line = text.lines().find(|line| !line.trim().is_empty())?;
+    // A letter that the limit cut in two, and what no text has.
+    let drawn = line.chars().filter(|c| !c.is_control() && *c != char::REPLACEMENT_CHARACTER);
+    let line: String = drawn.take(LONGEST).collect();
+    let line = line.trim();
+    (!line.is_empty()).then(|| line.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(of: &[(&str, &str)]) -> Vec<(String, Vec<u8>)> {
+        of.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_owned())).collect()
+    }
+
+    fn told(of: &[(&str, &str)]) -> Vec<String> {
+        let mut notices = Notices::default();
+        notices.handle_files(files(of));
+        notices.all()
+    }
+
+    #[test]
+    fn mistakes_come_first_and_then_files_by_name() {
+        let mut notices = Notices::new(vec!["line 3 is wrong".into()]);
+        assert!(notices.handle_files(files(&[("b", "second\nmore"), ("a", "\n first \n"), (".c", "half wri")])));
+        assert_eq!(notices.all(), ["line 3 is wrong", "first", "second"]);
+        assert!(!notices.handle_files(files(&[("a", "first"), ("b", "second\n")])), "they say the same");
+        assert!(notices.handle_files(Vec::new()));
+        assert_eq!(notices.all(), ["line 3 is wrong"]);
+    }
+
+    #[test]
+    fn what_anybody_writes_there_is_bounded_and_can_be_drawn() {
+        let long = "ж".repeat(1000);
+        assert_eq!(told(&[("a", &long)]), ["ж".repeat(200)]);
+        assert_eq!(told(&[("a", "x\u{1b}[31m\ty\0z")]), ["x[31myz"]);
+        assert_eq!(told(&[("a", ""), ("b", " \n\r\n"), ("c", "\u{7}")]), [""; 0]);
+        let many: Vec<(String, Vec<u8>)> = (0..9).map(|n| (format!("n{n}"), format!("{n}").into_bytes())).collect();
+        let mut notices = Notices::default();
+        notices.handle_files(many);
+        assert_eq!(notices.all(), ["0", "1", "2", "3"]);
+        let mut cut = vec![b'x'];
+        cut.extend_from_slice("€".repeat(1000).as_bytes());
+        notices.handle_files(vec![("a".into(), cut), ("b".into(), vec![0xff, 0xfe])]);
+        assert_eq!(notices.all(), [format!("x{}", "€".repeat(199))]);
+    }
+}

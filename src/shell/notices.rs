@@ -1,0 +1,141 @@
+//! The thread `notices`: looks about once a second whether there is something else to tell on the TV.
+
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rustix::fs::OFlags;
+
+use crate::core::notices::{self, Notices};
+use crate::shell::devices::Presence;
+use crate::shell::pulse;
+use crate::shell::worker::{Exit, Worker, spawn_worker};
+
+/// How often the folder is read.
+const REST: Duration = Duration::from_secs(1);
+
+/// Entries of the folder that are looked at; the others are left alone.
+const MOST_ENTRIES: usize = 64;
+
+/// What is to be told now, for the TV and for whoever asks.
+#[derive(Debug, Default)]
+pub struct NoticeBoard {
+    notices: Mutex<Notices>,
+}
+
+impl NoticeBoard {
+    /// With the config's mistakes on it.
+    pub fn new(mistakes: Vec<String>) -> NoticeBoard {
+        for mistake in &mistakes {
+            log::warn!("{mistake}");
+        }
+        NoticeBoard { notices: Mutex::new(Notices::new(mistakes)) }
+    }
+
+    /// All that is to be told, the most important first.
+    pub fn all(&self) -> Vec<String> {
+        self.lock().all()
+    }
+
+    /// Reads the folder. One that is not there has nothing to tell.
+    pub fn read(&self, folder: &Path) {
+        let files = read(folder);
+        let mut notices = self.lock();
+        let before = notices.all();
+        if notices.handle_files(files) {
+            tell_change(&before, &notices.all());
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Notices> {
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Starts the thread, which puts onto the board what the folder says.
+///
+/// # Errors
+/// If the system has no thread to give.
+pub fn spawn_notices(folder: PathBuf, board: Arc<NoticeBoard>, presence: Arc<Presence>) -> io::Result<Worker> {
+    spawn_worker("notices", move || {
+        while !presence.is_stopped() {
+            pulse::beat(REST);
+            board.read(&folder);
+            presence.sleep(REST);
+        }
+        Exit::Done
+    })
+}
+
+fn tell_change(before: &[String], now: &[String]) {
+    for notice in now.iter().filter(|notice| !before.contains(notice)) {
+        log::warn!("on the TV: {notice}");
+    }
+    for notice in before.iter().filter(|notice| !now.contains(notice)) {
+        log::info!("no more on the TV: {notice}");
+    }
+}
+
+/// What the notices in a folder begin with, each with its name; no more of them than are told of.
+fn read(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let names = entries.take(MOST_ENTRIES).flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> = names.filter(|name| notices::is_notice(name)).collect();
+    names.sort();
+    let files = names.into_iter().filter_map(|name| {
+        let bytes = beginning(&folder.join(&name)).ok()?;
+        (!bytes.is_empty()).then_some((name, bytes))
+    });
+    files.take(notices::MOST_FILES).collect()
+}
+
+/// Only of a file: a pipe would be waited for.
+fn beginning(path: &Path) -> io::Result<Vec<u8>> {
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let mut bytes = Vec::new();
+    if file.metadata()?.is_file() {
+        file.take(notices::LONGEST_FILE as u64).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shell::clock;
+    use crate::shell::state::tests::TestDir;
+
+    #[test]
+    fn what_is_put_into_the_folder_is_told_until_it_is_taken_out() {
+        let dir = TestDir::new();
+        let folder = dir.0.join("notices");
+        let (board, presence) = (Arc::new(NoticeBoard::new(vec!["first".into()])), Arc::new(Presence::new()));
+        let worker = spawn_notices(folder.clone(), Arc::clone(&board), Arc::clone(&presence)).unwrap();
+        let wait = |expected: &[&str]| {
+            let until = clock::now() + Duration::from_secs(20);
+            while board.all() != expected {
+                assert!(clock::now() < until, "{:?}, not {expected:?}", board.all());
+                presence.sleep(Duration::from_millis(20));
+            }
+        };
+        wait(&["first"]);
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::create_dir(folder.join("a-folder")).unwrap();
+        let pipe = std::process::Command::new("mkfifo").arg(folder.join("b-pipe")).status().unwrap();
+        assert!(pipe.success());
+        std::fs::write(folder.join(".update"), "An upd").unwrap();
+        std::fs::write(folder.join("wifi"), "No such network").unwrap();
+        wait(&["first", "No such network"]);
+        std::fs::write(folder.join(".update"), "An update was made\n").unwrap();
+        std::fs::rename(folder.join(".update"), folder.join("update")).unwrap();
+        wait(&["first", "An update was made", "No such network"]);
+        std::fs::remove_dir_all(&folder).unwrap();
+        wait(&["first"]);
+        presence.stop();
+        worker.dismiss();
+        assert!(worker.join_within(Duration::from_secs(20)));
+    }
+}
