@@ -3,10 +3,13 @@
 
 use std::path::Path;
 
+use crate::PATIENCE;
+use crate::cameras::plug_in;
+use crate::harness::wait;
+use crate::home::{ends_cleanly, said, start_intercom};
+use crate::looks::{HALVES, chromium, connections, the_page_says_that_the_camera_is_gone, visit};
 use crate::machine::Machine;
 use crate::webcam::{ENCODER, Mood, NAME, Webcam};
-use crate::{HALVES, PATIENCE, chromium, connections, ends_cleanly, plug_in, said, start_intercom};
-use crate::{the_page_says_that_the_camera_is_gone, visit};
 
 /// What the log says when nothing is encoded anew.
 const AS_IT_IS: &str = "camera: its own H.264 goes to viewers as it is";
@@ -39,7 +42,7 @@ pub fn coded(image: &Path) {
     // What refers to a damaged frame is held back, and a keyframe asked for.
     let asked = camera.asked();
     camera.set(Mood::OneDamaged);
-    harness_wait("the camera is asked for a keyframe", || camera.asked() > asked);
+    wait("the camera is asked for a keyframe", PATIENCE, || (camera.asked() > asked).then_some(()));
     let shown = page.eval("lab.frames.length").as_i64().expect("a number");
     page.wait_for("more frames", PATIENCE, &format!("lab.frames.length > {shown} + 5"));
     page.wait_for("red and blue", PATIENCE, &format!("{HALVES} === '100 100 001 001'"));
@@ -80,8 +83,4 @@ fn square(from: u32, to: u32) -> String {
             return false;
         }})()"
     )
-}
-
-fn harness_wait(what: &str, mut done: impl FnMut() -> bool) {
-    crate::harness::wait(what, PATIENCE, || done().then_some(()));
 }

@@ -3,8 +3,11 @@
 use std::path::Path;
 use std::time::Instant;
 
-use super::harness::sound::Sound;
-use super::{Machine, PATIENCE, chromium, connections, ends_cleanly, said, visit};
+use crate::PATIENCE;
+use crate::harness::sound::Sound;
+use crate::home::{ends_cleanly, said};
+use crate::looks::{chromium, connections, visit};
+use crate::machine::Machine;
 
 /// What is played into the loopback, Hz.
 const TONE: f64 = 1000.0;
