@@ -19,7 +19,7 @@ use intercom_drivers::registry;
 pub use address::PublicAddress;
 pub use devices::{Device, Drivers};
 pub use fallback::{Settled, load_or_last_good};
-pub use problem::{ConfigErrors, Problem, nearest};
+pub use problem::{BRIEF, ConfigErrors, Problem, nearest};
 pub use room::{Buttons, Chime, ChimeSound};
 
 use crate::core::protocol::Volume;

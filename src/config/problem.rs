@@ -3,6 +3,12 @@
 use std::fmt;
 use std::path::Path;
 
+/// Letters of a mistake on the TV: two lines, also beside a code.
+pub const BRIEF: usize = 112;
+
+/// Letters that are read at a glance; a longer list of what is allowed is for the log.
+const SHORT: usize = 48;
+
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -35,6 +41,21 @@ impl fmt::Display for Problem {
     }
 }
 
+impl Problem {
+    /// The way out of it in a few words, with a comma before it; empty if what is wrong says it already.
+    fn way_out(&self) -> String {
+        let is_short = |text: &str| text.chars().count() <= SHORT;
+        match &self.nearest {
+            Some(nearest) if is_short(nearest) => format!("; did you mean {nearest}?"),
+            _ if !self.allowed.is_empty() && is_short(&self.allowed) => format!("; allowed: {}", self.allowed),
+            None if self.what == "there is no such key" || self.what == "there is no such table" => {
+                "; take it out".to_owned()
+            }
+            _ => String::new(),
+        }
+    }
+}
+
 /// Everything that is wrong with one config, in the order of its lines; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigErrors {
@@ -51,7 +72,8 @@ impl ConfigErrors {
         ConfigErrors { file: file.to_owned(), problems: vec![problem] }
     }
 
-    /// The first problem for people who stand before a screen: the file without its folders, the line, what is wrong.
+    /// The first problem for people who stand before a screen, in [`BRIEF`] letters: the file without its folders, the
+    /// line, what is wrong, and what to do about it. What is left out for the room is in the log.
     pub fn brief(&self) -> String {
         let file =
             Path::new(&self.file).file_name().map_or_else(|| self.file.clone(), |name| name.to_string_lossy().into());
@@ -61,7 +83,12 @@ impl ConfigErrors {
             0 => String::new(),
             more => format!(" (and {more} more)"),
         };
-        format!("{file}{line}: {problem}{more}")
+        let key = if problem.key.is_empty() { String::new() } else { format!("{}: ", problem.key) };
+        let what = format!("{file}{line}: {key}{}", problem.what);
+        let way_out = problem.way_out();
+        let sayings = [format!("{what}{way_out}{more}"), format!("{what}{way_out}"), format!("{what}{more}")];
+        let fits = |saying: &&String| saying.chars().count() <= BRIEF;
+        sayings.iter().find(fits).cloned().unwrap_or_else(|| clipped(&what, BRIEF))
     }
 }
 
@@ -82,6 +109,15 @@ impl fmt::Display for ConfigErrors {
 }
 
 impl std::error::Error for ConfigErrors {}
+
+/// `text` in at most `most` letters, the last of which is an ellipsis if any is left out.
+pub(super) fn clipped(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let short: String = text.chars().take(most - 1).collect();
+    format!("{}…", short.trim_end())
+}
 
 /// The candidate that `word` was probably meant to be, if any is near enough. Case, `-` and `_` hardly count.
 pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {

@@ -265,6 +265,39 @@ fn a_slip_in_a_key_is_answered_with_line_and_the_right_spelling() {
 }
 
 #[test]
+fn the_tv_tells_a_mistake_and_the_way_out_in_two_lines() {
+    let brief = |text: &str| match parse_with(text, "/settings/intercom.toml", &FAKES, &at_home) {
+        Ok(_) => panic!("{text} is taken"),
+        Err(errors) => errors.brief(),
+    };
+    let cases = [
+        ("\n\n\n\n[hoem]\n", "line 5: hoem: there is no such table; did you mean [home]?"),
+        ("[elephant]\n", "line 1: elephant: there is no such table; take it out"),
+        ("[video]\nwidht = 640", "line 2: video.widht: there is no such key; did you mean width?"),
+        ("[home]\nport = 80", "line 2: home.port: there is no such key here; it belongs in [network]"),
+        (
+            "[network]\nport = 70000",
+            "line 2: network.port: 70000 is too large; allowed: a whole number from 1 to 65535",
+        ),
+        ("[log]\nlevel = \"inof\"\n[hoem]", "did you mean \"info\"? (and 1 more)"),
+        (
+            "[tls]\ncert = \"/no/such/file\"\nkey = \"/no/such/file\"",
+            "tls.cert: /no/such/file cannot be read: no such file or directory",
+        ),
+        ("[home\n", "line 1: not TOML: "),
+    ];
+    for (text, wanted) in cases {
+        let told = brief(text);
+        assert!(told.starts_with("intercom.toml, line ") && told.contains(wanted), "{text}\n{told}");
+        assert!(told.chars().count() <= problem::BRIEF && !told.contains('…'), "{told}");
+    }
+    let long = brief(&format!("[home]\nstate_dir = {}\n", "[1],".repeat(500)));
+    assert!(long.chars().count() <= problem::BRIEF, "{long}");
+    let path = brief(&format!("[tls]\ncert = \"/{}\"\nkey = \"x\"\n", "folder/".repeat(60)));
+    assert!(path.chars().count() <= problem::BRIEF && path.ends_with('…'), "{path}");
+}
+
+#[test]
 fn a_key_in_the_wrong_table_is_sent_home() {
     assert!(complaint("port = 80\n").contains("belongs in [network]"));
     assert!(complaint("[home]\nport = 80\n").contains("home.port: there is no such key here; it belongs in [network]"));

@@ -11,8 +11,18 @@ use crate::media::text::{self, Style, Weight};
 /// How far the card's content wanders, in units of a 720th of the screen's height.
 const WANDER: (f32, f32) = (44.0, 20.0);
 
-/// Above the clock there is room for so many lines.
-const MOST_LINES: usize = 3;
+/// Above the clock there is room for so many lines; for more of them everything is drawn smaller.
+const ROOMY: usize = 3;
+
+/// Lines of all notices together, and of one.
+const MOST_LINES: usize = 6;
+const MOST_OF_ONE: usize = 4;
+
+/// Letters' size of a notice.
+const NOTICE: f32 = 27.0;
+
+/// Of everything, where there is more to show than the clock.
+const SMALLER: f32 = 0.72;
 
 pub(super) fn draw(scene: &Scene<'_>, canvas: &mut I420, unit: f32) {
     paint::gradient(canvas, TOP, BOTTOM);
@@ -24,7 +34,9 @@ pub(super) fn draw(scene: &Scene<'_>, canvas: &mut I420, unit: f32) {
     let x = width * if beside { 0.28 } else { 0.5 } + scene.drift.0 * wander * unit;
     let y = height * if above { 0.26 } else { 0.5 } + scene.drift.1 * WANDER.1 * unit;
     let room = width * if beside { 0.46 } else { 0.86 };
-    let scale = if scene.pairing.is_some() { 0.72 } else { 1.0 };
+    let told = |scale: f32| notice_lines(scene.notices, NOTICE * scale * unit, room);
+    let is_full = scene.pairing.is_some() || told(1.0).len() > ROOMY;
+    let scale = if is_full { SMALLER } else { 1.0 };
     let mut write = |words: &str, dy: f32, weight: Weight, size: f32, colour: Colour| {
         let style = Style { weight, size: size * scale * unit, colour, opacity: 1.0 };
         line(canvas, words, (x, y + dy * scale * unit), room, style);
@@ -33,7 +45,7 @@ pub(super) fn draw(scene: &Scene<'_>, canvas: &mut I420, unit: f32) {
     write(scene.date, 8.0, Weight::Medium, 38.0, MUTED);
     write(scene.home, 112.0, Weight::Medium, 50.0, WHITE);
     write(scene.news, 170.0, Weight::Medium, 34.0, MUTED);
-    notices(scene.notices, canvas, (x, y - 250.0 * scale * unit), room, scale * unit);
+    notices(&told(scale), canvas, (x, y - 250.0 * scale * unit), room, scale * unit);
     health(&scene.health, canvas, (x, y + 238.0 * scale * unit), room, unit * scale.max(0.8));
     if let Some(pairing) = &scene.pairing {
         let (x, y) = if beside { (width * 0.755, height * 0.5) } else { (width * 0.5, height * 0.70) };
@@ -44,17 +56,23 @@ pub(super) fn draw(scene: &Scene<'_>, canvas: &mut I420, unit: f32) {
 }
 
 /// What people should mend, from above down to `bottom`.
-fn notices(notices: &[String], canvas: &mut I420, bottom: (f32, f32), room: f32, unit: f32) {
-    let style = Style { weight: Weight::Medium, size: 27.0 * unit, colour: AMBER, opacity: 1.0 };
-    let mut lines: Vec<String> = Vec::new();
-    for notice in notices {
-        let left = MOST_LINES.saturating_sub(lines.len() + notices.len() - 1).max(1);
-        lines.extend(text::wrapped(notice, style.weight, style.size, room, left));
-    }
-    lines.truncate(MOST_LINES);
+fn notices(lines: &[String], canvas: &mut I420, bottom: (f32, f32), room: f32, unit: f32) {
+    let style = Style { weight: Weight::Medium, size: NOTICE * unit, colour: AMBER, opacity: 1.0 };
     for (n, words) in lines.iter().rev().enumerate() {
         line(canvas, words, (bottom.0, bottom.1 - n as f32 * 34.0 * unit), room, style);
     }
+}
+
+/// The notices in lines. Where there is no room for all, the last one is cut first, but each keeps a line.
+fn notice_lines(notices: &[String], size: f32, room: f32) -> Vec<String> {
+    let wrapped = |notice: &String, most: usize| text::wrapped(notice, Weight::Medium, size, room, most);
+    let mut shares: Vec<usize> = notices.iter().map(|notice| wrapped(notice, MOST_OF_ONE).len()).collect();
+    while shares.iter().sum::<usize>() > MOST_LINES {
+        let Some(longest) = shares.iter_mut().rev().find(|share| **share > 1) else { break };
+        *longest -= 1;
+    }
+    let lines = notices.iter().zip(shares).flat_map(|(notice, share)| wrapped(notice, share));
+    lines.take(MOST_LINES).collect()
 }
 
 /// A row or two of what works and what does not, around `middle`.
@@ -117,4 +135,42 @@ fn code(pairing: &Pairing<'_>, canvas: &mut I420, middle: (f32, f32), unit: f32)
     };
     write(pairing.title, panel.y as f32 - 40.0 * unit, 40.0, WHITE);
     write(pairing.left, (panel.y + edge) as f32 + 40.0 * unit, 32.0, MUTED);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::BRIEF;
+
+    /// Whole words in lines that fit, without an ellipsis.
+    fn is_whole(notices: &[String], size: f32, room: f32) -> bool {
+        let lines = notice_lines(notices, size, room);
+        lines.iter().all(|line| text::width(line, Weight::Medium, size) <= room) && lines.join(" ") == notices.join(" ")
+    }
+
+    #[test]
+    fn a_mistake_of_the_longest_kind_is_never_cut() {
+        let mut mistake = "intercom.toml, line 1234: microphone.alsa.device:".to_owned();
+        while mistake.chars().count() < BRIEF - 8 {
+            mistake += " mammoth";
+        }
+        let told = [mistake, "Until that is mended, the settings that ran last are used".to_owned()];
+        // Alone, and beside a code, on a screen of 1280x720.
+        assert!(is_whole(&told, NOTICE, 0.86 * 1280.0));
+        assert_eq!(notice_lines(&told, NOTICE, 0.86 * 1280.0).len(), ROOMY, "two, and one");
+        assert!(is_whole(&told, NOTICE * SMALLER, 0.46 * 1280.0));
+        // On one that stands upright.
+        assert!(is_whole(&told, NOTICE * SMALLER, 0.86 * 720.0));
+    }
+
+    #[test]
+    fn many_notices_share_the_room_and_each_is_begun() {
+        let notices: Vec<String> = (0..5).map(|n| format!("{n} {}", "words ".repeat(30))).collect();
+        let lines = notice_lines(&notices, NOTICE, 600.0);
+        assert_eq!(lines.len(), MOST_LINES);
+        for n in 0..5 {
+            assert!(lines.iter().any(|line| line.starts_with(&n.to_string())), "{lines:?}");
+        }
+        assert!(notice_lines(&[], NOTICE, 600.0).is_empty());
+    }
 }

@@ -353,12 +353,12 @@ mod tests {
             Health { camera: Some(false), network: Some(false), microphone: None, speaker: Some(true), muted: false };
         look("ill", &Scene { health: ill, news: "Nobody is visiting", ..scene(&[]) }, (1280, 720));
         let notices = [
-            "intercom.toml, line 12: video.widht: no such key; did you mean width? Allowed: width, height, fps, \
-                        floor_kbps, max_kbps"
-                .to_owned(),
+            "intercom.toml, line 12: video.widht: there is no such key; did you mean width? (and 2 more)".to_owned(),
             "Until that is mended, the settings that ran last are used".to_owned(),
         ];
         look("mistake", &Scene { notices: &notices, ..scene(&[]) }, (1280, 720));
+        let many = [&notices[..], &["The disk is full: what is new is lost with the next start".to_owned()]].concat();
+        look("mistakes", &Scene { notices: &[&many[..], &many[..1]].concat(), ..scene(&[]) }, (1280, 720));
         look("mistake-pairing", &Scene { notices: &notices, drift: (1.0, -1.0), ..offering }, (1280, 720));
         look("unseen", &Scene { health: ill, ..scene(&all[..1]) }, (1280, 720));
         let muted = Health { muted: true, ..scene(&[]).health };
