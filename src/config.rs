@@ -9,6 +9,7 @@ mod report;
 mod room;
 #[cfg(test)]
 mod tests;
+mod trials;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ pub use devices::{Device, Drivers};
 pub use fallback::{Settled, load_or_last_good};
 pub use problem::{BRIEF, ConfigErrors, Problem, nearest};
 pub use room::{Buttons, Chime, ChimeSound};
+pub use trials::Trial;
 
 use crate::core::protocol::Volume;
 use crate::units::{Bitrate, FrameRate};

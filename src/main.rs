@@ -126,7 +126,7 @@ fn load(path: Option<&Path>) -> Result<Config, u8> {
 /// What runs, and what is to be told of its config.
 fn settle(path: Option<&Path>, last_good: Option<&Path>) -> Result<Settled, u8> {
     match last_good {
-        None => Ok(Settled { config: load(path)?, mistakes: Vec::new(), keep: None }),
+        None => Ok(Settled { config: load(path)?, mistakes: Vec::new(), keep: None, trial: None }),
         Some(last_good) => config::load_or_last_good(path, last_good).map_err(|errors| {
             eprintln!("{errors}");
             cli::WRONG
@@ -135,11 +135,11 @@ fn settle(path: Option<&Path>, last_good: Option<&Path>) -> Result<Settled, u8> 
 }
 
 fn start(settled: Settled, notices: Option<PathBuf>, print_links: bool) -> u8 {
-    let Settled { config, mistakes, keep } = settled;
+    let Settled { config, mistakes, keep, trial } = settled;
     let level = config.log_level;
     let format = simplelog::ConfigBuilder::new().set_time_format_rfc3339().set_thread_level(level).build();
     let _ = simplelog::WriteLogger::init(level, format, std::io::stderr());
-    match run::run(config, Manner { print_links, mistakes, notices, keep }) {
+    match run::run(config, Manner { print_links, mistakes, notices, keep, trial }) {
         Ok(()) => cli::DONE,
         Err(error) => {
             eprintln!("intercom: {error}");

@@ -13,7 +13,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::access::door::Door;
 use crate::access::keys::{Key, KeyId};
-use crate::config::Config;
+use crate::config::{Config, Trial};
 use crate::core::home::{Home, HomeConfig};
 use crate::core::peer;
 use crate::core::protocol::RungName;
@@ -35,11 +35,12 @@ use crate::shell::hotplug::spawn_hotplug;
 use crate::shell::key_file::{KeyFile, mint_key};
 use crate::shell::minter::spawn_minter;
 use crate::shell::notices::{NoticeBoard, spawn_notices};
+use crate::shell::patience::patiently;
 use crate::shell::priority::Class;
 use crate::shell::pulse::Pulse;
 use crate::shell::service::Guardian;
-use crate::shell::state;
-use crate::shell::tls::Certificates;
+use crate::shell::tls::{Certificates, TlsError};
+use crate::shell::trial::Attempt;
 use crate::shell::udp::Udp;
 use crate::shell::wake::Wake;
 use crate::shell::wires::{Chimes, LoopInputs, LoopOutputs, SpeechControl, ToLoop, ToLoopHandle};
@@ -50,11 +51,15 @@ const END_WITHIN: Duration = Duration::from_millis(1500);
 
 /// Why the intercom could not start, or had to end.
 #[derive(Debug)]
-pub struct RunError(String);
+pub struct RunError {
+    what: String,
+    /// Another config might start.
+    by_config: bool,
+}
 
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.what)
     }
 }
 
@@ -62,7 +67,22 @@ impl std::error::Error for RunError {}
 
 fn cannot<E: fmt::Display>(what: &str) -> impl FnOnce(E) -> RunError {
     let what = what.to_owned();
-    move |error| RunError(format!("{what}: {error}"))
+    move |error| RunError { what: format!("{what}: {error}"), by_config: false }
+}
+
+/// The same where the config is what stands in the way.
+fn unfit<E: fmt::Display>(what: &str) -> impl FnOnce(E) -> RunError {
+    let error = cannot(what);
+    move |why| RunError { by_config: true, ..error(why) }
+}
+
+/// A port may be somebody else's, or only for others.
+fn no_port(port: &str, error: io::Error) -> RunError {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => unfit(port)("another program has it"),
+        io::ErrorKind::PermissionDenied => unfit(port)("the system does not let the intercom have it"),
+        _ => cannot(port)(error),
+    }
 }
 
 /// How to be the intercom, beside its config.
@@ -76,14 +96,26 @@ pub struct Manner {
     pub notices: Option<PathBuf>,
     /// A file, and the text that is kept there once the intercom runs.
     pub keep: Option<(PathBuf, String)>,
+    /// What is to be remembered of this start.
+    pub trial: Option<Trial>,
 }
 
 /// Is the intercom until SIGTERM or SIGINT.
 ///
 /// # Errors
 /// If the port is taken, the state directory cannot be used, a certificate is broken, or the event loop died.
-pub fn run(config: Config, manner: Manner) -> Result<(), RunError> {
-    let Manner { print_links, mistakes, notices: folder, keep } = manner;
+pub fn run(config: Config, mut manner: Manner) -> Result<(), RunError> {
+    let mut attempt = Attempt::begin(manner.trial.take(), manner.keep.take());
+    let result = be_home(config, manner, &mut attempt);
+    match &result {
+        Err(error) if error.by_config => attempt.failed(&error.what),
+        _ => attempt.clear(),
+    }
+    result
+}
+
+fn be_home(config: Config, manner: Manner, attempt: &mut Attempt) -> Result<(), RunError> {
+    let Manner { print_links, mistakes, notices: folder, .. } = manner;
     let notices = Arc::new(NoticeBoard::new(mistakes));
     let signals = signals()?;
     let Config {
@@ -107,13 +139,18 @@ pub fn run(config: Config, manner: Manner) -> Result<(), RunError> {
         log::info!("{why}");
     }
     let state_dir = home.state_dir;
-    let claim = Claim::take(&state_dir).map_err(RunError)?;
+    let claim = Claim::take(&state_dir).map_err(|what| RunError { what, by_config: false })?;
 
     let public = network.public_address.as_ref();
     let book = AddressBook::new(addresses::read(public.and_then(|p| p.socket())));
+    // Files of the config's own may be mended there; those in the state directory are another matter.
+    let unusable = |error: TlsError| match tls {
+        Some(_) => unfit("certificate")(error),
+        None => cannot("certificate")(error),
+    };
     let certificates =
         Certificates::open(&state_dir, &home.name, tls.as_ref(), &book.current(), public.map(|p| p.host.as_str()))
-            .map_err(cannot("certificate"))?;
+            .map_err(unusable)?;
     let certificates = Arc::new(certificates);
     let (door, link) = open_door(&state_dir, print_links)?;
 
@@ -129,7 +166,8 @@ pub fn run(config: Config, manner: Manner) -> Result<(), RunError> {
     let (pictures_out, to_pictures) = bounded(16);
     let handle = ToLoopHandle { events: events_out, wake: wake.clone() };
 
-    let udp = Udp::bind(network.port).map_err(cannot(&format!("UDP port {}", network.port)))?;
+    let udp =
+        patiently(|| Udp::bind(network.port)).map_err(|error| no_port(&format!("UDP port {}", network.port), error))?;
     let gateway = Gateway::start(GatewayConfig {
         port: network.port,
         certificates: Arc::clone(&certificates),
@@ -138,7 +176,7 @@ pub fn run(config: Config, manner: Manner) -> Result<(), RunError> {
         sockets: sockets_out,
         wake: wake.clone(),
     })
-    .map_err(cannot(&format!("TCP port {}", network.port)))?;
+    .map_err(|error| no_port(&format!("TCP port {}", network.port), error))?;
     let devices = vec![
         camera.untried(Kind::Camera),
         microphone.untried(Kind::Microphone),
@@ -260,11 +298,7 @@ pub fn run(config: Config, manner: Manner) -> Result<(), RunError> {
     spawned.map_err(cannot("the loop's thread"))?;
     let watch = watch(&book, public.and_then(|p| p.socket()), &handle, &certificates)?;
 
-    if let Some((file, text)) = keep
-        && let Err(error) = state::write(&file, text.as_bytes(), 0o600)
-    {
-        log::warn!("these settings are not kept as the last good ones: {error}");
-    }
+    attempt.succeeded();
     announce(&book, network.port, public, link.as_ref(), &certificates);
     let mut pulses: Vec<_> = workers.iter().map(Worker::pulse).collect();
     pulses.extend([loop_pulse, control.pulse(), watch.pulse()]);
@@ -289,8 +323,8 @@ pub fn run(config: Config, manner: Manner) -> Result<(), RunError> {
     }
     match reason {
         End::Signal(_) if clean => Ok(()),
-        End::Signal(_) => Err(RunError("the event loop did not end in time".into())),
-        End::LoopDied => Err(RunError("the event loop ended unexpectedly; see the log above".into())),
+        End::Signal(_) => Err(cannot("the event loop")("it did not end in time")),
+        End::LoopDied => Err(cannot("the event loop")("it ended unexpectedly; see the log above")),
     }
 }
 

@@ -86,6 +86,32 @@ impl Home {
         assert!(status.success());
     }
 
+    /// Its exit code, once it has ended.
+    pub fn ended(&mut self) -> Option<i32> {
+        let status = self.process.as_mut()?.try_wait().expect("a child of ours")?;
+        self.process = None;
+        Some(status.code().unwrap_or(-1))
+    }
+
+    /// Waits for its end, which gives the exit code.
+    pub fn wait_end(&mut self) -> i32 {
+        let end = Instant::now() + LONG;
+        loop {
+            if let Some(code) = self.ended() {
+                return code;
+            }
+            assert!(Instant::now() < end, "it never ended\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Changes the config.
+    pub fn edit(&self, change: impl FnOnce(String) -> String) {
+        let file = self.at("intercom.toml");
+        let text = std::fs::read_to_string(&file).expect("the config");
+        std::fs::write(file, change(text)).expect("the config");
+    }
+
     /// What it has said so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.at("log")).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! The real program as whoever runs it sees it: the doctor, notices, the service manager's watchdog, priorities.
+//! The real program as whoever runs it sees it: the doctor, notices, mistakes in the settings, the service manager's watchdog, priorities.
 #![allow(clippy::disallowed_methods, reason = "tests look at real programs in real time")]
 
 mod doctor;
@@ -7,4 +7,5 @@ mod notices;
 #[path = "../browser/harness/ports.rs"]
 mod ports;
 mod priority;
+mod settings;
 mod watchdog;

@@ -11,6 +11,7 @@ use crossbeam_channel::Sender;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::reach::Addresses;
+use crate::shell::patience::patiently;
 use crate::shell::pulse::Pulse;
 use crate::shell::tls::Certificates;
 use crate::shell::wake::Wake;
@@ -56,7 +57,7 @@ impl Gateway {
     /// Opens the port and starts the threads `gateway` and `pages`. Fails in words if the port is taken or the private
     /// folder cannot be used.
     pub fn start(config: GatewayConfig) -> io::Result<GatewayHandle> {
-        let (listeners, port) = listen(config.port)?;
+        let (listeners, port) = patiently(|| listen(config.port))?;
         let pages = Arc::new(Pages::new(config.certificates.authority().map(|der| der.to_vec())));
         let context = Context {
             patience: config.patience,
