@@ -53,6 +53,11 @@ pub enum Command {
         /// `--config`; see [`crate::config::state_dirs`].
         config: Option<PathBuf>,
     },
+    /// Forget all keys, pairings and certificates.
+    Reset {
+        /// `--config`; see [`crate::config::state_dirs`].
+        config: Option<PathBuf>,
+    },
     /// Say what a config would run, or what is wrong with it.
     Check {
         /// The config; `None` as with `run`.
@@ -107,6 +112,7 @@ Commands:
   link            make a link for a new viewer, or end one with --revoke
   mute            mute home's microphone, or open it again with --off
   status          tell who visits and how it is, as JSON
+  reset           forget all keys, pairings and certificates, as on the first day
   doctor          look at cameras, sound, screens and network, and tell what is wrong
   check [FILE]    tell what a config would run, or what is wrong with it
   drivers         list the drivers for cameras, microphones, speakers and displays
@@ -182,6 +188,19 @@ is muted, how loud viewers are, what the TV has to tell (`notices`).
 Exit code: 0 it answered, 1 it does not run.
 ";
 
+const RESET_HELP: &str = "\
+intercom reset - forget all keys, pairings and certificates, as on the first day
+
+Usage: intercom reset [--config FILE]
+
+  --config FILE   the config that the running intercom was started with
+
+Asks nobody. All visits end at once, and every link, and every phone that was paired,
+is refused from then on; the TV says so and shows a code. The settings stay as they
+are. An intercom that runs ends, and its service starts it again. Browsers warn of the
+new certificate once more, and a CA that was installed on a phone can be removed.
+";
+
 const CHECK_HELP: &str = "\
 intercom check - tell what a config would run, or what is wrong with it
 
@@ -216,11 +235,12 @@ options of its own table, as in `[camera.v4l2]`.
 ";
 
 /// The commands, each with its options and its help.
-const COMMANDS: [(&str, &[&str], &str); 7] = [
+const COMMANDS: [(&str, &[&str], &str); 8] = [
     ("run", &["--config", "--no-link", "--last-good", "--notices", "--help"], RUN_HELP),
     ("link", &["--tv", "--name", "--revoke", "--config", "--help"], LINK_HELP),
     ("mute", &["--off", "--config", "--help"], MUTE_HELP),
     ("status", &["--config", "--help"], STATUS_HELP),
+    ("reset", &["--config", "--help"], RESET_HELP),
     ("doctor", &["--config", "--json", "--help"], DOCTOR_HELP),
     ("check", &["--config", "--help"], CHECK_HELP),
     ("drivers", &["--help"], DRIVERS_HELP),
@@ -230,7 +250,7 @@ const COMMANDS: [(&str, &[&str], &str); 7] = [
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, UsageError> {
     let mut parser = Parser::from_args(args);
     match parser.next().map_err(|error| odd(error, "intercom --help"))? {
-        None => Err(usage("say what to do: run, link, mute, status, doctor, check or drivers".to_owned())),
+        None => Err(usage("say what to do: run, link, mute, status, reset, doctor, check or drivers".to_owned())),
         Some(Arg::Short('h') | Arg::Long("help")) => Ok(Command::Help(HELP)),
         Some(Arg::Short('V') | Arg::Long("version")) => Ok(Command::Version),
         Some(Arg::Value(word)) => {
@@ -327,6 +347,7 @@ fn read_command(
         "link" => Command::Link { revoke, tv, name: viewer, config },
         "mute" => Command::Mute { off, config },
         "status" => Command::Status { config },
+        "reset" => Command::Reset { config },
         "doctor" => Command::Doctor { config, json },
         "check" => Command::Check { config },
         _ => Command::Drivers,
@@ -352,6 +373,7 @@ fn help_command(name: &str) -> &'static str {
         "link" => "intercom link --help",
         "mute" => "intercom mute --help",
         "status" => "intercom status --help",
+        "reset" => "intercom reset --help",
         "doctor" => "intercom doctor --help",
         "check" => "intercom check --help",
         "drivers" => "intercom drivers --help",
@@ -413,6 +435,7 @@ mod tests {
         assert_eq!(read("mute"), Ok(Command::Mute { off: false, config: None }));
         assert_eq!(read("mute --off --config a"), Ok(Command::Mute { off: true, config: path("a") }));
         assert_eq!(read("status"), Ok(Command::Status { config: None }));
+        assert_eq!(read("reset --config a"), Ok(Command::Reset { config: path("a") }));
         assert!(refuse("mute --of").contains("did you mean `--off`?"));
         assert_eq!(read("doctor"), Ok(Command::Doctor { config: None, json: false }));
         assert_eq!(read("doctor --json --config a"), Ok(Command::Doctor { config: path("a"), json: true }));
@@ -438,7 +461,7 @@ mod tests {
 
     #[test]
     fn slips_are_answered_with_what_was_meant() {
-        assert!(refuse("").contains("say what to do: run, link, mute, status, doctor, check or drivers"));
+        assert!(refuse("").contains("say what to do: run, link, mute, status, reset, doctor, check or drivers"));
         assert!(refuse("rum").contains("there is no command `rum`; did you mean `intercom run`?"));
         assert!(refuse("driver").contains("did you mean `intercom drivers`?"));
         assert!(

@@ -54,6 +54,10 @@ fn execute(command: Command) -> u8 {
             Ok(answer) => say(&format!("{answer:#}")),
             Err((code, why)) => complain(code, &why),
         },
+        Command::Reset { config } => match reset(config.as_deref()) {
+            Ok(said) => say(&said),
+            Err((code, why)) => complain(code, &why),
+        },
         Command::Link { revoke, tv, name, config } => match link(revoke, tv, name.as_deref(), config.as_deref()) {
             Ok(()) => cli::DONE,
             Err((code, why)) => complain(code, &why),
@@ -108,6 +112,26 @@ fn link(revoke: Option<u64>, tv: bool, name: Option<&str>, path: Option<&Path>) 
         println!("no intercom runs here now; the link works as soon as one does");
     }
     run::print_links(&mut std::io::stdout().lock(), &new.links).map_err(|e| failed(e.to_string()))
+}
+
+/// Makes the home as on its first day, and says what that did.
+fn reset(path: Option<&Path>) -> Result<String, (u8, String)> {
+    let dirs = config::state_dirs(path).map_err(|errors| (cli::WRONG, errors.to_string()))?;
+    let running = dirs.iter().find(|dir| control::ask(dir, &control::Request::Status {}).is_ok());
+    let Some(dir) = running.or_else(|| dirs.iter().find(|dir| dir.is_dir())).or(dirs.first()) else {
+        return Err((cli::FAILED, "intercom: no state directory".to_owned()));
+    };
+    let done = control::reset(dir).map_err(|why| (cli::FAILED, format!("intercom: {why}")))?;
+    let keys = match done.keys {
+        1 => "1 key, its pairing".to_owned(),
+        keys => format!("{keys} keys, all pairings"),
+    };
+    let then = match done.ran {
+        control::Ran::No => "No intercom runs here now.",
+        control::Ran::AsService => "All visits are over; the service starts the intercom again.",
+        control::Ran::ByHand => "All visits are over, and the intercom has ended; start it again with `intercom run`.",
+    };
+    Ok(format!("This home is as on its first day: {keys} and the certificate are gone. The settings stay.\n{then}"))
 }
 
 fn say(text: &str) -> u8 {

@@ -46,4 +46,8 @@ impl Doorkeeper for Door {
     fn handle_revoked(&mut self, key: KeyNumber) {
         self.ring.revoke(KeyId(key));
     }
+
+    fn handle_reset(&mut self) {
+        self.ring = KeyRing::new();
+    }
 }

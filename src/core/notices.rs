@@ -1,4 +1,7 @@
-//! What home has to tell the people in front of the TV: mistakes in the config first, then what others left in a folder.
+//! What home has to tell the people in front of the TV: mistakes in the config first, then what it found out itself, then
+//! what others left in a folder.
+
+use std::collections::BTreeMap;
 
 /// So many files of the folder are told of.
 pub const MOST_FILES: usize = 4;
@@ -9,17 +12,34 @@ const LONGEST: usize = 200;
 /// Bytes at the beginning of a file that are looked at: any letter has at most four.
 pub const LONGEST_FILE: usize = 4 * LONGEST;
 
+/// What the intercom finds out itself, in the order in which it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Topic {
+    /// A reset was made.
+    Reset,
+}
+
 /// Everything that is to be told now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notices {
     mistakes: Vec<String>,
+    own: BTreeMap<Topic, String>,
     files: Vec<String>,
 }
 
 impl Notices {
     /// `mistakes` stay for as long as the process runs.
     pub fn new(mistakes: Vec<String>) -> Notices {
-        Notices { mistakes, files: Vec::new() }
+        Notices { mistakes, ..Notices::default() }
+    }
+
+    /// What there is to tell of a topic, if anything. Whether that changes anything.
+    pub fn set(&mut self, topic: Topic, words: Option<String>) -> bool {
+        let before = match &words {
+            Some(words) => self.own.insert(topic, words.clone()),
+            None => self.own.remove(&topic),
+        };
+        before != words
     }
 
     /// Takes what the folder's files begin with, each with its name. Whether that changes anything.
@@ -34,7 +54,7 @@ impl Notices {
 
     /// All of them, the most important first.
     pub fn all(&self) -> Vec<String> {
-        self.mistakes.iter().chain(&self.files).cloned().collect()
+        self.mistakes.iter().chain(self.own.values()).chain(&self.files).cloned().collect()
     }
 }
 
@@ -75,6 +95,9 @@ mod tests {
         assert!(notices.handle_files(files(&[("b", "second\nmore"), ("a", "\n first \n"), (".c", "half wri")])));
         assert_eq!(notices.all(), ["line 3 is wrong", "first", "second"]);
         assert!(!notices.handle_files(files(&[("a", "first"), ("b", "second\n")])), "they say the same");
+        assert!(notices.set(Topic::Reset, Some("reset".into())) && !notices.set(Topic::Reset, Some("reset".into())));
+        assert_eq!(notices.all(), ["line 3 is wrong", "reset", "first", "second"]);
+        assert!(notices.set(Topic::Reset, None) && !notices.set(Topic::Reset, None));
         assert!(notices.handle_files(Vec::new()));
         assert_eq!(notices.all(), ["line 3 is wrong"]);
     }

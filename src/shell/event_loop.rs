@@ -227,6 +227,7 @@ impl EventLoop {
                 ToLoop::Status(answer) => {
                     let _ = answer.try_send(self.status().to_string());
                 }
+                ToLoop::Reset => self.home.handle_reset(now),
                 ToLoop::Shutdown => end = true,
                 ToLoop::KeyAdded(key) => self.home.handle_key_added(key),
                 ToLoop::Minted(code, minted) => self.home.handle_minted(code, minted, now),

@@ -9,6 +9,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::access::keys::{Key, KeyId, KeyRing};
 use crate::shell::clock;
+use crate::shell::reset;
 use crate::shell::state::{self, Lock, StateError};
 
 /// The file of keys could not be used.
@@ -25,6 +26,8 @@ pub enum KeyFileError {
     },
     /// The system has no random numbers.
     Entropy(String),
+    /// All keys are about to be forgotten.
+    Reset,
 }
 
 impl fmt::Display for KeyFileError {
@@ -35,6 +38,7 @@ impl fmt::Display for KeyFileError {
                 write!(f, "{}: {problem}; correct it, or delete it and make new links", path.display())
             }
             KeyFileError::Entropy(problem) => write!(f, "no random numbers for a key: {problem}"),
+            KeyFileError::Reset => f.write_str("this home is being reset; try again when it has started anew"),
         }
     }
 }
@@ -63,6 +67,7 @@ pub fn mint_key() -> Result<Key, KeyFileError> {
 /// lines can use it at once.
 #[derive(Clone, Debug)]
 pub struct KeyFile {
+    dir: PathBuf,
     path: PathBuf,
     lock: PathBuf,
 }
@@ -70,11 +75,14 @@ pub struct KeyFile {
 impl KeyFile {
     /// The one in `state_dir`; it need not exist yet.
     pub fn in_dir(state_dir: &Path) -> KeyFile {
-        KeyFile { path: state_dir.join("keys.toml"), lock: state_dir.join("keys.lock") }
+        KeyFile { dir: state_dir.to_owned(), path: state_dir.join("keys.toml"), lock: state_dir.join("keys.lock") }
     }
 
-    /// All stored keys; none if there is no file.
+    /// All stored keys; none if there is no file, or a reset has begun.
     pub fn load(&self) -> Result<KeyRing, KeyFileError> {
+        if reset::is_begun(&self.dir) {
+            return Ok(KeyRing::new());
+        }
         match state::read(&self.path)? {
             None => Ok(KeyRing::new()),
             Some(text) => {
@@ -87,9 +95,13 @@ impl KeyFile {
     pub fn mint(&self, name: Option<&str>) -> Result<(KeyId, Key), KeyFileError> {
         let key = mint_key()?;
         let _lock = Lock::wait(&self.lock)?;
+        if reset::is_begun(&self.dir) {
+            return Err(KeyFileError::Reset);
+        }
         let mut ring = self.load()?;
         let id = ring.add_next(key.hash(), in_words(clock::unix_time()), name.map(str::to_owned));
         state::write(&self.path, ring.to_toml().as_bytes(), 0o600)?;
+        reset::over(&self.dir);
         Ok((id, key))
     }
 

@@ -16,6 +16,7 @@ pub mod notices;
 pub mod patience;
 pub mod priority;
 pub mod pulse;
+pub mod reset;
 pub mod run;
 pub mod service;
 pub mod signaling;

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use rustix::fs::OFlags;
 
-use crate::core::notices::{self, Notices};
+use crate::core::notices::{self, Notices, Topic};
 use crate::shell::devices::Presence;
 use crate::shell::pulse;
+use crate::shell::reset;
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 
 /// How often the folder is read.
@@ -39,12 +40,15 @@ impl NoticeBoard {
         self.lock().all()
     }
 
-    /// Reads the folder. One that is not there has nothing to tell.
-    pub fn read(&self, folder: &Path) {
-        let files = read(folder);
+    /// Looks at everything once.
+    pub fn look(&self, places: &Places) {
+        let files = places.folder.as_deref().map(read).unwrap_or_default();
+        let reset = reset::is_made(&places.state_dir).then(|| reset::NOTICE.to_owned());
         let mut notices = self.lock();
         let before = notices.all();
-        if notices.handle_files(files) {
+        let mut changed = notices.handle_files(files);
+        changed |= notices.set(Topic::Reset, reset);
+        if changed {
             tell_change(&before, &notices.all());
         }
     }
@@ -54,15 +58,26 @@ impl NoticeBoard {
     }
 }
 
-/// Starts the thread, which puts onto the board what the folder says.
+/// Where there may be something to tell of.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// Each file in it is a notice. One that is not there has nothing to tell.
+    pub folder: Option<PathBuf>,
+    /// Keys and certificates.
+    pub state_dir: PathBuf,
+}
+
+/// Starts the thread, which puts onto the board what there is to tell.
 ///
 /// # Errors
 /// If the system has no thread to give.
-pub fn spawn_notices(folder: PathBuf, board: Arc<NoticeBoard>, presence: Arc<Presence>) -> io::Result<Worker> {
+pub fn spawn_notices(places: Places, board: Arc<NoticeBoard>, presence: Arc<Presence>) -> io::Result<Worker> {
     spawn_worker("notices", move || {
         while !presence.is_stopped() {
+            // A disk that does not answer is no reason to begin anew: it would not answer then, either.
+            pulse::rest();
+            board.look(&places);
             pulse::beat(REST);
-            board.read(&folder);
             presence.sleep(REST);
         }
         Exit::Done
@@ -113,7 +128,8 @@ mod tests {
         let dir = TestDir::new();
         let folder = dir.0.join("notices");
         let (board, presence) = (Arc::new(NoticeBoard::new(vec!["first".into()])), Arc::new(Presence::new()));
-        let worker = spawn_notices(folder.clone(), Arc::clone(&board), Arc::clone(&presence)).unwrap();
+        let places = Places { folder: Some(folder.clone()), state_dir: dir.0.clone() };
+        let worker = spawn_notices(places, Arc::clone(&board), Arc::clone(&presence)).unwrap();
         let wait = |expected: &[&str]| {
             let until = clock::now() + Duration::from_secs(20);
             while board.all() != expected {
@@ -133,6 +149,11 @@ mod tests {
         std::fs::rename(folder.join(".update"), folder.join("update")).unwrap();
         wait(&["first", "An update was made", "No such network"]);
         std::fs::remove_dir_all(&folder).unwrap();
+        wait(&["first"]);
+        reset::begin(&dir.0).unwrap();
+        reset::finish(&dir.0).unwrap();
+        wait(&["first", reset::NOTICE]);
+        reset::over(&dir.0);
         wait(&["first"]);
         presence.stop();
         worker.dismiss();

@@ -34,10 +34,11 @@ use crate::shell::gateway::{Gateway, GatewayConfig, Patience};
 use crate::shell::hotplug::spawn_hotplug;
 use crate::shell::key_file::{KeyFile, mint_key};
 use crate::shell::minter::spawn_minter;
-use crate::shell::notices::{NoticeBoard, spawn_notices};
+use crate::shell::notices::{NoticeBoard, Places, spawn_notices};
 use crate::shell::patience::patiently;
 use crate::shell::priority::Class;
 use crate::shell::pulse::Pulse;
+use crate::shell::reset;
 use crate::shell::service::Guardian;
 use crate::shell::tls::{Certificates, TlsError};
 use crate::shell::trial::Attempt;
@@ -140,6 +141,10 @@ fn be_home(config: Config, manner: Manner, attempt: &mut Attempt) -> Result<(), 
     }
     let state_dir = home.state_dir;
     let claim = Claim::take(&state_dir).map_err(|what| RunError { what, by_config: false })?;
+    if let Err(error) = reset::finish(&state_dir) {
+        // No key of before counts for all that.
+        log::error!("the reset is not finished: {error}");
+    }
 
     let public = network.public_address.as_ref();
     let book = AddressBook::new(addresses::read(public.and_then(|p| p.socket())));
@@ -187,6 +192,7 @@ fn be_home(config: Config, manner: Manner, attempt: &mut Attempt) -> Result<(), 
     for device in devices.iter().filter(|d| d.stands_in() || d.kind == Kind::Speaker && !d.hardware) {
         presence.stands_in(device.kind);
     }
+    let (reset_asked, reset_wanted) = bounded(1);
     let control = control::start(ControlConfig {
         claim,
         state_dir: state_dir.clone(),
@@ -197,6 +203,7 @@ fn be_home(config: Config, manner: Manner, attempt: &mut Attempt) -> Result<(), 
         devices,
         presence: Arc::clone(&presence),
         notices: Arc::clone(&notices),
+        reset: reset_asked.clone(),
     })
     .map_err(cannot("control socket"))?;
 
@@ -255,12 +262,11 @@ fn be_home(config: Config, manner: Manner, attempt: &mut Attempt) -> Result<(), 
         workers.push(thread.map_err(no_thread())?);
     }
     workers.push(spawn_hotplug(Arc::clone(&presence)).map_err(no_thread())?);
-    if let Some(folder) = folder {
-        // Once at once: what is known already is part of the first picture.
-        notices.read(&folder);
-        let thread = spawn_notices(folder, Arc::clone(&notices), Arc::clone(&presence));
-        workers.push(thread.map_err(no_thread())?);
-    }
+    let places = Places { folder, state_dir: state_dir.clone() };
+    // Once at once: what is known already is part of the first picture.
+    notices.look(&places);
+    let thread = spawn_notices(places, Arc::clone(&notices), Arc::clone(&presence));
+    workers.push(thread.map_err(no_thread())?);
     let subject = tv::Subject {
         home: home.name,
         board: Arc::clone(&board),
@@ -304,7 +310,8 @@ fn be_home(config: Config, manner: Manner, attempt: &mut Attempt) -> Result<(), 
     pulses.extend([loop_pulse, control.pulse(), watch.pulse()]);
     pulses.extend(gateway.pulses());
     let mut guardian = Guardian::new(pulses, Arc::clone(&presence), network.port);
-    let reason = wait(&signals, &loop_ended, &mut guardian);
+    let reason = wait(&signals, &loop_ended, &reset_wanted, &mut guardian);
+    drop(reset_asked);
     log::info!("ending: {reason}");
     guardian.ending();
 
@@ -322,6 +329,8 @@ fn be_home(config: Config, manner: Manner, attempt: &mut Attempt) -> Result<(), 
         worker.join_within(until.saturating_duration_since(clock::now()).max(Duration::from_millis(10)));
     }
     match reason {
+        // What a thread still wrote is forgotten, too; a start that follows finishes what is not finished here.
+        End::Reset => reset::finish(&state_dir).map_err(cannot("reset")),
         End::Signal(_) if clean => Ok(()),
         End::Signal(_) => Err(cannot("the event loop")("it did not end in time")),
         End::LoopDied => Err(cannot("the event loop")("it ended unexpectedly; see the log above")),
@@ -330,6 +339,7 @@ fn be_home(config: Config, manner: Manner, attempt: &mut Attempt) -> Result<(), 
 
 enum End {
     Signal(i32),
+    Reset,
     LoopDied,
 }
 
@@ -339,6 +349,7 @@ impl fmt::Display for End {
             End::Signal(SIGTERM) => f.write_str("SIGTERM"),
             End::Signal(SIGINT) => f.write_str("interrupted"),
             End::Signal(number) => write!(f, "signal {number}"),
+            End::Reset => f.write_str("this home is reset; a service starts again by itself"),
             End::LoopDied => f.write_str("the event loop is gone"),
         }
     }
@@ -363,11 +374,17 @@ fn signals() -> Result<Receiver<i32>, RunError> {
 }
 
 /// Until the end, this thread guards the others.
-fn wait(signals: &Receiver<i32>, loop_ended: &Receiver<()>, guardian: &mut Guardian) -> End {
+fn wait(
+    signals: &Receiver<i32>,
+    loop_ended: &Receiver<()>,
+    reset_wanted: &Receiver<()>,
+    guardian: &mut Guardian,
+) -> End {
     loop {
         crossbeam_channel::select! {
             recv(signals) -> signal => return signal.map_or(End::LoopDied, End::Signal),
             recv(loop_ended) -> _ => return End::LoopDied,
+            recv(reset_wanted) -> _ => return End::Reset,
             default(guardian.interval()) => guardian.look(),
         }
     }

@@ -84,6 +84,18 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StateError> {
     write().map_err(failed("write", path))
 }
 
+/// Removes a file so that a power cut brings it back no more; one that is not there is gone already.
+pub fn remove(path: &Path) -> Result<(), StateError> {
+    let remove = || -> io::Result<()> {
+        match fs::remove_file(path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            result => result?,
+        }
+        path.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+    };
+    remove().map_err(failed("remove", path))
+}
+
 /// A lock between processes; the kernel lets go of it however its holder ends.
 #[derive(Debug)]
 pub struct Lock {
@@ -103,9 +115,11 @@ impl Lock {
         }
     }
 
-    /// Takes the lock at `path`, or `None` if somebody has it.
-    pub fn try_take(path: &Path) -> Result<Option<Lock>, StateError> {
-        let file = Lock::open(path)?;
+    /// Takes the lock of a directory itself, or `None` if somebody has it. Nothing is written for that, so a disk may
+    /// be full or read-only.
+    pub fn try_take(directory: &Path) -> Result<Option<Lock>, StateError> {
+        let path = directory;
+        let file = File::open(path).map_err(failed("open", path))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(Lock { _file: file })),
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
@@ -165,10 +179,9 @@ pub(crate) mod tests {
     #[test]
     fn a_lock_is_held_by_one() {
         let dir = TestDir::new();
-        let path = dir.0.join("lock");
-        let first = Lock::try_take(&path).unwrap();
-        assert!(first.is_some() && Lock::try_take(&path).unwrap().is_none());
+        let first = Lock::try_take(&dir.0).unwrap();
+        assert!(first.is_some() && Lock::try_take(&dir.0).unwrap().is_none());
         drop(first);
-        assert!(Lock::try_take(&path).unwrap().is_some());
+        assert!(Lock::try_take(&dir.0).unwrap().is_some());
     }
 }

@@ -40,6 +40,8 @@ pub enum ToLoop {
     Mute(Mute, Option<Sender<bool>>),
     /// The control socket asks how things are; answered with one JSON object.
     Status(Sender<String>),
+    /// Forget every key, and end all visits.
+    Reset,
     /// Say goodbye to every page and end.
     Shutdown,
 }

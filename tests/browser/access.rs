@@ -66,6 +66,32 @@ pub fn revoked(lab: &mut Lab) {
     page.wait_for("it stays closed", PATIENCE, "/wrong-link|revoked/.test(document.body.dataset.state)");
 }
 
+/// A reset: who visits is sent away, and their link opens nothing in the home that starts then.
+pub fn reset(lab: &mut Lab) {
+    let mut home = Daemon::start(Setup::default());
+    let (link, _) = home.lasting_link();
+    let page = lab.viewer(Permission::Undecided);
+    page.open(&link);
+    living(&page);
+    home.command(&["reset"]);
+    page.wait_state("revoked", PATIENCE);
+    wait("its end", PATIENCE, || home.crashed().then_some(()));
+    home.kill();
+    home.launch();
+    page.reload();
+    page.wait_for("it stays closed", PATIENCE, "/wrong-link|revoked/.test(document.body.dataset.state)");
+    let other = lab.viewer(Permission::Undecided);
+    other.open(&link);
+    other.wait_state("wrong-link", PATIENCE);
+    assert_eq!(other.eval("lab.frames.length"), 0);
+    wait("a code on the TV", PATIENCE, || code(&home));
+    keep_tv(&home, "tv-reset");
+    // Whoever scans that is at home again.
+    let phone = lab.viewer(Permission::Undecided);
+    phone.open(&code(&home).expect("a code"));
+    living(&phone);
+}
+
 /// A code on the TV: one phone reads it and is at home by name, from then on with a key of its own; nobody else is.
 pub fn code_on_the_tv(lab: &mut Lab) {
     let mut home = Daemon::start(Setup::default());

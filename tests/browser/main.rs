@@ -51,6 +51,7 @@ fn main() -> std::process::ExitCode {
         ("a_wrong_link", access::wrong_key),
         ("a_full_home", access::full),
         ("a_revoked_link", access::revoked),
+        ("a_reset_home", access::reset),
         ("a_code_on_the_tv", access::code_on_the_tv),
         ("the_socket_dies_while_ice_is_checking", networks::socket_dies_while_checking),
         ("the_socket_falls_silent", networks::socket_falls_silent),

@@ -105,6 +105,14 @@ impl Home {
         }
     }
 
+    /// Ends it as a power cut does.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+
     /// Changes the config.
     pub fn edit(&self, change: impl FnOnce(String) -> String) {
         let file = self.at("intercom.toml");
@@ -139,10 +147,7 @@ impl Home {
 
 impl Drop for Home {
     fn drop(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            let _ = process.kill();
-            let _ = process.wait();
-        }
+        self.kill();
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 }

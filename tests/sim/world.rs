@@ -64,6 +64,8 @@ impl Doorkeeper for Keys {
     }
 
     fn handle_revoked(&mut self, _key: u64) {}
+
+    fn handle_reset(&mut self) {}
 }
 
 /// Encodes nothing: frames of the ordered size, numbered, at the rung's rate.

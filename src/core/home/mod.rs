@@ -73,6 +73,9 @@ pub trait Doorkeeper {
 
     /// A key was revoked elsewhere.
     fn handle_revoked(&mut self, key: KeyNumber);
+
+    /// No key opens any more.
+    fn handle_reset(&mut self);
 }
 
 /// Fills a buffer with random bytes that nobody can guess.
@@ -280,6 +283,16 @@ impl Home {
         self.doorkeeper.handle_revoked(key);
         let ended: Vec<VisitId> = self.visits.iter().filter(|v| v.key == key).map(|v| v.id).collect();
         for id in ended {
+            self.end_visit(id, Some(ByeReason::Revoked), now);
+        }
+    }
+
+    /// Forgets every key, and the code on the TV, and ends all visits.
+    pub fn handle_reset(&mut self, now: Instant) {
+        self.doorkeeper.handle_reset();
+        self.pairing = None;
+        self.out.push_back(HomeOutput::Code(None));
+        for id in self.visits.iter().map(|v| v.id).collect::<Vec<_>>() {
             self.end_visit(id, Some(ByeReason::Revoked), now);
         }
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -12,8 +13,10 @@ use crate::access::names;
 use crate::config::PublicAddress;
 use crate::reach::links;
 use crate::shell::addresses;
-use crate::shell::control::{PATIENCE, Request, revoke_stored};
+use crate::shell::clock;
+use crate::shell::control::{Claim, PATIENCE, Request, revoke_stored};
 use crate::shell::key_file::KeyFile;
+use crate::shell::reset;
 use crate::shell::state;
 
 /// Longest answer that a command line reads.
@@ -101,6 +104,7 @@ pub fn new_link(
         }
         Err(AskError::NotRunning(_)) => {
             state::make_private_dir(state_dir).map_err(|e| e.to_string())?;
+            reset::finish(state_dir).map_err(|e| e.to_string())?;
             let (id, key): (KeyId, Key) =
                 KeyFile::in_dir(state_dir).mint(name.as_deref()).map_err(|e| e.to_string())?;
             let links = links::links(&addresses::read(None), port, public, &key);
@@ -114,6 +118,49 @@ pub fn new_link(
 pub fn new_code(state_dir: &Path, name: Option<&str>) -> Result<links::Links, String> {
     let name = name.map(names::tidy).transpose()?;
     ask(state_dir, &Request::Code { name }).map(|answer| links_in(&answer)).map_err(|e| e.to_string())
+}
+
+/// What a reset did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResetHome {
+    /// Keys that were stored.
+    pub keys: u64,
+    /// The daemon that ran, and has ended for it.
+    pub ran: Ran,
+}
+
+/// Which daemon there was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ran {
+    /// None.
+    No,
+    /// One that a service manager starts again.
+    AsService,
+    /// One that somebody started.
+    ByHand,
+}
+
+/// Forgets all keys and certificates: through the daemon, which ends, or, if there is none, in the directory.
+pub fn reset(state_dir: &Path) -> Result<ResetHome, String> {
+    match ask(state_dir, &Request::Reset {}) {
+        Ok(answer) => {
+            // Until its files are gone, however it ends; they count for nothing already.
+            let until = clock::now() + PATIENCE * 5;
+            while reset::is_begun(state_dir) && clock::now() < until {
+                clock::sleep_until(clock::now() + Duration::from_millis(20));
+            }
+            let ran = if answer["service"] == true { Ran::AsService } else { Ran::ByHand };
+            Ok(ResetHome { keys: answer["keys"].as_u64().unwrap_or_default(), ran })
+        }
+        Err(AskError::NotRunning(_)) if state_dir.is_dir() => {
+            let _claim = Claim::take_existing(state_dir)?;
+            let keys = KeyFile::in_dir(state_dir).load().map_or(0, |ring| ring.len() as u64);
+            reset::begin(state_dir).and_then(|()| reset::finish(state_dir)).map_err(|e| e.to_string())?;
+            Ok(ResetHome { keys, ran: Ran::No })
+        }
+        Err(AskError::NotRunning(_)) => Err(format!("nothing to reset: there is no folder {}", state_dir.display())),
+        Err(e) => Err(e.to_string()),
+    }
 }
 
 fn links_in(answer: &Value) -> links::Links {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::Sender;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, fchmod};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
@@ -28,12 +29,13 @@ use crate::shell::devices::Presence;
 use crate::shell::key_file::KeyFile;
 use crate::shell::notices::NoticeBoard;
 use crate::shell::pulse::{self, Pulse};
+use crate::shell::reset;
 use crate::shell::state::{self, Lock};
 use crate::shell::wake::Wake;
 use crate::shell::wires::{NewKey, ToLoop, ToLoopHandle};
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 
-pub use client::{AskError, NewLink, ask, new_code, new_link, revoke};
+pub use client::{AskError, NewLink, Ran, ResetHome, ask, new_code, new_link, reset, revoke};
 
 /// Longest request, its line feed included.
 const LONGEST_REQUEST: usize = 4096;
@@ -72,6 +74,9 @@ pub enum Request {
     Status {},
     /// How devices and addresses are: a [`Health`].
     Health {},
+    /// Ends all visits, forgets all keys and the certificates, and ends the daemon: `{"keys": 3, "service": true}`, the
+    /// keys that were stored, and whether a service manager runs it.
+    Reset {},
 }
 
 impl Request {
@@ -89,7 +94,12 @@ impl Claim {
     /// Takes it, making the directory if need be. Fails in words if another daemon has it.
     pub fn take(state_dir: &Path) -> Result<Claim, String> {
         state::make_private_dir(state_dir).map_err(|e| e.to_string())?;
-        match Lock::try_take(&state_dir.join("intercom.lock")) {
+        Claim::take_existing(state_dir)
+    }
+
+    /// Takes it of a directory that is there.
+    pub fn take_existing(state_dir: &Path) -> Result<Claim, String> {
+        match Lock::try_take(state_dir) {
             Ok(Some(lock)) => Ok(Claim(lock)),
             Ok(None) => Err(format!("intercom is already running with the state directory {}", state_dir.display())),
             Err(e) => Err(e.to_string()),
@@ -117,6 +127,8 @@ pub struct ControlConfig {
     pub presence: Arc<Presence>,
     /// Knows what the TV has to tell.
     pub notices: Arc<NoticeBoard>,
+    /// Told when everything is to be forgotten, and the daemon to end.
+    pub reset: Sender<()>,
 }
 
 /// The running control socket.
@@ -299,6 +311,14 @@ fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
             let muted = receiver.recv_timeout(PATIENCE).map_err(|_| "the daemon does not answer".to_owned())?;
             Ok(json!({ "muted": muted }))
         }
+        Request::Reset {} => {
+            let keys = keys.load().map_or(0, |ring| ring.len());
+            reset::begin(&config.state_dir).map_err(|e| e.to_string())?;
+            log::warn!("everything that phones knew this home by is forgotten");
+            config.to_loop.tell(ToLoop::Reset);
+            let _is_wanted_already = config.reset.try_send(());
+            Ok(json!({ "keys": keys, "service": std::env::var_os("NOTIFY_SOCKET").is_some() }))
+        }
         Request::Health {} => {
             let mut devices = config.devices.clone();
             for device in &mut devices {
@@ -366,6 +386,7 @@ mod tests {
                 devices: Vec::new(),
                 presence: Arc::new(Presence::new()),
                 notices: Arc::new(NoticeBoard::new(vec!["mend me".into()])),
+                reset: bounded(1).0,
             })
             .unwrap();
             Daemon { dir, handle, events: receiver }
