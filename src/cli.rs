@@ -38,24 +38,24 @@ pub enum Command {
         tv: bool,
         /// `--name NAME`: what home calls the viewer.
         name: Option<String>,
-        /// `--config`; see [`crate::config::state_dirs`].
+        /// `--config`; see [`crate::config::places`].
         config: Option<PathBuf>,
     },
     /// Mute home's microphone in the running intercom, or open it again.
     Mute {
         /// `--off`: open it again.
         off: bool,
-        /// `--config`; see [`crate::config::state_dirs`].
+        /// `--config`; see [`crate::config::places`].
         config: Option<PathBuf>,
     },
     /// Say how the running intercom is, as JSON.
     Status {
-        /// `--config`; see [`crate::config::state_dirs`].
+        /// `--config`; see [`crate::config::places`].
         config: Option<PathBuf>,
     },
     /// Forget all keys, pairings and certificates.
     Reset {
-        /// `--config`; see [`crate::config::state_dirs`].
+        /// `--config`; see [`crate::config::places`].
         config: Option<PathBuf>,
     },
     /// Say what a config would run, or what is wrong with it.

@@ -3,6 +3,7 @@
 mod address;
 mod devices;
 mod fallback;
+mod places;
 mod problem;
 mod reader;
 mod report;
@@ -20,20 +21,19 @@ use intercom_drivers::registry;
 pub use address::PublicAddress;
 pub use devices::{Device, Drivers};
 pub use fallback::{Settled, load_or_last_good};
+pub use places::{Place, places};
 pub use problem::{BRIEF, ConfigErrors, Problem, nearest};
 pub use room::{Buttons, Chime, ChimeSound};
 pub use trials::Trial;
 
 use crate::core::protocol::Volume;
 use crate::units::{Bitrate, FrameRate};
+use places::{auto_state_dir, run_dirs};
 use problem::quoted;
 use reader::{BUILT_IN, Reader, Wrong};
 
 /// Where the config is looked for when none is named.
 pub const SYSTEM_CONFIG: &str = "/etc/intercom/intercom.toml";
-
-/// Where the systemd unit keeps the state, for commands that are typed at a shell beside it.
-const SYSTEM_STATE: &str = "/var/lib/intercom";
 
 /// Everything that `etc/intercom.toml` says, checked.
 pub struct Config {
@@ -79,6 +79,9 @@ pub struct Home {
     /// `state_dir`: where keys and certificates live. Default "auto": `$STATE_DIRECTORY`, else
     /// `$XDG_STATE_HOME/intercom`, else `~/.local/state/intercom`.
     pub state_dir: PathBuf,
+    /// Where the control socket may be, best first: `$RUNTIME_DIRECTORY`, else the state's folder, else (where nothing can be
+    /// made there) `$XDG_RUNTIME_DIR/intercom`.
+    pub run_dirs: Vec<PathBuf>,
 }
 
 /// `[network]`
@@ -184,27 +187,8 @@ pub fn drivers() -> Drivers {
     }
 }
 
-/// Where a running intercom may have its state, best guess first, for commands that look for its control socket.
-/// Reads only `[home]`, touches no device, and is content with a config that is wrong elsewhere.
-pub fn state_dirs(given: Option<&Path>) -> Result<Vec<PathBuf>, ConfigErrors> {
-    let (text, file) = chosen(given)?;
-    state_dirs_with(&text, &file, &|name| std::env::var_os(name))
-}
-
 /// The environment's variables, which tests replace.
 type Environment<'e> = &'e dyn Fn(&str) -> Option<OsString>;
-
-fn state_dirs_with(text: &str, file: &str, env: Environment<'_>) -> Result<Vec<PathBuf>, ConfigErrors> {
-    let mut reader = Reader::new(text, file)?;
-    let home = read_home(&mut reader, file, env);
-    let is_auto = reader.text("home.state_dir", "", |text| Ok(text == "auto"));
-    reader.verdict(file)?;
-    let mut dirs = vec![home.state_dir];
-    if is_auto && dirs[0] != Path::new(SYSTEM_STATE) {
-        dirs.push(PathBuf::from(SYSTEM_STATE));
-    }
-    Ok(dirs)
-}
 
 /// The text and the name of the config that a command line means.
 fn chosen(given: Option<&Path>) -> Result<(String, String), ConfigErrors> {
@@ -325,20 +309,8 @@ fn read_home(r: &mut Reader<'_>, file: &str, env: Environment<'_>) -> Home {
         r.complain(r.line("home.state_dir"), "home.state_dir", wrong, "a folder's path");
         PathBuf::new()
     });
-    Home { name, max_viewers, state_dir }
-}
-
-/// systemd gives `$STATE_DIRECTORY` (several, divided by colons, if the unit asks for several); the rest is the
-/// XDG Base Directory Specification, which wants relative paths ignored.
-fn auto_state_dir(env: Environment<'_>) -> Option<PathBuf> {
-    let path = |name: &str| env(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let from_systemd = env("STATE_DIRECTORY").and_then(|dirs| {
-        let first = dirs.to_string_lossy().split(':').next().map(PathBuf::from);
-        first.filter(|dir| dir.is_absolute())
-    });
-    from_systemd
-        .or_else(|| path("XDG_STATE_HOME").map(|dir| dir.join("intercom")))
-        .or_else(|| path("HOME").map(|dir| dir.join(".local/state/intercom")))
+    let run_dirs = run_dirs(&state_dir, env);
+    Home { name, max_viewers, state_dir, run_dirs }
 }
 
 fn read_network(r: &mut Reader<'_>) -> Network {

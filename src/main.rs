@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use intercom::access::keys::KeyId;
 use intercom::cli::{self, Command};
-use intercom::config::{self, Config, Settled};
+use intercom::config::{self, Config, Place, Settled};
 use intercom::shell::run::Manner;
 use intercom::shell::{control, doctor, run};
 
@@ -70,58 +70,69 @@ fn complain(code: u8, why: &str) -> u8 {
     code
 }
 
-/// Asks the running intercom, wherever its state is.
+/// Asks the running intercom, wherever it is.
 fn ask(path: Option<&Path>, request: &control::Request) -> Result<serde_json::Value, (u8, String)> {
-    let dirs = config::state_dirs(path).map_err(|errors| (cli::WRONG, errors.to_string()))?;
-    let mut answers = dirs.iter().map(|dir| control::ask(dir, request));
-    let first = answers.next().unwrap_or_else(|| Err(control::AskError::Failed("no state directory".into())));
-    // The next one only where none runs: a refusal is an answer.
-    let answer = match first {
-        Err(control::AskError::NotRunning(_)) => answers.find(|other| other.is_ok()).unwrap_or(first),
-        answer => answer,
-    };
-    answer.map_err(|error| (cli::FAILED, format!("intercom: {error}")))
+    let places = places(path)?;
+    let answer = control::find(&places).and_then(|place| control::ask(&place.run, request));
+    answer.map_err(|error| failed(error.to_string()))
+}
+
+fn places(path: Option<&Path>) -> Result<Vec<Place>, (u8, String)> {
+    config::places(path).map_err(|errors| (cli::WRONG, errors.to_string()))
+}
+
+fn failed(why: String) -> (u8, String) {
+    (cli::FAILED, format!("intercom: {why}"))
 }
 
 /// Mints a key and prints its links, has the TV show a code, or ends a key; through the running intercom if there is
 /// one.
 fn link(revoke: Option<u64>, tv: bool, name: Option<&str>, path: Option<&Path>) -> Result<(), (u8, String)> {
-    let failed = |why: String| (cli::FAILED, format!("intercom: {why}"));
-    let dirs = config::state_dirs(path).map_err(|errors| (cli::WRONG, errors.to_string()))?;
+    let places = places(path)?;
+    let running = control::find(&places).ok();
     // The one where an intercom runs, else where the next one will look.
-    let running = dirs.iter().find(|dir| control::ask(dir, &control::Request::Status {}).is_ok());
-    let Some(dir) = running.or(dirs.first()) else {
+    let Some(place) = running.or(places.first()) else {
         return Err(failed("no state directory".into()));
     };
     if let Some(number) = revoke {
-        control::revoke(dir, KeyId(number)).map_err(failed)?;
+        let kept = control::revoke(place, KeyId(number)).map_err(failed)?;
         println!("key {number} is revoked, and its visits are over");
+        if !kept {
+            println!("the disk does not take that: mend it and revoke the key again, or it opens after the next start");
+        }
         return Ok(());
     }
     if tv {
-        let links = control::new_code(dir, name).map_err(failed)?;
+        let links = control::new_code(place, name).map_err(failed)?;
         println!("the TV shows this code for ten minutes; one phone can use it once");
         return run::print_links(&mut std::io::stdout().lock(), &links).map_err(|e| failed(e.to_string()));
     }
-    let config = config::load_chosen(path).map_err(|errors| (cli::WRONG, errors.to_string()))?;
-    let network = &config.network;
-    let new = control::new_link(dir, name, network.port, network.public_address.as_ref()).map_err(failed)?;
+    // One that runs knows its own port, whatever the config says by now.
+    let network = match running {
+        Some(_) => None,
+        None => Some(config::load_chosen(path).map_err(|errors| (cli::WRONG, errors.to_string()))?.network),
+    };
+    let (port, public) = network.as_ref().map_or((0, None), |network| (network.port, network.public_address.as_ref()));
+    let new = control::new_link(place, name, port, public).map_err(failed)?;
     let number = new.key.0;
     println!("key {number}; it is shown only now, `intercom link --revoke {number}` ends it");
     if !new.running {
         println!("no intercom runs here now; the link works as soon as one does");
+    }
+    if !new.kept {
+        println!("the disk does not take it: it works until the intercom is started anew");
     }
     run::print_links(&mut std::io::stdout().lock(), &new.links).map_err(|e| failed(e.to_string()))
 }
 
 /// Makes the home as on its first day, and says what that did.
 fn reset(path: Option<&Path>) -> Result<String, (u8, String)> {
-    let dirs = config::state_dirs(path).map_err(|errors| (cli::WRONG, errors.to_string()))?;
-    let running = dirs.iter().find(|dir| control::ask(dir, &control::Request::Status {}).is_ok());
-    let Some(dir) = running.or_else(|| dirs.iter().find(|dir| dir.is_dir())).or(dirs.first()) else {
-        return Err((cli::FAILED, "intercom: no state directory".to_owned()));
+    let places = places(path)?;
+    let there = || places.iter().find(|place| place.state.is_dir());
+    let Some(place) = control::find(&places).ok().or_else(there).or(places.first()) else {
+        return Err(failed("no state directory".to_owned()));
     };
-    let done = control::reset(dir).map_err(|why| (cli::FAILED, format!("intercom: {why}")))?;
+    let done = control::reset(place).map_err(failed)?;
     let keys = match done.keys {
         1 => "1 key, its pairing".to_owned(),
         keys => format!("{keys} keys, all pairings"),

@@ -479,15 +479,6 @@ fn the_state_is_where_systemd_or_the_desktop_wants_it() {
 }
 
 #[test]
-fn commands_find_the_state_even_if_the_config_is_wrong_elsewhere() {
-    let dirs = |text: &str| state_dirs_with(text, "/etc/x.toml", &at_home);
-    let auto = dirs("[video]\nfps = 1000\n[nonsense]\n").unwrap();
-    assert_eq!(auto, [Path::new("/home/ann/.local/state/intercom"), Path::new("/var/lib/intercom")]);
-    assert_eq!(dirs("[home]\nstate_dir = \"/srv/x\"").unwrap(), [Path::new("/srv/x")]);
-    assert!(dirs("[home]\nstate_dir = 3").is_err());
-}
-
-#[test]
 fn missing_files_are_answered_with_their_neighbours() {
     let folder = std::env::temp_dir().join(format!("intercom-config-test-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();

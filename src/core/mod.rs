@@ -19,5 +19,6 @@ pub mod protocol;
 pub mod relay;
 pub mod slides;
 pub mod speech;
+pub mod storage;
 pub mod supervisor;
 pub mod xruns;

@@ -15,6 +15,8 @@ pub const LONGEST_FILE: usize = 4 * LONGEST;
 /// What the intercom finds out itself, in the order in which it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Topic {
+    /// The disk does not take what is new.
+    Storage,
     /// A reset was made.
     Reset,
 }

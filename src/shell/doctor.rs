@@ -29,7 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(12);
 /// # Errors
 /// If the config is wrong.
 pub fn examine(config: Option<&Path>) -> Result<Examination, ConfigErrors> {
-    let asked = config::state_dirs(config)?.iter().find_map(|dir| control::ask(dir, &Request::Health {}).ok());
+    let asked =
+        control::find(&config::places(config)?).and_then(|place| control::ask(&place.run, &Request::Health {})).ok();
     let running = asked.and_then(|answer| serde_json::from_value::<Health>(answer).ok());
     let is_running = running.is_some();
     let health = match running {

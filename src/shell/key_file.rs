@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use time::OffsetDateTime;
@@ -65,23 +66,101 @@ pub fn mint_key() -> Result<Key, KeyFileError> {
 
 /// The file of keys. Each change locks it, reads it, and writes it whole, so that the daemon and any number of command
 /// lines can use it at once.
+///
+/// What the disk does not take is remembered here, by all clones, until it does or the process ends.
 #[derive(Clone, Debug)]
 pub struct KeyFile {
     dir: PathBuf,
     path: PathBuf,
     lock: PathBuf,
+    /// The keys as they should be in the file.
+    unkept: Arc<Mutex<Option<KeyRing>>>,
 }
 
 impl KeyFile {
     /// The one in `state_dir`; it need not exist yet.
     pub fn in_dir(state_dir: &Path) -> KeyFile {
-        KeyFile { dir: state_dir.to_owned(), path: state_dir.join("keys.toml"), lock: state_dir.join("keys.lock") }
+        let (path, lock) = (state_dir.join("keys.toml"), state_dir.join("keys.lock"));
+        KeyFile { dir: state_dir.to_owned(), path, lock, unkept: Arc::default() }
     }
 
-    /// All stored keys; none if there is no file, or a reset has begun.
+    /// All keys; none if there is no file, or a reset has begun.
     pub fn load(&self) -> Result<KeyRing, KeyFileError> {
+        self.current(&self.unkept())
+    }
+
+    /// Makes a key for a viewer whom home calls `name`, and stores its hash; the key itself is only here.
+    pub fn mint(&self, name: Option<&str>) -> Result<(KeyId, Key), KeyFileError> {
+        match self.mint_for_now(name)? {
+            (id, key, None) => Ok((id, key)),
+            (_, _, Some(error)) => Err(error.into()),
+        }
+    }
+
+    /// The same for a process that lasts: a key that the disk does not take is good until its end, and why it does not
+    /// is told.
+    pub fn mint_for_now(&self, name: Option<&str>) -> Result<(KeyId, Key, Option<StateError>), KeyFileError> {
+        let key = mint_key()?;
+        let mut unkept = self.unkept();
+        // Without a lock nothing is written: so what others write meanwhile stays.
+        let lock = Lock::wait(&self.lock);
+        if reset::is_begun(&self.dir) {
+            return Err(KeyFileError::Reset);
+        }
+        let mut ring = self.current(&unkept)?;
+        let id = ring.add_next(key.hash(), in_words(clock::unix_time()), name.map(str::to_owned));
+        let error = lock.and_then(|_lock| self.write(&ring)).err();
+        *unkept = error.is_some().then_some(ring);
+        if error.is_none() {
+            reset::over(&self.dir);
+        }
+        Ok((id, key, error))
+    }
+
+    /// Ends a stored key; if there is no such number, says which there are.
+    pub fn revoke(&self, id: KeyId) -> Result<Result<(), Vec<KeyId>>, KeyFileError> {
+        match self.revoke_for_now(id)? {
+            Ok(None) => Ok(Ok(())),
+            Ok(Some(error)) => Err(error.into()),
+            Err(ids) => Ok(Err(ids)),
+        }
+    }
+
+    /// The same for a process that lasts: what the disk does not take holds until its end, and why it does not is told.
+    pub fn revoke_for_now(&self, id: KeyId) -> Result<Result<Option<StateError>, Vec<KeyId>>, KeyFileError> {
+        let mut unkept = self.unkept();
+        let lock = Lock::wait(&self.lock);
+        let mut ring = self.current(&unkept)?;
+        if !ring.revoke(id) {
+            return Ok(Err(ring.ids()));
+        }
+        let error = lock.and_then(|_lock| self.write(&ring)).err();
+        *unkept = error.is_some().then_some(ring);
+        Ok(Ok(error))
+    }
+
+    /// Whether something is remembered here that the disk did not take.
+    pub fn is_unkept(&self) -> bool {
+        self.unkept().is_some()
+    }
+
+    /// Writes what the disk did not take, perhaps because it does now.
+    pub fn retry(&self) {
+        let mut unkept = self.unkept();
+        let Some(ring) = unkept.as_ref() else { return };
+        if !reset::is_begun(&self.dir) && Lock::wait(&self.lock).and_then(|_lock| self.write(ring)).is_ok() {
+            log::info!("{} is kept again", self.path.display());
+            *unkept = None;
+            reset::over(&self.dir);
+        }
+    }
+
+    fn current(&self, unkept: &Option<KeyRing>) -> Result<KeyRing, KeyFileError> {
         if reset::is_begun(&self.dir) {
             return Ok(KeyRing::new());
+        }
+        if let Some(ring) = unkept {
+            return Ok(ring.clone());
         }
         match state::read(&self.path)? {
             None => Ok(KeyRing::new()),
@@ -91,29 +170,12 @@ impl KeyFile {
         }
     }
 
-    /// Makes a key for a viewer whom home calls `name`, and stores its hash; the key itself is only here.
-    pub fn mint(&self, name: Option<&str>) -> Result<(KeyId, Key), KeyFileError> {
-        let key = mint_key()?;
-        let _lock = Lock::wait(&self.lock)?;
-        if reset::is_begun(&self.dir) {
-            return Err(KeyFileError::Reset);
-        }
-        let mut ring = self.load()?;
-        let id = ring.add_next(key.hash(), in_words(clock::unix_time()), name.map(str::to_owned));
-        state::write(&self.path, ring.to_toml().as_bytes(), 0o600)?;
-        reset::over(&self.dir);
-        Ok((id, key))
+    fn write(&self, ring: &KeyRing) -> Result<(), StateError> {
+        state::write(&self.path, ring.to_toml().as_bytes(), 0o600)
     }
 
-    /// Ends a stored key; if there is no such number, says which there are.
-    pub fn revoke(&self, id: KeyId) -> Result<Result<(), Vec<KeyId>>, KeyFileError> {
-        let _lock = Lock::wait(&self.lock)?;
-        let mut ring = self.load()?;
-        if !ring.revoke(id) {
-            return Ok(Err(ring.ids()));
-        }
-        state::write(&self.path, ring.to_toml().as_bytes(), 0o600)?;
-        Ok(Ok(()))
+    fn unkept(&self) -> MutexGuard<'_, Option<KeyRing>> {
+        self.unkept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -163,6 +225,30 @@ mod tests {
         let error = file.mint(None).unwrap_err().to_string();
         assert!(error.contains("keys.toml: line 1"), "{error}");
         assert_eq!(std::fs::read_to_string(path).unwrap(), "next = ?");
+    }
+
+    #[test]
+    fn what_the_disk_does_not_take_is_good_until_it_does() {
+        let dir = TestDir::new();
+        let place = dir.0.join("state");
+        // As if the disk were gone: nothing can be made there.
+        std::fs::write(&place, "").unwrap();
+        let file = KeyFile::in_dir(&place);
+        assert!(KeyFile::in_dir(&place).mint(None).is_err(), "not for a process that ends at once");
+        assert!(!file.is_unkept());
+        std::fs::remove_file(&place).unwrap();
+        let (first, key, error) = file.mint_for_now(Some("Anna")).unwrap();
+        let (second, other, _) = file.clone().mint_for_now(None).unwrap();
+        assert!(error.is_some() && first != second);
+        assert_eq!(file.load().unwrap().verify(&key.to_text()), Some(first));
+        assert!(file.revoke_for_now(second).unwrap().unwrap().is_some());
+        file.retry();
+        assert!(file.is_unkept());
+        state::make_private_dir(&place).unwrap();
+        file.retry();
+        let stored = KeyFile::in_dir(&place).load().unwrap();
+        assert!(!file.is_unkept() && stored.verify(&key.to_text()) == Some(first));
+        assert_eq!(stored.verify(&other.to_text()), None);
     }
 
     #[test]

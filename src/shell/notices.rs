@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustix::fs::OFlags;
+use rustix::fs::{OFlags, StatVfsMountFlags};
 
 use crate::core::notices::{self, Notices, Topic};
+use crate::core::storage::{self, Room, Trouble};
 use crate::shell::devices::Presence;
+use crate::shell::key_file::KeyFile;
 use crate::shell::pulse;
 use crate::shell::reset;
 use crate::shell::worker::{Exit, Worker, spawn_worker};
@@ -44,9 +46,11 @@ impl NoticeBoard {
     pub fn look(&self, places: &Places) {
         let files = places.folder.as_deref().map(read).unwrap_or_default();
         let reset = reset::is_made(&places.state_dir).then(|| reset::NOTICE.to_owned());
+        let trouble = trouble(places);
         let mut notices = self.lock();
         let before = notices.all();
         let mut changed = notices.handle_files(files);
+        changed |= notices.set(Topic::Storage, trouble.map(|trouble| trouble.words().to_owned()));
         changed |= notices.set(Topic::Reset, reset);
         if changed {
             tell_change(&before, &notices.all());
@@ -65,6 +69,10 @@ pub struct Places {
     pub folder: Option<PathBuf>,
     /// Keys and certificates.
     pub state_dir: PathBuf,
+    /// That is in memory, since the one that was meant cannot be used.
+    pub is_makeshift: bool,
+    /// The keys, and those that the disk did not take.
+    pub keys: KeyFile,
 }
 
 /// Starts the thread, which puts onto the board what there is to tell.
@@ -81,6 +89,24 @@ pub fn spawn_notices(places: Places, board: Arc<NoticeBoard>, presence: Arc<Pres
             presence.sleep(REST);
         }
         Exit::Done
+    })
+}
+
+/// What is wrong with the disk; what it did not take is tried again once it looks well.
+fn trouble(places: &Places) -> Option<Trouble> {
+    let room = if places.is_makeshift { None } else { room(&places.state_dir) };
+    if storage::judge(room, false).is_none() {
+        places.keys.retry();
+    }
+    storage::judge(room, places.keys.is_unkept())
+}
+
+fn room(folder: &Path) -> Option<Room> {
+    let found = rustix::fs::statvfs(folder).ok()?;
+    Some(Room {
+        bytes: found.f_bavail.saturating_mul(found.f_frsize),
+        files: (found.f_files > 0).then_some(found.f_favail),
+        read_only: found.f_flag.contains(StatVfsMountFlags::RDONLY),
     })
 }
 
@@ -128,7 +154,12 @@ mod tests {
         let dir = TestDir::new();
         let folder = dir.0.join("notices");
         let (board, presence) = (Arc::new(NoticeBoard::new(vec!["first".into()])), Arc::new(Presence::new()));
-        let places = Places { folder: Some(folder.clone()), state_dir: dir.0.clone() };
+        let places = Places {
+            folder: Some(folder.clone()),
+            state_dir: dir.0.clone(),
+            is_makeshift: false,
+            keys: KeyFile::in_dir(&dir.0),
+        };
         let worker = spawn_notices(places, Arc::clone(&board), Arc::clone(&presence)).unwrap();
         let wait = |expected: &[&str]| {
             let until = clock::now() + Duration::from_secs(20);

@@ -40,6 +40,7 @@ use crate::shell::priority::Class;
 use crate::shell::pulse::Pulse;
 use crate::shell::reset;
 use crate::shell::service::Guardian;
+use crate::shell::state;
 use crate::shell::tls::{Certificates, TlsError};
 use crate::shell::trial::Attempt;
 use crate::shell::udp::Udp;
@@ -139,7 +140,8 @@ fn be_home(config: Config, manner: Manner, attempt: &mut Attempt) -> Result<(), 
     for why in [&camera.why, &microphone.why, &speaker.why, &display.why] {
         log::info!("{why}");
     }
-    let state_dir = home.state_dir;
+    let run_dir = state::first_usable(&home.run_dirs).map_err(cannot("no folder for the control socket"))?.to_owned();
+    let (state_dir, is_makeshift) = usable_state(home.state_dir, &run_dir)?;
     let claim = Claim::take(&state_dir).map_err(|what| RunError { what, by_config: false })?;
     if let Err(error) = reset::finish(&state_dir) {
         // No key of before counts for all that.
@@ -157,7 +159,8 @@ fn be_home(config: Config, manner: Manner, attempt: &mut Attempt) -> Result<(), 
         Certificates::open(&state_dir, &home.name, tls.as_ref(), &book.current(), public.map(|p| p.host.as_str()))
             .map_err(unusable)?;
     let certificates = Arc::new(certificates);
-    let (door, link) = open_door(&state_dir, print_links)?;
+    let keys = KeyFile::in_dir(&state_dir);
+    let (door, link) = open_door(&keys, print_links)?;
 
     let wake = Wake::new().map_err(cannot("eventfd"))?;
     let presence = Arc::new(Presence::new());
@@ -176,7 +179,7 @@ fn be_home(config: Config, manner: Manner, attempt: &mut Attempt) -> Result<(), 
     let gateway = Gateway::start(GatewayConfig {
         port: network.port,
         certificates: Arc::clone(&certificates),
-        private_dir: state_dir.join("gateway"),
+        private_dir: run_dir.join("gateway"),
         patience: Patience::default(),
         sockets: sockets_out,
         wake: wake.clone(),
@@ -195,7 +198,9 @@ fn be_home(config: Config, manner: Manner, attempt: &mut Attempt) -> Result<(), 
     let (reset_asked, reset_wanted) = bounded(1);
     let control = control::start(ControlConfig {
         claim,
+        run_dir,
         state_dir: state_dir.clone(),
+        keys: keys.clone(),
         to_loop: handle.clone(),
         addresses: book.clone(),
         port: network.port,
@@ -262,7 +267,7 @@ fn be_home(config: Config, manner: Manner, attempt: &mut Attempt) -> Result<(), 
         workers.push(thread.map_err(no_thread())?);
     }
     workers.push(spawn_hotplug(Arc::clone(&presence)).map_err(no_thread())?);
-    let places = Places { folder, state_dir: state_dir.clone() };
+    let places = Places { folder, state_dir: state_dir.clone(), is_makeshift, keys: keys.clone() };
     // Once at once: what is known already is part of the first picture.
     notices.look(&places);
     let thread = spawn_notices(places, Arc::clone(&notices), Arc::clone(&presence));
@@ -278,7 +283,7 @@ fn be_home(config: Config, manner: Manner, attempt: &mut Attempt) -> Result<(), 
     workers.push(thread.map_err(no_thread())?);
 
     let (minter, wanted) = bounded(1);
-    workers.push(spawn_minter(wanted, KeyFile::in_dir(&state_dir), handle.clone()).map_err(no_thread())?);
+    workers.push(spawn_minter(wanted, keys, handle.clone()).map_err(no_thread())?);
     let outputs = LoopOutputs {
         speaker: speaker_out,
         conference,
@@ -394,9 +399,18 @@ fn ended_within(ended: &Receiver<()>, time: Duration) -> bool {
     ended.recv_timeout(time) != Err(crossbeam_channel::RecvTimeoutError::Timeout)
 }
 
+/// The state directory or, where there is none and none can be made, one that ends with the process; whether it does.
+fn usable_state(meant: PathBuf, run_dir: &Path) -> Result<(PathBuf, bool), RunError> {
+    let Err(error) = state::make_private_dir(&meant) else { return Ok((meant, false)) };
+    log::error!("keys and certificates last only until the end of this process: {error}");
+    let makeshift = run_dir.join("state");
+    state::make_private_dir(&makeshift).map_err(cannot("no folder for keys"))?;
+    Ok((makeshift, true))
+}
+
 /// The keys that are stored, and one that ends with the process if its links are to be printed.
-fn open_door(state_dir: &Path, print_links: bool) -> Result<(Door, Option<Key>), RunError> {
-    let mut ring = KeyFile::in_dir(state_dir).load().map_err(cannot("keys"))?;
+fn open_door(keys: &KeyFile, print_links: bool) -> Result<(Door, Option<Key>), RunError> {
+    let mut ring = keys.load().map_err(cannot("keys"))?;
     let mut link = None;
     if print_links {
         let key = mint_key().map_err(cannot("keys"))?;

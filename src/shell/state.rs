@@ -81,7 +81,30 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StateError> {
         }
         Ok(())
     };
-    write().map_err(failed("write", path))
+    write().map_err(|error| {
+        // Half a file would take the room that another one may need.
+        let _ = fs::remove_file(&beside);
+        failed("write", path)(error)
+    })
+}
+
+/// The first of these folders in which files can be made, itself made if need be; the reason for the last one if there
+/// is none.
+pub fn first_usable(folders: &[PathBuf]) -> Result<&Path, StateError> {
+    let mut last = failed("use", Path::new(""))(io::ErrorKind::NotFound.into());
+    for folder in folders {
+        match make_private_dir(folder).and_then(|()| probe(folder)) {
+            Ok(()) => return Ok(folder),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+fn probe(folder: &Path) -> Result<(), StateError> {
+    let path = folder.join(".probe");
+    let made = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
+    made.and_then(|_| fs::remove_file(&path)).map_err(failed("write", &path))
 }
 
 /// Removes a file so that a power cut brings it back no more; one that is not there is gone already.

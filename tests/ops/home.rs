@@ -60,6 +60,7 @@ impl Home {
         let own = self.command("run");
         let mut command = Command::new(other[0]);
         command.args(&other[1..]).arg(own.get_program()).args(own.get_args()).current_dir(&self.folder);
+        command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
         self.launch(command, |_| ());
     }
 
@@ -140,6 +141,11 @@ impl Home {
     fn command(&self, word: &str) -> Command {
         let mut command = Command::new(Path::new(env!("CARGO_BIN_EXE_intercom")));
         command.arg(word).arg("--config").arg(self.at("intercom.toml")).current_dir(&self.folder);
+        match self.at("run") {
+            run if run.is_dir() => command.env("RUNTIME_DIRECTORY", run),
+            _ => command.env_remove("RUNTIME_DIRECTORY"),
+        };
+        command.env_remove("XDG_RUNTIME_DIR");
         command.env_remove("NOTIFY_SOCKET").env_remove("WATCHDOG_USEC").env_remove("WATCHDOG_PID");
         command
     }

@@ -10,11 +10,11 @@ use serde_json::Value;
 
 use crate::access::keys::{Key, KeyId};
 use crate::access::names;
-use crate::config::PublicAddress;
+use crate::config::{Place, PublicAddress};
 use crate::reach::links;
 use crate::shell::addresses;
 use crate::shell::clock;
-use crate::shell::control::{Claim, PATIENCE, Request, revoke_stored};
+use crate::shell::control::{Claim, PATIENCE, Request, no_such_key};
 use crate::shell::key_file::KeyFile;
 use crate::shell::reset;
 use crate::shell::state;
@@ -47,12 +47,36 @@ impl fmt::Display for AskError {
 
 impl std::error::Error for AskError {}
 
-/// Asks the daemon of `state_dir`. For the command line.
-pub fn ask(state_dir: &Path, request: &Request) -> Result<Value, AskError> {
-    let path = state_dir.join("control.sock");
+/// The first of these places where an intercom runs.
+///
+/// # Errors
+/// If there is none; what the first one says.
+pub fn find(places: &[Place]) -> Result<&Place, AskError> {
+    let mut why = None;
+    for place in places {
+        match ask(&place.run, &Request::Status {}) {
+            Ok(status) if !place.shared || is_of(&status, &place.state) => return Ok(place),
+            Ok(_) => {}
+            // Where none runs, its state is what people know.
+            Err(AskError::NotRunning(_)) => drop(why.get_or_insert(AskError::NotRunning(place.state.clone()))),
+            Err(error) => drop(why.get_or_insert(error)),
+        }
+    }
+    Err(why.unwrap_or_else(|| AskError::Failed("no state directory".into())))
+}
+
+/// Whether this is the status of an intercom with that state.
+fn is_of(status: &Value, state: &Path) -> bool {
+    let state = std::fs::canonicalize(state).ok();
+    state.is_some() && state.as_deref().and_then(Path::to_str) == status["state_dir"].as_str()
+}
+
+/// Asks the daemon whose socket is in `run_dir`. For the command line.
+pub fn ask(run_dir: &Path, request: &Request) -> Result<Value, AskError> {
+    let path = run_dir.join("control.sock");
     let failed = |e: io::Error| AskError::Failed(format!("{}: {e}", path.display()));
     let mut stream = UnixStream::connect(&path).map_err(|e| match e.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => AskError::NotRunning(state_dir.to_owned()),
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => AskError::NotRunning(run_dir.to_owned()),
         io::ErrorKind::PermissionDenied => AskError::Failed(format!(
             "{}: not allowed; intercom runs as another user, so ask as that user (or with sudo)",
             path.display()
@@ -86,21 +110,24 @@ pub struct NewLink {
     pub links: links::Links,
     /// Whether a daemon runs that takes it at once.
     pub running: bool,
+    /// Whether it outlives that daemon.
+    pub kept: bool,
 }
 
 /// Makes a link: asks the daemon, or, if there is none, writes the key where the next one will find it. `port` and
 /// `public` are those of the configuration, for the latter case. Home will call the viewer `name`.
 pub fn new_link(
-    state_dir: &Path,
+    place: &Place,
     name: Option<&str>,
     port: u16,
     public: Option<&PublicAddress>,
 ) -> Result<NewLink, String> {
     let name = name.map(names::tidy).transpose()?;
-    match ask(state_dir, &Request::Link { name: name.clone() }) {
+    let state_dir = &place.state;
+    match ask(&place.run, &Request::Link { name: name.clone() }) {
         Ok(answer) => {
             let key = answer["key"].as_u64().ok_or("intercom gave an answer without a key")?;
-            Ok(NewLink { key: KeyId(key), links: links_in(&answer), running: true })
+            Ok(NewLink { key: KeyId(key), links: links_in(&answer), running: true, kept: answer["kept"] != false })
         }
         Err(AskError::NotRunning(_)) => {
             state::make_private_dir(state_dir).map_err(|e| e.to_string())?;
@@ -108,16 +135,16 @@ pub fn new_link(
             let (id, key): (KeyId, Key) =
                 KeyFile::in_dir(state_dir).mint(name.as_deref()).map_err(|e| e.to_string())?;
             let links = links::links(&addresses::read(None), port, public, &key);
-            Ok(NewLink { key: id, links, running: false })
+            Ok(NewLink { key: id, links, running: false, kept: true })
         }
         Err(e) => Err(e.to_string()),
     }
 }
 
 /// Has the TV show a code for a new viewer whom home will call `name`; the links that say the same.
-pub fn new_code(state_dir: &Path, name: Option<&str>) -> Result<links::Links, String> {
+pub fn new_code(place: &Place, name: Option<&str>) -> Result<links::Links, String> {
     let name = name.map(names::tidy).transpose()?;
-    ask(state_dir, &Request::Code { name }).map(|answer| links_in(&answer)).map_err(|e| e.to_string())
+    ask(&place.run, &Request::Code { name }).map(|answer| links_in(&answer)).map_err(|e| e.to_string())
 }
 
 /// What a reset did.
@@ -141,8 +168,9 @@ pub enum Ran {
 }
 
 /// Forgets all keys and certificates: through the daemon, which ends, or, if there is none, in the directory.
-pub fn reset(state_dir: &Path) -> Result<ResetHome, String> {
-    match ask(state_dir, &Request::Reset {}) {
+pub fn reset(place: &Place) -> Result<ResetHome, String> {
+    let state_dir = &place.state;
+    match ask(&place.run, &Request::Reset {}) {
         Ok(answer) => {
             // Until its files are gone, however it ends; they count for nothing already.
             let until = clock::now() + PATIENCE * 5;
@@ -169,12 +197,14 @@ fn links_in(answer: &Value) -> links::Links {
     links::Links { all, best: text(&answer["best"]) }
 }
 
-/// Ends a key and its visits, through the daemon or, if there is none, in the file.
-pub fn revoke(state_dir: &Path, id: KeyId) -> Result<(), String> {
-    match ask(state_dir, &Request::Revoke { id: id.0 }) {
-        Ok(_) => Ok(()),
-        Err(AskError::NotRunning(_)) if id != KeyId::TEMPORARY && state_dir.is_dir() => {
-            revoke_stored(&KeyFile::in_dir(state_dir), id)
+/// Ends a key and its visits, through the daemon or, if there is none, in the file. False if the disk does not take it:
+/// then the key opens again after the next start.
+pub fn revoke(place: &Place, id: KeyId) -> Result<bool, String> {
+    match ask(&place.run, &Request::Revoke { id: id.0 }) {
+        Ok(answer) => Ok(answer["kept"] != false),
+        Err(AskError::NotRunning(_)) if id != KeyId::TEMPORARY && place.state.is_dir() => {
+            let revoked = KeyFile::in_dir(&place.state).revoke(id).map_err(|e| e.to_string())?;
+            revoked.map(|()| true).map_err(|ids| no_such_key(id, &ids))
         }
         Err(e) => Err(e.to_string()),
     }

@@ -1,6 +1,8 @@
 //! The control socket: `intercom link` and friends talk to the running daemon here, one line of JSON each way.
 
 mod client;
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -30,12 +32,12 @@ use crate::shell::key_file::KeyFile;
 use crate::shell::notices::NoticeBoard;
 use crate::shell::pulse::{self, Pulse};
 use crate::shell::reset;
-use crate::shell::state::{self, Lock};
+use crate::shell::state::{self, Lock, StateError};
 use crate::shell::wake::Wake;
 use crate::shell::wires::{NewKey, ToLoop, ToLoopHandle};
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 
-pub use client::{AskError, NewLink, Ran, ResetHome, ask, new_code, new_link, reset, revoke};
+pub use client::{AskError, NewLink, Ran, ResetHome, ask, find, new_code, new_link, reset, revoke};
 
 /// Longest request, its line feed included.
 const LONGEST_REQUEST: usize = 4096;
@@ -48,7 +50,8 @@ const WAITING: i32 = 4;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
-    /// A link for a new viewer: `{"key": 3, "links": ["https://…"], "best": "https://…" or null}`.
+    /// A link for a new viewer: `{"key": 3, "links": ["https://…"], "best": "https://…" or null, "kept": true}`; a key
+    /// that is not kept ends with the process, as the disk does not take it.
     Link {
         /// What home calls the viewer.
         #[serde(default)]
@@ -60,7 +63,7 @@ pub enum Request {
         #[serde(default)]
         name: Option<String>,
     },
-    /// Ends a key and its visits: `{"revoked": 3}`.
+    /// Ends a key and its visits: `{"revoked": 3, "kept": true}`.
     Revoke {
         /// Number of the key; 0 is the one that ends with the process.
         id: u64,
@@ -70,7 +73,7 @@ pub enum Request {
         /// Whether it shall be muted.
         on: bool,
     },
-    /// How things are: the event loop's own object, and what the TV has to tell as `notices`.
+    /// How things are: the event loop's own object, what the TV has to tell as `notices`, and `state_dir`.
     Status {},
     /// How devices and addresses are: a [`Health`].
     Health {},
@@ -111,8 +114,12 @@ impl Claim {
 pub struct ControlConfig {
     /// The right to be here.
     pub claim: Claim,
-    /// Where `control.sock` and the keys are.
+    /// Where `control.sock` is.
+    pub run_dir: PathBuf,
+    /// What is forgotten with a reset.
     pub state_dir: PathBuf,
+    /// The keys there.
+    pub keys: KeyFile,
     /// To tell of keys and ask for the status.
     pub to_loop: ToLoopHandle,
     /// Where home can be reached now.
@@ -141,7 +148,7 @@ pub struct ControlHandle {
 
 /// Opens `control.sock` (0600) and serves it in the thread `control`. One left by a killed daemon is replaced.
 pub fn start(config: ControlConfig) -> io::Result<ControlHandle> {
-    let path = config.state_dir.join("control.sock");
+    let path = config.run_dir.join("control.sock");
     let listener =
         listen(&path).map_err(|e| io::Error::new(e.kind(), format!("cannot listen on {}: {e}", path.display())))?;
     let (stop, wake) = (Arc::new(AtomicBool::new(false)), Wake::new()?);
@@ -271,15 +278,15 @@ fn ready(fd: BorrowedFd<'_>, flags: PollFlags, wake: &Wake, deadline: Option<Ins
 }
 
 fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
-    let keys = KeyFile::in_dir(&config.state_dir);
+    let keys = &config.keys;
     match request {
         Request::Link { name } => {
             let name = name.as_deref().map(names::tidy).transpose()?;
-            let (id, key) = keys.mint(name.as_deref()).map_err(|e| e.to_string())?;
+            let (id, key, lost) = keys.mint_for_now(name.as_deref()).map_err(|e| e.to_string())?;
             config.to_loop.tell(ToLoop::KeyAdded(NewKey { number: id.0, hash: key.hash(), name }));
-            log::info!("key {id} was made");
+            log::info!("key {id} was made{}", only_now(lost.as_ref()));
             let links = links::links(&config.addresses.current(), config.port, config.public.as_ref(), &key);
-            Ok(json!({ "key": id.0, "links": links.all, "best": links.best }))
+            Ok(json!({ "key": id.0, "links": links.all, "best": links.best, "kept": lost.is_none() }))
         }
         Request::Code { name } => {
             let name = name.as_deref().map(names::tidy).transpose()?;
@@ -290,12 +297,13 @@ fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
             Ok(json!({ "links": links.all, "best": links.best }))
         }
         Request::Revoke { id } => {
-            if KeyId(*id) != KeyId::TEMPORARY {
-                revoke_stored(&keys, KeyId(*id))?;
-            }
+            let lost = match KeyId(*id) {
+                KeyId::TEMPORARY => None,
+                id => keys.revoke_for_now(id).map_err(|e| e.to_string())?.map_err(|ids| no_such_key(id, &ids))?,
+            };
             config.to_loop.tell(ToLoop::Revoked(*id));
-            log::info!("key {id} was revoked");
-            Ok(json!({ "revoked": id }))
+            log::info!("key {id} was revoked{}", only_now(lost.as_ref()));
+            Ok(json!({ "revoked": id, "kept": lost.is_none() }))
         }
         Request::Status {} => {
             let (sender, receiver) = crossbeam_channel::bounded(1);
@@ -303,6 +311,8 @@ fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
             let text = receiver.recv_timeout(PATIENCE).map_err(|_| "the daemon does not answer".to_owned())?;
             let mut status: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
             status["notices"] = config.notices.all().into();
+            status["state_dir"] =
+                std::fs::canonicalize(&config.state_dir).ok().and_then(|dir| dir.to_str().map(str::to_owned)).into();
             Ok(status)
         }
         Request::Mute { on } => {
@@ -342,168 +352,15 @@ pub fn health_of_network(addresses: &Addresses, port: u16, public: Option<&Publi
     }
 }
 
-fn revoke_stored(keys: &KeyFile, id: KeyId) -> Result<(), String> {
-    let there_are = |ids: Vec<KeyId>| match ids[..] {
+/// What the log adds where the disk did not take a change.
+fn only_now(lost: Option<&StateError>) -> String {
+    lost.map_or_else(String::new, |error| format!(", which holds only until the end of this process: {error}"))
+}
+
+fn no_such_key(id: KeyId, ids: &[KeyId]) -> String {
+    let there_are = match ids {
         [] => "there are none".to_owned(),
         _ => format!("there are {}", ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
     };
-    match keys.revoke(id).map_err(|e| e.to_string())? {
-        Ok(()) => Ok(()),
-        Err(ids) => Err(format!("there is no key {id}; {}", there_are(ids))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-    use std::thread;
-
-    use crossbeam_channel::{Receiver, bounded};
-
-    use super::*;
-    use crate::access::keys::Key;
-    use crate::shell::state::tests::TestDir;
-
-    struct Daemon {
-        dir: TestDir,
-        handle: ControlHandle,
-        events: Receiver<ToLoop>,
-    }
-
-    impl Daemon {
-        fn start() -> Daemon {
-            let dir = TestDir::new();
-            let (events, receiver) = bounded(8);
-            let best = "192.0.2.7".parse().unwrap();
-            let addresses = AddressBook::new(Addresses { local: vec![best], best: Some(best), public: None });
-            let handle = start(ControlConfig {
-                claim: Claim::take(&dir.0).unwrap(),
-                state_dir: dir.0.clone(),
-                to_loop: ToLoopHandle { events, wake: Wake::new().unwrap() },
-                addresses,
-                port: 8443,
-                public: None,
-                devices: Vec::new(),
-                presence: Arc::new(Presence::new()),
-                notices: Arc::new(NoticeBoard::new(vec!["mend me".into()])),
-                reset: bounded(1).0,
-            })
-            .unwrap();
-            Daemon { dir, handle, events: receiver }
-        }
-    }
-
-    fn say(dir: &TestDir, bytes: &[u8]) -> String {
-        let mut stream = UnixStream::connect(dir.0.join("control.sock")).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        stream.write_all(bytes).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    }
-
-    #[test]
-    fn a_link_is_made_told_to_the_loop_and_revoked() {
-        let daemon = Daemon::start();
-        let link = new_link(&daemon.dir.0, Some(" Anna"), 1, None).unwrap();
-        assert!(link.running);
-        let best = link.links.best.unwrap();
-        let key = best.strip_prefix("https://192.0.2.7:8443/#k=").unwrap();
-        let ToLoop::KeyAdded(new) = daemon.events.recv().unwrap() else { panic!("not a key") };
-        assert_eq!((KeyId(new.number), new.hash), (link.key, Key::parse(key).unwrap().hash()));
-        assert_eq!(new.name.as_deref(), Some("Anna"));
-        assert_eq!(KeyFile::in_dir(&daemon.dir.0).load().unwrap().verify(key), Some(link.key));
-
-        assert!(revoke(&daemon.dir.0, KeyId(99)).unwrap_err().contains("no key 99; there are 1"));
-        revoke(&daemon.dir.0, link.key).unwrap();
-        assert!(matches!(daemon.events.recv().unwrap(), ToLoop::Revoked(1)));
-        assert_eq!(KeyFile::in_dir(&daemon.dir.0).load().unwrap().verify(key), None);
-    }
-
-    #[test]
-    fn the_status_is_the_loops_own_and_the_notices() {
-        let daemon = Daemon::start();
-        let events = daemon.events.clone();
-        let loop_thread = thread::spawn(move || {
-            let ToLoop::Status(answer) = events.recv().unwrap() else { panic!("not a status") };
-            answer.send(r#"{"visits":2}"#.into()).unwrap();
-        });
-        let status = ask(&daemon.dir.0, &Request::Status {}).unwrap();
-        assert_eq!((&status["visits"], &status["notices"]), (&json!(2), &json!(["mend me"])));
-        loop_thread.join().unwrap();
-    }
-
-    #[test]
-    fn the_microphone_is_muted_by_the_loop_which_says_how_it_is_then() {
-        let daemon = Daemon::start();
-        let events = daemon.events.clone();
-        let loop_thread = thread::spawn(move || {
-            for expected in [Mute::On, Mute::Off] {
-                let ToLoop::Mute(wish, Some(answer)) = events.recv().unwrap() else { panic!("not a mute") };
-                assert_eq!(wish, expected);
-                answer.send(wish == Mute::On).unwrap();
-            }
-        });
-        for on in [true, false] {
-            assert_eq!(ask(&daemon.dir.0, &Request::Mute { on }).unwrap()["muted"], on);
-        }
-        loop_thread.join().unwrap();
-    }
-
-    #[test]
-    fn a_code_on_the_tv_is_the_loops_and_a_name_is_looked_at_first() {
-        let daemon = Daemon::start();
-        let events = daemon.events.clone();
-        let loop_thread = thread::spawn(move || {
-            let ToLoop::CodeWanted { name, links } = events.recv().unwrap() else { panic!("not a code") };
-            assert_eq!(name.as_deref(), Some("Anna"));
-            let link = "https://192.0.2.7:8443/#p=x".to_owned();
-            links.send(links::Links { all: vec![link.clone()], best: Some(link) }).unwrap();
-        });
-        assert_eq!(new_code(&daemon.dir.0, Some("Anna")).unwrap().best.unwrap(), "https://192.0.2.7:8443/#p=x");
-        loop_thread.join().unwrap();
-        assert!(say(&daemon.dir, b"{\"command\":\"code\",\"name\":\"a\\nb\"}\n").contains("line ends"));
-    }
-
-    #[test]
-    fn rubbish_is_answered_and_the_next_one_served() {
-        let daemon = Daemon::start();
-        assert!(say(&daemon.dir, b"make me a link\n").contains("not a request"));
-        assert!(say(&daemon.dir, b"{\"command\":\"dance\"}\n").contains("unknown variant"));
-        assert!(say(&daemon.dir, b"{\"command\":\"revoke\",\"id\":-1}\n").contains("error"));
-        assert!(say(&daemon.dir, &[b'x'; LONGEST_REQUEST]).contains("one line of at most"));
-        let _silent = UnixStream::connect(daemon.dir.0.join("control.sock")).unwrap();
-        assert!(new_link(&daemon.dir.0, None, 1, None).is_ok(), "behind a client that says nothing");
-    }
-
-    #[test]
-    fn the_socket_is_private_and_gone_in_the_end_and_a_second_daemon_is_refused() {
-        let daemon = Daemon::start();
-        let path = daemon.dir.0.join("control.sock");
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert!(Claim::take(&daemon.dir.0).unwrap_err().contains("already running"));
-        daemon.handle.stop();
-        assert!(!path.exists() && daemon.handle.worker.has_ended());
-    }
-
-    #[test]
-    fn a_socket_left_by_a_killed_daemon_is_replaced() {
-        let dir = TestDir::new();
-        let path = dir.0.join("control.sock");
-        drop(UnixListener::bind(&path).unwrap());
-        assert!(matches!(ask(&dir.0, &Request::Status {}), Err(AskError::NotRunning(_))));
-        assert!(listen(&path).is_ok());
-    }
-
-    #[test]
-    fn without_a_daemon_links_are_made_and_ended_in_the_file() {
-        let dir = TestDir::new();
-        let state_dir = dir.0.join("not/there/yet");
-        let public = PublicAddress { host: "home.example.org".into(), port: 443 };
-        let link = new_link(&state_dir, None, 8443, Some(&public)).unwrap();
-        assert!(!link.running && link.links.best.unwrap().starts_with("https://home.example.org/#k="));
-        revoke(&state_dir, link.key).unwrap();
-        assert!(revoke(&state_dir, link.key).unwrap_err().contains("there are none"));
-        assert!(revoke(&state_dir, KeyId::TEMPORARY).unwrap_err().contains("not running"));
-    }
+    format!("there is no key {id}; {there_are}")
 }

@@ -47,7 +47,6 @@ struct Leaf {
 impl Authority {
     /// Reads `ca.pem` and `ca.key` in `state_dir`, or makes both.
     pub fn open(state_dir: &Path, home: &str, now: Duration) -> Result<Authority, TlsError> {
-        state::make_private_dir(state_dir)?;
         let (cert_path, key_path) = (state_dir.join("ca.pem"), state_dir.join("ca.key"));
         let (cert_pem, key_pem) = match (state::read(&cert_path)?, state::read(&key_path)?) {
             (Some(certificate), Some(key)) => (certificate, key),
@@ -122,8 +121,11 @@ impl Authority {
         (params.not_before, params.not_after) = validity(now, AUTHORITY_LIFE)?;
         let certificate = params.self_signed(&key).map_err(crypto)?.pem();
         let key = key.serialize_pem();
-        state::write(key_path, key.as_bytes(), 0o600)?;
-        state::write(cert_path, certificate.as_bytes(), 0o644)?;
+        let kept = state::write(key_path, key.as_bytes(), 0o600)
+            .and_then(|()| state::write(cert_path, certificate.as_bytes(), 0o644));
+        if let Err(error) = kept {
+            log::warn!("a CA that lasts until the end of this process: {error}");
+        }
         Ok((certificate, key))
     }
 

@@ -1,0 +1,178 @@
+//! The control socket with a loop that the test plays.
+
+use std::os::unix::fs::PermissionsExt;
+use std::thread;
+
+use crossbeam_channel::{Receiver, bounded};
+
+use super::*;
+use crate::access::keys::Key;
+use crate::config::Place;
+use crate::shell::state::tests::TestDir;
+
+struct Daemon {
+    dir: TestDir,
+    handle: ControlHandle,
+    events: Receiver<ToLoop>,
+}
+
+impl Daemon {
+    fn start() -> Daemon {
+        let dir = TestDir::new();
+        let (events, receiver) = bounded(8);
+        let best = "192.0.2.7".parse().unwrap();
+        let addresses = AddressBook::new(Addresses { local: vec![best], best: Some(best), public: None });
+        let handle = start(ControlConfig {
+            claim: Claim::take(&dir.0).unwrap(),
+            run_dir: dir.0.clone(),
+            state_dir: dir.0.clone(),
+            keys: KeyFile::in_dir(&dir.0),
+            to_loop: ToLoopHandle { events, wake: Wake::new().unwrap() },
+            addresses,
+            port: 8443,
+            public: None,
+            devices: Vec::new(),
+            presence: Arc::new(Presence::new()),
+            notices: Arc::new(NoticeBoard::new(vec!["mend me".into()])),
+            reset: bounded(1).0,
+        })
+        .unwrap();
+        Daemon { dir, handle, events: receiver }
+    }
+}
+
+fn place(dir: &TestDir) -> Place {
+    Place::at(&dir.0)
+}
+
+fn say(dir: &TestDir, bytes: &[u8]) -> String {
+    let mut stream = UnixStream::connect(dir.0.join("control.sock")).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.write_all(bytes).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn a_link_is_made_told_to_the_loop_and_revoked() {
+    let daemon = Daemon::start();
+    let link = new_link(&place(&daemon.dir), Some(" Anna"), 1, None).unwrap();
+    assert!(link.running);
+    let best = link.links.best.unwrap();
+    let key = best.strip_prefix("https://192.0.2.7:8443/#k=").unwrap();
+    let ToLoop::KeyAdded(new) = daemon.events.recv().unwrap() else { panic!("not a key") };
+    assert_eq!((KeyId(new.number), new.hash), (link.key, Key::parse(key).unwrap().hash()));
+    assert_eq!(new.name.as_deref(), Some("Anna"));
+    assert_eq!(KeyFile::in_dir(&daemon.dir.0).load().unwrap().verify(key), Some(link.key));
+
+    assert!(revoke(&place(&daemon.dir), KeyId(99)).unwrap_err().contains("no key 99; there are 1"));
+    revoke(&place(&daemon.dir), link.key).unwrap();
+    assert!(matches!(daemon.events.recv().unwrap(), ToLoop::Revoked(1)));
+    assert_eq!(KeyFile::in_dir(&daemon.dir.0).load().unwrap().verify(key), None);
+}
+
+#[test]
+fn the_status_is_the_loops_own_and_the_notices() {
+    let daemon = Daemon::start();
+    let events = daemon.events.clone();
+    let loop_thread = thread::spawn(move || {
+        let ToLoop::Status(answer) = events.recv().unwrap() else { panic!("not a status") };
+        answer.send(r#"{"visits":2}"#.into()).unwrap();
+    });
+    let status = ask(&daemon.dir.0, &Request::Status {}).unwrap();
+    assert_eq!((&status["visits"], &status["notices"]), (&json!(2), &json!(["mend me"])));
+    loop_thread.join().unwrap();
+}
+
+#[test]
+fn an_intercom_of_another_state_is_not_the_one_that_is_looked_for() {
+    let (daemon, other) = (Daemon::start(), TestDir::new());
+    let events = daemon.events.clone();
+    let loop_thread = thread::spawn(move || {
+        while let Ok(ToLoop::Status(answer)) = events.recv() {
+            answer.send("{}".into()).unwrap();
+        }
+    });
+    let here = |state: &TestDir, shared| Place { state: state.0.clone(), run: daemon.dir.0.clone(), shared };
+    let places = [place(&other), here(&other, true), here(&daemon.dir, true)];
+    assert_eq!(find(&places), Ok(&places[2]));
+    assert_eq!(find(&places[..2]), Err(AskError::NotRunning(other.0.clone())));
+    daemon.handle.stop();
+    drop(daemon);
+    loop_thread.join().unwrap();
+}
+
+#[test]
+fn the_microphone_is_muted_by_the_loop_which_says_how_it_is_then() {
+    let daemon = Daemon::start();
+    let events = daemon.events.clone();
+    let loop_thread = thread::spawn(move || {
+        for expected in [Mute::On, Mute::Off] {
+            let ToLoop::Mute(wish, Some(answer)) = events.recv().unwrap() else { panic!("not a mute") };
+            assert_eq!(wish, expected);
+            answer.send(wish == Mute::On).unwrap();
+        }
+    });
+    for on in [true, false] {
+        assert_eq!(ask(&daemon.dir.0, &Request::Mute { on }).unwrap()["muted"], on);
+    }
+    loop_thread.join().unwrap();
+}
+
+#[test]
+fn a_code_on_the_tv_is_the_loops_and_a_name_is_looked_at_first() {
+    let daemon = Daemon::start();
+    let events = daemon.events.clone();
+    let loop_thread = thread::spawn(move || {
+        let ToLoop::CodeWanted { name, links } = events.recv().unwrap() else { panic!("not a code") };
+        assert_eq!(name.as_deref(), Some("Anna"));
+        let link = "https://192.0.2.7:8443/#p=x".to_owned();
+        links.send(links::Links { all: vec![link.clone()], best: Some(link) }).unwrap();
+    });
+    assert_eq!(new_code(&place(&daemon.dir), Some("Anna")).unwrap().best.unwrap(), "https://192.0.2.7:8443/#p=x");
+    loop_thread.join().unwrap();
+    assert!(say(&daemon.dir, b"{\"command\":\"code\",\"name\":\"a\\nb\"}\n").contains("line ends"));
+}
+
+#[test]
+fn rubbish_is_answered_and_the_next_one_served() {
+    let daemon = Daemon::start();
+    assert!(say(&daemon.dir, b"make me a link\n").contains("not a request"));
+    assert!(say(&daemon.dir, b"{\"command\":\"dance\"}\n").contains("unknown variant"));
+    assert!(say(&daemon.dir, b"{\"command\":\"revoke\",\"id\":-1}\n").contains("error"));
+    assert!(say(&daemon.dir, &[b'x'; LONGEST_REQUEST]).contains("one line of at most"));
+    let _silent = UnixStream::connect(daemon.dir.0.join("control.sock")).unwrap();
+    assert!(new_link(&place(&daemon.dir), None, 1, None).is_ok(), "behind a client that says nothing");
+}
+
+#[test]
+fn the_socket_is_private_and_gone_in_the_end_and_a_second_daemon_is_refused() {
+    let daemon = Daemon::start();
+    let path = daemon.dir.0.join("control.sock");
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(Claim::take(&daemon.dir.0).unwrap_err().contains("already running"));
+    daemon.handle.stop();
+    assert!(!path.exists() && daemon.handle.worker.has_ended());
+}
+
+#[test]
+fn a_socket_left_by_a_killed_daemon_is_replaced() {
+    let dir = TestDir::new();
+    let path = dir.0.join("control.sock");
+    drop(UnixListener::bind(&path).unwrap());
+    assert!(matches!(ask(&dir.0, &Request::Status {}), Err(AskError::NotRunning(_))));
+    assert!(listen(&path).is_ok());
+}
+
+#[test]
+fn without_a_daemon_links_are_made_and_ended_in_the_file() {
+    let dir = TestDir::new();
+    let nowhere = Place::at(&dir.0.join("not/there/yet"));
+    let public = PublicAddress { host: "home.example.org".into(), port: 443 };
+    let link = new_link(&nowhere, None, 8443, Some(&public)).unwrap();
+    assert!(!link.running && link.links.best.unwrap().starts_with("https://home.example.org/#k="));
+    revoke(&nowhere, link.key).unwrap();
+    assert!(revoke(&nowhere, link.key).unwrap_err().contains("there are none"));
+    assert!(revoke(&nowhere, KeyId::TEMPORARY).unwrap_err().contains("not running"));
+}
