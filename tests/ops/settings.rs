@@ -40,6 +40,18 @@ fn a_port_that_another_program_has_makes_way_for_the_last_good_settings_until_th
     assert_eq!(home.wait_end(), 1, "{}", home.log());
     start(&mut home);
     told(&home, &format!("intercom.toml: TCP port {taken}: another program has it"));
+    // Commands ask the one that runs, which knows its own port, whatever is wrong with the settings.
+    let before = std::fs::read(home.at("intercom.toml")).expect("the config");
+    for settings in [None, Some("[home]\nstate_dir = \"state\"\n[network]\nport = 1\n[hoem]\n")] {
+        if let Some(settings) = settings {
+            home.edit(|_| settings.to_owned());
+        }
+        let said = home.ask("link");
+        let links = String::from_utf8_lossy(&said.stdout);
+        assert!(said.status.success() && links.contains(&format!(":{own}/#k=")), "{links}");
+        assert!(home.ask("mute").status.success());
+    }
+    std::fs::write(home.at("intercom.toml"), before).expect("the config");
     stop(&mut home);
 
     // Another text is another try, even if it is wrong for another reason.

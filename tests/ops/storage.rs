@@ -5,6 +5,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
+use std::process::Command;
 
 use crate::home::Home;
 use crate::notices::notices;
@@ -27,6 +28,14 @@ fn start_with(home: &mut Home, commands: &str) {
     let state = home.at("state").display().to_string();
     let script = format!("set -e; STATE='{state}'; {commands}; exec \"$0\" \"$@\"");
     home.start_by(&["unshare", "-rm", "sh", "-c", &script]);
+}
+
+/// Mounts the disk of a running home in another way.
+fn remount(home: &Home, how: &str) {
+    let (id, how) = (home.id().to_string(), format!("remount,{how}"));
+    let mut command = Command::new("nsenter");
+    command.args(["-t", &id, "-U", "-m", "--preserve-credentials", "mount", "-o", &how]).arg(home.at("state"));
+    assert!(command.status().expect("nsenter").success());
 }
 
 /// A file of its state, as the running intercom sees it.
@@ -75,6 +84,15 @@ fn a_disk_that_fills_up_is_told_and_what_came_meanwhile_is_kept_once_there_is_ro
     told(&home, &[]);
     let stored = fs::read_to_string(inside(&home, "keys.toml")).expect("the keys");
     assert!(stored.contains("number = 3") && !stored.contains("number = 2"), "{stored}");
+
+    // After an error of the disk the kernel lets it be read only.
+    remount(&home, "ro");
+    told(&home, &[READ_ONLY]);
+    a_link_for_now(&home, 4);
+    remount(&home, "rw");
+    told(&home, &[]);
+    let stored = fs::read_to_string(inside(&home, "keys.toml")).expect("the keys");
+    assert!(stored.contains("number = 4"), "{stored}");
 }
 
 #[test]
