@@ -11,8 +11,11 @@ use crate::media::text::{self, Style, Weight};
 /// How far the card's content wanders, in units of a 720th of the screen's height.
 const WANDER: (f32, f32) = (44.0, 20.0);
 
-/// Above the clock there is room for so many lines; for more of them everything is drawn smaller.
+/// Above the clock there is room for so many lines; for more of them it is drawn smaller.
 const ROOMY: usize = 3;
+
+/// And above the smaller clock for so many, before they are drawn smaller, too.
+const CROWDED: usize = 5;
 
 /// Lines of all notices together, and of one.
 const MOST_LINES: usize = 6;
@@ -35,8 +38,9 @@ pub(super) fn draw(scene: &Scene<'_>, canvas: &mut I420, unit: f32) {
     let y = height * if above { 0.26 } else { 0.5 } + scene.drift.1 * WANDER.1 * unit;
     let room = width * if beside { 0.46 } else { 0.86 };
     let told = |scale: f32| notice_lines(scene.notices, NOTICE * scale * unit, room);
-    let is_full = scene.pairing.is_some() || told(1.0).len() > ROOMY;
-    let scale = if is_full { SMALLER } else { 1.0 };
+    let count = told(1.0).len();
+    let scale = if scene.pairing.is_some() || count > ROOMY { SMALLER } else { 1.0 };
+    let notice_scale = if scene.pairing.is_some() || count > CROWDED { SMALLER } else { 1.0 };
     let mut write = |words: &str, dy: f32, weight: Weight, size: f32, colour: Colour| {
         let style = Style { weight, size: size * scale * unit, colour, opacity: 1.0 };
         line(canvas, words, (x, y + dy * scale * unit), room, style);
@@ -45,7 +49,7 @@ pub(super) fn draw(scene: &Scene<'_>, canvas: &mut I420, unit: f32) {
     write(scene.date, 8.0, Weight::Medium, 38.0, MUTED);
     write(scene.home, 112.0, Weight::Medium, 50.0, WHITE);
     write(scene.news, 170.0, Weight::Medium, 34.0, MUTED);
-    notices(&told(scale), canvas, (x, y - 250.0 * scale * unit), room, scale * unit);
+    notices(&told(notice_scale), canvas, (x, y - 250.0 * scale * unit), room, notice_scale * unit);
     health(&scene.health, canvas, (x, y + 238.0 * scale * unit), room, unit * scale.max(0.8));
     if let Some(pairing) = &scene.pairing {
         let (x, y) = if beside { (width * 0.755, height * 0.5) } else { (width * 0.5, height * 0.70) };
