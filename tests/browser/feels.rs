@@ -73,7 +73,7 @@ fn settled(wav: &Path) -> usize {
 /// The viewers' beeps at home, in a while.
 fn beep(wav: &Path) -> f64 {
     let before = samples(wav);
-    std::thread::sleep(Duration::from_secs(3));
+    std::thread::sleep(Duration::from_secs(2));
     loudest_beep(&Sound::read_wav(wav).map_or(Sound::SILENCE, |all| all.since(before)))
 }
 
@@ -117,7 +117,9 @@ pub fn volume(lab: &mut Lab) {
     assert_eq!((slider(one), slider(other)), (100, 100));
     // One speaks, so that the limiter has no part in it.
     other.click("#mic");
-    let loud = wait("beeps at home", PATIENCE, || Some(beep(&wav)).filter(|level| *level > 0.01));
+    wait("beeps at home", PATIENCE, || Some(beep(&wav)).filter(|level| *level > 0.01));
+    // Of the first one perhaps no more than its begin was heard.
+    let loud = beep(&wav);
     // A hand moves before it touches: the controls have gone to rest.
     one.run("document.dispatchEvent(new Event('pointermove'));");
     one.click("#volume");
@@ -128,11 +130,11 @@ pub fn volume(lab: &mut Lab) {
     other.wait_for("the other page shows the same", PATIENCE, &told);
     other.click("#mic");
     let expected = 0.4 * (100 - middle) as f64;
-    // What is much softer than that is the fading end of what was said before.
-    let soft = wait("softer beeps at home", PATIENCE, || Some(beep(&wav)).filter(|level| *level > loud / 30.0));
-    let lower = 20.0 * (loud / soft).log10();
-    println!("    at {middle} % home hears {lower:.1} dB less");
-    assert!((lower - expected).abs() < 6.0, "{lower} dB less, not {expected}");
+    // What was said before may still be under way.
+    let lower = wait(&format!("beeps at home, softer by {expected} dB"), PATIENCE, || {
+        Some(20.0 * (loud / beep(&wav)).log10()).filter(|lower| (lower - expected).abs() < 6.0)
+    });
+    lab.note(format_args!("at {middle} % home hears {lower:.1} dB less"));
 
     other.click("#mic");
     other.press("-");

@@ -1,9 +1,9 @@
-//! Runs the tests one after the other, lends them a home and viewers, and tells all it knows of a failure.
+//! Runs the tests in lanes, lends each lane a home and viewers, and tells all it knows of a failure.
 
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::fmt::Write;
 use std::process::ExitCode;
-use std::rc::Rc;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::harness::chromium::{Chromium, Options, Permission};
@@ -15,13 +15,17 @@ use crate::harness::{self, artefacts};
 /// One test: its name and what it does.
 pub type Case = (&'static str, fn(&mut Lab));
 
-/// What tests share, so that each need not start a home and a browser of its own.
+/// Tests that run one after the other.
+pub type Lane = &'static [Case];
+
+/// What the tests of a lane share, so that each need not start a home and a browser of its own.
 #[derive(Default)]
 pub struct Lab {
     home: Option<Daemon>,
-    shared: HashMap<Permission, Rc<Chromium>>,
-    own: Vec<Rc<Chromium>>,
+    shared: HashMap<Permission, Chromium>,
+    own: Vec<Chromium>,
     pages: Vec<Page>,
+    notes: String,
 }
 
 impl Lab {
@@ -36,7 +40,7 @@ impl Lab {
 
     /// A blank page of a new viewer in the shared Chromium of this kind.
     pub fn viewer(&mut self, permission: Permission) -> Page {
-        let chromium = self.shared.entry(permission).or_insert_with(|| Rc::new(Chromium::start(permission)));
+        let chromium = self.shared.entry(permission).or_insert_with(|| Chromium::start(permission));
         let page = chromium.viewer();
         self.pages.push(page.clone());
         page
@@ -53,11 +57,11 @@ impl Lab {
     /// A blank page in a Chromium of its own, which lives until the test ends.
     pub fn viewer_in(&mut self, namespace: Option<&Namespace>, options: impl Into<Options>) -> Page {
         let options = options.into();
-        let chromium = Rc::new(match namespace {
+        let chromium = match namespace {
             // Its debugging port can only be reached from inside, too.
             Some(namespace) => namespace.enter(|| Chromium::start(options)),
             None => Chromium::start(options),
-        });
+        };
         let page = chromium.viewer();
         self.own.push(chromium);
         self.pages.push(page.clone());
@@ -69,24 +73,37 @@ impl Lab {
         self.pages.push(page.clone());
     }
 
-    fn report(&mut self, name: &str) {
+    /// Tells something beside the verdict, such as what was measured; it stands above the test's line.
+    pub fn note(&mut self, what: impl std::fmt::Display) {
+        let _ = writeln!(self.notes, "    {what}");
+    }
+
+    /// All that is known of a test that failed.
+    fn report(&self, name: &str) -> String {
+        let mut text = String::new();
         for (i, page) in self.pages.iter().enumerate() {
-            eprintln!("---- page {i}\n{}", page.report());
+            let _ = writeln!(text, "---- page {i} of {name}\n{}", page.report());
             page.keep_unreadable(&format!("failed-{name}-{i}"));
             if let Ok(png) = page.screenshot() {
                 let _ = std::fs::write(artefacts().join(format!("failed-{name}-{i}.png")), png);
             }
         }
         if let Some(home) = &self.home {
-            eprintln!("---- the shared home's last lines\n{}", home.log_tail(60));
+            let _ = writeln!(text, "---- the last lines of {name}'s shared home\n{}", home.log_tail(60));
         }
+        text
     }
 
-    fn clear(&mut self, failed: bool) {
+    /// Closes all pages, and the Chromiums that a test has of its own.
+    pub fn leave(&mut self) {
         for page in self.pages.drain(..) {
             page.close();
         }
         self.own.clear();
+    }
+
+    fn clear(&mut self, failed: bool) {
+        self.leave();
         if failed {
             // Nothing that a failure left behind may fail the next test.
             self.home = None;
@@ -95,45 +112,80 @@ impl Lab {
     }
 }
 
-/// Runs the tests whose names contain one of the words on the command line; `--list` names them.
-pub fn run(cases: &[Case]) -> ExitCode {
+/// Runs the tests whose names contain one of the words on the command line; `--list` names them. The lanes of a turn run
+/// beside one another, and the turns one after the other.
+pub fn run(turns: &[&[Lane]]) -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&String> = arguments.iter().filter(|a| !a.starts_with('-')).collect();
     let exact = arguments.iter().any(|a| a == "--exact");
     let wanted = |name: &str| {
         words.is_empty() || words.iter().any(|w| if exact { name == w.as_str() } else { name.contains(w.as_str()) })
     };
-    let chosen: Vec<&Case> = cases.iter().filter(|(name, _)| wanted(name)).collect();
+    let chosen = || turns.iter().copied().flatten().copied().flatten().filter(|(name, _)| wanted(name));
     if arguments.iter().any(|a| a == "--list") {
-        chosen.iter().for_each(|(name, _)| println!("{name}: test"));
+        chosen().for_each(|(name, _)| println!("{name}: test"));
         return ExitCode::SUCCESS;
     }
-    println!("\nrunning {} browser tests", chosen.len());
-    let mut lab = Lab::default();
-    let mut failed = Vec::new();
-    let began = Instant::now();
-    for (name, case) in &chosen {
-        let start = Instant::now();
-        let not_run = net::not_run().len();
-        let outcome = catch_unwind(AssertUnwindSafe(|| case(&mut lab)));
-        let verdict = match outcome {
-            Ok(()) if net::not_run().len() > not_run => "NOT RUN",
-            Ok(()) => "ok",
-            Err(_) => "FAILED",
-        };
-        println!("test {name} ... {verdict} ({:.1} s)", start.elapsed().as_secs_f64());
-        if let Err(why) = &outcome {
-            lab.report(name);
-            harness::failed(name, &**why);
-            failed.push(name);
-        }
-        lab.clear(outcome.is_err());
+    println!("\nrunning {} browser tests", chosen().count());
+    let (tally, began) = (Mutex::default(), Instant::now());
+    for lanes in turns {
+        std::thread::scope(|scope| {
+            for lane in *lanes {
+                let cases: Vec<&Case> = lane.iter().filter(|(name, _)| wanted(name)).collect();
+                scope.spawn(|| run_lane(cases, &tally));
+            }
+        });
     }
-    let (good, bad, seconds) = (chosen.len() - failed.len(), failed.len(), began.elapsed().as_secs_f64());
-    println!("\n{good} passed, {bad} failed in {seconds:.0} s {failed:?}");
-    let not_run = net::not_run();
+    let Tally { passed, failed, not_run } = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+    println!("\n{passed} passed, {} failed in {} s {failed:?}", failed.len(), began.elapsed().as_secs());
     if !not_run.is_empty() {
-        println!("of those, NOT RUN for want of a network of their own: {not_run:?}");
+        println!("of those that passed, NOT RUN for want of a network of their own: {not_run:?}");
     }
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What became of all tests. Whoever holds it may write to the terminal.
+#[derive(Default)]
+struct Tally {
+    passed: usize,
+    failed: Vec<&'static str>,
+    not_run: Vec<&'static str>,
+}
+
+fn run_lane(cases: Vec<&Case>, tally: &Mutex<Tally>) {
+    let mut lab = Lab::default();
+    for &(name, case) in cases {
+        let start = Instant::now();
+        // A thread of its own, whose name says which of the tests panics.
+        let outcome = std::thread::scope(|scope| {
+            let lab = &mut lab;
+            let test = move || {
+                case(lab);
+                net::refused()
+            };
+            std::thread::Builder::new().name(name.into()).spawn_scoped(scope, test).expect("start a thread").join()
+        });
+        let seconds = start.elapsed().as_secs_f64();
+        let report = if outcome.is_err() { lab.report(name) } else { String::new() };
+        let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+        let verdict = match &outcome {
+            Ok(false) => "ok",
+            Ok(true) => "NOT RUN",
+            Err(_) => "FAILED",
+        };
+        println!("{}test {name} ... {verdict} ({seconds:.1} s)", std::mem::take(&mut lab.notes));
+        match &outcome {
+            Ok(refused) => {
+                tally.passed += 1;
+                tally.not_run.extend(refused.then_some(name));
+            }
+            Err(why) => {
+                eprint!("{report}");
+                harness::failed(name, &**why);
+                tally.failed.push(name);
+            }
+        }
+        drop(tally);
+        lab.clear(outcome.is_err());
+    }
 }

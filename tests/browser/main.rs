@@ -1,6 +1,7 @@
 //! A real headless Chromium visits the real program: what its viewer sees, hears and reads, and what home does.
 //!
-//! `cargo test --release --test browser [WORD…]` runs the tests whose names contain a word, one after the other.
+//! `cargo test --release --test browser [WORD…]` runs the tests whose names contain a word: first those that have the machine
+//! for themselves, then two lanes beside one another.
 #![forbid(unsafe_code)]
 #![allow(clippy::disallowed_methods, reason = "a test from outside lives in real time")]
 
@@ -17,52 +18,65 @@ mod spoken;
 mod trouble;
 mod watching;
 
+use lab::Lane;
+
 fn main() -> std::process::ExitCode {
-    lab::run(&[
-        ("instruments_read_the_strips_test_vector", instruments::strip_vector),
-        ("instruments_see_and_hear_a_loopback_call", instruments::loopback),
-        ("instruments_answer_for_the_viewer", instruments::permissions),
-        ("instruments_route_as_homes_do", instruments::routers),
-        ("instruments_cut_udp", instruments::cut),
-        ("instruments_judge_how_well_words_are_understood", spoken::instrument),
-        ("home_is_seen_before_any_permission", watching::picture),
-        ("home_is_heard_at_its_pitch", watching::sound),
-        ("who_refuses_the_camera_still_watches", watching::refused),
-        ("who_just_watches_is_not_asked", watching::just_watching),
-        ("four_viewers_at_once", watching::four),
-        ("a_viewer_is_seen_and_heard_at_home", both_ways::seen_and_heard),
-        ("two_viewers_share_the_tv", both_ways::grid),
-        ("who_allowed_it_before_is_not_asked", both_ways::remembered),
-        ("leaving_and_returning", both_ways::leave_and_return),
-        ("feels_home_chimes", feels::chimes),
-        ("feels_the_volume_at_home", feels::volume),
-        ("feels_company", feels::company),
-        ("feels_home_is_muted", feels::mute),
-        ("feels_the_browser_cleans_the_sound", feels::processing),
-        ("the_socket_dies_in_a_call", trouble::socket_dies),
-        ("the_socket_stays_away", trouble::socket_stays_away),
-        ("home_restarts_in_a_visit", trouble::restart),
-        ("home_loses_power_in_a_visit", trouble::power_cut),
-        ("a_reload", trouble::reload),
-        ("a_double_click", trouble::double_click),
-        ("two_tabs", trouble::two_tabs),
-        ("the_tab_sleeps", trouble::sleep),
-        ("strangers_at_the_door", trouble::strangers),
-        ("a_wrong_link", access::wrong_key),
-        ("a_full_home", access::full),
-        ("a_revoked_link", access::revoked),
-        ("a_reset_home", access::reset),
-        ("a_code_on_the_tv", access::code_on_the_tv),
-        ("the_socket_dies_while_ice_is_checking", networks::socket_dies_while_checking),
-        ("the_socket_falls_silent", networks::socket_falls_silent),
-        ("udp_breaks_for_a_while", networks::udp_breaks_for_a_while),
-        ("a_network_of_ipv6_alone", networks::ipv6),
-        ("a_cable_is_plugged_in", networks::new_address),
-        ("home_and_viewer_behind_routers", networks::routers),
-        ("words_over_an_ordinary_path", spoken::ordinary_path),
-        ("words_over_a_lossy_path", spoken::lossy_path),
-        ("words_over_a_rough_path", spoken::rough_path),
-        ("words_over_a_thin_path", spoken::thin_path),
-        ("screens_for_human_eyes", looks::screens),
-    ])
+    lab::run(&[&[ALONE], &[SOUND_AND_NETWORKS, PAGES]])
 }
+
+/// The instruments, and what would feel another test beside it: who counts each gap, or has several viewers listen.
+const ALONE: Lane = &[
+    ("instruments_read_the_strips_test_vector", instruments::strip_vector),
+    ("instruments_see_and_hear_a_loopback_call", instruments::loopback),
+    ("instruments_judge_how_well_words_are_understood", spoken::instrument),
+    ("home_is_seen_before_any_permission", watching::picture),
+    ("home_is_heard_at_its_pitch", watching::sound),
+    ("four_viewers_at_once", watching::four),
+    ("feels_the_volume_at_home", feels::volume),
+    ("feels_company", feels::company),
+];
+
+/// What listens to a single viewer, and what is cut off and waits.
+const SOUND_AND_NETWORKS: Lane = &[
+    ("instruments_route_as_homes_do", instruments::routers),
+    ("instruments_cut_udp", instruments::cut),
+    ("a_viewer_is_seen_and_heard_at_home", both_ways::seen_and_heard),
+    ("feels_home_chimes", feels::chimes),
+    ("feels_home_is_muted", feels::mute),
+    ("words_over_an_ordinary_path", spoken::ordinary_path),
+    ("words_over_a_lossy_path", spoken::lossy_path),
+    ("words_over_a_rough_path", spoken::rough_path),
+    ("words_over_a_thin_path", spoken::thin_path),
+    ("the_socket_dies_while_ice_is_checking", networks::socket_dies_while_checking),
+    ("the_socket_falls_silent", networks::socket_falls_silent),
+    ("udp_breaks_for_a_while", networks::udp_breaks_for_a_while),
+    ("a_network_of_ipv6_alone", networks::ipv6),
+    ("a_cable_is_plugged_in", networks::new_address),
+    ("home_and_viewer_behind_routers", networks::routers),
+];
+
+/// What looks at pages and the TV, and for the most part waits for something to be seen.
+const PAGES: Lane = &[
+    ("instruments_answer_for_the_viewer", instruments::permissions),
+    ("who_refuses_the_camera_still_watches", watching::refused),
+    ("who_just_watches_is_not_asked", watching::just_watching),
+    ("two_viewers_share_the_tv", both_ways::grid),
+    ("who_allowed_it_before_is_not_asked", both_ways::remembered),
+    ("leaving_and_returning", both_ways::leave_and_return),
+    ("feels_the_browser_cleans_the_sound", feels::processing),
+    ("screens_for_human_eyes", looks::screens),
+    ("the_socket_dies_in_a_call", trouble::socket_dies),
+    ("the_socket_stays_away", trouble::socket_stays_away),
+    ("home_restarts_in_a_visit", trouble::restart),
+    ("home_loses_power_in_a_visit", trouble::power_cut),
+    ("a_reload", trouble::reload),
+    ("a_double_click", trouble::double_click),
+    ("two_tabs", trouble::two_tabs),
+    ("the_tab_sleeps", trouble::sleep),
+    ("strangers_at_the_door", trouble::strangers),
+    ("a_wrong_link", access::wrong_key),
+    ("a_full_home", access::full),
+    ("a_revoked_link", access::revoked),
+    ("a_reset_home", access::reset),
+    ("a_code_on_the_tv", access::code_on_the_tv),
+];

@@ -7,7 +7,6 @@ use std::time::Duration;
 use crate::harness::chromium::{Options, Permission};
 use crate::harness::daemon::{Daemon, Setup};
 use crate::harness::net;
-use crate::harness::page::Page;
 use crate::harness::path::{Impairment, Path};
 use crate::harness::sound::Sound;
 use crate::harness::wait;
@@ -40,7 +39,7 @@ fn sound(wav: &File) -> Sound {
 }
 
 /// What an instrument of such use must tell apart.
-pub fn instrument(_: &mut Lab) {
+pub fn instrument(lab: &mut Lab) {
     let dir = TempDir::new("words");
     for voice in [AT_HOME, FAR_AWAY] {
         let twice = sound(&read_out(&dir, "twice", voice)).samples.repeat(2);
@@ -49,7 +48,7 @@ pub fn instrument(_: &mut Lab) {
         // Of each 0.4 s the first is there: less than a word.
         let holes = wrong(twice.iter().enumerate().map(|(n, s)| if n % 19_200 < 4800 { *s } else { 0.0 }).collect());
         let clear = wrong(twice);
-        println!("    {voice}: words wrong {clear:.2}, with holes {holes:.2}, backwards {backwards:.2}");
+        lab.note(format_args!("{voice}: words wrong {clear:.2}, with holes {holes:.2}, backwards {backwards:.2}"));
         assert!(clear <= 0.1 && holes > 0.5 && backwards > 0.5, "{voice}");
     }
     let spoken = sound(&read_out(&dir, "spoken", AT_HOME));
@@ -112,32 +111,34 @@ fn conversation(lab: &mut Lab, what: &str, way: Impairment) -> Option<Understood
     page.click("#join");
     let length = || Sound::read_wav(&home.wav()).map_or(0, |sound| sound.samples.len());
     wait("the viewer at home", PATIENCE, || (length() > 48_000 * 6).then_some(()));
-    let before = length();
+    let (before, waited) = (length(), page.stats());
     let heard_far_away = page.hear(LISTEN);
-    let behind = sound_behind(&page);
+    let behind = sound_behind(&waited, &page.stats());
     let recorded = (48_000.0 * LISTEN) as usize;
     wait("the viewer at home", PATIENCE, || (length() > before + recorded).then_some(()));
     let heard_at_home = sound(&home.wav()).since(before);
-    for (place, sound) in [("at-home", &heard_at_home), ("far-away", &heard_far_away)] {
-        sound.write_wav(&artefacts().join(format!("{}-{place}.wav", file_name(what))));
-    }
-    let scores =
-        [intelligibility(&sound(&far_away), &heard_at_home), intelligibility(&sound(&at_home), &heard_far_away)];
-    let status = home.status().map(|status| status["visits"][0].clone());
-    let wrong = [&heard_at_home, &heard_far_away].map(word_errors);
-    println!(
-        "    {what}: loss {:.1?} %, understood {scores:.2?}, words wrong {wrong:.2?}, sound behind the picture by {behind:.0?} ms, {status:?}",
-        path.loss()
-    );
+    let (status, loss) = (home.status().map(|status| status["visits"][0].clone()), path.loss());
+    // What was heard is judged without them.
+    lab.leave();
+    drop((home, path));
+    let sides = [("at-home", &far_away, &heard_at_home), ("far-away", &at_home, &heard_far_away)];
+    let judged = std::thread::scope(|scope| {
+        let judges = sides.map(|(place, spoken, heard)| {
+            heard.write_wav(&artefacts().join(format!("{}-{place}.wav", file_name(what))));
+            scope.spawn(move || (intelligibility(&sound(spoken), heard), word_errors(heard)))
+        });
+        judges.map(|judge| judge.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    let (scores, wrong) = (judged.map(|(score, _)| score), judged.map(|(_, wrong)| wrong));
+    lab.note(format_args!(
+        "{what}: loss {loss:.1?} %, understood {scores:.2?}, words wrong {wrong:.2?}, sound behind the picture by {behind:.0?} ms, {status:?}"
+    ));
     Some(Understood { scores, wrong })
 }
 
-/// By how many ms home's sound is played later than the picture that came with it: what each waits in the browser, over
-/// a few seconds, if there is a picture.
-fn sound_behind(page: &Page) -> Option<f64> {
-    let before = page.stats();
-    std::thread::sleep(Duration::from_secs(3));
-    let after = page.stats();
+/// By how many ms home's sound was played later than the picture that came with it, between two looks at the browser's
+/// statistics: what each waited there, if there was a picture.
+fn sound_behind(before: &serde_json::Value, after: &serde_json::Value) -> Option<f64> {
     let waits = |kind: &str, part: &str, of: &str| {
         let grown = |field: &str| Some(after[kind][field].as_f64()? - before[kind][field].as_f64()?);
         grown(of).filter(|count| *count > 0.0).and_then(|count| Some(grown(part)? / count * 1e3))

@@ -40,9 +40,9 @@ pub fn picture(lab: &mut Lab) {
     assert_eq!((last.w, last.h), (640, 480));
     let [p50, p95] = [0.5, 0.95].map(|q| judged.latency(q).expect("a latency"));
     let first = page.mark("firstFrame").expect("a first frame");
-    println!(
-        "    capture to presentation {p50:.1} ms (p50) {p95:.1} ms (p95), first frame {first:.0} ms after navigation"
-    );
+    lab.note(format_args!(
+        "capture to presentation {p50:.1} ms (p50) {p95:.1} ms (p95), first frame {first:.0} ms after navigation"
+    ));
 
     let share = page.eval(
         "(() => { const r = document.querySelector('#home').getBoundingClientRect();

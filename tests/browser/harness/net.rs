@@ -1,15 +1,18 @@
 //! Networks to test in: namespaces joined by cables and routers, and UDP that is cut and joined again. Needs root.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-/// What tests could not run for want of a network of their own.
-static NOT_RUN: Mutex<Vec<String>> = Mutex::new(Vec::new());
+thread_local! {
+    /// This thread's test could not run for want of a network of its own.
+    static REFUSED: Cell<bool> = const { Cell::new(false) };
+}
 
 /// Whether this process may make networks. If not, `test` is named as not run, so that nobody can overlook it.
 pub fn allowed(test: &str) -> bool {
@@ -27,7 +30,7 @@ pub fn allowed(test: &str) -> bool {
     eprintln!(
         "{line}\n!! NOT RUN: {test}\n!! It makes a network of its own, which needs root, `ip` and `nft`: {problem}\n{line}"
     );
-    NOT_RUN.lock().unwrap_or_else(PoisonError::into_inner).push(test.to_owned());
+    REFUSED.set(true);
     false
 }
 
@@ -42,9 +45,9 @@ fn remove_left_overs() {
     }
 }
 
-/// The tests of [`allowed`] that were not.
-pub fn not_run() -> Vec<String> {
-    NOT_RUN.lock().unwrap_or_else(PoisonError::into_inner).clone()
+/// Whether [`allowed`] said no in this thread.
+pub fn refused() -> bool {
+    REFUSED.get()
 }
 
 /// A network namespace, removed with the last clone.
@@ -59,7 +62,10 @@ struct Owned {
 impl Namespace {
     /// Makes an empty one with its loopback up.
     pub fn new(role: &str) -> Namespace {
-        let name = format!("ic{}-{role}", std::process::id());
+        // Two tests at once may have somebody in the same role.
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("ic{}-{number}{role}", std::process::id());
         ip(&format!("netns add {name}"));
         let namespace = Namespace(Arc::new(Owned { name }));
         // Each cable's own IPv6 address would be tried for a second or two, and to a browser that has just begun to

@@ -89,20 +89,30 @@ fn resampled(sound: &Sound) -> Vec<f64> {
     let step = sound.rate / RATE;
     let count = (sound.samples.len() as f64 / step) as usize;
     let reach = (16.0 * step) as isize;
+    // In whole numbers: where a sample lies between those that were recorded comes round again.
+    let (rate, wanted) = (sound.rate as usize, RATE as usize);
+    let nearest = |n: usize| (n * rate + wanted / 2) / wanted;
+    let kernel = |n: usize| -> Vec<f64> {
+        let off = nearest(n) as f64 - n as f64 * step;
+        let weight = |tap: isize| {
+            let x = (tap as f64 + off) / step;
+            let window = 0.5 + 0.5 * (PI * x / 16.5).cos();
+            let sinc = if x.abs() < 1e-9 { 1.0 } else { (PI * x).sin() / (PI * x) };
+            sinc * window / step
+        };
+        (-reach..=reach).map(weight).collect()
+    };
+    let kernels: Vec<Vec<f64>> = (0..wanted / common_divisor(rate, wanted)).map(kernel).collect();
     (0..count)
         .map(|n| {
-            let centre = n as f64 * step;
-            let middle = centre.round() as isize;
-            let sum = (middle - reach..=middle + reach).filter_map(|at| {
-                let sample = *sound.samples.get(usize::try_from(at).ok()?)?;
-                let x = (at as f64 - centre) / step;
-                let window = 0.5 + 0.5 * (PI * x / 16.5).cos();
-                let sinc = if x.abs() < 1e-9 { 1.0 } else { (PI * x).sin() / (PI * x) };
-                Some(sample * sinc * window / step)
-            });
-            sum.sum()
+            let taps = kernels[n % kernels.len()].iter().zip(nearest(n) as isize - reach..);
+            taps.filter_map(|(weight, at)| Some(weight * sound.samples.get(usize::try_from(at).ok()?)?)).sum()
         })
         .collect()
+}
+
+fn common_divisor(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { common_divisor(b, a % b) }
 }
 
 /// In place; the length is a power of two.
@@ -124,9 +134,9 @@ fn fft(re: &mut [f64], im: &mut [f64]) {
     let mut length = 2;
     while length <= n {
         let angle = -2.0 * PI / length as f64;
+        let turns: Vec<(f64, f64)> = (0..length / 2).map(|k| (angle * k as f64).sin_cos()).collect();
         for start in (0..n).step_by(length) {
-            for k in 0..length / 2 {
-                let (c, s) = ((angle * k as f64).cos(), (angle * k as f64).sin());
+            for (k, (s, c)) in turns.iter().enumerate() {
                 let (a, b) = (start + k, start + k + length / 2);
                 let (x, y) = (re[b] * c - im[b] * s, re[b] * s + im[b] * c);
                 (re[b], im[b]) = (re[a] - x, im[a] - y);
