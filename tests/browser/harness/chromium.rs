@@ -3,12 +3,12 @@
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
+use std::sync::Arc;
 
-use headless_chrome::Browser;
+use serde_json::json;
 
 use super::TempDir;
+use super::devtools::DevTools;
 use super::page::Page;
 
 /// What happens when a page asks for camera and microphone.
@@ -62,7 +62,7 @@ impl From<Permission> for Options {
 
 /// A running Chromium, ended when dropped.
 pub struct Chromium {
-    browser: Option<Browser>,
+    tools: Arc<DevTools>,
     process: Child,
     permission: Permission,
     _profile: TempDir,
@@ -72,7 +72,7 @@ pub struct Chromium {
 // pages share one machine without a screen.
 const FLAGS: &[&str] = &[
     "--headless",
-    "--remote-debugging-port=0",
+    "--remote-debugging-pipe",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -105,7 +105,9 @@ impl Chromium {
         let options = options.into();
         let program = find();
         let profile = TempDir::new("chromium");
-        let mut command = Command::new(&program);
+        // Chromium takes commands on descriptor 3 and answers on 4.
+        let mut command = Command::new("sh");
+        command.args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null"]).arg(&program);
         command.args(FLAGS).arg(format!("--user-data-dir={}", profile.path().display()));
         match options.permission {
             Permission::Granted | Permission::Remembered => {
@@ -121,58 +123,45 @@ impl Chromium {
         }
         command.args(&options.flags).arg("about:blank");
         let mut process = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|e| panic!("cannot start {}: {e}", program.display()));
 
-        let (found, url) = mpsc::channel();
         let errors = BufReader::new(process.stderr.take().expect("stderr is piped"));
         std::thread::spawn(move || {
             // Read to the end: a full pipe would stop Chromium.
             for line in errors.lines().map_while(Result::ok) {
-                match line.strip_prefix("DevTools listening on ") {
-                    Some(url) => drop(found.send(url.to_owned())),
-                    None if std::env::var_os("CHROMIUM_LOG").is_some() => eprintln!("chromium: {line}"),
-                    None => {}
+                if std::env::var_os("CHROMIUM_LOG").is_some() {
+                    eprintln!("chromium: {line}");
                 }
             }
         });
-        let url = url.recv_timeout(Duration::from_secs(30)).expect("Chromium opens its debugging port within 30 s");
-        // The connection is given up when nothing is said for this long, as while other tests run.
-        let browser = Browser::connect_with_timeout(url, Duration::from_secs(900)).expect("talk to Chromium");
-        Chromium { browser: Some(browser), process, permission: options.permission, _profile: profile }
+        let to = process.stdin.take().expect("stdin is piped");
+        let tools = DevTools::over(to, process.stdout.take().expect("stdout is piped"));
+        tools.ask(None, "Browser.getVersion", json!({})).unwrap_or_else(|e| panic!("{}: {e}", program.display()));
+        Chromium { tools: Arc::new(tools), process, permission: options.permission, _profile: profile }
     }
 
     /// A blank page of a viewer of its own: no storage is shared with any other.
     pub fn viewer(&self) -> Page {
-        let context = self.browser().new_context().expect("a new viewer").get_id().to_owned();
-        let page = Page::new(self.browser(), Some(context));
+        let context = self.tools.ask(None, "Target.createBrowserContext", json!({})).expect("a new viewer");
+        let page = Page::new(&self.tools, context["browserContextId"].as_str().expect("a context"));
         if let Some(script) = self.permission.script() {
             page.before_load(script);
         }
         page
     }
 
-    /// The version, in words.
-    pub fn version(&self) -> String {
-        self.browser().get_version().map(|v| v.product).unwrap_or_default()
-    }
-
     /// Its process, the first of many.
     pub fn pid(&self) -> u32 {
         self.process.id()
-    }
-
-    fn browser(&self) -> &Browser {
-        self.browser.as_ref().expect("not dropped yet")
     }
 }
 
 impl Drop for Chromium {
     fn drop(&mut self) {
-        self.browser = None;
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -3,6 +3,7 @@
 
 pub mod chromium;
 pub mod daemon;
+pub mod devtools;
 pub mod frames;
 pub mod net;
 pub mod page;

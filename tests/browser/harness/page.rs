@@ -5,11 +5,9 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use headless_chrome::protocol::cdp::types::Event;
-use headless_chrome::protocol::cdp::{Emulation, Input, Page as PageDomain, Runtime, Target};
-use headless_chrome::{Browser, Tab};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::devtools::DevTools;
 use super::frames::Frame;
 use super::sound::Sound;
 
@@ -19,47 +17,39 @@ const PROBE: &str = include_str!("probe.js");
 /// A tab. Cheap to clone; closing is explicit.
 #[derive(Clone)]
 pub struct Page {
-    browser: Browser,
-    context: Option<String>,
-    tab: Arc<Tab>,
+    tools: Arc<DevTools>,
+    context: String,
+    target: String,
+    session: String,
     console: Arc<Mutex<Vec<String>>>,
     scripts: Arc<Mutex<Vec<String>>>,
 }
 
 impl Page {
-    /// A blank page in a context of [`Browser::new_context`], or in the default one.
-    pub fn new(browser: &Browser, context: Option<String>) -> Page {
-        let tab = browser
-            // A tab behind another one would be hidden, and a hidden page presents no frames.
-            .new_tab_with_options(blank(context.clone(), true))
-            .expect("a new tab");
-        let page = Page { browser: browser.clone(), context, tab, console: Arc::default(), scripts: Arc::default() };
-        let console = Arc::clone(&page.console);
-        let listener = move |event: &Event| {
-            let line = match event {
-                Event::RuntimeConsoleAPICalled(e) => {
-                    let words = e.params.args.iter().map(|a| match (&a.value, &a.description) {
-                        (Some(Value::String(text)), _) => text.clone(),
-                        (Some(value), _) => value.to_string(),
-                        (None, description) => description.clone().unwrap_or_default(),
-                    });
-                    format!("{:?}: {}", e.params.Type, words.collect::<Vec<_>>().join(" "))
-                }
-                Event::RuntimeExceptionThrown(e) => {
-                    let details = &e.params.exception_details;
-                    let what = details.exception.as_ref().and_then(|x| x.description.clone());
-                    format!("exception: {}", what.unwrap_or_else(|| details.text.clone()))
-                }
-                Event::LogEntryAdded(e) => format!("{:?}: {}", e.params.entry.level, e.params.entry.text),
-                _ => return,
-            };
-            console.lock().unwrap_or_else(|e| e.into_inner()).push(line);
-        };
-        page.tab.add_event_listener(Arc::new(listener)).expect("listen to the page");
-        page.tab.enable_runtime().expect("listen to the console");
-        page.tab.enable_log().expect("listen to the browser's log");
+    /// A blank page of this viewer's.
+    pub fn new(tools: &Arc<DevTools>, context: &str) -> Page {
+        // A tab behind another one would be hidden, and a hidden page presents no frames.
+        let target = new_tab(tools, context, true);
+        let attached = tools.ask(None, "Target.attachToTarget", json!({ "targetId": target, "flatten": true }));
+        let session = attached.expect("talk to the tab")["sessionId"].as_str().expect("a session").to_owned();
+        let console = Arc::<Mutex<Vec<String>>>::default();
+        let said = Arc::clone(&console);
+        tools.listen(&session, move |event, details| {
+            if let Some(line) = line_of(event, details) {
+                said.lock().unwrap_or_else(|e| e.into_inner()).push(line);
+            }
+        });
+        let (tools, context) = (Arc::clone(tools), context.to_owned());
+        let page = Page { tools, context, target, session, console, scripts: Arc::default() };
+        for domain in ["Page", "Runtime", "Log"] {
+            page.ask(&format!("{domain}.enable"), json!({})).expect("listen to the page");
+        }
         page.add_script(PROBE);
         page
+    }
+
+    fn ask(&self, method: &str, params: Value) -> Result<Value, String> {
+        self.tools.ask(Some(&self.session), method, params)
     }
 
     /// Runs a script at the start of every later load, before the page's own; in [`Page::second_tab`], too.
@@ -69,19 +59,13 @@ impl Page {
     }
 
     fn add_script(&self, script: &str) {
-        self.tab
-            .call_method(PageDomain::AddScriptToEvaluateOnNewDocument {
-                source: script.to_owned(),
-                world_name: None,
-                include_command_line_api: None,
-                run_immediately: None,
-            })
+        self.ask("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script }))
             .expect("add a script to the page");
     }
 
     /// A second tab of the same viewer.
     pub fn second_tab(&self) -> Page {
-        let page = Page::new(&self.browser, self.context.clone());
+        let page = Page::new(&self.tools, &self.context);
         self.scripts.lock().unwrap_or_else(|e| e.into_inner()).iter().for_each(|script| page.before_load(script));
         page
     }
@@ -89,17 +73,20 @@ impl Page {
     /// Goes to `url`; returns when the first answer is there, long before the page has loaded. A network that changed
     /// meanwhile is tried again, as a Chromium with a window does by itself.
     pub fn open(&self, url: &str) {
-        super::wait(&format!("{url} opens"), Duration::from_secs(20), || match self.tab.navigate_to(url) {
-            Ok(_) => Some(()),
-            Err(e) if e.to_string().contains("ERR_NETWORK_CHANGED") => None,
-            Err(e) => panic!("open {url}: {e}"),
+        super::wait(&format!("{url} opens"), Duration::from_secs(20), || {
+            let opened = self.ask("Page.navigate", json!({ "url": url })).unwrap_or_else(|e| panic!("open {url}: {e}"));
+            match opened["errorText"].as_str() {
+                None | Some("") => Some(()),
+                Some(error) if error.contains("ERR_NETWORK_CHANGED") => None,
+                Some(error) => panic!("open {url}: {error}"),
+            }
         });
     }
 
     /// Loads the page again.
     pub fn reload(&self) {
         self.run("window.beforeReload = true");
-        self.tab.reload(false, None).expect("reload");
+        self.ask("Page.reload", json!({})).expect("reload");
         // Until the old page is gone its state would answer for the new one.
         super::wait("the page loads again", Duration::from_secs(20), || {
             (self.try_eval("window.beforeReload !== true && !!document.body").ok()? == true).then_some(())
@@ -108,31 +95,13 @@ impl Page {
 
     /// The value of a JavaScript expression, awaited if a promise, or what went wrong.
     pub fn try_eval(&self, expression: &str) -> Result<Value, String> {
-        let done = self
-            .tab
-            .call_method(Runtime::Evaluate {
-                expression: expression.to_owned(),
-                object_group: None,
-                include_command_line_api: None,
-                silent: None,
-                context_id: None,
-                return_by_value: Some(true),
-                generate_preview: None,
-                // A gesture here would let the page make sound without anybody's tap.
-                user_gesture: Some(false),
-                await_promise: Some(true),
-                throw_on_side_effect: None,
-                timeout: None,
-                disable_breaks: None,
-                repl_mode: None,
-                allow_unsafe_eval_blocked_by_csp: None,
-                unique_context_id: None,
-                serialization_options: None,
-            })
-            .map_err(|e| format!("{expression}: {e}"))?;
-        match done.exception_details {
-            Some(e) => Err(format!("{expression}: {}", e.exception.and_then(|x| x.description).unwrap_or(e.text))),
-            None => Ok(done.result.value.unwrap_or(Value::Null)),
+        // A gesture here would let the page make sound without anybody's tap.
+        let how =
+            json!({ "expression": expression, "returnByValue": true, "awaitPromise": true, "userGesture": false });
+        let done = self.ask("Runtime.evaluate", how).map_err(|e| format!("{expression}: {e}"))?;
+        match &done["exceptionDetails"] {
+            Value::Null => Ok(done["result"]["value"].clone()),
+            thrown => Err(format!("{expression}: {}", words_of(thrown))),
         }
     }
 
@@ -216,81 +185,51 @@ impl Page {
         );
         let place = self.wait_for(&format!("{selector} can be clicked"), Duration::from_secs(10), &middle);
         let (x, y) = (place[0].as_f64().expect("x"), place[1].as_f64().expect("y"));
-        self.mouse(Input::DispatchMouseEventTypeOption::MouseMoved, x, y, 0);
-        self.mouse(Input::DispatchMouseEventTypeOption::MousePressed, x, y, 1);
-        self.mouse(Input::DispatchMouseEventTypeOption::MouseReleased, x, y, 1);
+        self.mouse("mouseMoved", x, y, 0);
+        self.mouse("mousePressed", x, y, 1);
+        self.mouse("mouseReleased", x, y, 1);
     }
 
-    fn mouse(&self, kind: Input::DispatchMouseEventTypeOption, x: f64, y: f64, clicks: u32) {
-        let event = Input::DispatchMouseEvent {
-            Type: kind,
-            x,
-            y,
-            button: (clicks > 0).then_some(Input::MouseButton::Left),
-            click_count: (clicks > 0).then_some(clicks),
-            modifiers: None,
-            timestamp: None,
-            buttons: None,
-            force: None,
-            tangential_pressure: None,
-            tilt_x: None,
-            tilt_y: None,
-            twist: None,
-            delta_x: None,
-            delta_y: None,
-            pointer_Type: None,
-        };
-        self.tab.call_method(event).expect("move the mouse");
+    fn mouse(&self, kind: &str, x: f64, y: f64, clicks: u32) {
+        let button = if clicks > 0 { "left" } else { "none" };
+        let event = json!({ "type": kind, "x": x, "y": y, "button": button, "clickCount": clicks });
+        self.ask("Input.dispatchMouseEvent", event).expect("move the mouse");
     }
 
-    /// Presses a key by its name, e.g. `Tab` or `m`.
+    /// Presses a key that writes this character.
     pub fn press(&self, key: &str) {
-        self.tab.press_key(key).expect("press a key");
+        for event in [json!({ "type": "keyDown", "key": key, "text": key }), json!({ "type": "keyUp", "key": key })] {
+            self.ask("Input.dispatchKeyEvent", event).expect("press a key");
+        }
     }
 
     /// Makes the page as large as a device's screen; `mobile` also brings touch and a phone's viewport.
     pub fn size(&self, width: u32, height: u32, mobile: bool) {
-        self.tab
-            .call_method(Emulation::SetDeviceMetricsOverride {
-                width,
-                height,
-                device_scale_factor: 1.0,
-                mobile,
-                scale: None,
-                screen_width: Some(width),
-                screen_height: Some(height),
-                position_x: None,
-                position_y: None,
-                dont_set_visible_size: None,
-                screen_orientation: None,
-                viewport: None,
-                display_feature: None,
-                device_posture: None,
-            })
-            .expect("size the page");
-        self.tab
-            .call_method(Emulation::SetTouchEmulationEnabled { enabled: mobile, max_touch_points: mobile.then_some(5) })
-            .expect("emulate touch");
+        let size = json!({ "width": width, "height": height, "screenWidth": width, "screenHeight": height,
+            "deviceScaleFactor": 1, "mobile": mobile });
+        self.ask("Emulation.setDeviceMetricsOverride", size).expect("size the page");
+        let touch = if mobile { json!({ "enabled": true, "maxTouchPoints": 5 }) } else { json!({ "enabled": false }) };
+        self.ask("Emulation.setTouchEmulationEnabled", touch).expect("emulate touch");
     }
 
     /// Puts the page to sleep for a while, as a phone does with a tab behind another one.
     pub fn sleep(&self, time: Duration) {
-        let other = self.browser.new_tab_with_options(blank(self.context.clone(), false)).expect("a tab in front");
+        let other = new_tab(&self.tools, &self.context, false);
         self.wait_for("the tab is hidden", Duration::from_secs(10), "document.visibilityState === 'hidden'");
-        let freeze = |state| self.tab.call_method(PageDomain::SetWebLifecycleState { state }).expect("freeze or thaw");
-        freeze(PageDomain::SetWebLifecycleStateStateOption::Frozen);
+        let turn =
+            |state: &str| self.ask("Page.setWebLifecycleState", json!({ "state": state })).expect("freeze or thaw");
+        turn("frozen");
         std::thread::sleep(time);
-        freeze(PageDomain::SetWebLifecycleStateStateOption::Active);
-        let _ = other.close_target();
-        self.tab.activate().expect("show the tab");
+        turn("active");
+        let _ = self.tools.ask(None, "Target.closeTarget", json!({ "targetId": other }));
+        self.tools.ask(None, "Target.activateTarget", json!({ "targetId": self.target })).expect("show the tab");
         self.wait_for("the tab is seen", Duration::from_secs(10), "document.visibilityState === 'visible'");
     }
 
     /// The page as PNG.
     pub fn screenshot(&self) -> Result<Vec<u8>, String> {
-        self.tab
-            .capture_screenshot(PageDomain::CaptureScreenshotFormatOption::Png, None, None, true)
-            .map_err(|e| e.to_string())
+        let shot = self.ask("Page.captureScreenshot", json!({ "format": "png" }))?;
+        BASE64.decode(shot["data"].as_str().unwrap_or_default()).map_err(|e| format!("a screenshot: {e}"))
     }
 
     /// Keeps a screenshot among the artefacts.
@@ -325,7 +264,7 @@ impl Page {
 
     /// Closes the tab without a goodbye.
     pub fn close(&self) {
-        let _ = self.tab.close_target();
+        let _ = self.tools.ask(None, "Target.closeTarget", json!({ "targetId": self.target }));
     }
 
     /// The document's text, as a person reads it.
@@ -334,19 +273,34 @@ impl Page {
     }
 }
 
-fn blank(context: Option<String>, new_window: bool) -> Target::CreateTarget {
-    Target::CreateTarget {
-        url: "about:blank".into(),
-        left: None,
-        top: None,
-        width: None,
-        height: None,
-        window_state: None,
-        browser_context_id: context,
-        enable_begin_frame_control: None,
-        new_window: Some(new_window),
-        background: None,
-        for_tab: None,
-        hidden: None,
+/// Makes a blank tab; gives its target.
+fn new_tab(tools: &DevTools, context: &str, window: bool) -> String {
+    let tab = json!({ "url": "about:blank", "browserContextId": context, "newWindow": window });
+    let made = tools.ask(None, "Target.createTarget", tab).expect("a new tab");
+    made["targetId"].as_str().expect("a target").to_owned()
+}
+
+/// What an event adds to the console, if it does.
+fn line_of(event: &str, details: &Value) -> Option<String> {
+    match event {
+        "Runtime.consoleAPICalled" => {
+            let words = details["args"].as_array()?.iter().map(|argument| match &argument["value"] {
+                Value::Null => argument["description"].as_str().unwrap_or_default().to_owned(),
+                Value::String(text) => text.clone(),
+                value => value.to_string(),
+            });
+            Some(format!("{}: {}", details["type"].as_str()?, words.collect::<Vec<_>>().join(" ")))
+        }
+        "Runtime.exceptionThrown" => Some(format!("exception: {}", words_of(&details["exceptionDetails"]))),
+        "Log.entryAdded" => {
+            Some(format!("{}: {}", details["entry"]["level"].as_str()?, details["entry"]["text"].as_str()?))
+        }
+        _ => None,
     }
+}
+
+/// What was thrown, in words.
+fn words_of(thrown: &Value) -> String {
+    let words = thrown["exception"]["description"].as_str().or(thrown["text"].as_str());
+    words.map_or_else(|| thrown.to_string(), str::to_owned)
 }
