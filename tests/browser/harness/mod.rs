@@ -1,9 +1,10 @@
 //! What browser tests and `make bench` stand on: the program, Chromium, its pages, networks, pictures and sounds.
-#![allow(dead_code, reason = "tests and bench each use their part")]
+#![allow(dead_code, unused_imports, reason = "tests and bench each use their part")]
 
 pub mod chromium;
 pub mod daemon;
 pub mod devtools;
+mod failures;
 pub mod frames;
 pub mod net;
 pub mod page;
@@ -13,7 +14,8 @@ pub mod ports;
 pub mod sound;
 pub mod words;
 
-use std::io::Write;
+pub use failures::{artefacts, failed};
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -27,22 +29,6 @@ pub fn wait<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>)
         assert!(Instant::now() < end, "waited {limit:?} in vain: {what}");
         std::thread::sleep(Duration::from_millis(40));
     }
-}
-
-/// Where screenshots and the like are kept for people to look at.
-pub fn artefacts() -> PathBuf {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/artefacts");
-    std::fs::create_dir_all(&dir).expect("make the folder for artefacts");
-    dir
-}
-
-/// Notes why a test failed, where `make test` finds it for its last words.
-pub fn failed(name: &str, why: &(dyn std::any::Any + Send)) {
-    let why = why.downcast_ref::<String>().map(String::as_str).or(why.downcast_ref::<&str>().copied());
-    let first = why.and_then(|why| why.lines().next()).unwrap_or("a panic without words");
-    let mut file = std::fs::File::options().create(true).append(true).open(artefacts().join("failures"));
-    let noted = file.as_mut().map(|file| writeln!(file, "{name}: {first}"));
-    noted.expect("open the list of failures").expect("note a failure");
 }
 
 /// A folder of its own under the system's temporary one, removed when dropped.
