@@ -63,6 +63,19 @@ pub enum Command {
         /// The config; `None` as with `run`.
         config: Option<PathBuf>,
     },
+    /// Install a signed update of the flashed image, or tell what became of the last one.
+    Update {
+        /// A file, a folder or an address; `None` for the config's `[update] url`.
+        source: Option<String>,
+        /// `--restart`: start the machine anew once it is installed and nobody is visiting.
+        restart: bool,
+        /// `--settle`: only keep what has started, and tell what became of the last update.
+        settle: bool,
+        /// `--config`; see [`crate::config::load_chosen`].
+        config: Option<PathBuf>,
+        /// `--last-good`: as with `run`.
+        last_good: Option<PathBuf>,
+    },
     /// List the drivers of this build.
     Drivers,
     /// Say what the machine has, whether it works, and what to do about what does not.
@@ -115,6 +128,7 @@ Commands:
   reset           forget all keys, pairings and certificates, as on the first day
   doctor          look at cameras, sound, screens and network, and tell what is wrong
   check [FILE]    tell what a config would run, or what is wrong with it
+  update [FILE]   install a signed update of the flashed image
   drivers         list the drivers for cameras, microphones, speakers and displays
 
 Options:
@@ -234,8 +248,26 @@ Each with the word that chooses it, as in `[camera] driver = \"v4l2\"`, and the
 options of its own table, as in `[camera.v4l2]`.
 ";
 
+const UPDATE_HELP: &str = "\
+intercom update - install a signed update of the flashed image
+
+Usage: intercom update [FILE|FOLDER|URL] [--restart] [--config FILE] [--last-good FILE]
+       intercom update --settle
+
+Writes it to the slot that is not in use; the next start is its first. If that fails
+three times, what runs now runs again, and the TV says so. What is not signed with the
+key of the image's maker, not newer, or failed before is not taken. Of a folder, such
+as a stick, the newest is taken; without FILE, the config's [update] url.
+
+  --restart       start the machine anew as soon as nobody is visiting
+  --settle        what has started runs well: tell what became of the last update
+  --config FILE   the settings; see `intercom run --help`
+  --last-good FILE
+                  likewise
+";
+
 /// The commands, each with its options and its help.
-const COMMANDS: [(&str, &[&str], &str); 8] = [
+const COMMANDS: [(&str, &[&str], &str); 9] = [
     ("run", &["--config", "--no-link", "--last-good", "--notices", "--help"], RUN_HELP),
     ("link", &["--tv", "--name", "--revoke", "--config", "--help"], LINK_HELP),
     ("mute", &["--off", "--config", "--help"], MUTE_HELP),
@@ -243,6 +275,7 @@ const COMMANDS: [(&str, &[&str], &str); 8] = [
     ("reset", &["--config", "--help"], RESET_HELP),
     ("doctor", &["--config", "--json", "--help"], DOCTOR_HELP),
     ("check", &["--config", "--help"], CHECK_HELP),
+    ("update", &["--restart", "--settle", "--config", "--last-good", "--help"], UPDATE_HELP),
     ("drivers", &["--help"], DRIVERS_HELP),
 ];
 
@@ -250,7 +283,9 @@ const COMMANDS: [(&str, &[&str], &str); 8] = [
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, UsageError> {
     let mut parser = Parser::from_args(args);
     match parser.next().map_err(|error| odd(error, "intercom --help"))? {
-        None => Err(usage("say what to do: run, link, mute, status, reset, doctor, check or drivers".to_owned())),
+        None => {
+            Err(usage("say what to do: run, link, mute, status, reset, doctor, check, update or drivers".to_owned()))
+        }
         Some(Arg::Short('h') | Arg::Long("help")) => Ok(Command::Help(HELP)),
         Some(Arg::Short('V') | Arg::Long("version")) => Ok(Command::Version),
         Some(Arg::Value(word)) => {
@@ -289,6 +324,7 @@ fn read_command(
     let (mut config, mut revoke, mut viewer) = (None, None, None);
     let (mut last_good, mut notices) = (None, None);
     let (mut no_link, mut tv, mut json, mut off) = (false, false, false, false);
+    let (mut source, mut restart, mut settle) = (None, false, false);
     while let Some(arg) = parser.next().map_err(|error| odd(error, help_command))? {
         match arg {
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help(help)),
@@ -305,6 +341,14 @@ fn read_command(
                 notices = Some(PathBuf::from(folder));
             }
             Arg::Value(file) if name == "check" => set_once(&mut config, PathBuf::from(file)).map_err(wrong)?,
+            Arg::Value(from) if name == "update" => {
+                let text = from.into_string().map_err(|_| wrong("that is not UTF-8 text".to_owned()))?;
+                if source.replace(text).is_some() {
+                    return Err(wrong("one update at a time".to_owned()));
+                }
+            }
+            Arg::Long("restart") if options.contains(&"--restart") => restart = true,
+            Arg::Long("settle") if options.contains(&"--settle") => settle = true,
             Arg::Long("revoke") if options.contains(&"--revoke") => {
                 let text = parser.value().map_err(|_| wrong("`--revoke` needs the key's number".to_owned()))?;
                 let number = text.parse::<u64>().map_err(|_| {
@@ -350,6 +394,10 @@ fn read_command(
         "reset" => Command::Reset { config },
         "doctor" => Command::Doctor { config, json },
         "check" => Command::Check { config },
+        "update" if settle && (source.is_some() || restart) => {
+            return Err(wrong("`--settle` goes with nothing else".to_owned()));
+        }
+        "update" => Command::Update { source, restart, settle, config, last_good },
         _ => Command::Drivers,
     })
 }
@@ -461,7 +509,9 @@ mod tests {
 
     #[test]
     fn slips_are_answered_with_what_was_meant() {
-        assert!(refuse("").contains("say what to do: run, link, mute, status, reset, doctor, check or drivers"));
+        assert!(
+            refuse("").contains("say what to do: run, link, mute, status, reset, doctor, check, update or drivers")
+        );
         assert!(refuse("rum").contains("there is no command `rum`; did you mean `intercom run`?"));
         assert!(refuse("driver").contains("did you mean `intercom drivers`?"));
         assert!(

@@ -57,6 +57,8 @@ pub struct Config {
     pub buttons: Buttons,
     /// `[tv]`
     pub tv: Tv,
+    /// `[update] url`: where updates of the flashed image come from; asked once a day by `intercom update`.
+    pub update_url: Option<String>,
     /// `[log] level`
     pub log_level: log::LevelFilter,
     /// `[camera]`
@@ -235,6 +237,7 @@ fn parse_with(text: &str, file: &str, drivers: &Drivers, env: Environment<'_>) -
         rate: fps(r, "tv.fps"),
         self_view: r.switch("tv.self_view"),
     };
+    let update_url = r.text("update.url", "\"\" or an address that begins with http:// or https://", read_address);
     let levels = log::LevelFilter::iter().map(|level| (level.as_str().to_lowercase(), level)).collect::<Vec<_>>();
     let log_level =
         r.word("log.level", &levels.iter().map(|(word, level)| (word.as_str(), *level)).collect::<Vec<_>>());
@@ -259,6 +262,7 @@ fn parse_with(text: &str, file: &str, drivers: &Drivers, env: Environment<'_>) -
             volume,
             buttons,
             tv,
+            update_url,
             log_level,
             camera,
             microphone,
@@ -317,6 +321,17 @@ fn read_network(r: &mut Reader<'_>) -> Network {
     let port = u16::try_from(r.integer("network.port", 1..=65535, "")).unwrap_or(u16::MAX);
     let public_address = r.text("network.public_address", address::ALLOWED, |text| address::parse(text, port));
     Network { port, public_address }
+}
+
+fn read_address(text: &str) -> Result<Option<String>, Wrong> {
+    let host = |rest: &str| !rest.starts_with('/') && !rest.is_empty();
+    match text.strip_prefix("https://").or(text.strip_prefix("http://")) {
+        _ if text.is_empty() => Ok(None),
+        Some(rest) if host(rest) && !text.contains(|c: char| c.is_whitespace() || c.is_control()) => {
+            Ok(Some(text.to_owned()))
+        }
+        _ => Err(Wrong::new(format!("{} is no address of an update", quoted(text)))),
+    }
 }
 
 fn read_tls(r: &mut Reader<'_>, file: &str) -> Option<TlsFiles> {

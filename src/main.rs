@@ -9,7 +9,7 @@ use intercom::access::keys::KeyId;
 use intercom::cli::{self, Command};
 use intercom::config::{self, Config, Place, Settled};
 use intercom::shell::run::Manner;
-use intercom::shell::{control, doctor, run};
+use intercom::shell::{control, doctor, run, update};
 
 fn main() -> ExitCode {
     let command = match cli::parse(std::env::args_os().skip(1)) {
@@ -45,6 +45,10 @@ fn execute(command: Command) -> u8 {
             Ok(settled) => start(settled, notices, !no_link),
             Err(code) => code,
         },
+        Command::Update { settle: true, .. } => settle_update(),
+        Command::Update { source, restart, config, last_good, .. } => {
+            install_update(source, restart, config.as_deref(), last_good.as_deref())
+        }
         Command::Mute { off, config } => match ask(config.as_deref(), &control::Request::Mute { on: !off }) {
             Ok(answer) if answer["muted"] == true => say("home's microphone is muted"),
             Ok(_) => say("home's microphone is open"),
@@ -62,6 +66,44 @@ fn execute(command: Command) -> u8 {
             Ok(()) => cli::DONE,
             Err((code, why)) => complain(code, &why),
         },
+    }
+}
+
+/// Installs an update from `source` or the config's address.
+fn install_update(source: Option<String>, restart: bool, path: Option<&Path>, last_good: Option<&Path>) -> u8 {
+    log_to_stderr(log::LevelFilter::Info);
+    let appliance = match update::Appliance::here() {
+        Ok(appliance) => appliance,
+        Err(error) => return complain(cli::FAILED, &format!("intercom: {error}")),
+    };
+    let source = match source {
+        Some(source) => source,
+        None => match settle(path, last_good) {
+            Ok(Settled { config: Config { update_url: Some(url), .. }, .. }) => url,
+            Ok(_) => return say("the config has no [update] url"),
+            Err(code) => return code,
+        },
+    };
+    let result = appliance.install(&source).map_err(|e| e.to_string()).and_then(|version| {
+        say(&format!("version {version} is installed; the next start is its first"));
+        if !restart {
+            return Ok(());
+        }
+        // An intercom that does not run keeps nobody from anything.
+        let visits = |answer: serde_json::Value| answer["visits"].as_array().map(|visits| visits.len() as u64);
+        update::restart(|| ask(path, &control::Request::Status {}).ok().and_then(visits))
+    });
+    match result {
+        Ok(()) => cli::DONE,
+        Err(why) => complain(cli::FAILED, &format!("intercom: {source}: {why}")),
+    }
+}
+
+/// Tells what became of the last update.
+fn settle_update() -> u8 {
+    match update::Appliance::here().and_then(|appliance| appliance.settle()) {
+        Ok(outcome) => say(&outcome.map_or_else(|| "nothing was updated".to_owned(), |outcome| outcome.to_string())),
+        Err(error) => complain(cli::FAILED, &format!("intercom: {error}")),
     }
 }
 
@@ -169,11 +211,15 @@ fn settle(path: Option<&Path>, last_good: Option<&Path>) -> Result<Settled, u8> 
     }
 }
 
+fn log_to_stderr(level: log::LevelFilter) {
+    let format = simplelog::ConfigBuilder::new().set_time_format_rfc3339().set_thread_level(level).build();
+    let _ = simplelog::WriteLogger::init(level, format, std::io::stderr());
+}
+
 fn start(settled: Settled, notices: Option<PathBuf>, print_links: bool) -> u8 {
     let Settled { config, mistakes, keep, trial } = settled;
     let level = config.log_level;
-    let format = simplelog::ConfigBuilder::new().set_time_format_rfc3339().set_thread_level(level).build();
-    let _ = simplelog::WriteLogger::init(level, format, std::io::stderr());
+    log_to_stderr(level);
     match run::run(config, Manner { print_links, mistakes, notices, keep, trial }) {
         Ok(()) => cli::DONE,
         Err(error) => {

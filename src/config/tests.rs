@@ -109,6 +109,17 @@ pub(super) fn complaint(text: &str) -> String {
 }
 
 #[test]
+fn updates_come_from_an_address_or_from_nowhere() {
+    let url = |text: &str| take(&format!("[update]\nurl = \"{text}\"\n")).update_url;
+    assert_eq!(url(""), None);
+    assert_eq!(url("https://192.0.2.1/intercom.update").as_deref(), Some("https://192.0.2.1/intercom.update"));
+    for wrong in ["ftp://a/b", "intercom.update", "https://", "https:///x", "http://a b"] {
+        let slip = refuse(&format!("[update]\nurl = \"{wrong}\"\n")).join("\n");
+        assert!(slip.contains(":2: update.url: ") && slip.contains("http:// or https://"), "{slip}");
+    }
+}
+
+#[test]
 fn an_empty_file_means_the_defaults_that_the_types_document() {
     let config = take("");
     assert_eq!(config.home.name, "Home");
@@ -259,7 +270,7 @@ fn a_slip_in_a_key_is_answered_with_line_and_the_right_spelling() {
     assert_eq!(
         complaint("\n[vidoe]\nwidth = 640\n"),
         "etc/home.toml:2: vidoe: there is no such table; did you mean [video]? \
-         Allowed: [audio], [buttons], [camera], [chime], [display], [home], [log], [microphone], [network], [speaker], [tls], [tv], [video], [volume]"
+         Allowed: [audio], [buttons], [camera], [chime], [display], [home], [log], [microphone], [network], [speaker], [tls], [tv], [update], [video], [volume]"
     );
     assert!(complaint("[video.redced]\nfps = 10\n").contains("did you mean [video.reduced]?"));
 }

@@ -24,6 +24,7 @@ pub mod state;
 pub mod tls;
 pub mod trial;
 pub mod udp;
+pub mod update;
 pub mod wake;
 pub mod wires;
 pub mod worker;

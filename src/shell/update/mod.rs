@@ -1,0 +1,309 @@
+//! `intercom update`: takes a signed update from a stick, a file or an address into the slot that is not in use.
+//!
+//! On the flashed appliance this is a process of its own, which may write to the disk; the intercom itself may not. They
+//! share a folder of notices, which the TV shows.
+
+mod bundle;
+mod place;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use minisign_verify::PublicKey;
+use semver::Version;
+
+use crate::ops::update::{History, Manifest, Outcome, Refusal};
+use crate::shell::clock;
+use crate::shell::state::{self, Lock};
+
+use bundle::{EXTENSION, Taker, read_bundle};
+pub use place::Place;
+
+/// Files on a stick that are looked into.
+const MOST_FILES: usize = 32;
+/// For a download as a whole; the next one is tried tomorrow.
+const DOWNLOAD_WITHIN: Duration = Duration::from_secs(4 * 3600);
+/// For a server to be reached, and to answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+
+/// A page that is never closed does not hold an update up for longer.
+const LONGEST_VISIT: Duration = Duration::from_secs(24 * 3600);
+
+/// Why an update was not installed.
+#[derive(Debug)]
+pub enum UpdateError {
+    /// It is not to be.
+    Refused(Refusal),
+    /// It could not be read.
+    Source(io::Error),
+    /// It could not be written; in words, with where.
+    Target(String),
+    /// This machine does not run the flashed image.
+    NotHere(String),
+}
+
+impl fmt::Display for UpdateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            UpdateError::Refused(refusal) => write!(f, "not taken: {refusal}"),
+            UpdateError::Source(e) => write!(f, "it cannot be read: {e}"),
+            UpdateError::Target(what) => write!(f, "it cannot be written: {what}"),
+            UpdateError::NotHere(what) => write!(f, "only the flashed image is updated this way ({what})"),
+        }
+    }
+}
+
+impl std::error::Error for UpdateError {}
+
+impl From<Refusal> for UpdateError {
+    fn from(refusal: Refusal) -> UpdateError {
+        UpdateError::Refused(refusal)
+    }
+}
+
+impl UpdateError {
+    /// Names what was written to.
+    fn told(self, path: &Path) -> UpdateError {
+        match self {
+            UpdateError::Target(what) => UpdateError::Target(format!("{}: {what}", path.display())),
+            other => other,
+        }
+    }
+}
+
+/// The appliance as an update finds it.
+#[derive(Clone, Debug)]
+pub struct Appliance {
+    /// Where updates go.
+    pub place: Place,
+    /// Whose updates are taken.
+    pub key: PublicKey,
+    /// What became of earlier updates; a file.
+    pub history: PathBuf,
+    /// The TV's notices; a folder.
+    pub notices: PathBuf,
+}
+
+impl Appliance {
+    /// The one that this machine is.
+    ///
+    /// # Errors
+    /// If it does not run the image.
+    pub fn here() -> Result<Appliance, UpdateError> {
+        let run = Path::new("/run/appliance");
+        let read = |path: &str| fs::read_to_string(path).map_err(|e| UpdateError::NotHere(format!("{path}: {e}")));
+        let release = read("/etc/os-release")?;
+        let version = release.lines().find_map(|line| line.strip_prefix("IMAGE_VERSION="));
+        let version = version.and_then(|text| Version::parse(text.trim_matches('"')).ok());
+        let recovery = run.join("recovery").exists();
+        if version.is_none() && !recovery {
+            return Err(UpdateError::NotHere("/etc/os-release has no IMAGE_VERSION".into()));
+        }
+        let key = read("/usr/share/intercom/update.pub")?;
+        let key = PublicKey::decode(&key).map_err(|e| UpdateError::NotHere(format!("update.pub: {e}")))?;
+        let place = Place { slot: run.join("spare"), boot: "/boot".into(), running: version.filter(|_| !recovery) };
+        Ok(Appliance { place, key, history: "/var/lib/appliance/update.toml".into(), notices: run.join("notices") })
+    }
+
+    /// Installs the update of a file, the newest of a folder (a stick), or one from an address that begins with `http`.
+    ///
+    /// # Errors
+    /// Why none was installed. What ran runs on, and the TV has been told whatever somebody at home can do something about.
+    pub fn install(&self, source: &str) -> Result<Version, UpdateError> {
+        let lock = self.history.with_extension("lock");
+        if let Some(folder) = lock.parent() {
+            fs::create_dir_all(folder).map_err(|e| UpdateError::Target(format!("{}: {e}", folder.display())))?;
+        }
+        let _one_at_a_time = Lock::wait(&lock).map_err(|e| UpdateError::Target(e.to_string()))?;
+        let result = self.install_from(source);
+        match &result {
+            Ok(version) => {
+                self.tell(Some(&format!("Version {version} is installed; it starts when nobody is visiting")))
+            }
+            // Nothing that anybody would have to know: a stick that stays plugged in, an address that has nothing new.
+            Err(UpdateError::Refused(Refusal::NotNewer { .. } | Refusal::Failed(_))) => {}
+            // It is tried again tomorrow.
+            Err(UpdateError::Source(_)) if is_address(source) => self.tell(None),
+            Err(error) => self.tell(Some(&format!("An update was found, but {}", in_a_sentence(error)))),
+        }
+        result
+    }
+
+    fn install_from(&self, source: &str) -> Result<Version, UpdateError> {
+        let mut history = self.read_history();
+        // What is installed already waits for its first start.
+        let newest = history.installed.as_ref().max(self.place.running.as_ref()).cloned();
+        let wanted = |manifest: &Manifest| history.judge(manifest, newest.as_ref());
+        let mut percent = None;
+        let mut progress = |version: &Version, part: f32| {
+            #[allow(clippy::cast_possible_truncation, reason = "a percentage")]
+            let now = (part * 100.0) as i32;
+            if percent.replace(now) != Some(now) {
+                self.tell(Some(&format!("Version {version} is being installed: {now} %. Please leave the power on")));
+            }
+        };
+        let mut taker = self.place.taker(&wanted, &mut progress);
+        let manifest = if is_address(source) {
+            read_bundle(download(source)?, &self.key, &mut taker)?
+        } else {
+            let file = self.newest(Path::new(source), &wanted)?;
+            read_bundle(open(&file)?, &self.key, &mut taker)?
+        };
+        drop(taker);
+        history.handle_installed(&manifest.version, self.place.running.as_ref());
+        // Without it only the TV would not know what became of the update.
+        if let Err(error) = self.write_history(&history) {
+            log::warn!("{error}");
+        }
+        Ok(manifest.version)
+    }
+
+    /// The file itself, or of a folder's files the one with the newest version that is wanted.
+    fn newest(&self, path: &Path, wanted: &dyn Fn(&Manifest) -> Result<(), Refusal>) -> Result<PathBuf, UpdateError> {
+        if !path.is_dir() {
+            return Ok(path.to_owned());
+        }
+        let mut files: Vec<PathBuf> = fs::read_dir(path)
+            .map_err(UpdateError::Source)?
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            // Other systems put files of their own beside each, whose names begin with a dot.
+            .filter(|file| file.extension().is_some_and(|e| e == EXTENSION))
+            .filter(|file| file.file_name().is_some_and(|name| !name.as_encoded_bytes().starts_with(b".")))
+            .collect();
+        files.sort();
+        files.truncate(MOST_FILES);
+        let (mut best, mut refusal) = (None::<(Version, PathBuf)>, None);
+        for file in files {
+            match open(&file).and_then(|source| read_bundle(source, &self.key, &mut Look(wanted))) {
+                Ok(manifest) if best.as_ref().is_none_or(|(version, _)| manifest.version > *version) => {
+                    best = Some((manifest.version, file));
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    log::info!("{}: {error}", file.display());
+                    // What somebody can do something about is worth more than that the rest is old.
+                    let old = matches!(error, UpdateError::Refused(Refusal::NotNewer { .. } | Refusal::Failed(_)));
+                    if refusal.is_none() || !old {
+                        refusal = Some(error);
+                    }
+                }
+            }
+        }
+        let none = || UpdateError::Source(io::Error::new(io::ErrorKind::NotFound, "there is no update file"));
+        best.map(|(_, file)| file).ok_or_else(|| refusal.unwrap_or_else(none))
+    }
+
+    /// What runs has started well; tells what became of the last update, if there was one.
+    ///
+    /// # Errors
+    /// If that cannot be kept: it would be told again.
+    pub fn settle(&self) -> Result<Option<Outcome>, UpdateError> {
+        let Some(running) = &self.place.running else { return Ok(None) };
+        let mut history = self.read_history();
+        let Some(outcome) = history.handle_started(running) else { return Ok(None) };
+        self.tell(Some(&outcome.to_string()));
+        self.write_history(&history)?;
+        Ok(Some(outcome))
+    }
+
+    fn read_history(&self) -> History {
+        let text = fs::read_to_string(&self.history).unwrap_or_default();
+        // A history that cannot be read is none; an update that fails again is passed over again.
+        toml::from_str(&text).unwrap_or_default()
+    }
+
+    fn write_history(&self, history: &History) -> Result<(), UpdateError> {
+        let target = |e: &dyn fmt::Display| UpdateError::Target(e.to_string());
+        let text = toml::to_string(history).map_err(|e| target(&e))?;
+        state::write(&self.history, text.as_bytes(), 0o600).map_err(|e| target(&e))
+    }
+
+    /// Has the TV say something of updates, or no longer.
+    pub fn tell(&self, what: Option<&str>) {
+        let (file, beside) = (self.notices.join("update"), self.notices.join(".update"));
+        let result = match what {
+            Some(what) => fs::create_dir_all(&self.notices)
+                .and_then(|()| fs::write(&beside, format!("{what}\n")))
+                .and_then(|()| fs::rename(&beside, &file)),
+            None => match fs::remove_file(&file) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+                _ => Ok(()),
+            },
+        };
+        if let Err(error) = result {
+            log::warn!("the TV cannot be told of the update: {}: {error}", file.display());
+        }
+    }
+}
+
+/// Reads no further than the manifest.
+struct Look<'a>(&'a dyn Fn(&Manifest) -> Result<(), Refusal>);
+
+impl Taker for Look<'_> {
+    fn manifest(&mut self, manifest: &Manifest) -> Result<bool, UpdateError> {
+        (self.0)(manifest)?;
+        Ok(false)
+    }
+
+    fn root(&mut self, _: &Manifest, _: &mut dyn Read) -> Result<(), UpdateError> {
+        Ok(())
+    }
+
+    fn kernel(&mut self, _: &Manifest, _: &mut dyn Read) -> Result<(), UpdateError> {
+        Ok(())
+    }
+}
+
+fn open(file: &Path) -> Result<io::BufReader<File>, UpdateError> {
+    let open = File::open(file).map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", file.display())));
+    Ok(io::BufReader::new(open.map_err(UpdateError::Source)?))
+}
+
+fn is_address(source: &str) -> bool {
+    source.starts_with("http://") || source.starts_with("https://")
+}
+
+/// The body of what an address answers. Nobody on the way has to be believed: the signature tells who made it.
+fn download(address: &str) -> Result<impl Read, UpdateError> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls = ureq::tls::TlsConfig::builder().unversioned_rustls_crypto_provider(provider).build();
+    let agent = ureq::Agent::config_builder()
+        .tls_config(tls)
+        .timeout_connect(Some(ANSWER_WITHIN))
+        .timeout_recv_response(Some(ANSWER_WITHIN))
+        .timeout_global(Some(DOWNLOAD_WITHIN))
+        .build()
+        .new_agent();
+    let failed = |e: ureq::Error| UpdateError::Source(io::Error::other(format!("{address}: {e}")));
+    Ok(agent.get(address).call().map_err(failed)?.into_body().into_reader())
+}
+
+/// Starts the machine anew once nobody is visiting, or after a day of visits.
+///
+/// # Errors
+/// If systemd does not do it.
+pub fn restart(visits: impl Fn() -> Option<u64>) -> Result<(), String> {
+    let until = clock::now() + LONGEST_VISIT;
+    while visits().is_some_and(|visits| visits > 0) && clock::now() < until {
+        std::thread::sleep(Duration::from_secs(2));
+    }
+    match Command::new("systemctl").arg("reboot").status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("systemctl reboot: {status}")),
+        Err(e) => Err(format!("systemctl: {e}")),
+    }
+}
+
+fn in_a_sentence(error: &UpdateError) -> String {
+    match error {
+        UpdateError::Refused(refusal) => refusal.to_string(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,256 @@
+//! Updates into ordinary files that stand for partitions.
+
+use std::fs;
+use std::io::{self, Cursor, Read};
+use std::net::TcpListener;
+use std::path::PathBuf;
+
+use semver::Version;
+use sha2::{Digest, Sha256};
+
+use super::bundle::read_bundle;
+use super::{Appliance, Look, Place, UpdateError};
+use crate::ops::update::tests::{Builder, manifest};
+use crate::ops::update::{Content, Outcome, Refusal};
+use crate::shell::state::tests::TestDir;
+
+struct Lab {
+    dir: TestDir,
+    builder: Builder,
+    appliance: Appliance,
+}
+
+/// An appliance that runs 0.1.0 and has an older kernel, for its other slot.
+fn lab() -> Lab {
+    let (dir, builder) = (TestDir::new(), Builder::new());
+    let boot = dir.0.join("boot");
+    fs::create_dir_all(boot.join("EFI/Linux")).unwrap();
+    for name in ["intercom_0.1.0.efi", "intercom_0.0.9+0-3.efi", "intercom_0.0.8+3.efi.new", "recovery.efi"] {
+        fs::write(boot.join("EFI/Linux").join(name), name).unwrap();
+    }
+    fs::write(dir.0.join("slot"), vec![7; 4 << 20]).unwrap();
+    let appliance = Appliance {
+        place: Place { slot: dir.0.join("slot"), boot, running: Some(Version::new(0, 1, 0)) },
+        key: builder.key(),
+        history: dir.0.join("data/update.toml"),
+        notices: dir.0.join("notices"),
+    };
+    Lab { dir, builder, appliance }
+}
+
+fn content(bytes: &[u8]) -> Content {
+    let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    Content { size: bytes.len() as u64, sha256 }
+}
+
+fn tar(parts: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (name, bytes) in parts {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        builder.append_data(&mut header, name, *bytes).unwrap();
+    }
+    builder.into_inner().unwrap()
+}
+
+impl Lab {
+    /// An update as the builder makes it.
+    fn bundle(&self, version: &str) -> Vec<u8> {
+        let (root, kernel) = (root(), format!("kernel of {version}"));
+        let text = manifest(version, &content(&root), &content(kernel.as_bytes()));
+        let signature = self.builder.sign(text.as_bytes());
+        tar(&[
+            ("manifest.toml", text.as_bytes()),
+            ("manifest.toml.minisig", &signature),
+            ("root.erofs", &root),
+            ("intercom.efi", kernel.as_bytes()),
+        ])
+    }
+
+    fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        fs::create_dir_all(self.dir.0.join("stick")).unwrap();
+        let path = self.dir.0.join("stick").join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    fn install(&self, bytes: &[u8]) -> Result<Version, UpdateError> {
+        self.appliance.install(self.file("intercom.update", bytes).to_str().unwrap())
+    }
+
+    fn kernels(&self) -> Vec<String> {
+        let folder = fs::read_dir(self.appliance.place.boot.join("EFI/Linux")).unwrap();
+        let mut names: Vec<String> = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    fn tv(&self) -> String {
+        fs::read_to_string(self.appliance.notices.join("update")).unwrap_or_default()
+    }
+}
+
+/// Longer than what is written at once, and of no round length.
+fn root() -> Vec<u8> {
+    (0..3_333_333_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
+}
+
+fn version(text: &str) -> Version {
+    Version::parse(text).unwrap()
+}
+
+#[test]
+fn an_update_fills_the_slot_and_gives_its_kernel_three_tries() {
+    let lab = lab();
+    assert_eq!(lab.install(&lab.bundle("0.2.0")).unwrap(), version("0.2.0"));
+    assert_eq!(lab.kernels(), ["intercom_0.1.0.efi", "intercom_0.2.0+3.efi", "recovery.efi"]);
+    let slot = fs::read(&lab.appliance.place.slot).unwrap();
+    assert!(slot[..root().len()] == root()[..], "the root is what was signed");
+    assert_eq!(lab.tv().trim(), "Version 0.2.0 is installed; it starts when nobody is visiting");
+
+    // The stick stays plugged in; then the new one runs.
+    let again = lab.install(&lab.bundle("0.2.0")).unwrap_err();
+    assert!(matches!(again, UpdateError::Refused(Refusal::NotNewer { .. })), "{again}");
+    let mut new = lab.appliance.clone();
+    new.place.running = Some(version("0.2.0"));
+    let outcome = new.settle().unwrap();
+    assert_eq!(outcome, Some(Outcome::Kept { now: version("0.2.0"), before: Some(version("0.1.0")) }));
+    assert_eq!(lab.tv().trim(), "Updated from version 0.1.0 to 0.2.0");
+    assert_eq!(new.settle().unwrap(), None);
+}
+
+#[test]
+fn one_that_did_not_start_is_told_of_and_not_taken_again() {
+    let lab = lab();
+    lab.install(&lab.bundle("0.2.0")).unwrap();
+    assert!(matches!(lab.appliance.settle(), Ok(Some(Outcome::RolledBack { .. }))));
+    assert_eq!(lab.tv().trim(), "Version 0.2.0 did not start, so 0.1.0 runs again");
+    let again = lab.install(&lab.bundle("0.2.0")).unwrap_err();
+    assert!(matches!(again, UpdateError::Refused(Refusal::Failed(_))), "{again}");
+    assert_eq!(lab.tv().trim(), "Version 0.2.0 did not start, so 0.1.0 runs again", "that is still what matters");
+    lab.install(&lab.bundle("0.2.1")).unwrap();
+}
+
+#[test]
+fn what_is_not_signed_for_us_changes_nothing() {
+    let lab = lab();
+    let good = lab.bundle("0.2.0");
+    let slot = fs::read(&lab.appliance.place.slot).unwrap();
+    let kernels = lab.kernels();
+    let mut other = Lab { builder: Builder::new(), ..self::lab() };
+    other.builder = Builder::new();
+    let long = tar(&[("manifest.toml", &[b'#'; 5000]), ("manifest.toml.minisig", b"")]);
+    let name = tar(&[("root.erofs", b"first")]);
+    for (what, bytes) in [
+        ("another's", other.bundle("0.2.0")),
+        ("empty", vec![]),
+        ("text", b"hello".repeat(1000)),
+        ("zeros", vec![0; 100_000]),
+        ("cut in the signature", good[..1600].to_vec()),
+        ("a long manifest", long),
+        ("another order", name),
+    ] {
+        let error = lab.install(&bytes).unwrap_err();
+        assert!(matches!(error, UpdateError::Refused(Refusal::Unsigned)), "{what}: {error}");
+        assert!(lab.tv().contains("it is not signed by whoever made this intercom's image"), "{what}: {}", lab.tv());
+    }
+    assert!(fs::read(&lab.appliance.place.slot).unwrap() == slot);
+    assert_eq!(lab.kernels(), kernels);
+}
+
+#[test]
+fn a_damaged_one_leaves_no_kernel_and_no_root_that_could_start() {
+    let lab = lab();
+    let good = lab.bundle("0.2.0");
+    for at in [3000, 1_000_000, 2_500_000, good.len() - 2000] {
+        let mut flipped = good.clone();
+        flipped[at] ^= 1;
+        for (what, bytes) in [("flipped", flipped), ("cut", good[..at].to_vec())] {
+            let error = lab.install(&bytes).unwrap_err();
+            assert!(matches!(error, UpdateError::Refused(Refusal::Damaged)), "{what} at {at}: {error}");
+            assert_eq!(lab.kernels(), ["intercom_0.1.0.efi", "recovery.efi"], "{what} at {at}");
+            assert!(lab.tv().contains("it is damaged; copy it once more"), "{}", lab.tv());
+        }
+    }
+    lab.install(&good[..2_500_000]).unwrap_err();
+    let slot = fs::read(&lab.appliance.place.slot).unwrap();
+    assert!(slot[..1 << 20].iter().all(|byte| *byte == 0), "the head is missing until all else is there");
+    lab.install(&good).unwrap();
+}
+
+#[test]
+fn of_a_stick_the_newest_that_is_ours_is_taken() {
+    let lab = lab();
+    let stick = |lab: &Lab| lab.appliance.install(lab.dir.0.join("stick").to_str().unwrap());
+    lab.file("holiday.jpg", b"picture");
+    assert!(matches!(stick(&lab), Err(UpdateError::Source(e)) if e.kind() == io::ErrorKind::NotFound));
+    lab.file("a.update", &lab.bundle("0.0.9"));
+    assert!(matches!(stick(&lab), Err(UpdateError::Refused(Refusal::NotNewer { .. }))));
+    lab.file("b.update", &lab.bundle("0.10.0"));
+    lab.file("c.update", &lab.bundle("0.9.0"));
+    lab.file("d.update", b"broken");
+    lab.file("._e.update", b"what a Mac writes");
+    assert_eq!(stick(&lab).unwrap(), version("0.10.0"));
+}
+
+#[test]
+fn an_address_is_read_only_as_far_as_it_is_wanted() {
+    let lab = lab();
+    let serve = |bytes: Vec<u8>, length: usize| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}/intercom.update", listener.local_addr().unwrap());
+        let thread = std::thread::spawn(move || {
+            let (mut client, _) = listener.accept().unwrap();
+            let mut request = [0; 1024];
+            let _ = client.read(&mut request).unwrap();
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+            io::Write::write_all(&mut client, head.as_bytes()).unwrap();
+            let _ = io::Write::write_all(&mut client, &bytes);
+        });
+        (address, thread)
+    };
+    let old = lab.bundle("0.1.0");
+    let length = old.len();
+    // No more than a kilobyte or two come at all, and that is enough.
+    let (address, thread) = serve(old[..4096].to_vec(), length);
+    assert!(matches!(lab.appliance.install(&address), Err(UpdateError::Refused(Refusal::NotNewer { .. }))));
+    thread.join().unwrap();
+
+    let new = lab.bundle("0.2.0");
+    let (address, thread) = serve(new[..1_500_000].to_vec(), new.len());
+    let error = lab.appliance.install(&address).unwrap_err();
+    assert!(matches!(error, UpdateError::Source(_)), "a line that broke off is no damage: {error}");
+    assert_eq!(lab.tv(), "", "and nobody at home can do anything about it");
+    thread.join().unwrap();
+
+    let (address, thread) = serve(new.clone(), new.len());
+    assert_eq!(lab.appliance.install(&address).unwrap(), version("0.2.0"));
+    thread.join().unwrap();
+}
+
+#[test]
+fn a_slot_that_is_too_small_or_missing_is_told() {
+    let mut lab = lab();
+    fs::write(&lab.appliance.place.slot, [0; 100]).unwrap();
+    let error = lab.install(&lab.bundle("0.2.0")).unwrap_err().to_string();
+    assert!(error.contains("room for 100 bytes"), "{error}");
+    lab.appliance.place.slot = lab.dir.0.join("nothing");
+    let error = lab.install(&lab.bundle("0.2.0")).unwrap_err().to_string();
+    assert!(error.contains("nothing: No such file"), "{error}");
+}
+
+/// Extensions of tar that ask for memory or name files elsewhere are never followed.
+#[test]
+fn tar_is_read_raw() {
+    let key = Builder::new().key();
+    for kind in [tar::EntryType::GNULongName, tar::EntryType::XHeader, tar::EntryType::XGlobalHeader] {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_size(1 << 60);
+        header.set_cksum();
+        let endless = Cursor::new(header.as_bytes().to_vec()).chain(io::repeat(b'a'));
+        let error = read_bundle(endless, &key, &mut Look(&|_| Ok(()))).unwrap_err();
+        assert!(matches!(error, UpdateError::Refused(Refusal::Unsigned)), "{error}");
+    }
+}
