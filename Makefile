@@ -6,17 +6,18 @@ CONFIG ?= etc/intercom.toml
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 DRIVERS := $(shell sed -n 's/^\(\(camera\|microphone\|speaker\|display\)-[a-z0-9-]*\) = .*/\1/p' drivers/Cargo.toml)
 
-.PHONY: help run build test fmt page lint drivers bench bench-audio check image deb scripts test-image test-long
+.PHONY: help run build test fmt page lint drivers bench bench-audio check image update deb scripts test-image test-long
 
 help:
 	@echo 'make run      install what is missing, build, and start the intercom (CONFIG=FILE for other settings)'
 	@echo 'make check    tell what the config would run, or what is wrong with it'
 	@echo 'make test     run all tests, the ones with a real browser as well'
-	@echo 'make test-image  build the image, start it, pair with it, pull its plug three times; not a part of make test yet'
+	@echo 'make test-image  build the image, start it, pair, pull its plug, update it, break it, bring it back; not a part of make test yet'
 	@echo 'make test-long  pull the plug of the flashed appliance thirty times (SEED=N for other moments)'
 	@echo 'make bench    measure latency, rate, CPU and memory with a real browser, as one table'
 	@echo 'make bench-audio  measure echo, double talk and CPU of the sound in simulated rooms, as one table'
 	@echo 'make image    build the image that is flashed, target/image/intercom-VERSION.img.zst'
+	@echo 'make update   build what updates machines with that image, target/image/intercom-VERSION.update'
 	@echo 'make deb      build a package for this release of Debian or Ubuntu, target/deb/intercom_VERSION_….deb'
 	@echo 'make build    only build'
 
@@ -30,7 +31,8 @@ run: build
 check: build
 	@$(TARGET)/release/intercom check $(CONFIG)
 
-image: build
+# One recipe makes both.
+image update: build
 	@.ci/prepare image
 	image-build/build $(TARGET)/release/intercom $(TARGET)/image
 
@@ -46,12 +48,12 @@ test: fmt scripts page lint drivers
 # The very file that is flashed, in a machine of QEMU's.
 test-image:
 	@.ci/prepare test
-	cargo test --release --test guest -- appliance
+	cargo test --release --test guest -- appliance updates recovery
 
 # What is too long for each change: a plug that is pulled thirty times. `SEED=7` takes other moments.
 test-long:
 	@.ci/prepare test
-	CUTS=30 cargo test --release --test guest -- appliance
+	CUTS=30 cargo test --release --test guest -- appliance updates recovery
 
 fmt:
 	@.ci/prepare test
@@ -59,8 +61,8 @@ fmt:
 
 # What runs on the appliance, and what makes it.
 scripts: fmt
-	shellcheck .ci/prepare .ci/run image-build/build image-build/debs image-build/steps/* image-build/initrd/init \
-		image-build/overlay/usr/lib/intercom/* etc/deb/build etc/deb/p* tests/guest/build tests/guest/visitor
+	shellcheck .ci/prepare .ci/run image-build/build image-build/debs image-build/steps/* image-build/initrd/init image-build/recovery/recovery \
+		image-build/overlay/usr/lib/intercom/* etc/deb/build etc/deb/p* tests/guest/build tests/guest/visitor tests/guest/variant
 
 # What the page decides by itself, without a browser.
 page: fmt

@@ -1,29 +1,20 @@
 //! The very file that is flashed, started by a UEFI firmware: somebody plugs it in, scans the code on the TV and is at
 //! home; a mistake in the settings is told; and pulling the plug loses nothing.
 
-use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::disk::{Disk, SMALL};
 use crate::harness::page::Page;
 use crate::harness::picture::Picture;
 use crate::harness::ports::free_port;
-use crate::harness::{TempDir, wait};
+use crate::harness::wait;
 use crate::machine::Machine;
 use crate::{PATIENCE, chromium, the_tv_shows_the_idle_card};
 
 /// From power to a picture on a machine that computes twenty times slower than a real one.
 const BOOT: Duration = Duration::from_secs(420);
-
-/// A guest is slow: what it shows and sends is small.
-const SMALL: &str = "[home]\nname = \"Guest\"\n\
-    [video]\nwidth = 320\nheight = 180\nfps = 5\nfloor_kbps = 200\nmax_kbps = 400\n\
-    [video.reduced]\nwidth = 160\nheight = 90\nfps = 3\nfloor_kbps = 40\nmax_kbps = 100\n\
-    [tv]\nfps = 3\n[camera]\ndriver = \"v4l2\"\n[microphone]\ndriver = \"tone\"\n\
-    [speaker]\ndriver = \"alsa\"\n[speaker.alsa]\nbuffer_ms = 200\n[display]\ndriver = \"drm\"\n\
-    [display.drm]\nmode = \"800x600\"\n";
 
 /// Flash, plug, scan: Chromium outside sees home and is heard there. Then a power cut and a mistake in the settings.
 pub fn appliance(guest: &Path) {
@@ -89,48 +80,6 @@ fn the_plug_is_pulled_at_any_moment(disk: &Disk, visitor: &Path, port: u16) {
         std::thread::sleep(moment);
         println!("a cut after {moment:?}");
         drop(machine);
-    }
-}
-
-/// A disk as somebody flashed it, with room for the data to grow.
-struct Disk {
-    _folder: TempDir,
-    path: PathBuf,
-    tools: PathBuf,
-}
-
-impl Disk {
-    fn flashed() -> Disk {
-        let target =
-            Path::new(env!("CARGO_BIN_EXE_intercom")).parent().and_then(Path::parent).expect("the target folder");
-        let image = target.join("image");
-        let status = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("image-build/build"))
-            .args([Path::new(env!("CARGO_BIN_EXE_intercom")), &image])
-            .status()
-            .expect("run image-build/build");
-        assert!(status.success(), "the image cannot be built");
-        let file = image.join(format!("intercom-{}.img.zst", env!("CARGO_PKG_VERSION")));
-        let size = fs::metadata(&file).expect("the image").len();
-        assert!(size <= 150_000_000, "the image is too large to be handed around: {size} bytes");
-        let folder = TempDir::new("appliance");
-        let (path, tools) = (folder.path().join("disk"), image.join("work/bin"));
-        let unpacked =
-            Command::new(tools.join("zstd")).args(["-q", "-d", "--sparse"]).arg(&file).arg("-o").arg(&path).status();
-        assert!(unpacked.expect("run zstd").success(), "the image cannot be unpacked");
-        let disk = fs::OpenOptions::new().write(true).open(&path).expect("the disk");
-        disk.set_len(2 << 30).expect("a larger disk");
-        Disk { _folder: folder, path, tools }
-    }
-
-    /// Writes intercom.toml as a computer with the stick in it does.
-    fn settings(&self, text: &str) {
-        let file = self.path.with_extension("toml");
-        fs::write(&file, text).expect("write the settings");
-        // Behind the boot partition of 128 MiB, which begins after the first.
-        let at = format!("{}@@129M", self.path.display());
-        let status =
-            Command::new(self.tools.join("mcopy")).args(["-o", "-i", &at]).arg(&file).arg("::intercom.toml").status();
-        assert!(status.expect("run mcopy").success(), "the settings cannot be written");
     }
 }
 

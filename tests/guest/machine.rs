@@ -35,6 +35,10 @@ pub struct Machine {
     folder: TempDir,
     /// The guest's port 8443 as the host reaches it, TCP and UDP.
     pub port: u16,
+    /// How many USB sticks were plugged in so far.
+    sticks: u32,
+    /// Disk and visitor of an appliance.
+    appliance: Option<(PathBuf, PathBuf)>,
 }
 
 impl Machine {
@@ -65,6 +69,7 @@ impl Machine {
         // Where a second is a twentieth of one, ten of them without a word from the TV's thread are no fault. Other tests
         // judge the watchdog.
         const SLOW: &str = "[Service]\nWatchdogSec=0\n";
+        const TRIAL: &str = "[Service]\nEnvironment=GOOD=5 WITHIN=75\n";
         let folder = TempDir::new("guest");
         let at = |name: &str| folder.path().join(name).display().to_string();
         let firmware = Path::new("/usr/share/OVMF");
@@ -73,7 +78,7 @@ impl Machine {
         let mut command = Command::new("qemu-system-x86_64");
         command
             .args(["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1024"])
-            .args(["-display", "none", "-nodefaults", "-no-reboot", "-device", "VGA"])
+            .args(["-display", "none", "-nodefaults", "-no-reboot", "-device", "VGA", "-device", "qemu-xhci,id=usb"])
             .args(["-drive", &format!("if=pflash,format=raw,readonly=on,file={}", firmware.display())])
             .args(["-drive", &format!("if=pflash,format=raw,file={}", at("variables"))])
             .args(["-drive", &format!("if=virtio,format=raw,file={}", disk.display())])
@@ -83,8 +88,12 @@ impl Machine {
             .arg(format!("type=11,value=io.systemd.credential.binary:systemd.extra-unit.visitor.service={}", STANDARD.encode(UNIT)))
             .arg("-smbios")
             .arg(format!("type=11,value=io.systemd.credential.binary:systemd.unit-dropin.intercom.service~slow={}", STANDARD.encode(SLOW)))
+            .arg("-smbios")
+            .arg(format!("type=11,value=io.systemd.credential.binary:systemd.unit-dropin.appliance-keep.service~slow={}", STANDARD.encode(TRIAL)))
             .args(["-device", "virtio-rng-pci"]);
-        Machine::launch(command, folder, port)
+        let mut machine = Machine::launch(command, folder, port);
+        machine.appliance = Some((disk.to_owned(), visitor.to_owned()));
+        machine
     }
 
     /// Adds what all machines have: serial lines, a sound card, a network, and a monitor to watch the screen by.
@@ -105,7 +114,7 @@ impl Machine {
         let process = command.spawn().unwrap_or_else(|e| panic!("qemu-system-x86_64: {e}; install qemu-system-x86"));
         let shell = wait("QEMU's serial line", Duration::from_secs(30), || UnixStream::connect(at("shell")).ok());
         shell.set_read_timeout(Some(Duration::from_secs(1))).expect("a timeout");
-        Machine { process, shell: BufReader::new(shell), folder, port }
+        Machine { process, shell: BufReader::new(shell), folder, port, sticks: 0, appliance: None }
     }
 
     /// Waits until the guest takes commands.
@@ -135,9 +144,44 @@ impl Machine {
 
     /// Presses keys of the keyboard at once, such as `ctrl-alt-f1`.
     pub fn press(&mut self, keys: &str) {
+        self.order(&format!("sendkey {keys} 100"));
+        // Until the keys are up again, so that none is pressed together with the next.
+        std::thread::sleep(Duration::from_millis(200));
+    }
+
+    /// Plugs in a USB stick, whose bytes are in a file.
+    pub fn plug_in(&mut self, stick: &Path) {
+        self.sticks += 1;
+        let n = self.sticks;
+        self.order(&format!("drive_add 0 if=none,id=stick{n},format=raw,readonly=on,file={}", stick.display()));
+        self.order(&format!("device_add usb-storage,id=plugged{n},drive=stick{n},bus=usb.0"));
+    }
+
+    /// Pulls the USB stick out.
+    pub fn pull_out(&mut self) {
+        self.order(&format!("device_del plugged{}", self.sticks));
+    }
+
+    /// Waits until the machine starts once more by itself, and until it then takes commands. That it does is seen by QEMU's
+    /// end: some of its versions hang in the second start of one machine. Sticks are out then.
+    pub fn starts_again(mut self, limit: Duration) -> Machine {
+        self.goes_down(limit);
+        let (disk, visitor) = self.appliance.clone().expect("an appliance");
+        let mut next = Machine::appliance(&disk, &visitor, self.port);
+        next.answer_within(limit);
+        next
+    }
+
+    /// Waits until the machine starts once more by itself, and no longer.
+    pub fn goes_down(&mut self, limit: Duration) {
+        wait("a restart", limit, || self.process.try_wait().expect("QEMU's state"));
+    }
+
+    /// Tells QEMU something.
+    fn order(&mut self, order: &str) {
         let mut monitor = UnixStream::connect(self.folder.path().join("monitor")).expect("QEMU's monitor");
         monitor.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
-        writeln!(monitor, "sendkey {keys} 100").expect("press a key");
+        writeln!(monitor, "{order}").expect("tell QEMU");
         // Its answer is a prompt, the second one after its greeting's.
         let mut said = String::new();
         while said.matches("(qemu) ").count() < 2 {
@@ -146,8 +190,7 @@ impl Machine {
             assert!(length > 0, "QEMU's monitor is gone: {said}");
             said += &String::from_utf8_lossy(&bytes[..length]);
         }
-        // Until the keys are up again, so that none is pressed together with the next.
-        std::thread::sleep(Duration::from_millis(200));
+        assert!(!said.contains("Error: "), "{order}: {said}");
     }
 
     /// What stands on the screen: width, height, and 3 bytes a pixel. Kept as `name` for people to look at.
@@ -206,8 +249,9 @@ impl Machine {
                 Ok(_) if line.ends_with(b"\n") => {
                     let text = String::from_utf8_lossy(&line).trim_end().to_owned();
                     line.clear();
-                    match text.strip_prefix("@@ ") {
-                        Some(status) => return (status.to_owned(), output),
+                    // Behind whatever the firmware left on the line.
+                    match text.rsplit_once("@@ ") {
+                        Some((_, status)) => return (status.to_owned(), output),
                         None => output += &format!("{text}\n"),
                     }
                 }

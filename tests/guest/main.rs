@@ -7,12 +7,14 @@ mod cameras;
 mod coded;
 mod console;
 mod devices;
+mod disk;
 #[path = "../browser/harness/mod.rs"]
 mod harness;
 mod home;
 mod looks;
 mod machine;
 mod sound;
+mod updates;
 mod usbip;
 mod webcam;
 
@@ -28,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 fn main() -> ExitCode {
     if std::env::args().any(|argument| argument == "--list") {
         println!(
-            "bochs: test\nvirtio: test\nconsole: test\nsound: test\nwebcam: test\ncoded: test\nsignal: test\nappliance: test"
+            "bochs: test\nvirtio: test\nconsole: test\nsound: test\nwebcam: test\ncoded: test\nsignal: test\nappliance: test\nupdates: test\nrecovery: test"
         );
         return ExitCode::SUCCESS;
     }
@@ -52,10 +54,12 @@ fn main() -> ExitCode {
         ("coded", coded::coded),
         ("signal", cameras::signal),
         ("appliance", appliance::appliance),
+        ("updates", updates::updates),
+        ("recovery", updates::recovery),
     ] {
         // An image, two whole starts of a machine and power cuts take longer than all other guests.
-        if words.is_empty() && name == "appliance" {
-            println!("test guest_appliance ... NOT RUN: `make test-image` does");
+        if words.is_empty() && ["appliance", "updates", "recovery"].contains(&name) {
+            println!("test guest_{name} ... NOT RUN: `make test-image` does");
             continue;
         }
         if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {

@@ -1,0 +1,112 @@
+//! The image as it is flashed, what people write on it, and sticks with updates.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::harness::TempDir;
+
+/// A guest is slow: what it shows and sends is small.
+pub const SMALL: &str = "[home]\nname = \"Guest\"\n\
+    [video]\nwidth = 320\nheight = 180\nfps = 5\nfloor_kbps = 200\nmax_kbps = 400\n\
+    [video.reduced]\nwidth = 160\nheight = 90\nfps = 3\nfloor_kbps = 40\nmax_kbps = 100\n\
+    [tv]\nfps = 3\n[camera]\ndriver = \"v4l2\"\n[microphone]\ndriver = \"tone\"\n\
+    [speaker]\ndriver = \"alsa\"\n[speaker.alsa]\nbuffer_ms = 200\n[display]\ndriver = \"drm\"\n\
+    [display.drm]\nmode = \"800x600\"\n";
+
+/// A disk as somebody flashed it, with room for the data to grow.
+pub struct Disk {
+    folder: TempDir,
+    /// The disk's bytes.
+    pub path: PathBuf,
+    image: PathBuf,
+}
+
+/// The partitions, in MiB from the disk's beginning; see `image-build/partitions`.
+const SETTINGS: u64 = 1 + 128;
+const ROOTS: [u64; 2] = [SETTINGS + 40, SETTINGS + 40 + 256];
+const DATA: u64 = ROOTS[1] + 256;
+
+impl Disk {
+    pub fn flashed() -> Disk {
+        let target =
+            Path::new(env!("CARGO_BIN_EXE_intercom")).parent().and_then(Path::parent).expect("the target folder");
+        let image = target.join("image");
+        let status = recipe(&image, "image-build/build")
+            .args([Path::new(env!("CARGO_BIN_EXE_intercom")), &image])
+            .status()
+            .expect("run image-build/build");
+        assert!(status.success(), "the image cannot be built");
+        let file = image.join(format!("intercom-{}.img.zst", env!("CARGO_PKG_VERSION")));
+        let size = fs::metadata(&file).expect("the image").len();
+        assert!(size <= 150_000_000, "the image is too large to be handed around: {size} bytes");
+        let folder = TempDir::new("appliance");
+        let path = folder.path().join("disk");
+        let zstd = image.join("work/bin/zstd");
+        let unpacked = Command::new(zstd).args(["-q", "-d", "--sparse"]).arg(&file).arg("-o").arg(&path).status();
+        assert!(unpacked.expect("run zstd").success(), "the image cannot be unpacked");
+        let disk = fs::OpenOptions::new().write(true).open(&path).expect("the disk");
+        disk.set_len(2 << 30).expect("a larger disk");
+        Disk { folder, path, image }
+    }
+
+    /// Writes intercom.toml as a computer with the stick in it does.
+    pub fn settings(&self, text: &str) {
+        let file = self.folder.path().join("intercom.toml");
+        fs::write(&file, text).expect("write the settings");
+        self.copy_into(&format!("{}@@{SETTINGS}M", self.path.display()), &file, "intercom.toml");
+    }
+
+    fn copy_into(&self, disk: &str, file: &Path, name: &str) {
+        let mcopy = self.image.join("work/bin/mcopy");
+        let status = Command::new(mcopy).args(["-o", "-i", disk]).arg(file).arg(format!("::{name}")).status();
+        assert!(status.expect("run mcopy").success(), "{name} cannot be written");
+    }
+
+    /// An update to another version: `good`, or broken as `tests/guest/variant` says.
+    pub fn update(&self, version: &str, kind: &str) -> PathBuf {
+        let script = recipe(&self.image, "tests/guest/variant").arg(&self.image).args([version, kind]).output();
+        let script = script.expect("run tests/guest/variant");
+        assert!(script.status.success(), "{}", String::from_utf8_lossy(&script.stderr));
+        self.image.join(format!("variant/intercom-{version}.update"))
+    }
+
+    /// A USB stick with one file on it.
+    pub fn stick(&self, name: &str, file: &Path) -> PathBuf {
+        let stick = self.folder.path().join(format!("stick-{name}"));
+        let tool = |name: &str| Command::new(self.image.join("work/bin").join(name));
+        let size = fs::metadata(file).expect("the file of the stick").len();
+        fs::File::create(&stick).and_then(|stick| stick.set_len(size + (16 << 20))).expect("a stick");
+        assert!(tool("mkfs.vfat").arg(&stick).output().expect("run mkfs.vfat").status.success());
+        self.copy_into(&stick.display().to_string(), file, name);
+        stick
+    }
+
+    /// Both slots lose their beginning, as on a disk that dies.
+    pub fn break_both_roots(&self) {
+        for slot in ROOTS {
+            self.zero(slot, 1 << 20);
+        }
+    }
+
+    /// The data partition loses all that it knows itself by.
+    pub fn break_data(&self) {
+        self.zero(DATA, 700 << 20);
+    }
+
+    fn zero(&self, mebibyte: u64, length: u64) {
+        use std::io::{Seek, SeekFrom, Write};
+        let mut disk = fs::OpenOptions::new().write(true).open(&self.path).expect("the disk");
+        disk.seek(SeekFrom::Start(mebibyte << 20)).expect("seek");
+        for _ in 0..length >> 20 {
+            disk.write_all(&[0; 1 << 20]).expect("write");
+        }
+    }
+}
+
+/// A script of the image's; the keys of the tests' images are the tests' own.
+fn recipe(image: &Path, script: &str) -> Command {
+    let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join(script));
+    command.env("UPDATE_KEY", image.with_file_name("test-update.key"));
+    command
+}
