@@ -52,7 +52,7 @@ pub enum UpdateError {
 impl fmt::Display for UpdateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            UpdateError::Refused(refusal) => write!(f, "not taken: {refusal}"),
+            UpdateError::Refused(refusal) => refusal.fmt(f),
             UpdateError::Source(e) => write!(f, "it cannot be read: {e}"),
             UpdateError::Target(what) => write!(f, "it cannot be written: {what}"),
             UpdateError::NotHere(what) => write!(f, "only the flashed image is updated this way ({what})"),
@@ -117,11 +117,7 @@ impl Appliance {
     /// # Errors
     /// Why none was installed. What ran runs on, and the TV has been told whatever somebody at home can do something about.
     pub fn install(&self, source: &str) -> Result<Version, UpdateError> {
-        let lock = self.history.with_extension("lock");
-        if let Some(folder) = lock.parent() {
-            fs::create_dir_all(folder).map_err(|e| UpdateError::Target(format!("{}: {e}", folder.display())))?;
-        }
-        let _one_at_a_time = Lock::wait(&lock).map_err(|e| UpdateError::Target(e.to_string()))?;
+        let _one_at_a_time = self.lock()?;
         let result = self.install_from(source);
         match &result {
             Ok(version) => {
@@ -131,7 +127,7 @@ impl Appliance {
             Err(UpdateError::Refused(Refusal::NotNewer { .. } | Refusal::Failed(_))) => {}
             // It is tried again tomorrow.
             Err(UpdateError::Source(_)) if is_address(source) => self.tell(None),
-            Err(error) => self.tell(Some(&format!("An update was found, but {}", in_a_sentence(error)))),
+            Err(error) => self.tell(Some(&format!("An update was found, but {error}"))),
         }
         result
     }
@@ -206,11 +202,21 @@ impl Appliance {
     /// If that cannot be kept: it would be told again.
     pub fn settle(&self) -> Result<Option<Outcome>, UpdateError> {
         let Some(running) = &self.place.running else { return Ok(None) };
+        let _one_at_a_time = self.lock()?;
         let mut history = self.read_history();
         let Some(outcome) = history.handle_started(running) else { return Ok(None) };
         self.tell(Some(&outcome.to_string()));
         self.write_history(&history)?;
         Ok(Some(outcome))
+    }
+
+    /// Slot and history are one process's at a time.
+    fn lock(&self) -> Result<Lock, UpdateError> {
+        let lock = self.history.with_extension("lock");
+        if let Some(folder) = lock.parent() {
+            fs::create_dir_all(folder).map_err(|e| UpdateError::Target(format!("{}: {e}", folder.display())))?;
+        }
+        Lock::wait(&lock).map_err(|e| UpdateError::Target(e.to_string()))
     }
 
     fn read_history(&self) -> History {
@@ -298,12 +304,5 @@ pub fn restart(visits: impl Fn() -> Option<u64>) -> Result<(), String> {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("systemctl reboot: {status}")),
         Err(e) => Err(format!("systemctl: {e}")),
-    }
-}
-
-fn in_a_sentence(error: &UpdateError) -> String {
-    match error {
-        UpdateError::Refused(refusal) => refusal.to_string(),
-        other => other.to_string(),
     }
 }

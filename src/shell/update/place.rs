@@ -2,7 +2,8 @@
 //!
 //! At no moment is there a kernel without its root. Kernels of the slot go first; then all of the root is written but its
 //! head, by which the first program finds it; what was written is read back; then the head, and at last the kernel, under
-//! a name by which the boot loader gives it three tries.
+//! a name by which the boot loader gives it three tries. While what runs is on trial itself, the other slot is what it falls
+//! back to, and stays as it is.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -50,6 +51,17 @@ impl Place {
         self.boot.join("EFI/Linux")
     }
 
+    /// Fails while what runs may still have to make way for the slot.
+    fn is_free(&self) -> Result<(), UpdateError> {
+        match &self.running {
+            // Kept, it has lost its count of tries.
+            Some(running) if !self.kernels().join(format!("intercom_{running}.efi")).exists() => {
+                Err(UpdateError::Target(format!("version {running} is on trial, and the other slot its way back")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Removes the kernels of the slot, and what is left of one that was not written to its end.
     fn forget_the_slot(&self) -> Result<(), UpdateError> {
         let folder = self.kernels();
@@ -79,6 +91,7 @@ struct Installer<'a> {
 impl Taker for Installer<'_> {
     fn manifest(&mut self, manifest: &Manifest) -> Result<bool, UpdateError> {
         (self.wanted)(manifest)?;
+        self.place.is_free()?;
         self.place.forget_the_slot()?;
         Ok(true)
     }

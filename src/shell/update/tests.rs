@@ -133,6 +133,18 @@ fn one_that_did_not_start_is_told_of_and_not_taken_again() {
 }
 
 #[test]
+fn a_version_on_trial_keeps_its_way_back() {
+    let lab = lab();
+    let folder = lab.appliance.place.boot.join("EFI/Linux");
+    fs::rename(folder.join("intercom_0.1.0.efi"), folder.join("intercom_0.1.0+2-1.efi")).unwrap();
+    let (slot, kernels) = (fs::read(&lab.appliance.place.slot).unwrap(), lab.kernels());
+    let error = lab.install(&lab.bundle("0.2.0")).unwrap_err().to_string();
+    assert!(error.contains("version 0.1.0 is on trial"), "{error}");
+    assert!(fs::read(&lab.appliance.place.slot).unwrap() == slot);
+    assert_eq!(lab.kernels(), kernels);
+}
+
+#[test]
 fn what_is_not_signed_for_us_changes_nothing() {
     let lab = lab();
     let good = lab.bundle("0.2.0");
@@ -205,7 +217,7 @@ fn an_address_is_read_only_as_far_as_it_is_wanted() {
             let mut request = [0; 1024];
             let _ = client.read(&mut request).unwrap();
             let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
-            io::Write::write_all(&mut client, head.as_bytes()).unwrap();
+            let _ = io::Write::write_all(&mut client, head.as_bytes());
             let _ = io::Write::write_all(&mut client, &bytes);
         });
         (address, thread)
@@ -222,6 +234,12 @@ fn an_address_is_read_only_as_far_as_it_is_wanted() {
     let error = lab.appliance.install(&address).unwrap_err();
     assert!(matches!(error, UpdateError::Source(_)), "a line that broke off is no damage: {error}");
     assert_eq!(lab.tv(), "", "and nobody at home can do anything about it");
+    thread.join().unwrap();
+
+    // Whoever answers there does not speak TLS.
+    let (address, thread) = serve(vec![], 0);
+    let error = lab.appliance.install(&address.replace("http:", "https:")).unwrap_err();
+    assert!(matches!(error, UpdateError::Source(_)), "{error}");
     thread.join().unwrap();
 
     let (address, thread) = serve(new.clone(), new.len());
