@@ -5,28 +5,21 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::disk::{Disk, SMALL};
+use crate::disk::{BOOT, Disk, SMALL};
 use crate::harness::page::Page;
 use crate::harness::picture::Picture;
-use crate::harness::ports::free_port;
 use crate::harness::wait;
+use crate::looks::the_tv_tells_something;
 use crate::machine::Machine;
 use crate::{PATIENCE, chromium, the_tv_shows_the_idle_card};
 
-/// From power to a picture on a machine that computes twenty times slower than a real one.
-const BOOT: Duration = Duration::from_secs(420);
-
 /// Flash, plug, scan: Chromium outside sees home and is heard there. Then a power cut and a mistake in the settings.
 pub fn appliance(guest: &Path) {
-    let disk = Disk::flashed();
-    let public = |port: u16| format!("{SMALL}[network]\npublic_address = \"127.0.0.1:{port}\"\n");
-    let (visitor, port) = (guest.join("visitor.tar"), free_port());
-    disk.settings(&public(port));
-    the_plug_is_pulled_at_any_moment(&disk, &visitor, port);
-    let mut machine = Machine::appliance(&disk.path, &visitor, port);
-    machine.answer_within(BOOT);
+    let disk = Disk::flashed(guest);
+    the_plug_is_pulled_at_any_moment(&disk);
+    let mut machine = disk.start();
     let link = code_on_the_tv(&mut machine);
-    assert!(link.starts_with(&format!("https://127.0.0.1:{port}/#")), "{link}");
+    assert!(link.starts_with(&format!("https://127.0.0.1:{}/#", disk.port)), "{link}");
 
     let chromium = chromium();
     let page = chromium.viewer();
@@ -41,13 +34,13 @@ pub fn appliance(guest: &Path) {
     // The plug is pulled in the middle of the visit, and the settings are edited on another computer, badly.
     drop(machine);
     let line = SMALL.lines().count() + 1;
-    disk.settings(&format!("{SMALL}[hoem]\n[network]\npublic_address = \"127.0.0.1:{port}\"\n"));
-    let mut machine = Machine::appliance(&disk.path, &visitor, port);
-    machine.answer_within(BOOT);
+    disk.settings(&format!("{SMALL}[hoem]\n{}", disk.public_address()));
+    let mut machine = disk.start();
     // The settings that ran before are in force: the page comes back by itself, with the key of before.
     page.wait_state("live", BOOT);
     page.close();
-    the_tv_tells_of_a_mistake(&mut machine, line);
+    machine.run(&format!("journalctl -o cat -u intercom | grep -F 'intercom.toml, line {line}: hoem'"));
+    the_tv_tells_something(&mut machine, "appliance-mistake");
     // What fsck had to do was no more than to play the journal back.
     let fsck = machine.run("cat /run/appliance/fsck");
     assert!(!fsck.contains("UNEXPECTED"), "{fsck}");
@@ -69,13 +62,13 @@ fn visit(machine: &mut Machine, page: &Page, link: &str) {
 
 /// Seeded moments of the first starts: while the firmware or the kernel works, the data grows, keys and certificates are written.
 /// The last cut comes later, in the middle of a visit. `CUTS` in the environment is how many there are; 3 without it.
-fn the_plug_is_pulled_at_any_moment(disk: &Disk, visitor: &Path, port: u16) {
+fn the_plug_is_pulled_at_any_moment(disk: &Disk) {
     let cuts = std::env::var("CUTS").ok().and_then(|cuts| cuts.parse().ok()).unwrap_or(3_u64);
     let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1_u64);
     println!("{cuts} power cuts, SEED={seed}");
     let mut random = fastrand::Rng::with_seed(seed);
     for _ in 1..cuts {
-        let machine = Machine::appliance(&disk.path, visitor, port);
+        let machine = disk.power();
         let moment = Duration::from_millis(random.u64(5_000..80_000));
         std::thread::sleep(moment);
         println!("a cut after {moment:?}");
@@ -104,24 +97,13 @@ fn nothing_else_listens(machine: &mut Machine) {
 fn the_version_is_kept_and_the_data_has_the_disk(machine: &mut Machine) {
     let end = Instant::now() + PATIENCE;
     let mut done = || {
-        machine.try_run("test $(df -k /var | awk 'END { print $2 }') -gt 1000000 && mount -t vfat -o ro /run/appliance/esp /boot && ls /boot/EFI/Linux; s=$?; umount /boot; exit $s")
+        machine.try_run("test $(df -k /var | awk 'END { print $2 }') -gt 1000000 && mount -t vfat /run/appliance/esp /boot && ls -1 /boot/EFI/Linux; s=$?; umount /boot; exit $s")
     };
     loop {
         match done() {
-            Ok(names) if names.trim() == format!("intercom_{}.efi", env!("CARGO_PKG_VERSION")) => return,
+            Ok(names) if names == format!("intercom_{}.efi\nrecovery.efi\n", env!("CARGO_PKG_VERSION")) => return,
             other => assert!(Instant::now() < end, "{other:?}"),
         }
         std::thread::sleep(Duration::from_secs(1));
     }
-}
-
-/// Amber words above the clock, and what they say.
-fn the_tv_tells_of_a_mistake(machine: &mut Machine, line: usize) {
-    machine.run(&format!("journalctl -o cat -u intercom | grep -F 'intercom.toml, line {line}: hoem'"));
-    wait("amber words on the TV", PATIENCE, || {
-        let (width, height, rgb) = machine.screen("appliance-mistake");
-        // In the upper third of the picture.
-        let amber = rgb[..width * height].chunks(3).filter(|p| p[0] > 180 && p[2] < 110).count();
-        (amber > 300).then_some(())
-    });
 }

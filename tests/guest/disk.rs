@@ -3,8 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use crate::harness::TempDir;
+use crate::harness::ports::free_port;
+use crate::machine::Machine;
+
+/// From power to a picture on a machine that computes twenty times slower than a real one.
+pub const BOOT: Duration = Duration::from_secs(420);
 
 /// A guest is slow: what it shows and sends is small.
 pub const SMALL: &str = "[home]\nname = \"Guest\"\n\
@@ -17,9 +23,12 @@ pub const SMALL: &str = "[home]\nname = \"Guest\"\n\
 /// A disk as somebody flashed it, with room for the data to grow.
 pub struct Disk {
     folder: TempDir,
-    /// The disk's bytes.
-    pub path: PathBuf,
+    path: PathBuf,
     image: PathBuf,
+    /// What a test hands over to the machine on a second disk.
+    visitor: PathBuf,
+    /// The machine's port 8443 on the host.
+    pub port: u16,
 }
 
 /// The partitions, in MiB from the disk's beginning; see `image-build/partitions`.
@@ -28,7 +37,8 @@ const ROOTS: [u64; 2] = [SETTINGS + 40, SETTINGS + 40 + 256];
 const DATA: u64 = ROOTS[1] + 256;
 
 impl Disk {
-    pub fn flashed() -> Disk {
+    /// Flashed, and told by its settings where it is reached; `guest` is the folder of the other guests' parts.
+    pub fn flashed(guest: &Path) -> Disk {
         let target =
             Path::new(env!("CARGO_BIN_EXE_intercom")).parent().and_then(Path::parent).expect("the target folder");
         let image = target.join("image");
@@ -47,7 +57,26 @@ impl Disk {
         assert!(unpacked.expect("run zstd").success(), "the image cannot be unpacked");
         let disk = fs::OpenOptions::new().write(true).open(&path).expect("the disk");
         disk.set_len(2 << 30).expect("a larger disk");
-        Disk { folder, path, image }
+        let disk = Disk { folder, path, image, visitor: guest.join("visitor.tar"), port: free_port() };
+        disk.settings(&format!("{SMALL}{}", disk.public_address()));
+        disk
+    }
+
+    /// The part of the settings that says how the test reaches it.
+    pub fn public_address(&self) -> String {
+        format!("[network]\npublic_address = \"127.0.0.1:{}\"\n", self.port)
+    }
+
+    /// Switches a machine with this disk on, and does not wait for it.
+    pub fn power(&self) -> Machine {
+        Machine::appliance(&self.path, &self.visitor, self.port)
+    }
+
+    /// The same, until it takes commands.
+    pub fn start(&self) -> Machine {
+        let mut machine = self.power();
+        machine.answer_within(BOOT);
+        machine
     }
 
     /// Writes intercom.toml as a computer with the stick in it does.

@@ -99,3 +99,12 @@ pub fn the_tv_shows_the_viewer(guest: &mut Machine, name: &str) {
         (green > width * height / 5).then_some(())
     });
 }
+
+/// Amber words in the upper half of the TV, above the clock.
+pub fn the_tv_tells_something(guest: &mut Machine, name: &str) {
+    wait("amber words on the TV", PATIENCE, || {
+        let (width, height, rgb) = guest.screen(name);
+        let amber = rgb[..width * height * 3 / 2].chunks(3).filter(|p| p[0] > 180 && p[2] < 110).count();
+        (amber > 300).then_some(())
+    });
+}
