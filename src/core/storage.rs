@@ -25,6 +25,8 @@ pub enum Trouble {
     Gone,
     /// It says that there is room, and takes nothing.
     Refuses,
+    /// What it holds makes no sense.
+    Damaged,
 }
 
 /// What is wrong with a disk that says this of itself, or nothing; `refused` if it did not take what it should.
@@ -45,6 +47,9 @@ impl Trouble {
             Trouble::ReadOnly => "The disk is read-only: nothing new can be kept",
             Trouble::Gone => "The disk cannot be used: keys and settings last only until the next start",
             Trouble::Refuses => "The disk takes nothing new: new phones are known only until the next start",
+            Trouble::Damaged => {
+                "Home's keys are damaged: until a factory reset, phones must scan the code after each start"
+            }
         }
     }
 }

@@ -69,8 +69,8 @@ pub struct Places {
     pub folder: Option<PathBuf>,
     /// Keys and certificates.
     pub state_dir: PathBuf,
-    /// That is in memory, since the one that was meant cannot be used.
-    pub is_makeshift: bool,
+    /// Why that is in memory, if it is.
+    pub makeshift: Option<Trouble>,
     /// The keys, and those that the disk did not take.
     pub keys: KeyFile,
 }
@@ -94,7 +94,10 @@ pub fn spawn_notices(places: Places, board: Arc<NoticeBoard>, presence: Arc<Pres
 
 /// What is wrong with the disk; what it did not take is tried again once it looks well.
 fn trouble(places: &Places) -> Option<Trouble> {
-    let room = if places.is_makeshift { None } else { room(&places.state_dir) };
+    if places.makeshift.is_some() {
+        return places.makeshift;
+    }
+    let room = room(&places.state_dir);
     if storage::judge(room, false).is_none() {
         places.keys.retry();
     }
@@ -157,7 +160,7 @@ mod tests {
         let places = Places {
             folder: Some(folder.clone()),
             state_dir: dir.0.clone(),
-            is_makeshift: false,
+            makeshift: None,
             keys: KeyFile::in_dir(&dir.0),
         };
         let worker = spawn_notices(places, Arc::clone(&board), Arc::clone(&presence)).unwrap();

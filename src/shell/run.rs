@@ -17,6 +17,7 @@ use crate::config::{Config, Trial};
 use crate::core::home::{Home, HomeConfig};
 use crate::core::peer;
 use crate::core::protocol::RungName;
+use crate::core::storage::Trouble;
 use crate::media::processor::processor;
 use crate::ops::doctor::Kind;
 use crate::reach::links::{Links, links};
@@ -41,7 +42,7 @@ use crate::shell::pulse::Pulse;
 use crate::shell::reset;
 use crate::shell::service::Guardian;
 use crate::shell::state;
-use crate::shell::tls::{Certificates, TlsError};
+use crate::shell::tls::{self, Certificates, TlsError};
 use crate::shell::trial::Attempt;
 use crate::shell::udp::Udp;
 use crate::shell::wake::Wake;
@@ -141,7 +142,9 @@ fn be_home(config: Config, manner: Manner, attempt: &mut Attempt) -> Result<(), 
         log::info!("{why}");
     }
     let run_dir = state::first_usable(&home.run_dirs).map_err(cannot("no folder for the control socket"))?.to_owned();
-    let (state_dir, is_makeshift) = usable_state(home.state_dir, &run_dir)?;
+    let is_sound = |dir: &Path| sound(dir, &home.name, tls.is_none());
+    let (state_dir, makeshift) = usable_state(&home.state_dir, &run_dir, is_sound)?;
+    let reset_dir = if makeshift == Some(Trouble::Damaged) { home.state_dir } else { state_dir.clone() };
     let claim = Claim::take(&state_dir).map_err(|what| RunError { what, by_config: false })?;
     if let Err(error) = reset::finish(&state_dir) {
         // No key of before counts for all that.
@@ -200,6 +203,7 @@ fn be_home(config: Config, manner: Manner, attempt: &mut Attempt) -> Result<(), 
         claim,
         run_dir,
         state_dir: state_dir.clone(),
+        reset_dir,
         keys: keys.clone(),
         to_loop: handle.clone(),
         addresses: book.clone(),
@@ -267,7 +271,7 @@ fn be_home(config: Config, manner: Manner, attempt: &mut Attempt) -> Result<(), 
         workers.push(thread.map_err(no_thread())?);
     }
     workers.push(spawn_hotplug(Arc::clone(&presence)).map_err(no_thread())?);
-    let places = Places { folder, state_dir: state_dir.clone(), is_makeshift, keys: keys.clone() };
+    let places = Places { folder, state_dir: state_dir.clone(), makeshift, keys: keys.clone() };
     // Once at once: what is known already is part of the first picture.
     notices.look(&places);
     let thread = spawn_notices(places, Arc::clone(&notices), Arc::clone(&presence));
@@ -399,13 +403,33 @@ fn ended_within(ended: &Receiver<()>, time: Duration) -> bool {
     ended.recv_timeout(time) != Err(crossbeam_channel::RecvTimeoutError::Timeout)
 }
 
-/// The state directory or, where there is none and none can be made, one that ends with the process; whether it does.
-fn usable_state(meant: PathBuf, run_dir: &Path) -> Result<(PathBuf, bool), RunError> {
-    let Err(error) = state::make_private_dir(&meant) else { return Ok((meant, false)) };
-    log::error!("keys and certificates last only until the end of this process: {error}");
+/// The state directory or, where there is none, none can be made, or what is in it is not sound, one that ends with the
+/// process, and why. Nothing is taken away: what somebody could mend stays as it is.
+fn usable_state(
+    meant: &Path,
+    run_dir: &Path,
+    is_sound: impl Fn(&Path) -> Result<(), String>,
+) -> Result<(PathBuf, Option<Trouble>), RunError> {
+    let trouble = match state::make_private_dir(meant) {
+        Err(error) => (Trouble::Gone, error.to_string()),
+        Ok(()) => match is_sound(meant) {
+            Err(error) => (Trouble::Damaged, error),
+            Ok(()) => return Ok((meant.to_owned(), None)),
+        },
+    };
+    log::error!("keys and certificates last only until the end of this process: {}", trouble.1);
     let makeshift = run_dir.join("state");
     state::make_private_dir(&makeshift).map_err(cannot("no folder for keys"))?;
-    Ok((makeshift, true))
+    Ok((makeshift, Some(trouble.0)))
+}
+
+/// Whether keys and, where they are our own, certificates can be read; those that are about to be forgotten need not.
+fn sound(state_dir: &Path, home: &str, own_certificates: bool) -> Result<(), String> {
+    if reset::is_begun(state_dir) {
+        return Ok(());
+    }
+    KeyFile::in_dir(state_dir).load().map_err(|error| error.to_string())?;
+    if own_certificates { tls::check_own(state_dir, home).map_err(|error| error.to_string()) } else { Ok(()) }
 }
 
 /// The keys that are stored, and one that ends with the process if its links are to be printed.

@@ -12,6 +12,7 @@ use crate::notices::notices;
 
 const FULL: &str = "The disk is full: new phones are known only until the next start";
 const READ_ONLY: &str = "The disk is read-only: nothing new can be kept";
+const DAMAGED: &str = "Home's keys are damaged: until a factory reset, phones must scan the code after each start";
 const GONE: &str = "The disk cannot be used: keys and settings last only until the next start";
 
 /// A home whose sockets are not on the disk with its state.
@@ -145,4 +146,31 @@ fn a_disk_that_is_not_there_is_replaced_by_memory() {
     told(&home, &[GONE]);
     let (done, said) = say(&home, "link");
     assert!(done && said.starts_with("key 1;"), "{said}");
+}
+
+#[test]
+fn damaged_keys_or_certificates_are_left_alone_and_keep_no_new_phone_out() {
+    for (name, broken) in [("keys.toml", "[[key]]\nid = "), ("ca.pem", "no certificate"), ("ca.key", "no key")] {
+        let mut home = home();
+        home.start(|_| ());
+        told(&home, &[]);
+        let (done, said) = say(&home, "link");
+        assert!(done, "{said}");
+        home.terminate();
+        assert_eq!(home.wait_end(), 0, "{}", home.log());
+        let file = home.at("state").join(name);
+        fs::write(&file, broken).expect("break a file");
+        home.start(|_| ());
+        told(&home, &[DAMAGED]);
+        let (done, said) = say(&home, "link");
+        assert!(done && said.starts_with("key 1;"), "{name}: {said}");
+        // Whoever knows how to mend it may, and a reset needs no more than what is there.
+        assert_eq!(fs::read_to_string(&file).expect("the file"), broken);
+        let (done, said) = say(&home, "reset");
+        assert!(done, "{name}: {said}");
+        assert_eq!(home.wait_end(), 0, "{}", home.log());
+        home.start(|_| ());
+        told(&home, &["Reset: phones that knew this home must scan the code again"]);
+        assert_ne!(fs::read_to_string(&file).unwrap_or_default(), broken);
+    }
 }

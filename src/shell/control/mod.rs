@@ -116,8 +116,10 @@ pub struct ControlConfig {
     pub claim: Claim,
     /// Where `control.sock` is.
     pub run_dir: PathBuf,
-    /// What is forgotten with a reset.
+    /// Where keys and certificates are.
     pub state_dir: PathBuf,
+    /// Where a reset forgets; another one where what was there is damaged.
+    pub reset_dir: PathBuf,
     /// The keys there.
     pub keys: KeyFile,
     /// To tell of keys and ask for the status.
@@ -323,7 +325,7 @@ fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
         }
         Request::Reset {} => {
             let keys = keys.load().map_or(0, |ring| ring.len());
-            reset::begin(&config.state_dir).map_err(|e| e.to_string())?;
+            reset::begin(&config.reset_dir).map_err(|e| e.to_string())?;
             log::warn!("everything that phones knew this home by is forgotten");
             config.to_loop.tell(ToLoop::Reset);
             let _is_wanted_already = config.reset.try_send(());

@@ -26,6 +26,7 @@ impl Daemon {
             claim: Claim::take(&dir.0).unwrap(),
             run_dir: dir.0.clone(),
             state_dir: dir.0.clone(),
+            reset_dir: dir.0.clone(),
             keys: KeyFile::in_dir(&dir.0),
             to_loop: ToLoopHandle { events, wake: Wake::new().unwrap() },
             addresses,

@@ -113,6 +113,15 @@ fn hostname() -> Option<String> {
     (!name.is_empty() && name != "localhost").then_some(name)
 }
 
+/// Whether our own CA can be used. One that is there and broken is never replaced: people may have installed it.
+pub fn check_own(state_dir: &Path, home: &str) -> Result<(), TlsError> {
+    if state_dir.join("ca.pem").exists() {
+        Authority::open(state_dir, home, clock::unix_time()).map(drop)
+    } else {
+        Ok(())
+    }
+}
+
 /// The certificate that is shown to browsers now, and where it comes from. Shared between threads.
 pub struct Certificates {
     shown: Arc<Shown>,
