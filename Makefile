@@ -6,16 +6,17 @@ CONFIG ?= etc/intercom.toml
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 DRIVERS := $(shell sed -n 's/^\(\(camera\|microphone\|speaker\|display\)-[a-z0-9-]*\) = .*/\1/p' drivers/Cargo.toml)
 
-.PHONY: help run build test fmt page lint drivers bench bench-audio check image update deb scripts test-image test-long
+.PHONY: help run build test fmt page lint drivers bench bench-audio bench-image check image update deb scripts test-image test-long
 
 help:
 	@echo 'make run      install what is missing, build, and start the intercom (CONFIG=FILE for other settings)'
 	@echo 'make check    tell what the config would run, or what is wrong with it'
 	@echo 'make test     run all tests, the ones with a real browser as well'
-	@echo 'make test-image  build the image, start it, pair, pull its plug, update it, break it, bring it back; not a part of make test yet'
-	@echo 'make test-long  pull the plug of the flashed appliance thirty times (SEED=N for other moments)'
+	@echo 'make test-image  all tests of the flashed image: pair, pull its plug, update, break and bring it back, leave parts out'
+	@echo 'make test-long  the same with thirty power cuts (SEED=N for other moments)'
 	@echo 'make bench    measure latency, rate, CPU and memory with a real browser, as one table'
 	@echo 'make bench-audio  measure echo, double talk and CPU of the sound in simulated rooms, as one table'
+	@echo 'make bench-image  print what of the image takes how much, and how it starts, phase by phase, as two tables'
 	@echo 'make image    build the image that is flashed, target/image/intercom-VERSION.img.zst'
 	@echo 'make update   build what updates machines with that image, target/image/intercom-VERSION.update'
 	@echo 'make deb      build a package for this release of Debian or Ubuntu, target/deb/intercom_VERSION_….deb'
@@ -48,12 +49,12 @@ test: fmt scripts page lint drivers
 # The very file that is flashed, in a machine of QEMU's.
 test-image:
 	@.ci/prepare test
-	cargo test --release --test guest -- appliance updates recovery
+	cargo test --release --test guest -- appliance updates recovery bare disks
 
-# What is too long for each change: a plug that is pulled thirty times. `SEED=7` takes other moments.
+# What is too long for each change: all of that, and a plug that is pulled thirty times. `SEED=7` takes other moments.
 test-long:
 	@.ci/prepare test
-	CUTS=30 cargo test --release --test guest -- appliance updates recovery
+	CUTS=30 cargo test --release --test guest -- appliance updates recovery bare disks
 
 fmt:
 	@.ci/prepare test
@@ -86,3 +87,8 @@ bench:
 bench-audio:
 	@.ci/prepare test
 	cargo bench --bench audio -- $(if $(ONLY),'$(ONLY)')
+
+# In a machine of QEMU's that counts instructions, and so is the same on each host.
+bench-image:
+	@.ci/prepare test
+	cargo bench --bench image

@@ -1,4 +1,5 @@
 //! The image as it is flashed, what people write on it, and sticks with updates.
+#![allow(dead_code, reason = "tests and bench each use their part")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use crate::harness::TempDir;
 use crate::harness::ports::free_port;
-use crate::machine::Machine;
+use crate::machine::{Machine, Parts};
 
 /// From power to a picture on a machine that computes twenty times slower than a real one.
 pub const BOOT: Duration = Duration::from_secs(420);
@@ -69,7 +70,17 @@ impl Disk {
 
     /// Switches a machine with this disk on, and does not wait for it.
     pub fn power(&self) -> Machine {
-        Machine::appliance(&self.path, &self.visitor, self.port)
+        self.power_with(Parts::default())
+    }
+
+    /// The same, with these parts.
+    pub fn power_with(&self, parts: Parts) -> Machine {
+        Machine::appliance(&self.path, &self.visitor, self.port, parts)
+    }
+
+    /// The folder that the image was made in.
+    pub fn image(&self) -> &Path {
+        &self.image
     }
 
     /// The same, until it takes commands.
@@ -79,11 +90,24 @@ impl Disk {
         machine
     }
 
+    /// The same without camera and sound, and nothing in its network's socket.
+    pub fn start_bare(&self) -> Machine {
+        let mut machine = self.power_with(Parts { devices: false, ..Parts::default() });
+        machine.cable(false);
+        machine.answer_within(BOOT);
+        machine
+    }
+
     /// Writes intercom.toml as a computer with the stick in it does.
     pub fn settings(&self, text: &str) {
-        let file = self.folder.path().join("intercom.toml");
+        self.write("intercom.toml", text);
+    }
+
+    /// Writes another file of the settings' partition.
+    pub fn write(&self, name: &str, text: &str) {
+        let file = self.folder.path().join(name);
         fs::write(&file, text).expect("write the settings");
-        self.copy_into(&format!("{}@@{SETTINGS}M", self.path.display()), &file, "intercom.toml");
+        self.copy_into(&format!("{}@@{SETTINGS}M", self.path.display()), &file, name);
     }
 
     fn copy_into(&self, disk: &str, file: &Path, name: &str) {
@@ -123,6 +147,27 @@ impl Disk {
         self.zero(DATA, 700 << 20);
     }
 
+    /// The data partition is gone from the disk's table, and from the copy of it at the disk's end (UEFI specification, 5.3).
+    pub fn lose_data(&self) {
+        use std::os::unix::fs::FileExt;
+        let disk = fs::OpenOptions::new().read(true).write(true).open(&self.path).expect("the disk");
+        let word = |bytes: &[u8], at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
+        let mut header = [0; 512];
+        disk.read_exact_at(&mut header, 512).expect("the table's head");
+        for sector in [1, word(&header, 32)] {
+            disk.read_exact_at(&mut header, sector * 512).expect("a table's head");
+            assert!(header.starts_with(b"EFI PART"), "no partition table in sector {sector}");
+            let (at, mut entries) = (word(&header, 72) * 512, vec![0; 128 * 128]);
+            disk.read_exact_at(&mut entries, at).expect("a table");
+            entries[4 * 128..5 * 128].fill(0);
+            header[88..92].copy_from_slice(&crc32(&entries).to_le_bytes());
+            header[16..20].fill(0);
+            let sum = crc32(&header[..92]);
+            header[16..20].copy_from_slice(&sum.to_le_bytes());
+            disk.write_all_at(&entries, at).and_then(|()| disk.write_all_at(&header, sector * 512)).expect("write");
+        }
+    }
+
     fn zero(&self, mebibyte: u64, length: u64) {
         use std::io::{Seek, SeekFrom, Write};
         let mut disk = fs::OpenOptions::new().write(true).open(&self.path).expect("the disk");
@@ -138,4 +183,10 @@ fn recipe(image: &Path, script: &str) -> Command {
     let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join(script));
     command.env("UPDATE_KEY", image.with_file_name("test-update.key"));
     command
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |sum, byte| {
+        (0..8).fold(sum ^ u32::from(*byte), |sum, _| if sum & 1 == 1 { sum >> 1 ^ 0xEDB8_8320 } else { sum >> 1 })
+    })
 }

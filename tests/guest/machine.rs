@@ -1,4 +1,5 @@
 //! A machine of QEMU's with the stock kernel's virtual camera, sound card and screen, told what to do over a serial line.
+#![allow(dead_code, reason = "tests and bench each use their part")]
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -26,6 +27,31 @@ pub fn build() -> PathBuf {
         .expect("run tests/guest/build");
     assert!(status.success(), "tests/guest/build could not build the guest");
     folder
+}
+
+/// What a machine's seconds are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Clock {
+    /// The host's, on two processors.
+    Host,
+    /// 10⁹ instructions, one after the other.
+    Instructions,
+}
+
+/// What an appliance is started with.
+#[derive(Clone, Copy)]
+pub struct Parts {
+    pub clock: Clock,
+    /// Camera, microphone and speaker are there from the start.
+    pub devices: bool,
+    /// The disk takes nothing.
+    pub read_only: bool,
+}
+
+impl Default for Parts {
+    fn default() -> Parts {
+        Parts { clock: Clock::Host, devices: true, read_only: false }
+    }
 }
 
 /// A running machine; switched off when dropped.
@@ -56,14 +82,14 @@ impl Machine {
             .arg(image.join("initramfs"))
             .args(["-append", "console=ttyS0 quiet mitigations=off panic=1 random.trust_cpu=on"])
             .args(["-device", "virtio-rng-pci"]);
-        let mut machine = Machine::launch(command, folder, port);
+        let mut machine = Machine::launch(command, folder, port, true);
         machine.answer_within(BOOT);
         machine
     }
 
     /// Starts a disk with the image on it as a UEFI firmware does, and hands over what is on the disk `visitor`, but does not
     /// wait for it. The image itself is left as it is: QEMU's firmware tables ask it to start the visitor.
-    pub fn appliance(disk: &Path, visitor: &Path, port: u16) -> Machine {
+    pub fn appliance(disk: &Path, visitor: &Path, port: u16, parts: Parts) -> Machine {
         const UNIT: &str = "[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/usr/bin/busybox sh -c \"mkdir -p /run/visitor && \
                             busybox tar -x -C /run/visitor -f /dev/vdb && exec busybox sh /run/visitor/start\"\n";
         // Where a second is a twentieth of one, ten of them without a word from the TV's thread are no fault. Other tests
@@ -77,13 +103,26 @@ impl Machine {
         let firmware = firmware.join("OVMF_CODE_4M.fd");
         let mut command = Command::new("qemu-system-x86_64");
         command
-            .args(["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1024"])
+            .args(["-machine", "q35", "-m", "1024"])
+            .args(match parts.clock {
+                Clock::Host => ["-cpu", "max", "-accel", "tcg,thread=multi", "-smp", "2"],
+                Clock::Instructions => {
+                    ["-cpu", "max,-hypervisor", "-accel", "tcg,thread=single", "-icount", "shift=0"]
+                }
+            })
             .args(["-display", "none", "-nodefaults", "-no-reboot", "-device", "VGA", "-device", "qemu-xhci,id=usb"])
             .args(["-drive", &format!("if=pflash,format=raw,readonly=on,file={}", firmware.display())])
             .args(["-drive", &format!("if=pflash,format=raw,file={}", at("variables"))])
-            .args(["-drive", &format!("if=virtio,format=raw,file={}", disk.display())])
+            .args(["-drive", &format!("if=virtio,format=raw,readonly={},file={}", switch(parts.read_only), disk.display())])
             .args(["-drive", &format!("if=virtio,format=raw,readonly=on,file={}", visitor.display())])
-            .args(["-smbios", "type=11,value=io.systemd.stub.kernel-cmdline-extra=console=ttyS0 systemd.wants=visitor.service mitigations=off"])
+            // A watchdog of the mainboard that may start the machine anew.
+            .args(["-global", "ICH9-LPC.noreboot=false"])
+            .args(["-object", &format!("filter-dump,id=wire,netdev=net,file={}", at("wire"))])
+            .arg("-smbios")
+            .arg(format!(
+                "type=11,value=io.systemd.stub.kernel-cmdline-extra=console=ttyS0 systemd.wants=visitor.service mitigations=off{}",
+                if parts.devices { "" } else { " visitor.bare" }
+            ))
             .arg("-smbios")
             .arg(format!("type=11,value=io.systemd.credential.binary:systemd.extra-unit.visitor.service={}", STANDARD.encode(UNIT)))
             .arg("-smbios")
@@ -91,20 +130,22 @@ impl Machine {
             .arg("-smbios")
             .arg(format!("type=11,value=io.systemd.credential.binary:systemd.unit-dropin.appliance-keep.service~slow={}", STANDARD.encode(TRIAL)))
             .args(["-device", "virtio-rng-pci"]);
-        let mut machine = Machine::launch(command, folder, port);
+        let mut machine = Machine::launch(command, folder, port, parts.devices);
         machine.appliance = Some((disk.to_owned(), visitor.to_owned()));
         machine
     }
 
-    /// Adds what all machines have: serial lines, a sound card, a network, and a monitor to watch the screen by.
-    fn launch(mut command: Command, folder: TempDir, port: u16) -> Machine {
+    /// Adds what all machines have: serial lines, a network, a monitor to watch the screen by, and often a sound card.
+    fn launch(mut command: Command, folder: TempDir, port: u16, sound: bool) -> Machine {
         let at = |name: &str| folder.path().join(name).display().to_string();
+        if sound {
+            command.args(["-device", "intel-hda", "-device", "hda-output,audiodev=sound"]);
+        }
         command
             .args(["-serial", &format!("file:{}", at("console"))])
             .args(["-serial", &format!("unix:{},server=on,wait=off", at("shell"))])
             .args(["-monitor", &format!("unix:{},server=on,wait=off", at("monitor"))])
             .args(["-audiodev", &format!("wav,id=sound,path={},out.frequency=48000", at("speaker.wav"))])
-            .args(["-device", "intel-hda", "-device", "hda-output,audiodev=sound"])
             .args([
                 "-netdev",
                 &format!("user,id=net,hostfwd=tcp:127.0.0.1:{port}-:8443,hostfwd=udp:127.0.0.1:{port}-:8443"),
@@ -157,6 +198,31 @@ impl Machine {
         self.order(&format!("device_add usb-storage,id=plugged{n},drive=stick{n},bus=usb.0"));
     }
 
+    /// Puts the network's cable in, or pulls it out.
+    pub fn cable(&self, plugged_in: bool) {
+        self.order(&format!("set_link net {}", switch(plugged_in)));
+    }
+
+    /// Plugs USB speakers in.
+    pub fn plug_speaker_in(&self) {
+        self.order("device_add usb-audio,id=speakers,audiodev=sound,bus=usb.0");
+    }
+
+    /// All that went over the network's cable, as frames.
+    pub fn wire(&self) -> Vec<Vec<u8>> {
+        let bytes = fs::read(self.folder.path().join("wire")).unwrap_or_default();
+        let mut frames = Vec::new();
+        // A file header of 24 bytes; before each frame 16 of which the third word is how many follow.
+        let mut rest = bytes.get(24..).unwrap_or_default();
+        while let Some((header, after)) = rest.split_at_checked(16) {
+            let length = u32::from_le_bytes(header[8..12].try_into().expect("four bytes")) as usize;
+            let Some((frame, after)) = after.split_at_checked(length) else { break };
+            frames.push(frame.to_vec());
+            rest = after;
+        }
+        frames
+    }
+
     /// Pulls the USB stick out.
     pub fn pull_out(&mut self) {
         self.order(&format!("device_del plugged{}", self.sticks));
@@ -167,7 +233,7 @@ impl Machine {
     pub fn starts_again(mut self, limit: Duration) -> Machine {
         self.goes_down(limit);
         let (disk, visitor) = self.appliance.clone().expect("an appliance");
-        let mut next = Machine::appliance(&disk, &visitor, self.port);
+        let mut next = Machine::appliance(&disk, &visitor, self.port, Parts::default());
         next.answer_within(limit);
         next
     }
@@ -178,7 +244,7 @@ impl Machine {
     }
 
     /// Tells QEMU something.
-    fn order(&mut self, order: &str) {
+    fn order(&self, order: &str) {
         let mut monitor = UnixStream::connect(self.folder.path().join("monitor")).expect("QEMU's monitor");
         monitor.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
         writeln!(monitor, "{order}").expect("tell QEMU");
@@ -278,6 +344,10 @@ impl Drop for Machine {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+fn switch(on: bool) -> &'static str {
+    if on { "on" } else { "off" }
 }
 
 fn parse_ppm(bytes: &[u8]) -> Option<(usize, usize, Vec<u8>)> {
