@@ -52,6 +52,11 @@ fn visit(machine: &mut Machine, page: &Page, link: &str) {
     page.wait_state("live", PATIENCE);
     crate::the_page_shows_colour_bars(page);
     page.keep_screenshot("appliance-page");
+    is_let_in(machine, page);
+}
+
+/// The viewer gives their camera and microphone, and is seen and heard at home.
+pub fn is_let_in(machine: &mut Machine, page: &Page) {
     let before = machine.played().len();
     page.wait_for("the question", PATIENCE, "document.querySelector('#join').checkVisibility()");
     page.click("#join");

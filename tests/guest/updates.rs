@@ -86,6 +86,8 @@ pub fn recovery(guest: &Path) {
 
     drop(machine);
     disk.break_both_roots();
+    // The version takes its own tries away, and starts the machine again.
+    disk.power().goes_down(BOOT);
     let mut machine = disk.power();
     wait("the recovery's words", BOOT, || {
         let (width, height, rgb) = machine.screen("appliance-recovery");
@@ -108,11 +110,11 @@ pub fn recovery(guest: &Path) {
     the_tv_tells_something(&mut machine, "appliance-data-anew");
 }
 
-/// A link for a viewer; that a phone reads it off the TV, another test tells.
-fn link(machine: &mut Machine) -> String {
+/// A link for a viewer, once home can be reached; that a phone reads it off the TV, another test tells.
+pub fn link(machine: &mut Machine) -> String {
     let end = Instant::now() + PATIENCE * 2;
     loop {
-        let up = machine.try_run("intercom status");
+        let up = machine.try_run("intercom status && ip -4 addr show dev eth0 | grep 'inet '");
         match up.and_then(|_| machine.try_run("intercom link")) {
             Ok(text) => {
                 let link =
@@ -146,7 +148,7 @@ fn kernels(machine: &mut Machine) -> Vec<String> {
 }
 
 /// The notice comes, for the TV as well as for whoever asks.
-fn told(machine: &mut Machine, what: &str) {
+pub fn told(machine: &mut Machine, what: &str) {
     let end = Instant::now() + PATIENCE * 3;
     loop {
         let notices = machine.try_run("cat /run/appliance/notices/* && intercom status");

@@ -1,0 +1,171 @@
+//! The flashed image where something is missing: network, devices, Wi-Fi, room on the disk, the disk's data, and at last a
+//! processor that has time for it.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::PATIENCE;
+use crate::appliance::is_let_in;
+use crate::disk::{BOOT, Disk, SMALL};
+use crate::harness::page::Page;
+use crate::looks::{chromium, the_page_shows_colour_bars, the_tv_shows_the_idle_card, the_tv_tells_something};
+use crate::machine::{Machine, Parts};
+use crate::updates::{link, told};
+
+/// It starts with nothing but a screen, and each thing works from when it is plugged in.
+pub fn bare(guest: &Path) {
+    let disk = Disk::flashed(guest);
+    let own = SMALL.replace("\"tone\"", "\"alsa\"");
+    assert_ne!(own, SMALL, "the microphone is the machine's own");
+    disk.settings(&format!("{own}{}", disk.public_address()));
+    disk.write("wifi.txt", "network = Home of Anna\r\npassword = \"correct horse\"\r\ncountry = DE\r\n");
+    let mut machine = disk.start_bare();
+    // No network, no camera, no sound: the TV has its card, and says so.
+    the_tv_shows_the_idle_card(&mut machine, "appliance-bare");
+    for missing in ["camera: .* not there", "microphone: .* not there", "speaker: .* not there"] {
+        says(&mut machine, missing);
+    }
+    the_tv_shows_the_idle_card(&mut machine, "appliance-bare");
+
+    // A cable: an address of the router's, the name on the home's network, and a visitor.
+    machine.cable(true);
+    let chromium = chromium();
+    let page = chromium.viewer();
+    page.open(&link(&mut machine));
+    page.wait_state("live", PATIENCE);
+    page.keep_screenshot("appliance-page-bare");
+    // The rest while somebody is visiting.
+    machine.run("plug_camera_in");
+    the_page_shows_colour_bars(&page);
+    machine.plug_speaker_in();
+    is_let_in(&mut machine, &page);
+    page.keep_screenshot("appliance-page-plugged");
+    page.close();
+    the_wire_has_only_what_a_home_needs(&machine);
+    the_wifi_of_the_file_is_joined(&mut machine);
+    a_machine_that_hangs_starts_again(machine);
+}
+
+/// A disk that is full, takes nothing, or has no data any more: home runs on, and says so.
+pub fn disks(guest: &Path) {
+    let disk = Disk::flashed(guest);
+    let mut machine = disk.start();
+    let chromium = chromium();
+    let page = chromium.viewer();
+    page.open(&link(&mut machine));
+    page.wait_state("live", PATIENCE);
+    page.open("about:blank");
+    machine.run("dd if=/dev/zero of=/var/full bs=1M 2>/dev/null; sync; true");
+    drop(machine);
+
+    let covered = "The disk is full or cannot be written: what changes now is forgotten at the next start";
+    let mut machine = disk.start();
+    told(&mut machine, covered);
+    the_tv_tells_something(&mut machine, "appliance-full");
+    comes_back(&page, &disk);
+    drop(machine);
+
+    // As a stick that has written too much for its life: it can be read for years, and no more.
+    let mut machine = disk.power_with(Parts { read_only: true, ..Parts::default() });
+    machine.answer_within(BOOT);
+    told(&mut machine, covered);
+    comes_back(&page, &disk);
+    drop(machine);
+
+    disk.lose_data();
+    let mut machine = disk.start();
+    told(&mut machine, "The data partition is gone: phones must scan the code again after each start");
+    the_tv_tells_something(&mut machine, "appliance-no-data");
+    page.open(&format!("https://127.0.0.1:{}/", disk.port));
+    page.wait_state("wrong-link", BOOT);
+    page.open(&link(&mut machine));
+    page.wait_state("live", PATIENCE);
+    page.close();
+}
+
+/// Who was there before the power went comes in with the key of then, and sees home.
+fn comes_back(page: &Page, disk: &Disk) {
+    page.open(&format!("https://127.0.0.1:{}/", disk.port));
+    page.wait_state("live", BOOT);
+    the_page_shows_colour_bars(page);
+    page.open("about:blank");
+}
+
+/// The intercom's log has a line with this in it, or gets one.
+fn says(machine: &mut Machine, what: &str) {
+    let end = Instant::now() + PATIENCE * 2;
+    while machine.try_run(&format!("journalctl -b -o cat -u intercom | grep '{what}'")).is_err() {
+        assert!(Instant::now() < end, "the intercom does not say: {what}\n{}", machine.report());
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+/// A name that any computer at home can call, and nothing that asks the internet but for the time.
+fn the_wire_has_only_what_a_home_needs(machine: &Machine) {
+    let frames = machine.wire();
+    let own: Vec<u8> = frames
+        .iter()
+        .filter(|frame| frame.len() > 14)
+        .map(|frame| frame[6..12].to_vec())
+        .find(|address| address.starts_with(&[0x52, 0x54, 0]))
+        .expect("frames of the machine's");
+    let sent: Vec<&Vec<u8>> = frames.iter().filter(|frame| frame.len() > 14 && frame[6..12] == own).collect();
+    let named = |frame: &&&Vec<u8>| frame.windows(16).any(|bytes| bytes == b"\x08intercom\x05local\0");
+    assert!(sent.iter().any(|frame| named(&frame)), "it does not tell its name, intercom.local");
+    let asked: BTreeSet<String> = sent.iter().filter_map(|frame| begun(frame)).collect();
+    println!("what the machine sends of its own accord: {asked:?}");
+    let needed = ["67/udp", "5353/udp", "547/udp", "53/udp", "123/udp"];
+    for what in &asked {
+        assert!(needed.contains(&what.as_str()), "it talks to {what}: {asked:?}");
+    }
+}
+
+/// The port that a frame goes to, if it is no answer of the intercom's own port.
+fn begun(frame: &[u8]) -> Option<String> {
+    let (protocol, segment) = match frame[12..14] {
+        [0x08, 0x00] => (*frame.get(23)?, frame.get(14 + usize::from(frame[14] & 15) * 4..)?),
+        [0x86, 0xdd] => (*frame.get(20)?, frame.get(54..)?),
+        _ => return None,
+    };
+    let name = match protocol {
+        6 => "tcp",
+        17 => "udp",
+        // IGMP and ICMP.
+        _ => return None,
+    };
+    let port = |at: usize| Some(u16::from_be_bytes([*segment.get(at)?, *segment.get(at + 1)?]));
+    (port(0)? != 8443).then_some(format!("{}/{name}", port(2)?))
+}
+
+/// Of two radios that hear each other, one is the network of `wifi.txt` and the other the machine's.
+fn the_wifi_of_the_file_is_joined(machine: &mut Machine) {
+    machine.run("modprobe mac80211 && insmod /run/visitor/mac80211_hwsim.ko radios=2");
+    machine.put(
+        "/run/ap.conf",
+        "country=DE\nnetwork={\nssid=\"Home of Anna\"\nmode=2\nfrequency=2437\nkey_mgmt=WPA-PSK\nproto=RSN\npairwise=CCMP\npsk=\"correct horse\"\n}\n",
+    );
+    machine.run("systemctl stop appliance-wifi@wlan1; wpa_supplicant -B -i wlan1 -c /run/ap.conf");
+    let end = Instant::now() + PATIENCE * 2;
+    loop {
+        let state = machine.run("cat /sys/class/net/wlan0/operstate");
+        if state.trim() == "up" {
+            return;
+        }
+        assert!(
+            Instant::now() < end,
+            "wlan0 is {state}\n{}",
+            machine.run("journalctl -b --no-pager -u appliance-wifi@wlan0 | tail -n 30")
+        );
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+/// Both processors do nothing any more but one thing that never ends: the mainboard's watchdog resets the machine.
+fn a_machine_that_hangs_starts_again(mut machine: Machine) {
+    machine.run("echo -1 >/proc/sys/kernel/sched_rt_runtime_us");
+    // Else the kernel keeps a twentieth for everybody else.
+    machine.run("mount -t debugfs debug /sys/kernel/debug; for share in /sys/kernel/debug/sched/fair_server/*/runtime; do echo 0 >$share; done");
+    machine.run("for n in 1 2 3; do setsid chrt -f 99 sh -c 'while :; do :; done' >/dev/null 2>&1 & done; true");
+    machine.goes_down(PATIENCE * 4);
+}
