@@ -20,7 +20,7 @@ struct Size {
 /// The table of an image's folder.
 pub fn table(image: &Path) -> String {
     let work = image.join("work");
-    let root = work.join("root");
+    let (root, zstd) = (work.join("root"), work.join("bin/zstd"));
     let mut groups: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
     walk(&root, &mut |file| groups.entry(group(file.strip_prefix(&root).expect("within"))).or_default().push(file));
     for name in ["initrd.zst", "recovery.zst"] {
@@ -31,7 +31,7 @@ pub fn table(image: &Path) -> String {
     walk(&boot, &mut |file| kernels.extend(Some(file).filter(|file| file.display().to_string().contains("vmlinuz"))));
     groups.insert("the kernel, packed as it is".to_owned(), kernels);
 
-    let mut sizes: Vec<(String, Size)> = groups.into_iter().map(|(name, files)| (name, size(&files))).collect();
+    let mut sizes: Vec<(String, Size)> = groups.into_iter().map(|(name, files)| (name, size(&zstd, &files))).collect();
     sizes.sort_by_key(|(_, size)| std::cmp::Reverse(size.packed));
     let small = sizes.iter().position(|(_, size)| size.packed < SMALL).unwrap_or(sizes.len());
     let rest = sizes.split_off(small);
@@ -80,8 +80,8 @@ fn walk(folder: &Path, found: &mut dyn FnMut(PathBuf)) {
     }
 }
 
-fn size(files: &[PathBuf]) -> Size {
-    let mut zstd = Command::new("zstd")
+fn size(zstd: &Path, files: &[PathBuf]) -> Size {
+    let mut zstd = Command::new(zstd)
         .args(["-q", "-10", "-T2", "-c"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
