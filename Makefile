@@ -88,7 +88,7 @@ bench-audio:
 	@.ci/prepare test
 	cargo bench --bench audio -- $(if $(ONLY),'$(ONLY)')
 
-# In a machine of QEMU's that counts instructions, and so is the same on each host.
+# In a machine of QEMU's that counts instructions, and so is much the same on each host.
 bench-image:
 	@.ci/prepare test
 	cargo bench --bench image
