@@ -11,7 +11,7 @@ use crate::disk::{BOOT, Disk, SMALL};
 use crate::harness::page::Page;
 use crate::looks::{chromium, the_page_shows_colour_bars, the_tv_shows_the_idle_card, the_tv_tells_something};
 use crate::machine::{Machine, Parts};
-use crate::updates::{link, told};
+use crate::updates::{first_visit, link, told};
 
 /// It starts with nothing but a screen, and each thing works from when it is plugged in.
 pub fn bare(guest: &Path) {
@@ -50,11 +50,7 @@ pub fn bare(guest: &Path) {
 /// A disk that is full, takes nothing, or has no data any more: home runs on, and says so.
 pub fn disks(guest: &Path) {
     let disk = Disk::flashed(guest);
-    let mut machine = disk.start();
-    let chromium = chromium();
-    let page = chromium.viewer();
-    page.open(&link(&mut machine));
-    page.wait_state("live", PATIENCE);
+    let (mut machine, _chromium, page) = first_visit(&disk);
     page.open("about:blank");
     machine.run("dd if=/dev/zero of=/var/full bs=1M 2>/dev/null; sync; true");
     drop(machine);

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use crate::PATIENCE;
 use crate::disk::{BOOT, Disk};
+use crate::harness::chromium::Chromium;
+use crate::harness::page::Page;
 use crate::harness::wait;
 use crate::looks::{chromium, the_tv_tells_something};
 use crate::machine::Machine;
@@ -17,11 +19,7 @@ pub fn updates(guest: &Path) {
     let good = disk.update("0.1.1", "good");
     let strange = disk.stick("strange.update", &strangers(&good));
     let good = disk.stick("intercom-0.1.1.update", &good);
-    let mut machine = disk.start();
-    let chromium = chromium();
-    let page = chromium.viewer();
-    page.open(&link(&mut machine));
-    page.wait_state("live", PATIENCE);
+    let (mut machine, _chromium, page) = first_visit(&disk);
 
     // A stranger's stick changes nothing, and is told of.
     machine.plug_in(&strange);
@@ -65,11 +63,7 @@ pub fn updates(guest: &Path) {
 /// A factory reset from the boot menu; then a disk whose both versions are gone, which a stick brings back.
 pub fn recovery(guest: &Path) {
     let disk = Disk::flashed(guest);
-    let mut machine = disk.start();
-    let chromium = chromium();
-    let page = chromium.viewer();
-    page.open(&link(&mut machine));
-    page.wait_state("live", PATIENCE);
+    let (mut machine, _chromium, page) = first_visit(&disk);
     let keys = machine.run("sha256sum /var/lib/private/intercom/keys*");
 
     // Somebody with a keyboard starts the machine anew and holds a key down; the second entry is the reset.
@@ -108,6 +102,16 @@ pub fn recovery(guest: &Path) {
     let mut machine = disk.start();
     told(&mut machine, "The data partition was broken and is made anew: phones must scan the code again");
     the_tv_tells_something(&mut machine, "appliance-data-anew");
+}
+
+/// Switches a machine on, and lets a viewer in, who is there.
+pub fn first_visit(disk: &Disk) -> (Machine, Chromium, Page) {
+    let mut machine = disk.start();
+    let chromium = chromium();
+    let page = chromium.viewer();
+    page.open(&link(&mut machine));
+    page.wait_state("live", PATIENCE);
+    (machine, chromium, page)
 }
 
 /// A link for a viewer, once home can be reached; that a phone reads it off the TV, another test tells.
