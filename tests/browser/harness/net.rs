@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
@@ -21,7 +22,7 @@ pub fn allowed(test: &str) -> bool {
         remove_left_overs();
         let name = format!("ic{}-may", std::process::id());
         let made = try_run("ip", &["netns", "add", &name]);
-        let ruled = made.and_then(|()| try_run("ip", &["netns", "exec", &name, "nft", "add table inet may"]));
+        let ruled = made.and_then(|_| try_run("ip", &["netns", "exec", &name, "nft", "add table inet may"]));
         let _ = try_run("ip", &["netns", "del", &name]);
         ruled.err()
     });
@@ -70,12 +71,9 @@ impl Namespace {
         let namespace = Namespace(Arc::new(Owned { name }));
         // Each cable's own IPv6 address would be tried for a second or two, and to a browser that has just begun to
         // load a page its arrival is a changed network.
-        namespace.enter(|| {
-            for scope in ["all", "default"] {
-                let path = format!("/proc/sys/net/ipv6/conf/{scope}/accept_dad");
-                std::fs::write(&path, "0").unwrap_or_else(|e| panic!("{path}: {e}"));
-            }
-        });
+        for scope in ["all", "default"] {
+            namespace.set(&format!("net/ipv6/conf/{scope}/accept_dad"), "0");
+        }
         namespace.ip("link set lo up");
         namespace
     }
@@ -92,7 +90,13 @@ impl Namespace {
 
     /// Passes packets on between its cables.
     pub fn forward(&self) {
-        self.enter(|| std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").expect("switch forwarding on"));
+        self.set("net/ipv4/ip_forward", "1");
+    }
+
+    /// Sets one of the kernel's switches inside, such as `net/ipv4/ip_forward`.
+    pub fn set(&self, switch: &str, value: &str) {
+        let path = format!("/proc/sys/{switch}");
+        self.enter(|| std::fs::write(&path, value).unwrap_or_else(|e| panic!("{path}: {e}")));
     }
 
     /// Does something in a thread that lives in this namespace: processes and sockets made there stay in it.
@@ -121,6 +125,18 @@ impl Namespace {
             namespace.ip(&format!("addr add {address} dev {device}{at_once}"));
             namespace.ip(&format!("link set {device} up"));
         }
+        self.await_link(&a);
+        other.await_link(&b);
+    }
+
+    /// Waits until the kernel has told everybody that a link is up, which it may put off for a second: until then programs see
+    /// a cable without a carrier. The link-local address comes with that word. A Chromium that starts too early gives no
+    /// names to its addresses (mDNS), nor finds any, until the page is loaded again.
+    fn await_link(&self, device: &str) {
+        super::wait(&format!("{device} is up"), Duration::from_secs(10), || {
+            let all = try_run("ip", &["-n", &self.0.name, "-6", "addr", "show", "dev", device, "scope", "link"]);
+            all.expect("ask for addresses").contains("inet6").then_some(())
+        });
     }
 
     /// Sends all that is not local to a router.
@@ -215,8 +231,9 @@ fn run(program: &str, words: &[&str]) {
     try_run(program, words).unwrap_or_else(|problem| panic!("{problem}"));
 }
 
-fn try_run(program: &str, words: &[&str]) -> Result<(), String> {
+/// What the program printed, or what went wrong.
+fn try_run(program: &str, words: &[&str]) -> Result<String, String> {
     let out = Command::new(program).args(words).output().map_err(|e| format!("{program}: {e}"))?;
-    let errors = String::from_utf8_lossy(&out.stderr);
-    if out.status.success() { Ok(()) } else { Err(format!("{program} {}: {}", words.join(" "), errors.trim())) }
+    let [printed, errors] = [&out.stdout, &out.stderr].map(|bytes| String::from_utf8_lossy(bytes).trim().to_owned());
+    if out.status.success() { Ok(printed) } else { Err(format!("{program} {}: {errors}", words.join(" "))) }
 }
