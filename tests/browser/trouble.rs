@@ -5,17 +5,9 @@ use std::net::{TcpStream, UdpSocket};
 use std::time::Duration;
 
 use crate::harness::chromium::Permission;
-use crate::harness::frames::Judgement;
 use crate::harness::page::Page;
 use crate::lab::Lab;
-use crate::watching::{PATIENCE, assert_clean, living};
-
-/// The longest pause in the picture since a time, until now, ms.
-fn longest_pause(page: &Page, since: f64) -> f64 {
-    let frames = page.frames_since(since);
-    let (first, last) = (frames.first().map_or(f64::MAX, |f| f.t), frames.last().map_or(since, |f| f.t));
-    Judgement::of(&frames).longest_gap.max(first - since).max(page.now() - last)
-}
+use crate::watching::{PATIENCE, assert_clean, living, undisturbed};
 
 /// The socket dies in the middle of the call: the picture does not notice, and the page gets a new socket.
 pub fn socket_dies(lab: &mut Lab) {
@@ -24,11 +16,7 @@ pub fn socket_dies(lab: &mut Lab) {
     let since = page.now();
     assert_eq!(page.eval("lab.killSockets()"), 1);
     page.wait_for("a new socket", PATIENCE, "lab.sockets.length >= 2 && document.body.dataset.socket === 'open'");
-    page.wait_coded_frames(30, PATIENCE);
-    let pause = longest_pause(&page, since);
-    assert!(pause < 1000.0, "the picture stood still for {pause} ms");
-    assert_clean(&page, since);
-    assert_eq!(page.eval("lab.connections.length"), 1, "the connection is the same");
+    undisturbed(&page, since);
 }
 
 /// No socket can be had for ten seconds: the picture still does not notice, and afterwards the page resumes.
@@ -43,9 +31,7 @@ pub fn socket_stays_away(lab: &mut Lab) {
     page.run("lab.refuseSockets = false;");
     page.wait_for("a socket again", Duration::from_secs(40), "document.body.dataset.socket === 'open'");
     page.wait_state("live", PATIENCE);
-    let pause = longest_pause(&page, since);
-    assert!(pause < 1000.0, "the picture stood still for {pause} ms");
-    assert_eq!(page.eval("lab.connections.length"), 1, "the connection is the same");
+    undisturbed(&page, since);
 }
 
 /// A visitor whose key outlives the program's run.
@@ -167,10 +153,7 @@ pub fn strangers(lab: &mut Lab) {
         }
         page.now();
     }
-    page.wait_coded_frames(30, PATIENCE);
-    let pause = longest_pause(&page, since);
-    assert!(pause < 1000.0, "the picture stood still for {pause} ms");
-    assert_clean(&page, since);
+    undisturbed(&page, since);
     drop(half_open);
     // And the next visitor comes in.
     living(&lab.visit(Permission::Undecided));

@@ -30,6 +30,24 @@ pub fn assert_clean(page: &Page, since: f64) -> Judgement {
     judged
 }
 
+/// A picture that stands still for longer is not a busy machine's, ms. What mends a connection (an ICE restart, another one, a
+/// keyframe that has to be asked for) takes the page two to six seconds.
+const STANDS_STILL: f64 = 3000.0;
+
+/// From `since` until now the picture came on, over the one connection that there is, and nothing happened to that: no
+/// change of its state, no further track. How long a pause may be in numbers is asked of the simulation (`tests/sim`).
+pub fn undisturbed(page: &Page, since: f64) {
+    page.wait_coded_frames(30, PATIENCE);
+    let judged = assert_clean(page, since);
+    let events = page.eval(&format!("lab.log.filter(([t, what]) => t >= {since} && what.startsWith('connection'))"));
+    assert_eq!(events, serde_json::json!([]), "the connection is left alone");
+    assert_eq!(page.eval("lab.connections.length"), 1, "the connection is the same");
+    let frames = page.frames_since(since);
+    let (first, last) = (frames.first().map_or(f64::MAX, |f| f.t), frames.last().map_or(since, |f| f.t));
+    let pause = judged.longest_gap.max(first - since).max(page.now() - last);
+    assert!(pause < STANDS_STILL, "the picture stood still for {pause} ms: {judged:?}");
+}
+
 /// The picture is there before any permission is given, fills the screen, and its frames come in order.
 pub fn picture(lab: &mut Lab) {
     let page = lab.visit(Permission::Undecided);
