@@ -41,7 +41,7 @@ export function tokenFromPaste(text) {
 
 /** What lasts: 'intercom.key', 'intercom.send'. */
 export const kept = memory('localStorage');
-/** What ends with the tab: 'intercom.code', 'intercom.reloaded', 'intercom.tries'. */
+/** What ends with the tab: 'intercom.addressless', 'intercom.code', 'intercom.reloaded', 'intercom.tries'. */
 export const brief = memory('sessionStorage');
 
 /** A browser may forbid storage; the page then remembers until it is closed. */
@@ -62,6 +62,14 @@ function memory(name) {
         real().setItem(key, value);
       } catch {
         // Full or forbidden: `spare` has it.
+      }
+    },
+    /** Whether it is still there after the page was loaded again. */
+    lasts(key) {
+      try {
+        return real().getItem(key) !== null;
+      } catch {
+        return false;
       }
     },
     remove(key) {
@@ -186,6 +194,11 @@ export class Peer {
     const dtls = this.#video.receiver.transport?.state;
     if (dtls === 'closed' || dtls === 'failed') return 'failed';
     return this.#pc.connectionState;
+  }
+
+  /** Whether the browser is still looking for a first address of its own. */
+  get addressless() {
+    return this.#local.length === 0 && this.#pc.iceGatheringState === 'gathering';
   }
 
   /** Whether the newest offer has its answer. */

@@ -53,6 +53,7 @@ export function looksUntrusted({ quickFailures, everOpened, pageReachable }) {
 export class Recovery {
   static PATIENCE_MS = [6000, 8000, 12000, 20000, 30000];
   static RESTART_AFTER_MS = 1500;
+  static ADDRESS_WITHIN_MS = 3000;
   static STABLE_MS = 10000;
 
   #rebuilds = 0;
@@ -74,9 +75,11 @@ export class Recovery {
 
   /**
    * `media` is RTCPeerConnection.connectionState, `signaling` whether home can be asked at all.
-   * Returns null, 'restart' or 'rebuild'. Without signaling nothing is torn down: what checks may still connect.
+   * Returns null, 'restart', 'rebuild' or 'reload'. Without signaling nothing is torn down: what checks may still connect.
+   * A browser that is `addressless` for long does not give names to its addresses (mDNS), and will not on this page:
+   * Chromium, where the network came up only just before. Its next page has them.
    */
-  step({ media, signaling }, now) {
+  step({ media, signaling, addressless = false }, now) {
     if (media === 'connected') {
       this.#connectedAt ??= now;
       this.#since = null;
@@ -91,6 +94,7 @@ export class Recovery {
     }
     this.#since ??= now;
     const waited = now - this.#since;
+    if (addressless && waited >= Recovery.ADDRESS_WITHIN_MS) return 'reload';
     if (!this.#restarted) {
       const broken = media === 'failed' || (media === 'disconnected' && waited >= Recovery.RESTART_AFTER_MS);
       if (broken) {

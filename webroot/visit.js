@@ -1,6 +1,6 @@
 // The visit: joins the socket and the peer connection, keeps both alive, and knows how things stand. What a person sees of
 // it is made in main.js.
-import { Peer, brief, callSupport, hello, keepCode, keepKey, keyFromHash, keyFromPaste, pair, signalUrl, takeCode, takeKey, tokenFromPaste } from './first.js';
+import { Peer, brief, callSupport, hello, keepCode, keepKey, kept, keyFromHash, keyFromPaste, pair, signalUrl, takeCode, takeKey, tokenFromPaste } from './first.js';
 import { FULL_RETRY_MS, Recovery, afterWelcome, isAlive, looksUntrusted, pageState } from './policy.js';
 import { Signal } from './signal.js';
 import { PLANS, Uplink, readUplink } from './uplink.js';
@@ -9,6 +9,7 @@ import { PictureWatch, readArrivals } from './watch.js';
 const TICK_MS = 250;
 const REPEAT_OFFER_MS = 5000;
 const LOOK_AT_UPLINK_MS = 1000;
+const MAX_RELOADS = 2;
 const BROKEN_PAUSES_MS = [500, 2000, 5000, 15000];
 
 const clock = () => performance.now();
@@ -237,6 +238,7 @@ class Visit extends EventTarget {
       if (media === 'connected') {
         performance.mark('intercom-connected');
         this.#breaks = 0;
+        brief.remove('intercom.addressless');
       }
     }
     // A rebuilt connection takes over once it runs: until then the last picture stays.
@@ -411,6 +413,13 @@ class Visit extends EventTarget {
     location.reload();
   }
 
+  #reload() {
+    console.warn('intercom: the browser finds no address of its own, loading again');
+    brief.set('intercom.addressless', String(reloads() + 1));
+    this.suspend();
+    location.reload();
+  }
+
   #tick() {
     const peer = this.#peer;
     const facts = this.#facts;
@@ -422,12 +431,14 @@ class Visit extends EventTarget {
 
     if (this.#watch.waits(now)) this.#lookWhatArrives(peer);
     if (media === 'connected' && now - this.#uplinkAt >= LOOK_AT_UPLINK_MS) this.#lookWhatIsSent(peer, now);
-    const repair = this.#recovery.step({ media, signaling }, now);
+    const addressless = peer.addressless && mayReload();
+    const repair = this.#recovery.step({ media, signaling, addressless }, now);
     const wish = this.#watch.step({ frames: this.#frames, connected: media === 'connected', visible, signaling }, now);
     const presented = this.#framesOfPeer > 0 && !this.#watch.stuck;
     facts.alive = isAlive({ presented, media, disconnectedSince: this.#disconnectedSince }, now);
     facts.everAlive ||= facts.alive;
 
+    if (repair === 'reload') return this.#reload();
     const due = this.#rebuildAt !== null && now >= this.#rebuildAt && signaling;
     if (due || repair === 'rebuild' || wish === 'rebuild') return this.#build();
     if (repair === 'restart') peer.restart();
@@ -480,6 +491,12 @@ class Visit extends EventTarget {
     this.#peer = null;
   }
 }
+
+/** How often in a row this tab was loaded again for want of an address. */
+const reloads = () => Number(brief.get('intercom.addressless'));
+
+/** Whether loading again may help, and loses nothing. */
+const mayReload = () => reloads() < MAX_RELOADS && kept.lasts('intercom.key');
 
 /** The visit of this page. */
 export const visit = new Visit();

@@ -48,6 +48,7 @@ const SOUND_AND_NETWORKS: Lane = &[
     ("words_over_a_rough_path", spoken::rough_path),
     ("words_over_a_thin_path", spoken::thin_path),
     ("the_socket_dies_while_ice_is_checking", networks::socket_dies_while_checking),
+    ("a_browsers_addresses_get_their_names_late", networks::names_come_late),
     ("the_socket_falls_silent", networks::socket_falls_silent),
     ("udp_breaks_for_a_while", networks::udp_breaks_for_a_while),
     ("a_network_of_ipv6_alone", networks::ipv6),

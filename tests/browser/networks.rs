@@ -58,6 +58,32 @@ fn assert_resumes(page: &Page, since: f64) {
     undisturbed(page, since);
 }
 
+/// A browser that can give no names to its addresses (mDNS) when the page opens, as Chromium cannot right after its network came
+/// up, finds none on that page, ever. The page loads again by itself, and home is there.
+pub fn names_come_late(lab: &mut Lab) {
+    if !net::allowed("a browser's addresses get their names late") {
+        return;
+    }
+    let (inside, outside) = net::home_and_viewer();
+    let home = Daemon::start_in(Some(&inside), Setup::default());
+    let multicast = |groups| outside.set("net/ipv4/igmp_max_memberships", groups);
+    outside.set("net/ipv6/conf/all/disable_ipv6", "1");
+    multicast("0");
+    let page = lab.viewer_in(Some(&outside), Permission::Undecided);
+    page.open(&format!("https://10.77.0.1:{}/#k={}", home.port, home.key()));
+    page.run("window.first = true");
+    page.wait_for(
+        "home has answered",
+        PATIENCE,
+        "lab.connections[0]?.signalingState === 'stable' && lab.marks.answered",
+    );
+    assert_eq!(page.eval("window.first && lab.connections[0].iceGatheringState"), "gathering", "no address has a name");
+    multicast("20");
+    living(&page);
+    assert_eq!(page.eval("window.first === undefined"), true, "it was the next page that found them");
+    assert_eq!(page.eval("lab.connections.length"), 1, "at once");
+}
+
 /// A break of all UDP for some seconds in the middle of a call heals by itself.
 pub fn udp_breaks_for_a_while(lab: &mut Lab) {
     if !net::allowed("UDP breaks for a while") {

@@ -52,6 +52,14 @@ function run(recovery, seconds, at, from = 0) {
   return wishes;
 }
 
+test('a browser that finds no address of its own loads the page again, while home can be asked', () => {
+  const lost = (signaling) => () => ({ media: 'new', signaling, addressless: true });
+  assert.equal(run(new policy.Recovery(), 10, lost(true))[0], 'reload@3');
+  assert.deepEqual(run(new policy.Recovery(), 10, lost(false)), []);
+  const found = run(new policy.Recovery(), 5.5, (at) => ({ media: 'new', signaling: true, addressless: at < 2.5 }));
+  assert.deepEqual(found, []);
+});
+
 test('a connection that broke gets an ICE restart, then a new connection, then more and more time', () => {
   const recovery = new policy.Recovery();
   const wishes = run(recovery, 30, () => ({ media: 'failed', signaling: true }));
