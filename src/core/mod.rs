@@ -5,6 +5,7 @@ pub mod buttons;
 pub mod cadence;
 pub mod captions;
 pub mod chimes;
+pub mod contain;
 pub mod encoding;
 pub mod heartbeat;
 pub mod home;

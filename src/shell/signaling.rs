@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use tungstenite::{Bytes, Error, Message, WebSocket};
 
+use crate::core::contain::contain;
 use crate::core::protocol::FromHome;
 use crate::shell::gateway::TlsStream;
 
@@ -57,7 +58,12 @@ impl SignalSocket {
     /// Reads what is there, up to a bound.
     pub fn read(&mut self, mut heard: impl FnMut(Heard)) -> Turn {
         for _ in 0..PER_TURN {
-            match self.socket.read() {
+            // TLS and WebSocket frames are parsed here, on the loop's thread.
+            let read = contain(|| self.socket.read()).unwrap_or_else(|panic| {
+                log::error!("signaling: a socket failed ({panic}) and is closed");
+                Err(Error::ConnectionClosed)
+            });
+            match read {
                 Ok(Message::Text(text)) => heard(Heard::Text(text.as_str().to_owned())),
                 // The answer to a close frame goes out with the next write.
                 Ok(Message::Close(_)) => self.unsent = true,

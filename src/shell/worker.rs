@@ -1,8 +1,6 @@
 //! Named worker threads: a panic is logged with the thread's name, and the work begins again after a pause.
 
-use std::any::Any;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Thread};
@@ -10,6 +8,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
+use crate::core::contain::contain;
 use crate::shell::clock;
 use crate::shell::priority::Class;
 use crate::shell::pulse::{self, Pulse};
@@ -64,10 +63,10 @@ pub fn spawn_in(class: Class, name: &str, work: impl FnMut() -> Exit + Send + 's
         loop {
             let began = clock::now();
             pulse::rest();
-            match catch_unwind(AssertUnwindSafe(&mut work)) {
+            match contain(&mut work) {
                 Ok(Exit::Done) => return,
                 Ok(Exit::Again) => {}
-                Err(panic) => log::error!("thread {label} panicked: {}", message(panic.as_ref())),
+                Err(panic) => log::error!("thread {label} panicked: {panic}"),
             }
             if flag.load(Ordering::Acquire) {
                 return;
@@ -125,17 +124,6 @@ impl Worker {
     /// Whether the thread has ended.
     pub fn has_ended(&self) -> bool {
         self.ended.try_recv() == Err(crossbeam_channel::TryRecvError::Disconnected)
-    }
-}
-
-/// The text of a panic, if it has one.
-fn message(panic: &(dyn Any + Send)) -> &str {
-    if let Some(text) = panic.downcast_ref::<&str>() {
-        text
-    } else if let Some(text) = panic.downcast_ref::<String>() {
-        text
-    } else {
-        "no message"
     }
 }
 
