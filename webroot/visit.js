@@ -249,8 +249,22 @@ class Visit extends EventTarget {
 
   #broken(error) {
     console.warn('intercom: this connection cannot be used:', error);
-    this.#rebuildAt = clock() + BROKEN_PAUSES_MS[Math.min(this.#breaks, BROKEN_PAUSES_MS.length - 1)];
+    this.#rebuildAt = clock() + this.#pause();
+  }
+
+  /** Home has ended the visit because this connection failed there: a new visit with a new one. */
+  #failed() {
+    console.warn('intercom: home cannot go on with this connection');
+    this.#session = null;
+    this.#build();
+    this.#signal.retryIn(this.#pause());
+  }
+
+  /** How long to wait before the next connection; longer with each that breaks before it runs. */
+  #pause() {
+    const pause = BROKEN_PAUSES_MS[Math.min(this.#breaks, BROKEN_PAUSES_MS.length - 1)];
     this.#breaks += 1;
+    return pause;
   }
 
   #opened() {
@@ -338,6 +352,7 @@ class Visit extends EventTarget {
         break;
       case 'bye':
         if (message.reason === 'revoked') return this.#end('revoked', null);
+        if (message.reason === 'failed') return this.#failed();
         facts.restarting = true;
         this.#signal.retryIn(500);
         break;

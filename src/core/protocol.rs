@@ -232,6 +232,8 @@ pub enum ByeReason {
     Restarting,
     /// The key was revoked.
     Revoked,
+    /// The peer connection failed at home, by a fault of home's: try again with a new one.
+    Failed,
 }
 
 #[cfg(test)]

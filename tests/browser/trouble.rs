@@ -158,3 +158,18 @@ pub fn strangers(lab: &mut Lab) {
     // And the next visitor comes in.
     living(&lab.visit(Permission::Undecided));
 }
+
+/// Home says that this page's connection has failed there: the page comes back by itself, with a new visit and connection, each time.
+pub fn connection_fails_at_home(lab: &mut Lab) {
+    let page = lab.visit(Permission::Undecided);
+    living(&page);
+    for connections in 2..=3 {
+        page.run(r#"lab.sockets.at(-1).socket.onmessage({ data: '{"type":"bye","reason":"failed"}' })"#);
+        page.wait_for("another connection", PATIENCE, &format!("lab.connections.length === {connections}"));
+        page.wait_for("and its picture", PATIENCE, "lab.connections.at(-1).connectionState === 'connected'");
+        living(&page);
+        let talk =
+            page.eval("[lab.sockets.length, lab.sockets.at(-1).sent.slice(0, 2), lab.sockets.at(-1).received[0]]");
+        assert_eq!(talk, serde_json::json!([connections, ["hello", "offer"], "welcome"]));
+    }
+}

@@ -19,19 +19,22 @@ fn file(path: &str, text: &str) -> Source {
     Source { path: path.into(), code: code(text) }
 }
 
-const PEER: &str = "src/core/peer.rs";
+const CONNECTION: &str = "src/core/peer/connection.rs";
 
 fn names_rtc(source: &Source) -> Option<String> {
     let paths = source.paths();
     let named = source.names("Rtc") || paths.contains("str0m::*");
-    (named && source.path != PEER).then(|| "names str0m::Rtc".to_owned())
+    (named && source.path != CONNECTION).then(|| "names str0m::Rtc".to_owned())
 }
 
 #[test]
 fn one_file_sees_str0ms_rtc() {
     let all = sources(root(), "src");
-    assert!(all.iter().any(|source| source.path == PEER && source.paths().contains("str0m::Rtc")), "{PEER} is not it");
-    assert_none("only src/core/peer.rs names str0m::Rtc", offenders(&all, names_rtc));
+    assert!(
+        all.iter().any(|source| source.path == CONNECTION && source.paths().contains("str0m::Rtc")),
+        "{CONNECTION} is not it"
+    );
+    assert_none("only src/core/peer/connection.rs names str0m::Rtc", offenders(&all, names_rtc));
     assert!(names_rtc(&file("src/core/home.rs", "use str0m::{Input, Rtc as R};")).is_some());
     assert!(names_rtc(&file("src/core/home.rs", "use str0m::*;")).is_some());
     assert!(names_rtc(&file("src/core/home.rs", "// Rtc\nuse str0m::Input;")).is_none());

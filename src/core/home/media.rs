@@ -85,9 +85,7 @@ impl Home {
                 if !is_stun(bytes) {
                     return;
                 }
-                let accepting =
-                    |v: &super::Visit| v.peer.as_ref().is_some_and(|p| p.accepts(source, local, bytes, now));
-                let Some(index) = self.visits.iter().position(accepting) else { return };
+                let Some(index) = self.accepting(source, local, bytes, now) else { return };
                 self.learn_route(index, source);
                 index
             }
@@ -101,6 +99,15 @@ impl Home {
             peer.handle_datagram(source, local, bytes, now);
             self.collect(index, now);
         }
+    }
+
+    /// The visit whose credentials a STUN message names.
+    fn accepting(&mut self, source: SocketAddr, local: SocketAddr, bytes: &[u8], now: Instant) -> Option<usize> {
+        (0..self.visits.len()).find(|&index| {
+            let accepts = self.visits[index].peer.as_mut().is_some_and(|p| p.accepts(source, local, bytes, now));
+            self.collect(index, now);
+            accepts
+        })
     }
 
     fn learn_route(&mut self, index: usize, source: SocketAddr) {
@@ -250,6 +257,11 @@ impl Home {
                         visit.set_connected(false, now);
                         changed = true;
                     }
+                }
+                PeerOutput::Failed(panic) => {
+                    self.peer_failed(index, &panic, now);
+                    self.visits[index].set_connected(false, now);
+                    changed = true;
                 }
                 PeerOutput::KeyframeRequest => self.viewer_wants_keyframe(index, now),
                 PeerOutput::Estimate(estimate) => {

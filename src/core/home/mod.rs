@@ -5,6 +5,7 @@
 //! deadline while its media is down, and without any while media flows.
 
 mod admission;
+mod failure;
 mod levels;
 mod media;
 mod pairing;
@@ -151,6 +152,8 @@ pub enum Why {
     Peer(VisitId),
     /// A visit without socket and media is over.
     Orphan(VisitId),
+    /// A visit is over whose peer connection has failed.
+    Failed(VisitId),
     /// A viewer may change rung.
     Ladder(VisitId),
     /// A socket owes us its `hello`.
@@ -196,6 +199,8 @@ pub struct Home {
     next_code: u64,
     chimes: Chimes,
     levels: Levels,
+    /// Peer connections in which the WebRTC library panicked, since the start.
+    failed_peers: u64,
     out: VecDeque<HomeOutput>,
 }
 
@@ -236,6 +241,7 @@ impl Home {
             next_code: 1,
             chimes: Chimes::new(now),
             levels,
+            failed_peers: 0,
             out: VecDeque::new(),
         }
     }
@@ -326,6 +332,7 @@ impl Home {
             log::info!("visit {}: gone for {} s, over", id.0, ORPHAN_LIFE.as_secs());
             self.end_visit(id, None, now);
         }
+        self.failures_timeout(now);
         self.rungs_timeout(now);
         self.pairing_timeout(now);
         self.out.extend(self.chimes.handle_timeout(now).map(HomeOutput::Chime));
@@ -337,11 +344,12 @@ impl Home {
         let visits = self.visits.iter().flat_map(|visit| {
             let peer = visit.peer.as_ref().and_then(|p| p.poll_timeout()).map(|t| (t, Why::Peer(visit.id)));
             let orphan = visit.orphan_deadline().map(|t| (t, Why::Orphan(visit.id)));
+            let failed = visit.failed_at.map(|t| (t, Why::Failed(visit.id)));
             let ladder = visit.place.poll_timeout().map(|t| (t, Why::Ladder(visit.id)));
             let probe = visit.next_probe.map(|t| (t, Why::Probe(visit.id)));
             let idle = visit.encode_until.map(|t| (t, Why::Idle(visit.id)));
             let slides = visit.slides.poll_timeout().map(|t| (t, Why::Slides(visit.id)));
-            [peer, orphan, ladder, probe, idle, slides].into_iter().flatten()
+            [peer, orphan, failed, ladder, probe, idle, slides].into_iter().flatten()
         });
         let rungs = self.rungs.iter().filter_map(|r| r.deadline());
         let pairing = self.pairing.as_ref().map(|pairing| (pairing.until(), Why::Pairing));
@@ -371,6 +379,7 @@ impl Home {
             "visits": visits,
             "rungs": rungs,
             "speech": speech,
+            "failed_peers": self.failed_peers,
             "sockets": self.sockets.len(),
             "camera": self.camera,
             "muted": self.levels.muted,

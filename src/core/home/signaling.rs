@@ -96,11 +96,14 @@ impl Home {
             }
             Err(error) => {
                 log::info!("visit {}: {error}", self.visits[index].id.0);
-                let code = match error {
-                    OfferError::Sdp(_) => ErrorCode::BadOffer,
+                let code = match &error {
+                    OfferError::Sdp(_) | OfferError::Failed(_) => ErrorCode::BadOffer,
                     OfferError::NoH264 => ErrorCode::NoH264,
                 };
                 self.fail(id, code, &error.to_string());
+                if let OfferError::Failed(panic) = &error {
+                    self.peer_failed(index, panic, now);
+                }
             }
         }
     }

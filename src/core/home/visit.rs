@@ -41,6 +41,8 @@ pub(super) struct Visit {
     /// Media was up at some time.
     pub arrived: bool,
     pub media_lost: Option<Instant>,
+    /// When its peer connection panicked, which ends it.
+    pub failed_at: Option<Instant>,
     /// While media is down, encoders keep running for this viewer until then.
     pub encode_until: Option<Instant>,
     pub microphone: bool,
@@ -91,6 +93,7 @@ impl Visit {
             connected: false,
             arrived: false,
             media_lost: None,
+            failed_at: None,
             encode_until: Some(now + KEEP_ENCODING),
             microphone: false,
             camera: false,

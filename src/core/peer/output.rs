@@ -38,6 +38,8 @@ pub enum PeerOutput {
     Loss(f32),
     /// A packet of the viewer's sound.
     Audio { sequence: u64, sample: u64, data: Arc<[u8]>, arrived: Instant },
+    /// The WebRTC library panicked in this peer, with these words: nothing comes of it any more.
+    Failed(String),
     /// A frame of the viewer's camera.
     Video { data: Arc<[u8]>, keyframe: bool, gap: bool, arrived: Instant },
 }
@@ -60,6 +62,8 @@ pub enum OfferError {
     Sdp(String),
     /// No H.264 that we can send.
     NoH264,
+    /// The WebRTC library panicked over it, with these words.
+    Failed(String),
 }
 
 impl std::fmt::Display for OfferError {
@@ -67,14 +71,17 @@ impl std::fmt::Display for OfferError {
         match self {
             OfferError::Sdp(why) => write!(f, "offer not usable: {why}"),
             OfferError::NoH264 => write!(f, "offer has no H.264 to receive"),
+            // What a library says when it fails is for our log.
+            OfferError::Failed(_) => write!(f, "offer not usable: it cannot be processed"),
         }
     }
 }
 
 /// How a path keeps up with our video.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pressure {
     /// It takes all there is.
+    #[default]
     None,
     /// Frames begin to wait.
     Rising,
