@@ -75,6 +75,7 @@ const PAGES: Lane = &[
     ("two_tabs", trouble::two_tabs),
     ("the_tab_sleeps", trouble::sleep),
     ("strangers_at_the_door", trouble::strangers),
+    ("a_viewer_makes_hostile_offers", trouble::hostile_viewer),
     ("a_connection_fails_at_home", trouble::connection_fails_at_home),
     ("a_wrong_link", access::wrong_key),
     ("a_full_home", access::full),

@@ -159,6 +159,31 @@ pub fn strangers(lab: &mut Lab) {
     living(&lab.visit(Permission::Undecided));
 }
 
+/// A viewer whose browser has been taken over makes offers that no browser makes. Home refuses them with words, and who visits
+/// meanwhile sees nothing of it.
+pub fn hostile_viewer(lab: &mut Lab) {
+    let page = lab.visit(Permission::Undecided);
+    living(&page);
+    let since = page.now();
+    let hostile = lab.visit(Permission::Undecided);
+    living(&hostile);
+    let case = include_str!("../fuzz/offers/one-payload-type-for-two-codecs.sdp");
+    hostile.run(&format!("window.hostile = {}", serde_json::json!({ "key": lab.home().key(), "case": case })));
+    let heard = hostile.eval(HOSTILE_OFFERS);
+    let heard = heard.as_array().expect("what home said to each offer");
+    assert_eq!(heard.len(), 12, "{heard:?}");
+    for (n, words) in heard.iter().enumerate() {
+        assert_eq!(words[0], "bad_offer", "offer {n}: {words}");
+        assert!(words[1].as_str().is_some_and(|why| why.starts_with("offer not usable: ")), "offer {n}: {words}");
+    }
+    undisturbed(&page, since);
+    let status = lab.home().status().expect("home answers");
+    // Refused before anything could fail; and home still knows what it has counted, so it was not started again.
+    assert_eq!(status["failed_peers"], 0, "{status}");
+    assert_eq!(status["visits"].as_array().map(Vec::len), Some(3), "{status}");
+    hostile.wait_coded_frames(15, PATIENCE);
+}
+
 /// Home says that this page's connection has failed there: the page comes back by itself, with a new visit and connection, each time.
 pub fn connection_fails_at_home(lab: &mut Lab) {
     let page = lab.visit(Permission::Undecided);
@@ -173,3 +198,37 @@ pub fn connection_fails_at_home(lab: &mut Lab) {
         assert_eq!(talk, serde_json::json!([connections, ["hello", "offer"], "welcome"]));
     }
 }
+
+/// Says `hello` on a socket of its own, then one offer after the other, each a connection of its own; gives code and words of what
+/// home answered to each.
+const HOSTILE_OFFERS: &str = r"(async () => {
+    const { key, case: known } = window.hostile;
+    const sound = lab.connections[0].localDescription.sdp;
+    const h264 = /a=rtpmap:(\d+) H264/.exec(sound)[1];
+    const opus = /a=rtpmap:(\d+) opus/.exec(sound)[1];
+    const rtx = /a=rtpmap:(\d+) rtx/.exec(sound)[1];
+    const red = /a=rtpmap:(\d+) red/.exec(sound)[1];
+    const swap = (from, to) => sound.replaceAll(new RegExp(`(rtpmap:|fmtp:|rtcp-fb:|SAVPF |apt=)${from}\\b`, 'g'), `$1${to}`);
+    const sections = sound.split(/(?=^m=)/m);
+    const offers = [
+        known, swap(opus, h264), swap(rtx, h264), swap(red, rtx), sound.replace(`apt=${h264}`, `apt=${rtx}`),
+        sound.replace(/a=mid:1/, 'a=mid:0'), sound + sections[2], sound.replace('m=video', 'm=application'),
+        sound.replace(/(a=rtpmap:\d+ H264)/, `$1\r\na=rtpmap:${h264} VP8/90000`), sound + 'a=fmtp:96 x\r\n'.repeat(4000),
+        sound.replace(/a=fingerprint.*\r\n/g, ''), 'v=0\r\n',
+    ];
+    const socket = new WebSocket(`wss://${location.host}/signal`);
+    const heard = [];
+    await new Promise((resolve, reject) => {
+        socket.onopen = () => {
+            socket.send(JSON.stringify({ type: 'hello', v: 1, key }));
+            offers.forEach((sdp, n) => socket.send(JSON.stringify({ type: 'offer', pc: n + 1, rev: 1, sdp })));
+        };
+        socket.onmessage = ({ data }) => {
+            const { type, code, message } = JSON.parse(data);
+            if (type !== 'welcome') heard.push([code ?? type, message]);
+            if (heard.length === offers.length) resolve();
+        };
+        socket.onclose = () => reject(new Error(`home closed the socket after ${heard.length} of ${offers.length}`));
+    });
+    return heard;
+})()";
