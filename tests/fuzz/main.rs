@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod driver;
+mod home;
 mod offers;
 mod targets;
 

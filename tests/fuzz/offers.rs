@@ -22,20 +22,20 @@ const VIEWER: ([u8; 4], u16) = ([192, 0, 2, 7], 40_000);
 
 static IDENTITY: LazyLock<Identity> = LazyLock::new(Identity::generate);
 /// Real offers, and those that once went wrong.
-static SEEDS: LazyLock<Vec<String>> = LazyLock::new(|| {
+pub static SEEDS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/offers");
     let mut files: Vec<_> = std::fs::read_dir(folder).expect(folder).map(|file| file.expect("a file").path()).collect();
     files.sort();
     files.iter().map(|file| std::fs::read_to_string(file).expect("an offer")).collect()
 });
 
-/// More of a seed count for longer runs than the ones in `make test`: `OFFERS=1000000`.
-fn count(name: &str, usual: usize) -> usize {
+/// Longer runs than the ones in `make test` ask for more: `OFFERS=1000000`.
+pub fn count(name: &str, usual: usize) -> usize {
     std::env::var(name).map_or(usual, |text| text.parse().expect("a number"))
 }
 
 /// `SEED=7` takes others.
-fn random(salt: u64) -> fastrand::Rng {
+pub fn random(salt: u64) -> fastrand::Rng {
     fastrand::Rng::with_seed(count("SEED", 1) as u64 * 2 + salt)
 }
 
@@ -145,7 +145,7 @@ fn digits(line: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-fn mutated(offer: &str, most: usize, random: &mut fastrand::Rng) -> String {
+pub fn mutated(offer: &str, most: usize, random: &mut fastrand::Rng) -> String {
     let mut offer = lines(offer);
     for _ in 0..random.usize(1..=most) {
         mutate(&mut offer, random);
