@@ -1,4 +1,4 @@
-//! Checks an offer (SDP, RFC 8866) before the WebRTC library parses it, and writes it anew with what home uses of it.
+//! Checks an offer (SDP, RFC 8866) before the WebRTC library parses it, and writes what home uses of it again.
 //!
 //! The library takes much on trust that only a sound browser keeps to, and asserts some of it. So it sees no line of the
 //! far end's: a line is either understood here, bounded and written again, or left out. What contradicts itself is refused
@@ -43,7 +43,10 @@ struct Transport<'a> {
     extensions: Vec<(u8, &'a str)>,
 }
 
-/// Checks `offer` and writes it anew.
+/// Checks `offer` and writes what home uses of it again.
+///
+/// # Errors
+/// [`OfferError::Sdp`] names the line, or what the lines contradict each other in.
 pub(super) fn check(offer: &str) -> Result<Offer, OfferError> {
     if offer.len() > MAX_OFFER {
         return Err(OfferError::Sdp(format!("{} bytes, where {MAX_OFFER} are allowed", offer.len())));
@@ -149,25 +152,20 @@ impl<'a> Transport<'a> {
         first(&mut self.fingerprint, bytes)
     }
 
-    /// `number[/direction] name [more]`; a number stands for one name in all sections.
-    fn take_extension(&mut self, value: &'a str) -> Result<Option<String>, String> {
+    /// `number[/direction] name [more]`. A number stands for one name in all sections, and a name has one number. No call
+    /// depends on an extension: one that contradicts another is left out.
+    fn take_extension(&mut self, value: &'a str) -> Option<String> {
         let mut words = value.split(' ');
-        let number = words.next().and_then(|number| number.split('/').next()).unwrap_or_default();
-        let Some(name) = words.next().filter(|name| !name.is_empty()) else {
-            return Err("extmap without a name".into());
-        };
-        let number = match number.parse::<u8>() {
-            Ok(number @ 1..=14) => number,
-            // Numbers of the two-byte form, which home does not speak.
-            Ok(15..) => return Ok(None),
-            _ => return Err(format!("{number:?} is no number of an extension")),
-        };
+        let number = words.next()?.split('/').next()?;
+        let name = words.next().filter(|name| !name.is_empty())?;
+        // Numbers from 15 on are of the two-byte form, which home does not speak.
+        let number = number.parse::<u8>().ok().filter(|number| (1..=14).contains(number))?;
         match self.extensions.iter().find(|(n, known)| *n == number || *known == name) {
-            Some((n, known)) if (*n, *known) == (number, name) => {}
-            Some(_) => return Err(format!("extension {number} is another one elsewhere")),
+            Some(known) if *known != (number, name) => return None,
+            Some(_) => {}
             None => self.extensions.push((number, name)),
         }
-        Ok(Some(format!("extmap:{number} {name}")))
+        Some(format!("extmap:{number} {name}"))
     }
 }
 
@@ -257,6 +255,7 @@ mod tests {
 
     const CHROMIUM: &str = include_str!("../../../tests/fuzz/offers/chromium.sdp");
     const FIREFOX: &str = include_str!("../../../tests/fuzz/offers/firefox.sdp");
+    const AIORTC: &str = include_str!("../../../tests/fuzz/offers/aiortc.sdp");
 
     fn refused(offer: &str) -> String {
         match check(offer) {
@@ -267,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_browsers_offer_keeps_all_that_home_uses() {
-        for offer in [CHROMIUM, FIREFOX] {
+        for offer in [CHROMIUM, FIREFOX, AIORTC] {
             let checked = check(offer).unwrap();
             let kept = |line: &str| checked.text.lines().any(|kept| kept == line);
             for line in offer.lines() {
@@ -323,8 +322,6 @@ mod tests {
             ("a=fingerprint:sha-256 04", "a=fingerprint:sha-256 0G", "a sha-256 fingerprint has 32 bytes"),
             ("a=ice-pwd:X", "a=ice-pwd: ", "ice-pwd takes 22 to 256"),
             ("a=setup:actpass", "a=setup:holdconn", "setup is actpass, active or passive"),
-            ("a=extmap:14 urn", "a=extmap:2 urn", "extension 2 is another one elsewhere"),
-            ("a=extmap:14 urn", "a=extmap:0 urn", "\"0\" is no number of an extension"),
             ("m=video 9", "m=audio 9", "a second section of its kind"),
             ("m=video 9", "m=application 9", "sections of audio and video only"),
             (video, "m=video 9 RTP/AVP 96", "the protocol is not"),
@@ -348,6 +345,13 @@ mod tests {
             "a=sctp-init:AAAA\r\na=rid:x send pt=96\r\na=simulcast:send x\r\na=extmap:200 x\r\na=mid:1",
         );
         assert_eq!(check(&offer).unwrap(), check(CHROMIUM).unwrap());
+        // An extension whose number is another's, or none, is left out; the others stay.
+        for number in ["2", "0", "15", "x", "-1"] {
+            let text = check(&CHROMIUM.replace("a=extmap:14 ", &format!("a=extmap:{number} "))).unwrap().text;
+            let expected =
+                check(CHROMIUM).unwrap().text.replace("a=extmap:14 urn:ietf:params:rtp-hdrext:toffset\r\n", "");
+            assert_eq!(text, expected, "{number}");
+        }
         let many = format!("{CHROMIUM}{}", "a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n".repeat(100));
         assert_eq!(check(&many).unwrap().candidates.len(), MAX_CANDIDATES);
     }

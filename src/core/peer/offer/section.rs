@@ -100,7 +100,7 @@ impl<'a> Section<'a> {
             }
             "sendrecv" | "sendonly" | "recvonly" | "inactive" => once(&mut self.direction, name, "direction"),
             "extmap" => {
-                if let Some(extension) = transport.take_extension(value)?
+                if let Some(extension) = transport.take_extension(value)
                     && !self.lines.contains(&extension)
                 {
                     self.lines.push(extension);
