@@ -1,6 +1,6 @@
 //! One peer connection, walled in: a panic of the WebRTC library costs the connection that it happened in and no other.
 //!
-//! Everything in here works on bytes that a viewer's browser, or whoever has stolen it, has chosen. So offers are bounded and
+//! Everything in here works on bytes that a viewer's device has chosen, which may be in wrong hands. So offers are bounded and
 //! checked first (`offer`), the library's state is never touched but through [`contain`], and after a panic it is dropped:
 //! the peer has failed, says so once ([`PeerOutput::Failed`]), and does nothing any more.
 

@@ -7,8 +7,8 @@ use crate::core::items::VisitId;
 use crate::core::protocol::ByeReason;
 
 impl Home {
-    /// The WebRTC library panicked over what this viewer sent. The visit ends with the next timeout, which is due at once: whoever
-    /// calls this may be in the middle of all visits.
+    /// The WebRTC library panicked over what this viewer sent. The visit ends with the next timeout, which is due at once. It does
+    /// not end here, because the caller may be walking through the list of visits.
     pub(super) fn peer_failed(&mut self, index: usize, panic: &str, now: Instant) {
         let visit = &mut self.visits[index];
         if visit.failed_at.is_none() {

@@ -129,8 +129,8 @@ impl Namespace {
         other.await_link(&b);
     }
 
-    /// Waits until the kernel has told everybody that a link is up, which it may put off for a second: until then programs see
-    /// a cable without a carrier. The link-local address comes with that word. A Chromium that starts too early gives no
+    /// Waits until the kernel has reported that a link is up. It may put that off for a second, and until then programs see a
+    /// cable without a carrier. The link-local address comes with the report. A Chromium that starts too early gives no
     /// names to its addresses (mDNS), nor finds any, until the page is loaded again.
     fn await_link(&self, device: &str) {
         super::wait(&format!("{device} is up"), Duration::from_secs(10), || {
