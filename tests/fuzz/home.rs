@@ -58,6 +58,10 @@ struct Day {
     tokens: Vec<String>,
     ufrags: Vec<String>,
     codes: Vec<CodeId>,
+    /// The token that the TV showed last.
+    shown: String,
+    visits: usize,
+    pairings: usize,
 }
 
 impl Day {
@@ -91,6 +95,9 @@ impl Day {
             tokens: vec!["no token".into()],
             ufrags: Vec::new(),
             codes: Vec::new(),
+            shown: String::new(),
+            visits: 0,
+            pairings: 0,
         }
     }
 
@@ -110,11 +117,18 @@ impl Day {
                 let resume = self.random.bool().then(|| self.tokens[self.random.usize(..self.tokens.len())].clone());
                 FromPage::Hello { v: self.any(&[1, 1, 1, 2]), key, resume }
             }
-            3 => FromPage::Pair {
-                v: 1,
-                token: self.tokens[self.random.usize(..self.tokens.len())].clone(),
-                nonce: "n".into(),
-            },
+            3 => {
+                // The code on the TV, or another token; a page's nonce, another page's, or none that counts.
+                let other = self.tokens[self.random.usize(..self.tokens.len())].clone();
+                let token = if self.random.bool() { self.shown.clone() } else { other };
+                let nonce = self.any(&[
+                    "0123456789abcdef01234567",
+                    "0123456789abcdef01234567",
+                    "76543210fedcba9876543210",
+                    "n",
+                ]);
+                FromPage::Pair { v: 1, token, nonce: nonce.into() }
+            }
             4..=6 => {
                 let seed = &SEEDS[self.random.usize(..SEEDS.len())];
                 let sdp = if self.random.bool() { seed.clone() } else { mutated(seed, 4, &mut self.random) };
@@ -235,7 +249,11 @@ impl Day {
         for round in 0.. {
             while let Some(output) = self.home.poll_output() {
                 match output {
-                    HomeOutput::Say(_, FromHome::Welcome { session, .. }) => self.tokens.push(session),
+                    HomeOutput::Say(_, FromHome::Welcome { session, .. }) => {
+                        self.visits += 1;
+                        self.tokens.push(session);
+                    }
+                    HomeOutput::Say(_, FromHome::Paired { .. }) => self.pairings += 1,
                     HomeOutput::Say(_, FromHome::Answer { sdp, .. }) => {
                         let ufrag = sdp.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:"));
                         self.ufrags.push(ufrag.expect("credentials").into());
@@ -243,8 +261,9 @@ impl Day {
                     HomeOutput::Close(id) => drop(self.sockets.remove(&id)),
                     HomeOutput::Mint { code, .. } => self.codes.push(code),
                     HomeOutput::Code(Some(code)) => {
-                        let text = format!("{code:?}");
-                        self.tokens.extend(text.split_once("#p=").map(|(_, rest)| rest.chars().take(22).collect()));
+                        let token = code.link.split_once("#p=").expect("a token in the link").1;
+                        self.shown = token.into();
+                        self.tokens.push(token.into());
                     }
                     _ => {}
                 }
@@ -260,7 +279,7 @@ impl Day {
 #[test]
 fn no_order_of_events_breaks_home() {
     let start = Instant::now();
-    let (mut visits, mut answers) = (0, 0);
+    let (mut visits, mut answers, mut pairings) = (0, 0, 0);
     for day in 0..count("DAYS", DAYS) as u64 {
         let seed = random(day).u64(..);
         let mut day = Day::new(start, seed);
@@ -272,12 +291,13 @@ fn no_order_of_events_breaks_home() {
             assert!(day.home.visitors().len() <= MAX_VIEWERS, "seed {seed}");
             assert!(status["sockets"].as_u64() <= Some(day.sockets.len() as u64), "seed {seed}: {status}");
         }
-        visits += day.tokens.len();
+        visits += day.visits;
+        pairings += day.pairings;
         answers += day.ufrags.len();
         day.home.handle_shutdown(day.now);
         day.settle();
         assert_eq!(day.home.visitors().len(), 0);
     }
     // The events are such that something comes of them.
-    assert!(visits > 500 && answers > 500, "{visits} visits, {answers} answers");
+    assert!(visits > 500 && answers > 500 && pairings > 20, "{visits} visits, {answers} answers, {pairings} pairings");
 }
