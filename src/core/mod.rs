@@ -7,6 +7,7 @@ pub mod captions;
 pub mod chimes;
 pub mod contain;
 pub mod encoding;
+pub mod fairness;
 pub mod heartbeat;
 pub mod home;
 pub mod items;

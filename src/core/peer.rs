@@ -5,6 +5,7 @@
 //! the peer has failed, says so once ([`PeerOutput::Failed`]), and does nothing any more.
 
 mod answer;
+mod checks;
 mod connection;
 mod offer;
 mod output;
@@ -69,9 +70,15 @@ impl Peer {
         self.within(now, |connection| connection.set_addresses(locals, public, now))
     }
 
-    /// Whether a STUN message is for this peer (its ufrag says so).
+    /// Whether a STUN message is for this peer: it names its credentials, and its integrity proves that the sender knows them.
     pub fn accepts(&mut self, source: SocketAddr, local: SocketAddr, bytes: &[u8], now: Instant) -> bool {
-        self.within(now, |connection| connection.accepts(source, local, bytes, now))
+        self.within(now, |connection| {
+            let accepted = connection.accepts(source, local, bytes, now);
+            if accepted {
+                connection.handle_verified(source, bytes);
+            }
+            accepted
+        })
     }
 
     /// A datagram that came to `local` from `source`. What cannot be parsed is dropped.

@@ -16,6 +16,7 @@ use str0m::rtp::{AbsCaptureTime, Extension};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig};
 
 use super::answer;
+use super::checks::Checks;
 use super::offer::Offer;
 use super::output::{OfferError, PeerOutput, PlayoutDelay, Pressure, Report, Transmit};
 use crate::units::{AUDIO_CLOCK, Bitrate, MediaTime, VIDEO_CLOCK};
@@ -61,6 +62,7 @@ pub(super) struct Connection {
     connected: bool,
     redundancy: bool,
     locals: Vec<Candidate>,
+    checks: Checks,
 }
 
 impl Connection {
@@ -96,6 +98,7 @@ impl Connection {
             connected: false,
             redundancy: true,
             locals: candidates,
+            checks: Checks::new(now),
         };
         let answer = connection.accept(offer, now)?;
         Ok((connection, answer))
@@ -124,6 +127,7 @@ impl Connection {
             && candidate.proto() == Protocol::Udp
             && !candidate.addr().ip().is_unspecified()
             && !candidate.addr().ip().is_multicast()
+            && self.checks.admit(now)
         {
             self.rtc.add_remote_candidate(candidate);
             self.drain(now);
@@ -158,6 +162,11 @@ impl Connection {
             Ok(receive) => self.rtc.accepts(&Input::Receive(now, receive)),
             Err(_) => false,
         }
+    }
+
+    /// A STUN message whose integrity was verified by [`Connection::accepts`].
+    pub fn handle_verified(&mut self, source: SocketAddr, bytes: &[u8]) {
+        self.checks.heard(source, bytes);
     }
 
     pub fn handle_datagram(&mut self, source: SocketAddr, local: SocketAddr, bytes: &[u8], now: Instant) {
@@ -290,11 +299,15 @@ impl Connection {
                     self.timeout = self.rtc.is_alive().then_some(at);
                     return;
                 }
-                Ok(Output::Transmit(t)) => self.out.push_back(PeerOutput::Transmit(Transmit {
-                    source: t.source,
-                    destination: t.destination,
-                    contents: t.contents.into(),
-                })),
+                Ok(Output::Transmit(t)) => {
+                    if self.checks.may_send(t.destination, &t.contents) {
+                        self.out.push_back(PeerOutput::Transmit(Transmit {
+                            source: t.source,
+                            destination: t.destination,
+                            contents: t.contents.into(),
+                        }));
+                    }
+                }
                 Ok(Output::Event(event)) => self.handle_event(event),
                 Err(error) => {
                     log::debug!("peer failed: {error}");
