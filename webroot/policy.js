@@ -122,7 +122,7 @@ export function pageState(facts, now) {
   if (facts.full) return 'full';
   if (!facts.welcomed) {
     if (facts.untrusted) return 'blocked';
-    const patience = facts.restarting ? OFFLINE_AFTER_RESTART_MS : OFFLINE_AFTER_MS;
+    const patience = facts.restarting || facts.unreached ? OFFLINE_AFTER_RESTART_MS : OFFLINE_AFTER_MS;
     if (now - facts.downSince >= patience) return 'offline';
   }
   return facts.everAlive ? 'reconnecting' : 'connecting';

@@ -68,6 +68,8 @@ class Visit extends EventTarget {
       full: false,
       untrusted: false,
       restarting: false,
+      unreached: false,
+      busy: false,
       downSince: clock(),
       home: null,
       camera: 'live',
@@ -168,7 +170,9 @@ class Visit extends EventTarget {
       // A connection stands but no picture comes; or home answers and no connection comes up.
       stuck: this.#watch.stuck,
       thin: this.#watch.thin,
-      barred: welcomed && !alive && this.#recovery.rebuilds > 0,
+      barred: !alive && ((welcomed && this.#recovery.rebuilds > 0) || this.#facts.unreached),
+      // All seats that this key may have are taken.
+      busy: this.#facts.busy,
       home,
       camera,
       muted,
@@ -238,6 +242,7 @@ class Visit extends EventTarget {
       if (media === 'connected') {
         performance.mark('intercom-connected');
         this.#breaks = 0;
+        this.#facts.unreached = false;
         brief.remove('intercom.addressless');
       }
     }
@@ -258,6 +263,15 @@ class Visit extends EventTarget {
     this.#session = null;
     this.#build();
     this.#signal.retryIn(this.#pause());
+  }
+
+  /** Home has ended the visit because no connection came up: others may have the seat, and this page tries again. */
+  #unreached() {
+    this.#facts.unreached = true;
+    this.#session = null;
+    this.#build();
+    this.#signal.retryIn(this.#pause());
+    this.#changed();
   }
 
   /** How long to wait before the next connection; longer with each that breaks before it runs. */
@@ -353,6 +367,7 @@ class Visit extends EventTarget {
       case 'bye':
         if (message.reason === 'revoked') return this.#end('revoked', null);
         if (message.reason === 'failed') return this.#failed();
+        if (message.reason === 'no_media' || message.reason === 'replaced') return this.#unreached();
         facts.restarting = true;
         this.#signal.retryIn(500);
         break;
@@ -405,7 +420,9 @@ class Visit extends EventTarget {
       case 'no_h264':
         return this.#end('unsupported', 'no-h264');
       case 'full':
+      case 'key_busy':
         this.#facts.full = true;
+        this.#facts.busy = code === 'key_busy';
         this.#session = null;
         this.#signal.retryIn(FULL_RETRY_MS);
         return;

@@ -25,6 +25,12 @@ export function stateWords(view, online) {
         text: 'It does not answer right now. Leave this page open: it connects by itself as soon as home is back.',
       };
     case 'full':
+      if (view.busy) {
+        return {
+          title: 'Your link is in use elsewhere',
+          text: 'Close the page on another device or in another tab. This page tries again by itself every 15 seconds.',
+        };
+      }
       return {
         title: 'The house is full',
         text: 'As many people as home allows are visiting. This page tries again by itself every 15 seconds.',

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::Stranger;
+use crate::core::fairness::Source;
 
 /// The wait after the first wrong key.
 const FIRST_DELAY: Duration = Duration::from_millis(500);
@@ -12,13 +12,13 @@ const FIRST_DELAY: Duration = Duration::from_millis(500);
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
 /// After this long without a wrong key everything is forgotten.
 const QUIET: Duration = Duration::from_secs(600);
-/// Strangers remembered; past it the one who was quiet for longest is forgotten.
+/// Sources remembered; past it the one that was quiet for longest is forgotten.
 const MOST: usize = 1024;
 
 /// Remembers who gave wrong keys. Only wrong keys come here, so a valid one is never delayed.
 #[derive(Debug, Default)]
 pub struct Guessers {
-    known: HashMap<Stranger, Guesser>,
+    known: HashMap<Source, Guesser>,
 }
 
 #[derive(Debug)]
@@ -36,11 +36,11 @@ impl Guessers {
     /// Somebody at `address` gave a wrong key: how long to wait before telling them so. Doubles from 0.5 s to
     /// 30 s with each one, over all addresses of an IPv6 /64 together.
     pub fn handle_wrong(&mut self, address: IpAddr, now: Instant) -> Duration {
-        let stranger = Stranger::at(address);
-        if !self.known.contains_key(&stranger) && self.known.len() >= MOST {
+        let source = Source::of(address);
+        if !self.known.contains_key(&source) && self.known.len() >= MOST {
             self.forget_quietest();
         }
-        let guesser = self.known.entry(stranger).or_insert(Guesser { delay: FIRST_DELAY, last: now });
+        let guesser = self.known.entry(source).or_insert(Guesser { delay: FIRST_DELAY, last: now });
         if now.saturating_duration_since(guesser.last) >= QUIET {
             guesser.delay = FIRST_DELAY;
         }

@@ -16,6 +16,9 @@ pub const VERSION: u32 = 1;
 /// Longest message accepted, in bytes. An SDP offer of a browser is 4–8 kB.
 pub const MAX_MESSAGE: usize = 64 * 1024;
 
+/// Longest message accepted of a client that has not shown a key yet, in bytes. A `hello` has about a hundred.
+pub const MAX_HELLO: usize = 1024;
+
 /// From the page to home.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -216,6 +219,8 @@ pub enum ErrorCode {
     WrongKey,
     /// As many viewers as home allows. Fatal for now; the page may try again later.
     Full,
+    /// As many visits of this key as one key may have. Fatal for now; the page may try again later.
+    KeyBusy,
     /// The offer could not be used, `message` says why. Not fatal.
     BadOffer,
     /// The browser offers no H.264 that home can send. Not fatal.
@@ -234,6 +239,10 @@ pub enum ByeReason {
     Revoked,
     /// The peer connection failed at home, by a fault of home's: try again with a new one.
     Failed,
+    /// The visit has had no media for too long: try again with a new one.
+    NoMedia,
+    /// A newer visit of the same key needed the place of this one, which had no media.
+    Replaced,
 }
 
 #[cfg(test)]

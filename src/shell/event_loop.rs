@@ -9,13 +9,14 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use crate::core::chimes::Chime;
+use crate::core::fairness::{self, Limits, Place, Source};
 use crate::core::home::{Home, HomeOutput, SocketId};
 use crate::core::items::{EncodedVideo, EncoderOrder, ToPictures, ToSpeaker};
 use crate::core::protocol::RungName;
 use crate::ops::stages::Stages;
 use crate::shell::clock;
 use crate::shell::pulse;
-use crate::shell::signaling::{Heard, SignalSocket, Turn};
+use crate::shell::signaling::{Heard, Leaving, SignalSocket, Turn};
 use crate::shell::udp::Udp;
 use crate::shell::wake::Wake;
 use crate::shell::wires::{Chimes, LoopInputs, LoopOutputs, ToLoop};
@@ -29,6 +30,9 @@ const BATCHES_PER_TURN: usize = 16;
 /// How often the wall clock is compared.
 const WALL_EVERY: Duration = Duration::from_secs(10);
 
+/// Sockets whose goodbye is on its way, in all and of one source.
+const LEAVING: Limits = Limits { all: 64, each: 16 };
+
 /// After the goodbyes, sockets get this long to take them.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -39,7 +43,8 @@ pub struct EventLoop {
     wake: Wake,
     inputs: LoopInputs,
     outputs: LoopOutputs,
-    sockets: HashMap<SocketId, SignalSocket>,
+    sockets: HashMap<SocketId, (Source, SignalSocket)>,
+    leaving: Vec<(Source, Leaving)>,
     next_socket: u64,
     stages: Stages,
     wall_due: Instant,
@@ -64,6 +69,7 @@ impl EventLoop {
             inputs,
             outputs,
             sockets: HashMap::new(),
+            leaving: Vec::new(),
             next_socket: 1,
             stages: Stages::default(),
             wall_due: clock::now(),
@@ -83,7 +89,7 @@ impl EventLoop {
             self.turns += 1;
             let now = clock::now();
             if let State::Ending(until) = state
-                && (now >= until || self.sockets.is_empty())
+                && (now >= until || self.sockets.is_empty() && self.leaving.is_empty())
             {
                 return;
             }
@@ -97,6 +103,8 @@ impl EventLoop {
             self.flush();
             more |= self.take_sockets();
             more |= self.serve_sockets(&ready);
+            self.leaving.retain_mut(|(_, leaving)| !leaving.advance(now));
+            self.give_up_stalled(now);
             if self.take_events() && matches!(state, State::Running) {
                 self.home.handle_shutdown(clock::now());
                 state = State::Ending(clock::now() + FAREWELL);
@@ -116,10 +124,16 @@ impl EventLoop {
         let udp: Vec<_> = self.udp.fds().collect();
         fds.extend(udp.iter().map(|fd| PollFd::new(fd, PollFlags::IN)));
         let first_socket = fds.len();
-        let borrowed: Vec<_> = ids.iter().map(|id| (self.sockets[id].fd(), self.sockets[id].wants_write())).collect();
+        let borrowed: Vec<_> =
+            ids.iter().map(|id| (self.sockets[id].1.fd(), self.sockets[id].1.wants_write())).collect();
         for (fd, writes) in &borrowed {
             let flags = if *writes { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
             fds.push(PollFd::new(fd, flags));
+        }
+        let first_leaving = fds.len();
+        for (_, leaving) in &self.leaving {
+            let (fd, flags) = leaving.interest();
+            fds.push(PollFd::from_borrowed_fd(fd, flags));
         }
         let mut deadline = self.wall_due;
         if let Some((at, why)) = self.home.poll_timeout() {
@@ -129,6 +143,9 @@ impl EventLoop {
         if let State::Ending(until) = state {
             deadline = deadline.min(*until);
         }
+        let stalled = self.sockets.values().filter_map(|(_, socket)| socket.deadline());
+        deadline =
+            self.leaving.iter().map(|(_, leaving)| leaving.deadline()).chain(stalled).fold(deadline, Instant::min);
         let left = if more { Duration::ZERO } else { deadline.saturating_duration_since(clock::now()) };
         let timeout = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) };
         pulse::beat(left);
@@ -142,7 +159,7 @@ impl EventLoop {
         if more {
             return ids;
         }
-        let ready = fds[first_socket..].iter().map(|fd| !fd.revents().is_empty());
+        let ready = fds[first_socket..first_leaving].iter().map(|fd| !fd.revents().is_empty());
         ids.into_iter().zip(ready).filter(|(_, ready)| *ready).map(|(id, _)| id).collect()
     }
 
@@ -184,7 +201,7 @@ impl EventLoop {
         while let Ok(open) = self.inputs.sockets.try_recv() {
             let id = SocketId(self.next_socket);
             self.next_socket += 1;
-            self.sockets.insert(id, SignalSocket::new(open.socket));
+            self.sockets.insert(id, (Source::of(open.peer.ip()), SignalSocket::new(open.socket)));
             self.home.handle_socket_open(id, open.peer, open.local, clock::now());
             fresh.push(id);
         }
@@ -195,13 +212,17 @@ impl EventLoop {
     fn serve_sockets(&mut self, ids: &[SocketId]) -> bool {
         let mut more = false;
         for id in ids {
-            let Some(socket) = self.sockets.get_mut(id) else { continue };
+            let Some((_, socket)) = self.sockets.get_mut(id) else { continue };
             let now = clock::now();
             let home = &mut self.home;
-            let turn = socket.read(|heard| match heard {
-                Heard::Text(text) => home.handle_message(*id, &text, now),
-                Heard::Alive => home.handle_socket_alive(*id, now),
+            let (turn, bytes) = socket.read(now, |heard| {
+                match heard {
+                    Heard::Text(text) => home.handle_message(*id, &text, now),
+                    Heard::Alive => home.handle_socket_alive(*id, now),
+                }
+                home.longest_message(*id)
             });
+            home.handle_socket_bytes(*id, bytes, now);
             more |= turn == Turn::More;
             self.after(*id, turn);
             self.flush();
@@ -243,10 +264,45 @@ impl EventLoop {
     fn status(&self) -> serde_json::Value {
         let mut status = self.home.status();
         status["stages"] = self.stages.summary();
+        status["sockets_closing"] = self.leaving.len().into();
         status["loop_turns"] = self.turns.into();
         status["datagrams_dropped"] = self.udp.dropped().into();
         status["sound_dropped"] = self.dropped_sound.into();
         status
+    }
+
+    /// Nothing that comes in on the socket counts from now on; what was said to it still goes out, for a while.
+    fn close(&mut self, id: SocketId) {
+        let Some((source, socket)) = self.sockets.remove(&id) else { return };
+        let now = clock::now();
+        let mut leaving = socket.leave(now);
+        if leaving.advance(now) {
+            return;
+        }
+        let places: Vec<_> = self
+            .leaving
+            .iter()
+            .map(|(source, leaving)| Place { owner: *source, rank: (), since: leaving.since() })
+            .collect();
+        // Of equals the first may go: nobody's visit hangs on a goodbye.
+        if let Some(index) = fairness::evict(&places, source, LEAVING, || 0) {
+            self.leaving.remove(index).1.abandon();
+        }
+        self.leaving.push((source, leaving));
+    }
+
+    /// Ends sockets whose far end takes nothing.
+    fn give_up_stalled(&mut self, now: Instant) {
+        let due = |socket: &SignalSocket| socket.deadline().is_some_and(|at| at <= now);
+        let stalled: Vec<SocketId> =
+            self.sockets.iter().filter(|(_, (_, socket))| due(socket)).map(|(id, _)| *id).collect();
+        for id in stalled {
+            if let Some((_, socket)) = self.sockets.get_mut(&id) {
+                let turn = socket.write(now);
+                self.after(id, turn);
+            }
+        }
+        self.flush();
     }
 
     fn after(&mut self, id: SocketId, turn: Turn) {
@@ -261,24 +317,18 @@ impl EventLoop {
             match output {
                 HomeOutput::Transmit(t) => self.udp.send(t.source, t.destination, &t.contents),
                 HomeOutput::Say(id, message) => {
-                    if let Some(socket) = self.sockets.get_mut(&id) {
-                        let turn = socket.say(&message);
+                    if let Some((_, socket)) = self.sockets.get_mut(&id) {
+                        let turn = socket.say(&message, clock::now());
                         self.after(id, turn);
                     }
                 }
                 HomeOutput::Ping(id) => {
-                    if let Some(socket) = self.sockets.get_mut(&id) {
-                        let turn = socket.ping();
+                    if let Some((_, socket)) = self.sockets.get_mut(&id) {
+                        let turn = socket.ping(clock::now());
                         self.after(id, turn);
                     }
                 }
-                HomeOutput::Close(id) => {
-                    if let Some(socket) = self.sockets.get_mut(&id)
-                        && socket.close() == Turn::Closed
-                    {
-                        self.sockets.remove(&id);
-                    }
-                }
+                HomeOutput::Close(id) => self.close(id),
                 HomeOutput::Encoder(rung, order) => self.order(rung, order),
                 HomeOutput::Speech(speech) => {
                     log::debug!("Opus encoder: {speech:?}");

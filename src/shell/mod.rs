@@ -10,6 +10,7 @@ pub mod event_loop;
 pub mod gateway;
 pub mod hotplug;
 pub mod key_file;
+pub mod metered;
 pub mod minter;
 pub mod netlink;
 pub mod notices;

@@ -51,6 +51,7 @@ const SOUND_AND_NETWORKS: Lane = &[
     ("a_browsers_addresses_get_their_names_late", networks::names_come_late),
     ("the_socket_falls_silent", networks::socket_falls_silent),
     ("udp_breaks_for_a_while", networks::udp_breaks_for_a_while),
+    ("udp_stays_away", networks::udp_stays_away),
     ("a_network_of_ipv6_alone", networks::ipv6),
     ("a_cable_is_plugged_in", networks::new_address),
     ("home_and_viewer_behind_routers", networks::routers),

@@ -101,6 +101,37 @@ pub fn udp_breaks_for_a_while(lab: &mut Lab) {
     page.wait_coded_frames(30, PATIENCE);
 }
 
+/// UDP never gets through: the page says so, home gives its seat to others after a while, and the page goes on trying until it
+/// is in.
+pub fn udp_stays_away(lab: &mut Lab) {
+    if !net::allowed("UDP stays away") {
+        return;
+    }
+    let (inside, outside) = net::home_and_viewer();
+    let home = Daemon::start_in(Some(&inside), Setup::default());
+    let page = lab.viewer_in(Some(&outside), Permission::Undecided);
+    let cut = inside.cut("udp", home.port);
+    page.before_load(
+        "lab.byes = []; \
+         const parse = JSON.parse; JSON.parse = (text) => { const is = parse(text); if (is?.type === 'bye') lab.byes.push(is.reason); return is; };",
+    );
+    page.open(&format!("https://10.77.0.1:{}/#k={}", home.port, home.key()));
+    let barred = "document.body.innerText.includes('may block it')";
+    page.wait_for("the page says why", Duration::from_secs(20), barred);
+    page.wait_for("home gives the seat away", Duration::from_secs(40), "lab.byes.includes('no_media')");
+    page.sleep(Duration::from_secs(1));
+    assert_eq!(page.eval(barred), true, "it still says so: {}", page.text());
+    page.wait_for(
+        "and the page is back, and waits",
+        Duration::from_secs(40),
+        "document.body.dataset.socket === 'open'",
+    );
+    assert_eq!(page.eval(barred), true, "it still says so: {}", page.text());
+    drop(cut);
+    page.wait_coded_frames(30, Duration::from_secs(60));
+    page.wait_state("live", PATIENCE);
+}
+
 /// The socket's network falls silent without a word to either side: only pings can tell. The picture goes on, and
 /// the page resumes when the network is back.
 pub fn socket_falls_silent(lab: &mut Lab) {

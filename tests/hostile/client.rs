@@ -35,7 +35,12 @@ pub fn tcp(to: SocketAddr) -> TcpStream {
     stream
 }
 
-/// From another address of the loopback network: another stranger.
+/// Another address of the loopback network: another source.
+pub fn loopback(n: u32) -> IpAddr {
+    IpAddr::from((0x7f01_0000 + n).to_be_bytes())
+}
+
+/// From there.
 pub fn tcp_from(from: IpAddr, to: SocketAddr) -> TcpStream {
     let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP)).unwrap();
     socket.bind(&SocketAddr::new(from, 0).into()).unwrap();

@@ -1,14 +1,10 @@
 //! Many strangers, and slow ones, while somebody wants in.
 
 use std::io::Write;
-use std::net::{IpAddr, Ipv4Addr, TcpStream};
+use std::net::TcpStream;
 
-use crate::client::{answer, browser, closed_silently, get, tcp, tcp_from, tls, tls_over};
+use crate::client::{answer, browser, closed_silently, get, loopback, tcp, tcp_from, tls, tls_over};
 use crate::front;
-
-fn loopback(n: u32) -> IpAddr {
-    IpAddr::V4(Ipv4Addr::from_bits(0x7f01_0000 + n))
-}
 
 #[test]
 fn two_hundred_half_open_connections_do_not_keep_a_visitor_out() {

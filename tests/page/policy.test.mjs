@@ -101,6 +101,8 @@ test('each state has its word, and a living picture outshines a dead socket', ()
   assert.equal(state({ welcomed: false }, 7000), 'offline');
   assert.equal(state({ welcomed: false, everAlive: true, restarting: true }, 7000), 'reconnecting');
   assert.equal(state({ welcomed: false, everAlive: true, restarting: true }, 21000), 'offline');
+  assert.equal(state({ welcomed: false, unreached: true }, 16000), 'connecting');
+  assert.equal(state({ welcomed: false, unreached: true }, 21000), 'offline');
   assert.equal(state({ welcomed: false, full: true }, 60000), 'full');
   assert.equal(state({ welcomed: false, untrusted: true }), 'blocked');
   assert.equal(state({ ended: 'left', alive: true }), 'left');

@@ -105,12 +105,12 @@ fn a_family_that_comes_together_is_one_chime_and_an_hour_of_reloading_next_to_no
     viewers.into_iter().for_each(|viewer| leave(&mut world, viewer));
     world.run(s(10));
     assert_eq!(chimes(&world), [Chime::Arrive, Chime::Leave]);
-    let mut last = world.visit(ordinary());
+    let mut last = world.visit_as(1, ordinary());
     for _ in 0..30 {
         world.run(s(10));
         leave(&mut world, last);
         world.run(ms(500));
-        last = world.visit(ordinary());
+        last = world.visit_as(1, ordinary());
     }
     world.run(s(10));
     assert_eq!(chimes(&world), [Chime::Arrive, Chime::Leave, Chime::Arrive]);

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod devices;
+mod fairness;
 mod feels;
 mod network;
 mod pairing;

@@ -145,8 +145,11 @@ fn a_page_that_waits_with_udp_blocked_does_not_keep_the_encoder_busy() {
     world.viewers[a].open_page(now);
     world.run(s(60));
     assert!(world.encoders.iter().all(|e| e.bitrate.is_none()));
+    assert!(world.viewers[a].closed_by_home.is_some(), "others may have its seat");
     world.viewers[a].blocked = false;
+    world.open_socket(a);
     let now = world.now;
+    world.viewers[a].hello(now);
     world.viewers[a].build(now);
     world.viewers[a].say_offer(now);
     world.viewers[a].say_candidate(now);

@@ -60,6 +60,7 @@ struct Connection {
 
 pub struct Viewer {
     pub address: SocketAddr,
+    pub key: String,
     pub socket: Option<SocketId>,
     pub closed_by_home: Option<Instant>,
     /// Does not answer pings.
@@ -96,6 +97,7 @@ impl Viewer {
     pub fn new(index: usize, link: NetemConfig, now: Instant) -> Viewer {
         Viewer {
             address: SocketAddr::from(([192, 0, 2, index as u8 + 1], 40_000)),
+            key: format!("{KEY}{}", index + 1),
             socket: None,
             closed_by_home: None,
             mute: false,
@@ -144,7 +146,7 @@ impl Viewer {
 
     pub fn hello(&mut self, now: Instant) {
         let resume = self.token.clone();
-        self.say(&FromPage::Hello { v: 1, key: KEY.into(), resume }, now);
+        self.say(&FromPage::Hello { v: 1, key: self.key.clone(), resume }, now);
     }
 
     /// A new peer connection with the next number.

@@ -26,7 +26,7 @@ use crate::voice::Voice;
 pub const KEY: &str = "a-key-of-this-home";
 pub const HOME: ([u8; 4], u16) = ([10, 0, 0, 1], 8443);
 
-/// One valid key and those that were minted; each wrong one waits a second longer.
+/// A valid key for each number, [`KEY`] and then the number, and those that were minted; each wrong one waits a second longer.
 #[derive(Default)]
 struct Keys {
     wrong: u32,
@@ -43,7 +43,8 @@ fn hash(key: &str) -> [u8; 32] {
 impl Doorkeeper for Keys {
     fn verify(&self, key: &str) -> Option<u64> {
         let added = self.added.iter().find(|added| added.hash == hash(key)).map(|added| added.number);
-        added.or((key == KEY).then_some(1))
+        let given = || key.strip_prefix(KEY)?.parse().ok();
+        added.or_else(given)
     }
 
     fn handle_wrong(&mut self, _address: IpAddr, _now: Instant) -> Duration {
@@ -145,7 +146,11 @@ pub struct World {
     pub heard: HashMap<VisitId, u64>,
     /// Camera frames that reached the picture thread, per visit.
     pub seen: HashMap<VisitId, u64>,
+    /// Datagrams sent to addresses where no viewer is.
+    pub stray: HashMap<SocketAddr, usize>,
     sockets: HashMap<SocketId, usize>,
+    /// Sockets that home has closed, and when their far end hears of it.
+    closing: VecDeque<(Instant, SocketId)>,
     next_socket: u64,
     frame_number: u32,
     pub captured: Vec<Instant>,
@@ -245,7 +250,9 @@ impl World {
             conference: BTreeSet::new(),
             heard: HashMap::new(),
             seen: HashMap::new(),
+            stray: HashMap::new(),
             sockets: HashMap::new(),
+            closing: VecDeque::new(),
             next_socket: 1,
             frame_number: 0,
             captured: vec![now],
@@ -269,6 +276,15 @@ impl World {
     /// A viewer that opens the page now: socket, hello, offer, candidate.
     pub fn visit(&mut self, link: NetemConfig) -> usize {
         let index = self.viewer(link);
+        self.open_socket(index);
+        self.viewers[index].open_page(self.now);
+        index
+    }
+
+    /// The same, with the key of this number.
+    pub fn visit_as(&mut self, key: u64, link: NetemConfig) -> usize {
+        let index = self.viewer(link);
+        self.viewers[index].key = format!("{KEY}{key}");
         self.open_socket(index);
         self.viewers[index].open_page(self.now);
         index
@@ -388,10 +404,24 @@ impl World {
                 }
             }
         }
+        self.closes();
         if self.home.poll_timeout().is_some_and(|(at, _)| at <= now) {
             self.home.handle_timeout(now);
         }
         self.outputs();
+    }
+
+    fn closes(&mut self) {
+        let now = self.now;
+        let (heard, later) = self.closing.drain(..).partition::<Vec<_>, _>(|(at, _)| *at <= now);
+        self.closing.extend(later);
+        for (_, id) in heard {
+            let Some(viewer) = self.sockets.remove(&id).map(|index| &mut self.viewers[index]) else { continue };
+            if viewer.socket == Some(id) {
+                viewer.socket = None;
+                viewer.closed_by_home = Some(now);
+            }
+        }
     }
 
     fn encode(&mut self, at: usize) {
@@ -409,11 +439,10 @@ impl World {
         let mut forced = VecDeque::new();
         while let Some(output) = self.home.poll_output() {
             match output {
-                HomeOutput::Transmit(t) => {
-                    if let Some(viewer) = self.viewers.iter_mut().find(|v| v.owns(t.destination)) {
-                        viewer.downlink(t.source, t.destination, t.contents, now);
-                    }
-                }
+                HomeOutput::Transmit(t) => match self.viewers.iter_mut().find(|v| v.owns(t.destination)) {
+                    Some(viewer) => viewer.downlink(t.source, t.destination, t.contents, now),
+                    None => *self.stray.entry(t.destination).or_default() += 1,
+                },
                 HomeOutput::Say(id, message) => {
                     if let Some(index) = self.sockets.get(&id) {
                         self.viewers[*index].hear(message, now);
@@ -427,12 +456,9 @@ impl World {
                     }
                 }
                 HomeOutput::Close(id) => {
-                    if let Some(index) = self.sockets.remove(&id) {
-                        let viewer = &mut self.viewers[index];
-                        if viewer.socket == Some(id) {
-                            viewer.socket = None;
-                            viewer.closed_by_home = Some(now);
-                        }
+                    // The far end goes on talking until it hears of it.
+                    if let Some(index) = self.sockets.get(&id) {
+                        self.closing.push_back((now + self.viewers[*index].words_delay, id));
                     }
                 }
                 HomeOutput::Encoder(rung, order) => {

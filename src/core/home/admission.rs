@@ -1,26 +1,28 @@
-//! Sockets before and around their visit: hello, refusal, silence, and a budget of words.
+//! Sockets before and around their visit: who gets a place, hello, refusal, silence, and a budget for what they send.
 
 use std::net::SocketAddr;
 use std::time::Instant;
 
 use subtle::ConstantTimeEq as _;
 
-use crate::core::home::visit::Visit;
-use crate::core::home::{HELLO_WITHIN, Home, HomeOutput, PING_AFTER, SILENCE, SocketId, Why};
+use crate::core::fairness::{self, Budget, Limits, Rate, Source};
+use crate::core::home::{HELLO_WITHIN, Home, HomeOutput, KeyNumber, PING_AFTER, SILENCE, SocketId, Why};
 use crate::core::items::{CodeId, VisitId};
-use crate::core::ladder::Place;
-use crate::core::protocol::{ErrorCode, FromHome, VERSION};
+use crate::core::protocol::{ErrorCode, FromHome, MAX_HELLO, MAX_MESSAGE, VERSION};
 
-/// Most sockets that have not said who they are; the oldest of them goes first.
-const MAX_STRANGERS: usize = 64;
+/// Sockets without a visit, in all and of one source.
+const UNAUTHENTICATED: Limits = Limits { all: 64, each: 16 };
 
-/// Messages that may come in one burst, and how many a second after it.
-const BURST: f64 = 300.0;
-const PER_SECOND: f64 = 30.0;
+/// What such a socket may send: a frame costs one, pings and binary frames as well, and so do 4 KiB.
+const BEFORE_HELLO: Rate = Rate { burst: 12.0, per_second: 1.0 };
+/// What the socket of a visit may send.
+const IN_VISIT: Rate = Rate { burst: 300.0, per_second: 30.0 };
+/// So many bytes cost as much as a frame.
+const BYTES_A_FRAME: f64 = 4096.0;
 
 pub(super) enum Stage {
-    /// Has not said `hello` yet.
-    Stranger { until: Instant },
+    /// Has not shown a key yet.
+    Unauthenticated { until: Instant },
     /// Said a wrong key; the answer is held back.
     Refused { answer_at: Instant },
     /// Has shown the code on the TV, and waits for its key to be stored.
@@ -36,41 +38,56 @@ pub(super) struct Socket {
     opened: Instant,
     heard: Instant,
     pinged: bool,
-    budget: f64,
-    counted: Instant,
+    budget: Budget,
 }
 
 impl Socket {
     pub fn deadline(&self, id: SocketId) -> Option<(Instant, Why)> {
         Some(match self.stage {
-            Stage::Stranger { until } | Stage::Pairing { until, .. } => (until, Why::Hello(id)),
+            Stage::Unauthenticated { until } | Stage::Pairing { until, .. } => (until, Why::Hello(id)),
             Stage::Refused { answer_at } => (answer_at, Why::Refusal(id)),
             Stage::Visit(_) if self.pinged => (self.heard + SILENCE, Why::Silence(id)),
             Stage::Visit(_) => (self.heard + PING_AFTER, Why::Silence(id)),
         })
     }
 
-    /// Takes one message off the budget; `false` if there is none left.
-    fn spend(&mut self, now: Instant) -> bool {
-        let earned = now.saturating_duration_since(self.counted).as_secs_f64() * PER_SECOND;
-        self.counted = now;
-        self.budget = (self.budget + earned).min(BURST) - 1.0;
-        self.budget >= 0.0
+    /// The place that it takes, if it has no visit: of one source, those that come first here go first.
+    fn place(&self) -> Option<fairness::Place<Source, u8>> {
+        let rank = match self.stage {
+            Stage::Refused { .. } => 0,
+            Stage::Unauthenticated { .. } => 1,
+            Stage::Pairing { .. } => 2,
+            Stage::Visit(_) => return None,
+        };
+        Some(fairness::Place { owner: Source::of(self.far.ip()), rank, since: self.opened })
     }
 }
 
 impl Home {
     /// The gateway opened a signaling socket from `far` to our address `near`.
     pub fn handle_socket_open(&mut self, id: SocketId, far: SocketAddr, near: SocketAddr, now: Instant) {
-        let strangers = self.sockets.iter().filter(|(_, s)| !matches!(s.stage, Stage::Visit(_)));
-        if strangers.clone().count() >= MAX_STRANGERS
-            && let Some(oldest) = strangers.min_by_key(|(_, s)| s.opened).map(|(id, _)| *id)
-        {
-            self.close_socket(oldest);
+        let (ids, places): (Vec<SocketId>, Vec<_>) =
+            self.sockets.iter().filter_map(|(id, socket)| Some((*id, socket.place()?))).unzip();
+        let entropy = &mut self.entropy;
+        let toss = || {
+            let mut bytes = [0; 8];
+            entropy(&mut bytes);
+            u64::from_ne_bytes(bytes)
+        };
+        if let Some(index) = fairness::evict(&places, Source::of(far.ip()), UNAUTHENTICATED, toss) {
+            self.close_socket(ids[index]);
         }
-        let stage = Stage::Stranger { until: now + HELLO_WITHIN };
-        let socket = Socket { far, near, stage, opened: now, heard: now, pinged: false, budget: BURST, counted: now };
-        self.sockets.insert(id, socket);
+        let stage = Stage::Unauthenticated { until: now + HELLO_WITHIN };
+        let budget = Budget::new(BEFORE_HELLO, now);
+        self.sockets.insert(id, Socket { far, near, stage, opened: now, heard: now, pinged: false, budget });
+    }
+
+    /// How long the next message on this socket may be, in bytes.
+    pub fn longest_message(&self, id: SocketId) -> usize {
+        match self.sockets.get(&id) {
+            Some(Socket { stage: Stage::Visit(_), .. }) => MAX_MESSAGE,
+            _ => MAX_HELLO,
+        }
     }
 
     /// The socket is gone, by whomever's doing. Its visit stays.
@@ -88,21 +105,34 @@ impl Home {
         }
     }
 
-    /// Something came in on the socket, a pong at least.
+    /// A frame that is no text came in: a ping, a pong, a binary one.
     pub fn handle_socket_alive(&mut self, id: SocketId, now: Instant) {
+        self.hear_frame(id, now);
+    }
+
+    /// So many bytes came in on the socket, whether they made messages or not.
+    pub fn handle_socket_bytes(&mut self, id: SocketId, count: u64, now: Instant) {
+        self.spend(id, count as f64 / BYTES_A_FRAME, now);
+    }
+
+    /// Whether the frame that came in is to be looked at.
+    pub(super) fn hear_frame(&mut self, id: SocketId, now: Instant) -> bool {
         if let Some(socket) = self.sockets.get_mut(&id) {
             socket.heard = now;
             socket.pinged = false;
         }
+        self.spend(id, 1.0, now)
     }
 
-    /// Whether the socket may go on talking; one that floods us is closed, its visit stays.
-    pub(super) fn spend(&mut self, id: SocketId, now: Instant) -> bool {
+    /// Whether the socket may go on; one that floods us is closed, its visit stays.
+    fn spend(&mut self, id: SocketId, cost: f64, now: Instant) -> bool {
         let Some(socket) = self.sockets.get_mut(&id) else { return false };
-        if socket.spend(now) {
+        if socket.budget.spend(cost, now) {
             return true;
         }
-        self.fail(id, ErrorCode::TooFast, "too many messages");
+        if matches!(socket.stage, Stage::Visit(_)) {
+            self.fail(id, ErrorCode::TooFast, "too many messages");
+        }
         self.drop_socket(id, now);
         false
     }
@@ -140,13 +170,14 @@ impl Home {
         let visit = &mut self.visits[index];
         let old = visit.socket.replace(id);
         visit.socket_lost = None;
+        visit.socket_came = now;
         let (visit_id, token) = (visit.id, visit.token.clone());
         let answer = visit.answer.clone().map(|sdp| FromHome::Answer { pc: visit.pc, rev: visit.rev, sdp });
         log::info!("visit {}: signaling is back", visit_id.0);
         if let Some(old) = old.filter(|old| *old != id) {
             self.close_socket(old);
         }
-        self.set_stage(id, Stage::Visit(visit_id));
+        self.join(id, visit_id, now);
         self.welcome(id, token, true);
         if let Some(answer) = answer {
             self.out.push_back(HomeOutput::Say(id, answer));
@@ -154,30 +185,15 @@ impl Home {
         self.visits_changed(now);
     }
 
-    fn admit(&mut self, id: SocketId, key: u64, near: SocketAddr, now: Instant) {
-        if self.visits.len() >= self.config.max_viewers {
-            // A visit that has neither socket nor media is the shadow of a closed tab.
-            let shadow = self.visits.iter().find(|v| v.orphan_deadline().is_some()).map(|v| v.id);
-            match shadow {
-                Some(shadow) => self.end_visit(shadow, None, now),
-                None => {
-                    self.fail(id, ErrorCode::Full, "home has as many visitors as it allows");
-                    self.close_socket(id);
-                    return;
-                }
-            }
+    fn admit(&mut self, id: SocketId, key: KeyNumber, near: SocketAddr, now: Instant) {
+        if let Err((code, why)) = self.take_seat(key, now) {
+            self.fail(id, code, why);
+            self.close_socket(id);
+            return;
         }
-        let visit_id = VisitId(self.next_visit);
-        self.next_visit += 1;
-        let token = self.token();
-        let place = (Place::new(self.full_rung_need()), self.slides());
-        let mut visit = Visit::new(visit_id, token.clone(), key, near.ip(), place, now);
-        visit.socket = Some(id);
-        visit.socket_lost = None;
-        visit.name = self.doorkeeper.name(key).map(Into::into);
-        self.visits.push(visit);
-        log::info!("visit {} begins with key {key}, {} now", visit_id.0, self.visits.len());
-        self.set_stage(id, Stage::Visit(visit_id));
+        let visit_id = self.begin_visit(id, key, near.ip(), now);
+        let token = self.visits.last().map(|visit| visit.token.clone()).unwrap_or_default();
+        self.join(id, visit_id, now);
         self.welcome(id, token, false);
         self.visits_changed(now);
     }
@@ -215,6 +231,14 @@ impl Home {
         }
     }
 
+    /// The socket is a visit's from now on.
+    fn join(&mut self, id: SocketId, visit: VisitId, now: Instant) {
+        if let Some(socket) = self.sockets.get_mut(&id) {
+            socket.stage = Stage::Visit(visit);
+            socket.budget = Budget::new(IN_VISIT, now);
+        }
+    }
+
     pub(super) fn set_stage(&mut self, id: SocketId, stage: Stage) {
         if let Some(socket) = self.sockets.get_mut(&id) {
             socket.stage = stage;
@@ -229,13 +253,16 @@ impl Home {
     }
 
     /// Closes a socket from our side; its visit goes on without.
-    fn drop_socket(&mut self, id: SocketId, now: Instant) {
+    pub(super) fn drop_socket(&mut self, id: SocketId, now: Instant) {
         self.out.push_back(HomeOutput::Close(id));
         self.handle_socket_closed(id, now);
     }
 
     pub(super) fn fail(&mut self, id: SocketId, code: ErrorCode, message: &str) {
-        let fatal = matches!(code, ErrorCode::Version | ErrorCode::WrongKey | ErrorCode::Full | ErrorCode::TooFast);
+        let fatal = matches!(
+            code,
+            ErrorCode::Version | ErrorCode::WrongKey | ErrorCode::Full | ErrorCode::KeyBusy | ErrorCode::TooFast
+        );
         let message = message.to_string();
         self.out.push_back(HomeOutput::Say(id, FromHome::Error { code, message, fatal }));
     }

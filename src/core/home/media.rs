@@ -80,45 +80,50 @@ impl Home {
     pub fn handle_datagram(&mut self, source: SocketAddr, local: SocketAddr, bytes: &[u8], now: Instant) {
         let known = self.routes.get(&source).and_then(|id| self.index_of(*id));
         let index = match known {
-            Some(index) => index,
-            None => {
-                if !is_stun(bytes) {
+            Some(index) if !is_stun(bytes) || self.accepts(index, source, local, bytes, now) => index,
+            // A rebuilt page may come from an address that another visit of the same browser had. A message that nobody
+            // accepts may be forged, and changes nothing.
+            _ if is_stun(bytes) => {
+                let others = (0..self.visits.len()).filter(|index| Some(*index) != known);
+                let Some(index) = others.into_iter().find(|&index| self.accepts(index, source, local, bytes, now))
+                else {
                     return;
-                }
-                let Some(index) = self.accepting(source, local, bytes, now) else { return };
+                };
                 self.learn_route(index, source);
                 index
             }
+            _ => return,
         };
         if let Some(peer) = &mut self.visits[index].peer {
-            // A rebuilt page may come from an address that another visit of the same browser had.
-            if known.is_some() && is_stun(bytes) && !peer.accepts(source, local, bytes, now) {
-                self.routes.remove(&source);
-                return self.handle_datagram(source, local, bytes, now);
-            }
             peer.handle_datagram(source, local, bytes, now);
             self.collect(index, now);
         }
     }
 
-    /// The visit whose credentials a STUN message names.
-    fn accepting(&mut self, source: SocketAddr, local: SocketAddr, bytes: &[u8], now: Instant) -> Option<usize> {
-        (0..self.visits.len()).find(|&index| {
-            let accepts = self.visits[index].peer.as_mut().is_some_and(|p| p.accepts(source, local, bytes, now));
-            self.collect(index, now);
-            accepts
-        })
+    /// Whether a STUN message names this visit's credentials, and was made by somebody who has them.
+    fn accepts(&mut self, index: usize, source: SocketAddr, local: SocketAddr, bytes: &[u8], now: Instant) -> bool {
+        let accepts = self.visits[index].peer.as_mut().is_some_and(|peer| peer.accepts(source, local, bytes, now));
+        self.collect(index, now);
+        accepts
     }
 
     fn learn_route(&mut self, index: usize, source: SocketAddr) {
         let visit = &mut self.visits[index];
         visit.routes.retain(|r| *r != source);
-        if visit.routes.len() >= ROUTES_PER_VISIT {
-            let oldest = visit.routes.remove(0);
-            self.routes.remove(&oldest);
-        }
+        let id = visit.id;
+        let oldest = (visit.routes.len() >= ROUTES_PER_VISIT).then(|| visit.routes.remove(0));
         visit.routes.push(source);
-        self.routes.insert(source, visit.id);
+        if let Some(oldest) = oldest {
+            self.forget_route(oldest, id);
+        }
+        self.routes.insert(source, id);
+    }
+
+    /// A visit no longer comes from there; another one may.
+    pub(super) fn forget_route(&mut self, source: SocketAddr, visit: VisitId) {
+        if self.routes.get(&source) == Some(&visit) {
+            self.routes.remove(&source);
+        }
     }
 
     /// A frame came out of an encoder: to every viewer of its rung.

@@ -9,6 +9,7 @@ mod failure;
 mod levels;
 mod media;
 mod pairing;
+mod seats;
 mod signaling;
 mod sound;
 mod visit;
@@ -35,6 +36,15 @@ pub use levels::Mute;
 
 /// A visit without a socket and without media ends after this.
 pub const ORPHAN_LIFE: Duration = Duration::from_secs(30);
+
+/// A visit with a socket and without media ends after this, counted from when it lost its media or its newest socket came.
+pub const NO_MEDIA_LIFE: Duration = Duration::from_secs(20);
+
+/// However often it comes with another socket, a visit without media ends after this.
+const LONGEST_WITHOUT_MEDIA: Duration = Duration::from_secs(60);
+
+/// The number of the key that ends with the process, which `run` shows; all others count from 1.
+pub const TEMPORARY_KEY: KeyNumber = 0;
 
 /// A socket must say `hello` within this.
 const HELLO_WITHIN: Duration = Duration::from_secs(5);
@@ -152,6 +162,8 @@ pub enum Why {
     Peer(VisitId),
     /// A visit without socket and media is over.
     Orphan(VisitId),
+    /// A visit with a socket has had no media for too long.
+    NoMedia(VisitId),
     /// A visit is over whose peer connection has failed.
     Failed(VisitId),
     /// A viewer may change rung.
@@ -326,12 +338,7 @@ impl Home {
                 self.collect(index, now);
             }
         }
-        let over: Vec<VisitId> =
-            self.visits.iter().filter(|v| v.orphan_deadline().is_some_and(|t| t <= now)).map(|v| v.id).collect();
-        for id in over {
-            log::info!("visit {}: gone for {} s, over", id.0, ORPHAN_LIFE.as_secs());
-            self.end_visit(id, None, now);
-        }
+        self.seats_timeout(now);
         self.failures_timeout(now);
         self.rungs_timeout(now);
         self.pairing_timeout(now);
@@ -344,12 +351,13 @@ impl Home {
         let visits = self.visits.iter().flat_map(|visit| {
             let peer = visit.peer.as_ref().and_then(|p| p.poll_timeout()).map(|t| (t, Why::Peer(visit.id)));
             let orphan = visit.orphan_deadline().map(|t| (t, Why::Orphan(visit.id)));
+            let no_media = visit.media_deadline().map(|t| (t, Why::NoMedia(visit.id)));
             let failed = visit.failed_at.map(|t| (t, Why::Failed(visit.id)));
             let ladder = visit.place.poll_timeout().map(|t| (t, Why::Ladder(visit.id)));
             let probe = visit.next_probe.map(|t| (t, Why::Probe(visit.id)));
             let idle = visit.encode_until.map(|t| (t, Why::Idle(visit.id)));
             let slides = visit.slides.poll_timeout().map(|t| (t, Why::Slides(visit.id)));
-            [peer, orphan, failed, ladder, probe, idle, slides].into_iter().flatten()
+            [peer, orphan, no_media, failed, ladder, probe, idle, slides].into_iter().flatten()
         });
         let rungs = self.rungs.iter().filter_map(|r| r.deadline());
         let pairing = self.pairing.as_ref().map(|pairing| (pairing.until(), Why::Pairing));

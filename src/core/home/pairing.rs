@@ -117,7 +117,7 @@ impl Home {
         let Some(pairing) = &self.pairing else { return };
         match pairing.used.as_ref().and_then(|used| used.key.clone()) {
             Some(key) => {
-                self.set_stage(id, Stage::Stranger { until });
+                self.set_stage(id, Stage::Unauthenticated { until });
                 self.out.push_back(HomeOutput::Say(id, FromHome::Paired { key }));
             }
             None => self.set_stage(id, Stage::Pairing { code: pairing.id, until }),

@@ -11,19 +11,20 @@ use crate::units::Bitrate;
 impl Home {
     /// A text message came in.
     pub fn handle_message(&mut self, id: SocketId, text: &str, now: Instant) {
-        self.handle_socket_alive(id, now);
-        if !self.spend(id, now) {
+        if !self.hear_frame(id, now) {
             return;
         }
         let Some(socket) = self.sockets.get(&id) else { return };
         let message = serde_json::from_str::<FromPage>(text);
         match (&socket.stage, message) {
-            (Stage::Stranger { .. }, Ok(FromPage::Hello { v, key, resume })) => {
+            (Stage::Unauthenticated { .. }, Ok(FromPage::Hello { v, key, resume })) => {
                 self.hello(id, v, &key, resume.as_deref(), now);
             }
-            (Stage::Stranger { .. }, Ok(FromPage::Pair { v, token, nonce })) => self.pair(id, v, &token, &nonce, now),
+            (Stage::Unauthenticated { .. }, Ok(FromPage::Pair { v, token, nonce })) => {
+                self.pair(id, v, &token, &nonce, now)
+            }
             // Whoever has not shown a key hears nothing, not even what was wrong.
-            (Stage::Stranger { .. }, _) => self.close_socket(id),
+            (Stage::Unauthenticated { .. }, _) => self.close_socket(id),
             // A page whose pings go unanswered takes home for dead and dials again, which would count as one more
             // wrong key: it is kept on the line until it is told.
             (Stage::Refused { .. } | Stage::Pairing { .. }, Ok(FromPage::Ping { t })) => {
@@ -85,6 +86,10 @@ impl Home {
         if visit.peer.is_some() && pc < visit.pc {
             return;
         }
+        if !visit.offers.spend(1.0, now) {
+            self.fail(id, ErrorCode::TooFast, "too many offers");
+            return self.drop_socket(id, now);
+        }
         let answered = if same { self.restart(index, sdp, now) } else { self.connect(index, pc, sdp, now) };
         match answered {
             Ok(sdp) => {
@@ -127,11 +132,11 @@ impl Home {
         }
         let desired: Bitrate = self.desired();
         peer.set_desired(desired, now);
-        let visit = &mut self.visits[index];
-        let id = visit.id;
-        for route in visit.routes.drain(..) {
-            self.routes.remove(&route);
+        let id = self.visits[index].id;
+        for route in std::mem::take(&mut self.visits[index].routes) {
+            self.forget_route(route, id);
         }
+        let visit = &mut self.visits[index];
         for (early_pc, candidate) in std::mem::take(&mut visit.early) {
             if early_pc == pc {
                 peer.add_remote_candidate(&candidate, now);

@@ -4,7 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::core::home::{KeyNumber, ORPHAN_LIFE, SocketId};
+use crate::core::fairness::{Budget, Rate};
+use crate::core::home::{KeyNumber, LONGEST_WITHOUT_MEDIA, NO_MEDIA_LIFE, ORPHAN_LIFE, SocketId};
 use crate::core::items::{VisitId, Visitor};
 use crate::core::ladder::Place;
 use crate::core::peer::{Peer, Report};
@@ -17,8 +18,12 @@ use crate::units::Bitrate;
 /// A viewer whose media is down for longer than this does not keep an encoder busy.
 const KEEP_ENCODING: Duration = Duration::from_secs(10);
 
-/// Most candidates kept that arrived before their offer.
+/// Most candidates kept that arrived before their offer, and the longest of them.
 const EARLY_CANDIDATES: usize = 64;
+const LONGEST_CANDIDATE: usize = 512;
+
+/// Offers that a page may make: each costs keys and checks to every address that it names.
+const OFFERS: Rate = Rate { burst: 16.0, per_second: 0.2 };
 
 pub(super) struct Visit {
     pub id: VisitId,
@@ -31,6 +36,10 @@ pub(super) struct Visit {
     pub near: IpAddr,
     pub socket: Option<SocketId>,
     pub socket_lost: Option<Instant>,
+    /// When the newest socket came.
+    pub socket_came: Instant,
+    /// What is left of the offers that it may make.
+    pub offers: Budget,
     pub pc: u32,
     pub rev: u32,
     pub answer: Option<String>,
@@ -85,6 +94,8 @@ impl Visit {
             near,
             socket: None,
             socket_lost: Some(now),
+            socket_came: now,
+            offers: Budget::new(OFFERS, now),
             pc: 0,
             rev: 0,
             answer: None,
@@ -123,16 +134,26 @@ impl Visit {
         lost.map(|t| t + ORPHAN_LIFE)
     }
 
+    /// When a visit that has a socket and no media is over.
+    pub fn media_deadline(&self) -> Option<Instant> {
+        if self.socket.is_none() || self.connected {
+            return None;
+        }
+        let since = self.media_lost.unwrap_or(self.since);
+        Some((self.socket_came.max(since) + NO_MEDIA_LIFE).min(since + LONGEST_WITHOUT_MEDIA))
+    }
+
     /// Media came up (`true`) or went down.
     pub fn set_connected(&mut self, connected: bool, now: Instant) {
         self.connected = connected;
-        self.media_lost = (!connected).then_some(now);
+        // A further connection that has not come up either does not make it younger.
+        self.media_lost = if connected { None } else { self.media_lost.or(Some(now)) };
         self.encode_until = (!connected).then_some(now + KEEP_ENCODING);
     }
 
     /// Keeps a candidate for an offer still to come.
     pub fn keep_early(&mut self, pc: u32, candidate: String) {
-        if self.early.len() < EARLY_CANDIDATES {
+        if self.early.len() < EARLY_CANDIDATES && candidate.len() <= LONGEST_CANDIDATE {
             self.early.push((pc, candidate));
         }
     }

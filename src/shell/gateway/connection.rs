@@ -14,12 +14,13 @@ use tungstenite::WebSocket;
 use tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::TlsStream;
-use super::crowd::{Member, Progress};
 use super::head::{self, Head, LONGEST_HEAD, Method, Refusal};
 use super::relay::Relay;
 use super::reply::{self, FromPages};
-use crate::access::Stranger;
-use crate::core::protocol::MAX_MESSAGE;
+use crate::core::fairness::{Place, Source};
+use crate::core::protocol::{MAX_HELLO, MAX_MESSAGE};
+use crate::shell::metered::Metered;
+use crate::shell::signaling::abandon;
 use crate::shell::wake::Wake;
 use crate::shell::wires::OpenSocket;
 
@@ -78,7 +79,7 @@ pub struct Context {
 pub struct Connection {
     peer: SocketAddr,
     local: SocketAddr,
-    stranger: Stranger,
+    source: Source,
     opened: Instant,
     deadline: (Instant, Why),
     socket: TcpStream,
@@ -123,6 +124,17 @@ enum Stage {
     },
 }
 
+/// How far a connection has come; of one source's, those that come first here go first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Progress {
+    /// Its answer has been sent.
+    Answered,
+    /// It has not asked for anything yet.
+    Unfinished,
+    /// It is being answered.
+    Asked,
+}
+
 /// What becomes of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
@@ -142,7 +154,7 @@ impl Connection {
         Ok(Connection {
             peer,
             local: socket.local_addr()?,
-            stranger: Stranger::at(peer.ip()),
+            source: Source::of(peer.ip()),
             opened: now,
             deadline: (now + context.patience.handshake, Why::FirstByte),
             socket,
@@ -152,14 +164,14 @@ impl Connection {
         })
     }
 
-    /// As the crowd sees it.
-    pub fn member(&self) -> Member {
+    /// The place that it takes.
+    pub fn place(&self) -> Place<Source, Progress> {
         let progress = match self.stage {
             Stage::First | Stage::Handshake | Stage::Head { .. } => Progress::Unfinished,
             Stage::Waiting(_) | Stage::Relaying(_) | Stage::Replying { .. } => Progress::Asked,
             Stage::Lingering { .. } => Progress::Answered,
         };
-        Member { stranger: self.stranger, opened: self.opened, progress }
+        Place { owner: self.source, rank: progress, since: self.opened }
     }
 
     /// When [`Connection::handle_deadline`] is due.
@@ -245,7 +257,10 @@ impl Connection {
         let refusal = match self.deadline.1 {
             Why::Head => Refusal::TooSlow,
             Why::Answer if matches!(self.stage, Stage::Waiting(_) | Stage::Relaying(_)) => Refusal::Unavailable,
-            Why::FirstByte | Why::Handshake | Why::Request | Why::Answer | Why::Linger => return Next::Close,
+            Why::FirstByte | Why::Handshake | Why::Request | Why::Answer | Why::Linger => {
+                abandon(&self.socket);
+                return Next::Close;
+            }
         };
         log::trace!("{}: too slow, {:?}", self.peer, self.deadline.1);
         self.deadline = (now + context.patience.refusal, Why::Linger);
@@ -255,10 +270,10 @@ impl Connection {
 
     /// The WebSocket that it has become; what came in behind the request's head is not lost. `None` if it has not.
     pub fn into_socket(self) -> Option<OpenSocket> {
-        let stream = TlsStream::new(*self.tls?, self.socket);
+        let stream = TlsStream::new(*self.tls?, Metered::new(self.socket));
         let config = WebSocketConfig::default()
-            .max_message_size(Some(MAX_MESSAGE))
-            .max_frame_size(Some(MAX_MESSAGE))
+            .max_message_size(Some(MAX_HELLO))
+            .max_frame_size(Some(MAX_HELLO))
             .read_buffer_size(8 * 1024)
             // Messages leave when they are written; what the network does not take stays, up to two of the longest.
             .write_buffer_size(0)

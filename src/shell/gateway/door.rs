@@ -1,14 +1,14 @@
-//! The gateway's thread: one poll over the port and all strangers, everything bounded per turn.
+//! The gateway's thread: one poll over the port and all its connections, everything bounded per turn and per source.
 
+use std::hash::{BuildHasher, Hasher};
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::connection::{Connection, Context, Next};
-use super::crowd;
-use crate::access::Stranger;
+use super::connection::{Connection, Context, Next, Progress};
+use crate::core::fairness::{self, Budgets, Limits, Place, Rate, Source};
 use crate::shell::clock;
 use crate::shell::pulse;
 use crate::shell::tls::Certificates;
@@ -16,6 +16,11 @@ use crate::shell::wake::Wake;
 
 /// Requests with `pages` at once; tiny_http has a thread for each. The others wait their turn, which is short.
 const MOST_RELAYS: usize = 8;
+/// Connections at once, in all and of one source.
+const LIMITS: Limits = Limits { all: 256, each: 32 };
+/// Connections that one source may open: more are closed before any TLS, which costs a millisecond of computing each. A browser
+/// needs three for a visit; a burst is a household behind one address after a power cut.
+const OPENED: Rate = Rate { burst: 256.0, per_second: 20.0 };
 /// Connections taken in a turn.
 const ACCEPTS_A_TURN: usize = 64;
 /// How long the port rests when the system has no descriptors left.
@@ -31,6 +36,7 @@ pub fn run(listeners: &[TcpListener], context: &Context, certificates: &Certific
         connections: Vec::new(),
         rest_until: None,
         crowded: None,
+        budgets: Budgets::new(OPENED),
         certificates_due: certificates.next_look(now),
     };
     while !stop.load(Ordering::Acquire) {
@@ -58,6 +64,7 @@ struct Door<'c> {
     rest_until: Option<Instant>,
     /// When somebody last had to go for a newcomer.
     crowded: Option<Instant>,
+    budgets: Budgets,
     certificates_due: Instant,
 }
 
@@ -180,7 +187,12 @@ impl Door<'_> {
         for _ in 0..ACCEPTS_A_TURN {
             match listener.accept() {
                 Ok((socket, peer)) => {
-                    self.make_room(Stranger::at(peer.ip()), now);
+                    let source = Source::of(peer.ip());
+                    if !self.budgets.spend(source, now) {
+                        self.tell_crowd(now);
+                        continue;
+                    }
+                    self.make_room(source, now);
                     match Connection::new(socket, peer, self.context, now) {
                         Ok(connection) => self.connections.push(connection),
                         Err(e) => log::trace!("{peer}: {e}"),
@@ -196,7 +208,7 @@ impl Door<'_> {
                     ) => {
                         log::warn!("gateway: {e}; the port rests for {} ms", REST.as_millis());
                         self.rest_until = Some(now + REST);
-                        if let Some(index) = crowd::fullest(&self.members()) {
+                        if let Some(index) = fairness::from_most(&self.places(), None, toss) {
                             self.connections.remove(index);
                         }
                         return;
@@ -208,18 +220,22 @@ impl Door<'_> {
         }
     }
 
-    fn make_room(&mut self, newcomer: Stranger, now: Instant) {
-        while let Some(index) = crowd::must_go(&self.members(), newcomer) {
+    fn make_room(&mut self, newcomer: Source, now: Instant) {
+        while let Some(index) = fairness::evict(&self.places(), newcomer, LIMITS, toss) {
             self.connections.remove(index);
-            if self.crowded.is_none_or(|last| now.saturating_duration_since(last) > CALM) {
-                log::warn!("gateway: too many connections, the oldest unfinished ones make room");
-            }
-            self.crowded = Some(now);
+            self.tell_crowd(now);
         }
     }
 
-    fn members(&self) -> Vec<crowd::Member> {
-        self.connections.iter().map(Connection::member).collect()
+    fn tell_crowd(&mut self, now: Instant) {
+        if self.crowded.is_none_or(|last| now.saturating_duration_since(last) > CALM) {
+            log::warn!("gateway: too many connections, those of the addresses that have most are closed");
+        }
+        self.crowded = Some(now);
+    }
+
+    fn places(&self) -> Vec<Place<Source, Progress>> {
+        self.connections.iter().map(Connection::place).collect()
     }
 
     /// Gives free turns with `pages` to those who wait longest.
@@ -235,4 +251,9 @@ impl Door<'_> {
             self.settle(index, next);
         }
     }
+}
+
+/// A number that nobody foresees.
+fn toss() -> u64 {
+    std::hash::RandomState::new().build_hasher().finish()
 }

@@ -1,7 +1,7 @@
 //! The TCP front door: TLS, pages, WebSockets, and the patience with strangers. One thread, one poll.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +11,7 @@ use crossbeam_channel::Sender;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::reach::Addresses;
+use crate::shell::metered::Metered;
 use crate::shell::patience::patiently;
 use crate::shell::pulse::Pulse;
 use crate::shell::tls::Certificates;
@@ -19,7 +20,6 @@ use crate::shell::wires::OpenSocket;
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 
 mod connection;
-mod crowd;
 mod door;
 pub mod head;
 mod pages;
@@ -31,7 +31,7 @@ pub use connection::Patience;
 use pages::{Pages, PagesServer};
 
 /// A TLS connection, non-blocking, whose descriptor stays known to its owner.
-pub type TlsStream = rustls::StreamOwned<rustls::ServerConnection, TcpStream>;
+pub type TlsStream = rustls::StreamOwned<rustls::ServerConnection, Metered>;
 
 /// What the gateway needs.
 pub struct GatewayConfig {

@@ -1,0 +1,76 @@
+//! Who gets a seat: no key has more than half of them, and who has no media makes room.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use crate::core::home::visit::Visit;
+use crate::core::home::{Home, KeyNumber, SocketId, TEMPORARY_KEY};
+use crate::core::items::VisitId;
+use crate::core::ladder::Place;
+use crate::core::protocol::{ByeReason, ErrorCode};
+
+impl Home {
+    /// Makes room for one more visit of `key`, if there is none.
+    pub(super) fn take_seat(&mut self, key: KeyNumber, now: Instant) -> Result<(), (ErrorCode, &'static str)> {
+        let seats = self.config.max_viewers;
+        // The key that `run` shows on its own screen is for trying things out, and dies with the process.
+        let of_key = if key == TEMPORARY_KEY { seats } else { (seats / 2).max(1) };
+        if self.visits.iter().filter(|visit| visit.key == key).count() >= of_key.min(seats) {
+            match self.mediless(|visit| visit.key == key) {
+                Some(own) => self.end_visit(own, Some(ByeReason::Replaced), now),
+                None if of_key < seats => {
+                    return Err((ErrorCode::KeyBusy, "this key has as many visits as one key may have"));
+                }
+                None => {}
+            }
+        }
+        if self.visits.len() >= seats {
+            // A visit that has neither socket nor media is the shadow of a closed tab. Whoever has several without media has more
+            // than they use.
+            let shadow = self.visits.iter().find(|visit| visit.orphan_deadline().is_some()).map(|visit| visit.id);
+            let room = shadow.or_else(|| self.mediless(|visit| visit.key == key)).or_else(|| {
+                self.mediless(|visit| self.visits.iter().filter(|other| other.key == visit.key).count() > 1)
+            });
+            match room {
+                Some(visit) => self.end_visit(visit, Some(ByeReason::Replaced), now),
+                None => return Err((ErrorCode::Full, "home has as many visitors as it allows")),
+            }
+        }
+        Ok(())
+    }
+
+    /// The oldest visit of those `of` interest that has no media now.
+    fn mediless(&self, of: impl Fn(&Visit) -> bool) -> Option<VisitId> {
+        self.visits.iter().find(|visit| !visit.connected && of(visit)).map(|visit| visit.id)
+    }
+
+    /// A visit begins, with everything that it needs but its welcome.
+    pub(super) fn begin_visit(&mut self, socket: SocketId, key: KeyNumber, near: IpAddr, now: Instant) -> VisitId {
+        let id = VisitId(self.next_visit);
+        self.next_visit += 1;
+        let token = self.token();
+        let place = (Place::new(self.full_rung_need()), self.slides());
+        let mut visit = Visit::new(id, token, key, near, place, now);
+        visit.socket = Some(socket);
+        visit.socket_lost = None;
+        visit.name = self.doorkeeper.name(key).map(Into::into);
+        self.visits.push(visit);
+        log::info!("visit {} begins with key {key}, {} now", id.0, self.visits.len());
+        id
+    }
+
+    /// Ends visits that are over: neither socket nor media, or a socket and no media for too long.
+    pub(super) fn seats_timeout(&mut self, now: Instant) {
+        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let over: Vec<(VisitId, bool)> = self
+            .visits
+            .iter()
+            .filter(|visit| due(visit.orphan_deadline()) || due(visit.media_deadline()))
+            .map(|visit| (visit.id, visit.socket.is_some()))
+            .collect();
+        for (id, has_socket) in over {
+            log::info!("visit {}: no media {}for too long, over", id.0, if has_socket { "" } else { "and no socket " });
+            self.end_visit(id, has_socket.then_some(ByeReason::NoMedia), now);
+        }
+    }
+}
