@@ -49,9 +49,8 @@ fn execute(command: Command) -> u8 {
         Command::Update { source, restart, config, last_good, .. } => {
             install_update(source, restart, config.as_deref(), last_good.as_deref())
         }
-        Command::Mute { off, config } => match ask(config.as_deref(), &control::Request::Mute { on: !off }) {
-            Ok(answer) if answer["muted"] == true => say("home's microphone is muted"),
-            Ok(_) => say("home's microphone is open"),
+        Command::Mute { off, config } => match mute(!off, config.as_deref()) {
+            Ok(said) => say(&said),
             Err((code, why)) => complain(code, &why),
         },
         Command::Status { config } => match ask(config.as_deref(), &control::Request::Status {}) {
@@ -165,6 +164,24 @@ fn link(revoke: Option<u64>, tv: bool, name: Option<&str>, path: Option<&Path>) 
         println!("the disk does not take it: it works until the intercom is started anew");
     }
     run::print_links(&mut std::io::stdout().lock(), &new.links).map_err(|e| failed(e.to_string()))
+}
+
+/// Mutes home's microphone or opens it again, and says how it is then.
+fn mute(on: bool, path: Option<&Path>) -> Result<String, (u8, String)> {
+    let places = places(path)?;
+    let there = || places.iter().find(|place| place.state.is_dir());
+    let Some(place) = control::find(&places).ok().or_else(there).or(places.first()) else {
+        return Err(failed("no state directory".to_owned()));
+    };
+    let done = control::mute(place, on).map_err(failed)?;
+    let state = if done.muted { "muted" } else { "open" };
+    let (not_kept, later) =
+        ("the disk does not keep that: a restart may undo it", "no intercom runs here now; the next one starts so");
+    Ok(match (done.running, done.kept) {
+        (true, true) => format!("home's microphone is {state}"),
+        (true, false) => format!("home's microphone is {state}\n{not_kept}"),
+        (false, _) => format!("home's microphone is {state}\n{later}"),
+    })
 }
 
 /// Makes the home as on its first day, and says what that did.

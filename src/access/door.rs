@@ -43,11 +43,17 @@ impl Doorkeeper for Door {
         self.ring.add(KeyId(key.number), key.hash, key.name);
     }
 
-    fn handle_revoked(&mut self, key: KeyNumber) {
-        self.ring.revoke(KeyId(key));
+    fn handle_revoked(&mut self, key: KeyNumber) -> bool {
+        self.ring.revoke(KeyId(key))
     }
 
-    fn handle_reset(&mut self) {
+    fn handle_reset(&mut self) -> usize {
+        let keys = self.keys().len();
         self.ring = KeyRing::new();
+        keys
+    }
+
+    fn keys(&self) -> Vec<KeyNumber> {
+        self.ring.ids().into_iter().map(|id| id.0).filter(|id| *id != KeyId::TEMPORARY.0).collect()
     }
 }

@@ -17,6 +17,8 @@ pub const LONGEST_FILE: usize = 4 * LONGEST;
 pub enum Topic {
     /// The disk does not take what is new.
     Storage,
+    /// Whether home is muted is not known, or not kept.
+    Mute,
     /// A reset was made.
     Reset,
 }

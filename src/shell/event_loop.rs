@@ -15,6 +15,7 @@ use crate::core::items::{EncodedVideo, EncoderOrder, ToPictures, ToSpeaker};
 use crate::core::protocol::RungName;
 use crate::ops::stages::Stages;
 use crate::shell::clock;
+use crate::shell::disk::Job;
 use crate::shell::pulse;
 use crate::shell::signaling::{Heard, Leaving, SignalSocket, Turn};
 use crate::shell::udp::Udp;
@@ -50,6 +51,8 @@ pub struct EventLoop {
     wall_due: Instant,
     pictures_lost: bool,
     visitors_kept: Option<ToPictures>,
+    /// What the thread `disk` has had no room for; it is offered again every turn.
+    mute_unstored: Option<bool>,
     dropped_sound: u64,
     turns: u64,
 }
@@ -75,6 +78,7 @@ impl EventLoop {
             wall_due: clock::now(),
             pictures_lost: false,
             visitors_kept: None,
+            mute_unstored: None,
             dropped_sound: 0,
             turns: 0,
         }
@@ -240,15 +244,21 @@ impl EventLoop {
                 ToLoop::Camera(state) => self.home.handle_camera(state),
                 ToLoop::KeyframeWanted(visit) => self.home.handle_keyframe_wanted(visit, now),
                 ToLoop::Addresses(addresses) => self.home.handle_addresses(addresses, now),
-                ToLoop::Revoked(key) => self.home.handle_revoked(key, now),
+                ToLoop::Revoked(key, answer) => {
+                    let _asker_is_gone = answer.try_send(self.home.handle_revoked(key, now));
+                }
                 ToLoop::Mute(wish, answer) => {
                     let muted = self.home.handle_mute(wish, now);
+                    // It is on its way to the disk before anybody asks whether it is there.
+                    self.flush();
                     let _asker_is_gone = answer.map(|answer| answer.try_send(muted));
                 }
                 ToLoop::Status(answer) => {
                     let _ = answer.try_send(self.status().to_string());
                 }
-                ToLoop::Reset => self.home.handle_reset(now),
+                ToLoop::Reset(answer) => {
+                    let _asker_is_gone = answer.try_send(self.home.handle_reset(now));
+                }
                 ToLoop::Shutdown => end = true,
                 ToLoop::KeyAdded(key) => self.home.handle_key_added(key),
                 ToLoop::Minted(code, minted) => self.home.handle_minted(code, minted, now),
@@ -349,16 +359,24 @@ impl EventLoop {
                         self.play(ToSpeaker::Chime(Arc::clone(sound)));
                     }
                 }
-                HomeOutput::Muted(muted) => self.outputs.presence.levels().set_muted(muted),
+                HomeOutput::Muted(muted) => {
+                    self.outputs.presence.levels().set_muted(muted);
+                    self.mute_unstored = Some(muted);
+                }
                 HomeOutput::Volume(percent) => self.outputs.presence.levels().set_volume(percent),
                 HomeOutput::Pictures(pictures) => self.hand_picture(pictures),
                 HomeOutput::Code(code) => self.outputs.board.set_code(code),
                 HomeOutput::Mint { code, name } => {
-                    if self.outputs.minter.try_send((code, name)).is_err() {
+                    if self.outputs.disk.try_send(Job::Code(code, name)).is_err() {
                         self.home.handle_minted(code, None, clock::now());
                     }
                 }
             }
+        }
+        if let Some(muted) = self.mute_unstored
+            && self.outputs.disk.try_send(Job::Muted(muted)).is_ok()
+        {
+            self.mute_unstored = None;
         }
         if let Some(kept) = self.visitors_kept.take() {
             self.hand_picture(kept);

@@ -105,7 +105,10 @@ impl KeyFile {
         // Without a lock nothing is written: so what others write meanwhile stays.
         let lock = Lock::wait(&self.lock);
         if reset::is_begun(&self.dir) {
-            return Err(KeyFileError::Reset);
+            return Err(match lock {
+                Err(error) if error.source.kind() == std::io::ErrorKind::PermissionDenied => error.into(),
+                _ => KeyFileError::Reset,
+            });
         }
         let mut ring = self.current(&unkept)?;
         let id = ring.add_next(key.hash(), in_words(clock::unix_time()), name.map(str::to_owned));

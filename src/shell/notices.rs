@@ -12,6 +12,7 @@ use crate::core::notices::{self, Notices, Topic};
 use crate::core::storage::{self, Room, Trouble};
 use crate::shell::devices::Presence;
 use crate::shell::key_file::KeyFile;
+use crate::shell::mute_file::MuteFile;
 use crate::shell::pulse;
 use crate::shell::reset;
 use crate::shell::worker::{Exit, Worker, spawn_worker};
@@ -51,6 +52,7 @@ impl NoticeBoard {
         let before = notices.all();
         let mut changed = notices.handle_files(files);
         changed |= notices.set(Topic::Storage, trouble.map(|trouble| trouble.words().to_owned()));
+        changed |= notices.set(Topic::Mute, places.mute.notice().map(str::to_owned));
         changed |= notices.set(Topic::Reset, reset);
         if changed {
             tell_change(&before, &notices.all());
@@ -73,6 +75,8 @@ pub struct Places {
     pub makeshift: Option<Trouble>,
     /// The keys, and those that the disk did not take.
     pub keys: KeyFile,
+    /// The same for the mute.
+    pub mute: MuteFile,
 }
 
 /// Starts the thread, which puts onto the board what there is to tell.
@@ -100,6 +104,7 @@ fn trouble(places: &Places) -> Option<Trouble> {
     let room = room(&places.state_dir);
     if storage::judge(room, false).is_none() {
         places.keys.retry();
+        places.mute.retry();
     }
     storage::judge(room, places.keys.is_unkept())
 }
@@ -158,6 +163,7 @@ mod tests {
         let folder = dir.0.join("notices");
         let (board, presence) = (Arc::new(NoticeBoard::new(vec!["first".into()])), Arc::new(Presence::new()));
         let places = Places {
+            mute: MuteFile::in_dir(&dir.0),
             folder: Some(folder.clone()),
             state_dir: dir.0.clone(),
             makeshift: None,

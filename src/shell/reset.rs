@@ -33,9 +33,14 @@ pub fn begin(state_dir: &Path) -> Result<(), StateError> {
     }
 }
 
-/// Whether one began that is not finished.
+/// Whether one began that is not finished. A mark that cannot be read counts as one: else a home could go on with the keys that
+/// its owner wanted gone.
 pub fn is_begun(state_dir: &Path) -> bool {
-    state::read(&path(state_dir)).is_ok_and(|mark| mark.as_deref() == Some(BEGUN))
+    match state::read(&path(state_dir)) {
+        Ok(None) => false,
+        Ok(Some(mark)) => mark != MADE,
+        Err(error) => error.source.kind() != io::ErrorKind::NotADirectory,
+    }
 }
 
 /// Whether one was made, and no phone was paired since.
@@ -114,6 +119,18 @@ mod tests {
         let (number, _) = KeyFile::in_dir(&dir.0).mint(None).unwrap();
         assert_eq!(number.0, 1, "as on the first day");
         assert!(!is_made(&dir.0));
+    }
+
+    #[test]
+    fn a_mark_that_cannot_be_read_is_one_that_was_begun() {
+        for rubbish in [&b""[..], b"beg", b"mad", b"\xff"] {
+            let dir = lived_in();
+            std::fs::write(dir.0.join("reset"), rubbish).unwrap();
+            assert!(is_begun(&dir.0) && KeyFile::in_dir(&dir.0).load().unwrap().is_empty(), "{rubbish:?}");
+            finish(&dir.0).unwrap();
+            assert_eq!(names(&dir), ["last-good.toml", "reset"]);
+            assert!(is_made(&dir.0));
+        }
     }
 
     #[test]

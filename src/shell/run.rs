@@ -29,12 +29,13 @@ use crate::shell::devices::camera::{Outlets, spawn_camera};
 use crate::shell::devices::microphone::{self, OpusInputs, OpusOutputs};
 use crate::shell::devices::pictures::{Board, spawn_pictures};
 use crate::shell::devices::{Presence, buttons, speaker, tv};
+use crate::shell::disk::{self, spawn_disk};
 use crate::shell::encoders::{EncoderControl, spawn_encoder};
 use crate::shell::event_loop::EventLoop;
 use crate::shell::gateway::{Gateway, GatewayConfig, Patience};
 use crate::shell::hotplug::spawn_hotplug;
 use crate::shell::key_file::{KeyFile, mint_key};
-use crate::shell::minter::spawn_minter;
+use crate::shell::mute_file::MuteFile;
 use crate::shell::notices::{NoticeBoard, Places, spawn_notices};
 use crate::shell::patience::patiently;
 use crate::shell::priority::Class;
@@ -163,11 +164,15 @@ fn be_home(config: Config, manner: Manner, attempt: &mut Attempt) -> Result<(), 
             .map_err(unusable)?;
     let certificates = Arc::new(certificates);
     let keys = KeyFile::in_dir(&state_dir);
+    // Where keys are damaged, whether home is muted may still be known.
+    let mute = MuteFile::in_dir(&reset_dir);
+    let muted = mute.load();
     let (door, link) = open_door(&keys, print_links)?;
 
     let wake = Wake::new().map_err(cannot("eventfd"))?;
     let presence = Arc::new(Presence::new());
     presence.levels().set_volume(volume.percent);
+    presence.levels().set_muted(muted);
     let (video_out, video) = bounded(8);
     let (audio_out, sound) = bounded(64);
     let (sockets_out, sockets) = bounded(16);
@@ -198,13 +203,14 @@ fn be_home(config: Config, manner: Manner, attempt: &mut Attempt) -> Result<(), 
     for device in devices.iter().filter(|d| d.stands_in() || d.kind == Kind::Speaker && !d.hardware) {
         presence.stands_in(device.kind);
     }
+    let (disk, jobs) = bounded(disk::JOBS);
     let (reset_asked, reset_wanted) = bounded(1);
     let control = control::start(ControlConfig {
         claim,
         run_dir,
         state_dir: state_dir.clone(),
         reset_dir,
-        keys: keys.clone(),
+        disk: disk.clone(),
         to_loop: handle.clone(),
         addresses: book.clone(),
         port: network.port,
@@ -225,6 +231,7 @@ fn be_home(config: Config, manner: Manner, attempt: &mut Attempt) -> Result<(), 
         full,
         reduced,
         audio: audio.bitrate,
+        muted,
         volume,
         hear_each_other: audio.hear_each_other,
     };
@@ -271,7 +278,7 @@ fn be_home(config: Config, manner: Manner, attempt: &mut Attempt) -> Result<(), 
         workers.push(thread.map_err(no_thread())?);
     }
     workers.push(spawn_hotplug(Arc::clone(&presence)).map_err(no_thread())?);
-    let places = Places { folder, state_dir: state_dir.clone(), makeshift, keys: keys.clone() };
+    let places = Places { folder, state_dir: state_dir.clone(), makeshift, keys: keys.clone(), mute: mute.clone() };
     // Once at once: what is known already is part of the first picture.
     notices.look(&places);
     let thread = spawn_notices(places, Arc::clone(&notices), Arc::clone(&presence));
@@ -286,15 +293,14 @@ fn be_home(config: Config, manner: Manner, attempt: &mut Attempt) -> Result<(), 
     let thread = tv::spawn_tv(display.opener, tv, subject);
     workers.push(thread.map_err(no_thread())?);
 
-    let (minter, wanted) = bounded(1);
-    workers.push(spawn_minter(wanted, keys, handle.clone()).map_err(no_thread())?);
+    workers.push(spawn_disk(jobs, keys, mute, handle.clone()).map_err(no_thread())?);
     let outputs = LoopOutputs {
         speaker: speaker_out,
         conference,
         pictures: pictures_out,
         chimes: Chimes { arrive: chime.arrive.sound, leave: chime.leave.sound },
         board,
-        minter,
+        disk,
         encoders,
         speech,
         presence: Arc::clone(&presence),

@@ -4,8 +4,16 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
+
+use crate::shell::clock;
+
+/// A lock is held for the time of one small write.
+const LOCK_WITHIN: Duration = Duration::from_secs(2);
+/// How often one that is taken is looked at again.
+const LOCK_LOOK: Duration = Duration::from_millis(5);
 
 /// Something in the state directory could not be used.
 #[derive(Debug)]
@@ -126,13 +134,21 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Waits for the lock at `path`.
+    /// Waits for the lock at `path`, but not for ever: whoever has it may hang.
     pub fn wait(path: &Path) -> Result<Lock, StateError> {
         let file = Lock::open(path)?;
+        let until = clock::now() + LOCK_WITHIN;
         loop {
-            match flock(&file, FlockOperation::LockExclusive) {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => return Ok(Lock { _file: file }),
                 Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::WOULDBLOCK) if clock::now() < until => {
+                    clock::sleep_until(clock::now() + LOCK_LOOK);
+                }
+                Err(rustix::io::Errno::WOULDBLOCK) => {
+                    let why = "another process has had it for too long";
+                    return Err(failed("lock", path)(io::Error::new(io::ErrorKind::TimedOut, why)));
+                }
                 Err(e) => return Err(failed("lock", path)(e.into())),
             }
         }

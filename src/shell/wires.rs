@@ -12,6 +12,7 @@ pub use crate::core::items::{
 };
 use crate::core::protocol::{CameraState, RungName};
 use crate::reach::links::Links;
+use crate::shell::disk::Job;
 use crate::shell::wake::Wake;
 
 /// What other threads tell the event loop, besides media.
@@ -23,8 +24,8 @@ pub enum ToLoop {
     KeyframeWanted(VisitId),
     /// The machine's addresses changed.
     Addresses(crate::reach::Addresses),
-    /// End every visit of this key.
-    Revoked(u64),
+    /// End every visit of this key, which opens no more; whether there was one, else which there are, for who asks.
+    Revoked(u64, Sender<Result<(), Vec<u64>>>),
     /// A key was added (already stored).
     KeyAdded(NewKey),
     /// The key that the loop wanted minted is stored, and this is its text; or it could not be.
@@ -40,8 +41,8 @@ pub enum ToLoop {
     Mute(Mute, Option<Sender<bool>>),
     /// The control socket asks how things are; answered with one JSON object.
     Status(Sender<String>),
-    /// Forget every key, and end all visits.
-    Reset,
+    /// Forget every key, and end all visits; how many keys were stored, for who asks.
+    Reset(Sender<usize>),
     /// Say goodbye to every page and end.
     Shutdown,
 }
@@ -82,8 +83,8 @@ pub struct LoopOutputs {
     pub chimes: Chimes,
     /// What the TV shows besides pictures.
     pub board: Arc<crate::shell::devices::pictures::Board>,
-    /// Mints keys; bound 1: when full, no key is minted, and the viewer tries again.
-    pub minter: Sender<(CodeId, Option<String>)>,
+    /// Stores keys and the mute; bound [`crate::shell::disk::JOBS`]: when full, no key is minted, and the viewer tries again.
+    pub disk: Sender<Job>,
     /// Orders for the encoders, one of each rung.
     pub encoders: Vec<(RungName, Arc<crate::shell::encoders::EncoderControl>)>,
     /// Orders for the Opus encoder.

@@ -42,9 +42,16 @@ impl Doorkeeper for Keys {
     fn handle_added(&mut self, key: NewKey) {
         self.0.push(key);
     }
-    fn handle_revoked(&mut self, _key: u64) {}
-    fn handle_reset(&mut self) {
+    fn handle_revoked(&mut self, _key: u64) -> bool {
+        true
+    }
+
+    fn keys(&self) -> Vec<u64> {
+        Vec::new()
+    }
+    fn handle_reset(&mut self) -> usize {
         self.0.clear();
+        0
     }
 }
 
@@ -76,6 +83,7 @@ impl Day {
             full: rung(1280, 720, kbps(1500), kbps(2500)),
             reduced: rung(480, 270, kbps(80), kbps(400)),
             audio: kbps(32),
+            muted: false,
             volume: Volume { percent: 80, least: 20, most: 100 },
             hear_each_other: true,
         };
@@ -229,8 +237,8 @@ impl Day {
                 self.home.handle_mute(wish, now);
             }
             (20, _) => match self.random.u8(..8) {
-                0 => self.home.handle_revoked(self.random.u64(..4), now),
-                1 => self.home.handle_reset(now),
+                0 => drop(self.home.handle_revoked(self.random.u64(..4), now)),
+                1 => drop(self.home.handle_reset(now)),
                 _ => drop(self.home.handle_code_wanted(None, now)),
             },
             (21, _) => {

@@ -3,6 +3,7 @@
 
 mod doctor;
 mod home;
+mod mute;
 mod notices;
 #[path = "../browser/harness/ports.rs"]
 mod ports;

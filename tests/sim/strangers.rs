@@ -211,7 +211,7 @@ fn a_revoked_key_ends_its_visits() {
     let a = world.visit(near());
     world.run(s(2));
     let now = world.now;
-    world.home.handle_revoked(1, now);
+    assert_eq!(world.home.handle_revoked(1, now), Ok(()));
     world.run(s(1));
     assert!(world.viewers[a].heard.contains(&FromHome::Bye { reason: ByeReason::Revoked }));
     assert!(world.visitors.is_empty());

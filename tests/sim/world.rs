@@ -64,9 +64,17 @@ impl Doorkeeper for Keys {
         self.added.push(key);
     }
 
-    fn handle_revoked(&mut self, _key: u64) {}
+    fn handle_revoked(&mut self, key: u64) -> bool {
+        key < 1000
+    }
 
-    fn handle_reset(&mut self) {}
+    fn handle_reset(&mut self) -> usize {
+        self.added.len()
+    }
+
+    fn keys(&self) -> Vec<u64> {
+        self.added.iter().map(|added| added.number).collect()
+    }
 }
 
 /// Encodes nothing: frames of the ordered size, numbered, at the rung's rate.
@@ -211,6 +219,7 @@ impl World {
             full,
             reduced,
             audio: Bitrate::from_kbps(32),
+            muted: false,
             volume: Volume { percent: 80, least: 20, most: 100 },
             hear_each_other,
         };

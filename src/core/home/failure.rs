@@ -58,8 +58,15 @@ mod tests {
             true
         }
         fn handle_added(&mut self, _key: NewKey) {}
-        fn handle_revoked(&mut self, _key: KeyNumber) {}
-        fn handle_reset(&mut self) {}
+        fn handle_revoked(&mut self, _key: KeyNumber) -> bool {
+            true
+        }
+        fn handle_reset(&mut self) -> usize {
+            0
+        }
+        fn keys(&self) -> Vec<KeyNumber> {
+            Vec::new()
+        }
     }
 
     #[expect(clippy::disallowed_methods, reason = "a test's time begins at some time")]
@@ -78,6 +85,7 @@ mod tests {
             full: rung,
             reduced: rung,
             audio: kbps(32),
+            muted: false,
             volume: Volume::default(),
             hear_each_other: false,
         };

@@ -19,7 +19,7 @@ pub enum Mute {
     Toggle,
 }
 
-/// How they stand. Neither outlives the process: after a restart home is heard, as loud as the config says.
+/// How they stand. The mute outlives the process, as the shell stores it; the volume is the config's after a restart.
 #[derive(Debug)]
 pub(super) struct Levels {
     pub muted: bool,
@@ -28,8 +28,8 @@ pub(super) struct Levels {
 }
 
 impl Levels {
-    pub fn new(volume: Volume) -> Levels {
-        Levels { muted: false, volume, toggled: None }
+    pub fn new(muted: bool, volume: Volume) -> Levels {
+        Levels { muted, volume, toggled: None }
     }
 }
 

@@ -82,11 +82,14 @@ pub trait Doorkeeper {
     /// A key was minted elsewhere.
     fn handle_added(&mut self, key: NewKey);
 
-    /// A key was revoked elsewhere.
-    fn handle_revoked(&mut self, key: KeyNumber);
+    /// A key opens no more. Whether there was one.
+    fn handle_revoked(&mut self, key: KeyNumber) -> bool;
 
-    /// No key opens any more.
-    fn handle_reset(&mut self);
+    /// No key opens any more. How many of those did that outlive the process.
+    fn handle_reset(&mut self) -> usize;
+
+    /// The keys that outlive the process.
+    fn keys(&self) -> Vec<KeyNumber>;
 }
 
 /// Fills a buffer with random bytes that nobody can guess.
@@ -109,6 +112,8 @@ pub struct HomeConfig {
     pub reduced: Rung,
     /// Bitrate of Opus.
     pub audio: Bitrate,
+    /// Home's microphone is muted in the beginning.
+    pub muted: bool,
     /// How loud viewers are at home in the beginning.
     pub volume: Volume,
     /// Viewers hear each other, and not home alone.
@@ -231,7 +236,7 @@ impl Home {
             RungState::new(RungName::Full, &config.full, now),
             RungState::new(RungName::Reduced, &config.reduced, now),
         ];
-        let levels = Levels::new(config.volume);
+        let levels = Levels::new(config.muted, config.volume);
         Home {
             config,
             identity,
@@ -297,22 +302,30 @@ impl Home {
     }
 
     /// Forgets a key and ends every visit of it.
-    pub fn handle_revoked(&mut self, key: KeyNumber, now: Instant) {
-        self.doorkeeper.handle_revoked(key);
+    ///
+    /// # Errors
+    /// If there is no such key: those that there are.
+    pub fn handle_revoked(&mut self, key: KeyNumber, now: Instant) -> Result<(), Vec<KeyNumber>> {
+        if !self.doorkeeper.handle_revoked(key) {
+            return Err(self.doorkeeper.keys());
+        }
+        log::info!("key {key} is revoked");
         let ended: Vec<VisitId> = self.visits.iter().filter(|v| v.key == key).map(|v| v.id).collect();
         for id in ended {
             self.end_visit(id, Some(ByeReason::Revoked), now);
         }
+        Ok(())
     }
 
-    /// Forgets every key, and the code on the TV, and ends all visits.
-    pub fn handle_reset(&mut self, now: Instant) {
-        self.doorkeeper.handle_reset();
+    /// Forgets every key, and the code on the TV, and ends all visits. How many keys that were that outlive the process.
+    pub fn handle_reset(&mut self, now: Instant) -> usize {
+        let keys = self.doorkeeper.handle_reset();
         self.pairing = None;
         self.out.push_back(HomeOutput::Code(None));
         for id in self.visits.iter().map(|v| v.id).collect::<Vec<_>>() {
             self.end_visit(id, Some(ByeReason::Revoked), now);
         }
+        keys
     }
 
     /// Says goodbye to every page; what comes out of [`Home::poll_output`] then is the last.

@@ -16,6 +16,7 @@ use crate::shell::addresses;
 use crate::shell::clock;
 use crate::shell::control::{Claim, PATIENCE, Request, no_such_key};
 use crate::shell::key_file::KeyFile;
+use crate::shell::mute_file::MuteFile;
 use crate::shell::reset;
 use crate::shell::state;
 
@@ -187,6 +188,34 @@ pub fn reset(place: &Place) -> Result<ResetHome, String> {
             Ok(ResetHome { keys, ran: Ran::No })
         }
         Err(AskError::NotRunning(_)) => Err(format!("nothing to reset: there is no folder {}", state_dir.display())),
+        Err(e) => Err(e.to_string()),
+    }
+}
+
+/// How home's microphone is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MuteDone {
+    /// Nobody hears home.
+    pub muted: bool,
+    /// It stays so when the intercom is started again.
+    pub kept: bool,
+    /// An intercom runs.
+    pub running: bool,
+}
+
+/// Mutes home or opens it again: the intercom that runs or, if there is none, the next one.
+pub fn mute(place: &Place, on: bool) -> Result<MuteDone, String> {
+    match ask(&place.run, &Request::Mute { on }) {
+        Ok(answer) => Ok(MuteDone { muted: answer["muted"] == true, kept: answer["kept"] == true, running: true }),
+        Err(AskError::NotRunning(_)) if place.state.is_dir() => {
+            let _claim = Claim::take_existing(&place.state)?;
+            let file = MuteFile::in_dir(&place.state);
+            file.store(on);
+            match file.is_kept() {
+                true => Ok(MuteDone { muted: on, kept: true, running: false }),
+                false => Err(format!("the disk does not keep it: {} cannot be written", place.state.display())),
+            }
+        }
         Err(e) => Err(e.to_string()),
     }
 }

@@ -1,4 +1,7 @@
 //! The control socket: `intercom link` and friends talk to the running daemon here, one line of JSON each way.
+//!
+//! Each client has a thread of its own, for a few seconds at most: what mutes home or ends a visit waits neither for a client before
+//! it nor for a disk. It takes effect in the loop first; the thread `disk` keeps it.
 
 mod client;
 #[cfg(test)]
@@ -9,7 +12,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
@@ -19,7 +23,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::access::keys::KeyId;
+use crate::access::keys::{Key, KeyId};
 use crate::access::names;
 use crate::config::PublicAddress;
 use crate::core::home::Mute;
@@ -28,7 +32,7 @@ use crate::reach::{Addresses, links};
 use crate::shell::addresses::AddressBook;
 use crate::shell::clock;
 use crate::shell::devices::Presence;
-use crate::shell::key_file::KeyFile;
+use crate::shell::disk::Job;
 use crate::shell::notices::NoticeBoard;
 use crate::shell::pulse::{self, Pulse};
 use crate::shell::reset;
@@ -37,14 +41,20 @@ use crate::shell::wake::Wake;
 use crate::shell::wires::{NewKey, ToLoop, ToLoopHandle};
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 
-pub use client::{AskError, NewLink, Ran, ResetHome, ask, find, new_code, new_link, reset, revoke};
+pub use client::{AskError, MuteDone, NewLink, Ran, ResetHome, ask, find, mute, new_code, new_link, reset, revoke};
 
 /// Longest request, its line feed included.
 const LONGEST_REQUEST: usize = 4096;
 /// For a client to be done with.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Clients that wait while one is served; further ones are told that it is busy.
+/// Clients served at once; those that come then wait, and are told that it is busy if many do.
+const CLIENTS: usize = 8;
+/// While all are served, whether one is done is looked at again after this.
+const FULL: Duration = Duration::from_millis(20);
+/// Clients that wait.
 const WAITING: i32 = 4;
+/// How long an answer waits for the disk, so that it can say whether the disk has taken something.
+const DISK: Duration = Duration::from_millis(1500);
 
 /// What can be asked of the daemon.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,7 +78,7 @@ pub enum Request {
         /// Number of the key; 0 is the one that ends with the process.
         id: u64,
     },
-    /// Mutes home's microphone, or opens it again: `{"muted": true}`.
+    /// Mutes home's microphone, or opens it again: `{"muted": true, "kept": true}`; what is not kept is so until the process ends.
     Mute {
         /// Whether it shall be muted.
         on: bool,
@@ -78,7 +88,8 @@ pub enum Request {
     /// How devices and addresses are: a [`Health`].
     Health {},
     /// Ends all visits, forgets all keys and the certificates, and ends the daemon: `{"keys": 3, "service": true}`, the
-    /// keys that were stored, and whether a service manager runs it.
+    /// keys that were stored, and whether a service manager runs it. Where the disk does not take that, visits are over and the keys are
+    /// forgotten all the same until the process ends, which it then does not.
     Reset {},
 }
 
@@ -120,8 +131,8 @@ pub struct ControlConfig {
     pub state_dir: PathBuf,
     /// Where a reset forgets; another one where what was there is damaged.
     pub reset_dir: PathBuf,
-    /// The keys there.
-    pub keys: KeyFile,
+    /// Stores keys.
+    pub disk: Sender<Job>,
     /// To tell of keys and ask for the status.
     pub to_loop: ToLoopHandle,
     /// Where home can be reached now.
@@ -155,17 +166,21 @@ pub fn start(config: ControlConfig) -> io::Result<ControlHandle> {
         listen(&path).map_err(|e| io::Error::new(e.kind(), format!("cannot listen on {}: {e}", path.display())))?;
     let (stop, wake) = (Arc::new(AtomicBool::new(false)), Wake::new()?);
     let (stopped, woken) = (stop.clone(), wake.clone());
+    let config = Arc::new(config);
+    let served = Arc::new(AtomicUsize::new(0));
     let worker = spawn_worker("control", move || {
         while !stopped.load(Ordering::Acquire) {
+            if served.load(Ordering::Acquire) >= CLIENTS {
+                let soon = clock::now() + FULL;
+                pulse::beat(FULL);
+                ready(woken.as_fd(), PollFlags::IN, &woken, Some(soon));
+                continue;
+            }
             pulse::rest();
             ready(listener.as_fd(), PollFlags::IN, &woken, None);
             pulse::beat(Duration::ZERO);
             match listener.accept() {
-                Ok((client, _)) => {
-                    if let Err(e) = serve(client, &config, &woken) {
-                        log::debug!("control: {e}");
-                    }
-                }
+                Ok((client, _)) => serve_apart(client, &config, &woken, &served),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
                 Err(e) => {
                     log::warn!("control: {e}");
@@ -207,6 +222,28 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
     rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
     rustix::net::listen(&socket, WAITING)?;
     Ok(UnixListener::from(socket))
+}
+
+/// Serves one client in a thread of its own, which ends by itself.
+fn serve_apart(client: UnixStream, config: &Arc<ControlConfig>, wake: &Wake, served: &Arc<AtomicUsize>) {
+    struct Done(Arc<AtomicUsize>);
+    impl Drop for Done {
+        fn drop(&mut self) {
+            self.0.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+    served.fetch_add(1, Ordering::AcqRel);
+    let done = Done(Arc::clone(served));
+    let (config, wake) = (Arc::clone(config), wake.clone());
+    let spawned = thread::Builder::new().name("control-client".into()).spawn(move || {
+        let _done = done;
+        if let Err(e) = serve(client, &config, &wake) {
+            log::debug!("control: {e}");
+        }
+    });
+    if let Err(e) = spawned {
+        log::warn!("control: no thread for a client: {e}");
+    }
 }
 
 /// Reads one request and answers it.
@@ -280,11 +317,10 @@ fn ready(fd: BorrowedFd<'_>, flags: PollFlags, wake: &Wake, deadline: Option<Ins
 }
 
 fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
-    let keys = &config.keys;
     match request {
         Request::Link { name } => {
             let name = name.as_deref().map(names::tidy).transpose()?;
-            let (id, key, lost) = keys.mint_for_now(name.as_deref()).map_err(|e| e.to_string())?;
+            let (id, key, lost) = asked(config, name.clone())?;
             config.to_loop.tell(ToLoop::KeyAdded(NewKey { number: id.0, hash: key.hash(), name }));
             log::info!("key {id} was made{}", only_now(lost.as_ref()));
             let links = links::links(&config.addresses.current(), config.port, config.public.as_ref(), &key);
@@ -292,25 +328,18 @@ fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
         }
         Request::Code { name } => {
             let name = name.as_deref().map(names::tidy).transpose()?;
-            let (sender, receiver) = crossbeam_channel::bounded(1);
-            config.to_loop.tell(ToLoop::CodeWanted { name, links: sender });
-            let links = receiver.recv_timeout(PATIENCE).map_err(|_| "the daemon does not answer".to_owned())?;
+            let links = of_loop(config, |links| ToLoop::CodeWanted { name, links })?;
             log::info!("the TV shows a code for a new viewer");
             Ok(json!({ "links": links.all, "best": links.best }))
         }
         Request::Revoke { id } => {
-            let lost = match KeyId(*id) {
-                KeyId::TEMPORARY => None,
-                id => keys.revoke_for_now(id).map_err(|e| e.to_string())?.map_err(|ids| no_such_key(id, &ids))?,
-            };
-            config.to_loop.tell(ToLoop::Revoked(*id));
-            log::info!("key {id} was revoked{}", only_now(lost.as_ref()));
-            Ok(json!({ "revoked": id, "kept": lost.is_none() }))
+            let known = of_loop(config, |answer| ToLoop::Revoked(*id, answer))?;
+            known.map_err(|ids| no_such_key(KeyId(*id), &ids.into_iter().map(KeyId).collect::<Vec<_>>()))?;
+            let kept = *id == KeyId::TEMPORARY.0 || of_disk(config, |answer| Job::Revoked(KeyId(*id), answer));
+            Ok(json!({ "revoked": id, "kept": kept }))
         }
         Request::Status {} => {
-            let (sender, receiver) = crossbeam_channel::bounded(1);
-            config.to_loop.tell(ToLoop::Status(sender));
-            let text = receiver.recv_timeout(PATIENCE).map_err(|_| "the daemon does not answer".to_owned())?;
+            let text = of_loop(config, ToLoop::Status)?;
             let mut status: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
             status["notices"] = config.notices.all().into();
             status["state_dir"] =
@@ -318,16 +347,18 @@ fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
             Ok(status)
         }
         Request::Mute { on } => {
-            let (sender, receiver) = crossbeam_channel::bounded(1);
-            config.to_loop.tell(ToLoop::Mute(if *on { Mute::On } else { Mute::Off }, Some(sender)));
-            let muted = receiver.recv_timeout(PATIENCE).map_err(|_| "the daemon does not answer".to_owned())?;
-            Ok(json!({ "muted": muted }))
+            let wish = if *on { Mute::On } else { Mute::Off };
+            let muted = of_loop(config, |answer| ToLoop::Mute(wish, Some(answer)))?;
+            Ok(json!({ "muted": muted, "kept": of_disk(config, Job::Settled) }))
         }
         Request::Reset {} => {
-            let keys = keys.load().map_or(0, |ring| ring.len());
-            reset::begin(&config.reset_dir).map_err(|e| e.to_string())?;
+            let keys = of_loop(config, ToLoop::Reset)?;
             log::warn!("everything that phones knew this home by is forgotten");
-            config.to_loop.tell(ToLoop::Reset);
+            reset::begin(&config.reset_dir).map_err(|e| {
+                format!(
+                    "all visits are over, but the disk does not take the reset, so keys open again after a restart: {e}"
+                )
+            })?;
             let _is_wanted_already = config.reset.try_send(());
             Ok(json!({ "keys": keys, "service": std::env::var_os("NOTIFY_SOCKET").is_some() }))
         }
@@ -342,6 +373,30 @@ fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
             serde_json::to_value(Health { devices, network }).map_err(|e| e.to_string())
         }
     }
+}
+
+/// Asks the loop, which answers within a turn.
+fn of_loop<T>(config: &ControlConfig, ask: impl FnOnce(Sender<T>) -> ToLoop) -> Result<T, String> {
+    let (sender, receiver) = crossbeam_channel::bounded(1);
+    config.to_loop.tell(ask(sender));
+    receiver.recv_timeout(PATIENCE).map_err(|_| "the daemon does not answer".to_owned())
+}
+
+/// Has the thread `disk` do something; whether it says in time that the disk has it.
+fn of_disk(config: &ControlConfig, job: impl FnOnce(Sender<bool>) -> Job) -> bool {
+    let (sender, receiver) = crossbeam_channel::bounded(1);
+    let until = clock::now() + DISK;
+    config.disk.send_deadline(job(sender), until).is_ok() && receiver.recv_deadline(until) == Ok(true)
+}
+
+/// A key for a link.
+fn asked(config: &ControlConfig, name: Option<String>) -> Result<(KeyId, Key, Option<StateError>), String> {
+    let (sender, receiver) = crossbeam_channel::bounded(1);
+    let busy = || "the disk does not answer; try again".to_owned();
+    // A lock that somebody else has for too long counts as a disk that does not take the key.
+    let until = clock::now() + PATIENCE * 2;
+    config.disk.send_deadline(Job::Link(name, sender), until).map_err(|_| busy())?;
+    receiver.recv_deadline(until).map_err(|_| busy())?.map_err(|e| e.to_string())
 }
 
 /// How home is reached, for the doctor.

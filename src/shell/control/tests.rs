@@ -6,13 +6,18 @@ use std::thread;
 use crossbeam_channel::{Receiver, bounded};
 
 use super::*;
-use crate::access::keys::Key;
 use crate::config::Place;
+use crate::shell::disk::spawn_disk;
+use crate::shell::key_file::KeyFile;
+use crate::shell::mute_file::MuteFile;
 use crate::shell::state::tests::TestDir;
+use crate::shell::worker::Worker;
 
 struct Daemon {
     dir: TestDir,
     handle: ControlHandle,
+    mute: MuteFile,
+    _disk: Worker,
     events: Receiver<ToLoop>,
 }
 
@@ -20,6 +25,10 @@ impl Daemon {
     fn start() -> Daemon {
         let dir = TestDir::new();
         let (events, receiver) = bounded(8);
+        let handle = ToLoopHandle { events, wake: Wake::new().unwrap() };
+        let (disk, jobs) = bounded(16);
+        let mute = MuteFile::in_dir(&dir.0);
+        let thread = spawn_disk(jobs, KeyFile::in_dir(&dir.0), mute.clone(), handle.clone()).unwrap();
         let best = "192.0.2.7".parse().unwrap();
         let addresses = AddressBook::new(Addresses { local: vec![best], best: Some(best), public: None });
         let handle = start(ControlConfig {
@@ -27,8 +36,8 @@ impl Daemon {
             run_dir: dir.0.clone(),
             state_dir: dir.0.clone(),
             reset_dir: dir.0.clone(),
-            keys: KeyFile::in_dir(&dir.0),
-            to_loop: ToLoopHandle { events, wake: Wake::new().unwrap() },
+            disk,
+            to_loop: handle,
             addresses,
             port: 8443,
             public: None,
@@ -38,7 +47,7 @@ impl Daemon {
             reset: bounded(1).0,
         })
         .unwrap();
-        Daemon { dir, handle, events: receiver }
+        Daemon { dir, handle, mute, _disk: thread, events: receiver }
     }
 }
 
@@ -67,9 +76,16 @@ fn a_link_is_made_told_to_the_loop_and_revoked() {
     assert_eq!(new.name.as_deref(), Some("Anna"));
     assert_eq!(KeyFile::in_dir(&daemon.dir.0).load().unwrap().verify(key), Some(link.key));
 
+    let events = daemon.events.clone();
+    let loop_thread = thread::spawn(move || {
+        for known in [Err(vec![1]), Ok(())] {
+            let ToLoop::Revoked(_, answer) = events.recv().unwrap() else { panic!("not a revocation") };
+            answer.send(known).unwrap();
+        }
+    });
     assert!(revoke(&place(&daemon.dir), KeyId(99)).unwrap_err().contains("no key 99; there are 1"));
-    revoke(&place(&daemon.dir), link.key).unwrap();
-    assert!(matches!(daemon.events.recv().unwrap(), ToLoop::Revoked(1)));
+    assert!(revoke(&place(&daemon.dir), link.key).unwrap());
+    loop_thread.join().unwrap();
     assert_eq!(KeyFile::in_dir(&daemon.dir.0).load().unwrap().verify(key), None);
 }
 
@@ -119,6 +135,47 @@ fn the_microphone_is_muted_by_the_loop_which_says_how_it_is_then() {
         assert_eq!(ask(&daemon.dir.0, &Request::Mute { on }).unwrap()["muted"], on);
     }
     loop_thread.join().unwrap();
+}
+
+#[test]
+fn neither_a_lock_nor_a_slow_client_delays_mute_and_revocation() {
+    let daemon = Daemon::start();
+    let file = std::fs::File::create(daemon.dir.0.join("keys.lock")).unwrap();
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let dir = daemon.dir.0.clone();
+    let link = thread::spawn(move || new_link(&Place::at(&dir), None, 1, None).unwrap());
+    let _silent: Vec<_> = (0..3).map(|_| UnixStream::connect(daemon.dir.0.join("control.sock")).unwrap()).collect();
+    let (sender, told) = bounded(4);
+    let (events, mute) = (daemon.events.clone(), daemon.mute.clone());
+    let loop_thread = thread::spawn(move || {
+        for _ in 0..3 {
+            match events.recv().unwrap() {
+                ToLoop::Mute(wish, Some(answer)) => {
+                    mute.store(wish == Mute::On);
+                    sender.send(clock::now()).unwrap();
+                    answer.send(wish == Mute::On).unwrap();
+                }
+                ToLoop::Revoked(_, answer) => {
+                    sender.send(clock::now()).unwrap();
+                    answer.send(Ok(())).unwrap();
+                }
+                ToLoop::KeyAdded(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+    for request in [Request::Mute { on: true }, Request::Revoke { id: 7 }] {
+        let asked = clock::now();
+        let answer = ask(&daemon.dir.0, &request).unwrap();
+        // The client's own patience is six seconds, which is what this took when it waited.
+        assert!(told.recv().unwrap() - asked < Duration::from_secs(1), "{request:?}");
+        assert_eq!(answer["kept"], false, "{request:?}: nobody can say that yet");
+    }
+    let link = link.join().unwrap();
+    assert!(!link.kept, "the key is good for as long as the process runs");
+    loop_thread.join().unwrap();
+    drop(file);
+    assert!(MuteFile::in_dir(&daemon.dir.0).load(), "and the mute is kept");
 }
 
 #[test]
