@@ -9,7 +9,7 @@ use intercom::access::keys::KeyId;
 use intercom::cli::{self, Command};
 use intercom::config::{self, Config, Place, Settled};
 use intercom::shell::run::Manner;
-use intercom::shell::{control, doctor, run, update};
+use intercom::shell::{control, doctor, run, tls, update};
 
 fn main() -> ExitCode {
     let command = match cli::parse(std::env::args_os().skip(1)) {
@@ -28,7 +28,7 @@ fn execute(command: Command) -> u8 {
         Command::Version => say(cli::VERSION),
         Command::Drivers => say(&config::drivers().listing()),
         Command::Check { config } => match load(config.as_deref()) {
-            Ok(config) => say(&config.summary()),
+            Ok(config) => say(&checked(&config)),
             Err(code) => code,
         },
         Command::Doctor { config, json } => match doctor::examine(config.as_deref()) {
@@ -66,6 +66,18 @@ fn execute(command: Command) -> u8 {
             Err((code, why)) => complain(code, &why),
         },
     }
+}
+
+/// The config's summary, and what is wrong with the certificates that it leads to.
+fn checked(config: &Config) -> String {
+    let mut text = config.summary();
+    if config.tls.is_none() {
+        let public = config.network.public_address.as_ref().map(|public| public.host.as_str());
+        for problem in tls::problems(&config.home.state_dir, public) {
+            text = format!("{}\n{problem}", text.trim_end());
+        }
+    }
+    text
 }
 
 /// Installs an update from `source` or the config's address.

@@ -49,6 +49,17 @@ export function looksUntrusted({ quickFailures, everOpened, pageReachable }) {
   return !everOpened && quickFailures >= 3 && pageReachable;
 }
 
+/** So long at once is home's answer a refusal before the page says so; a restart is over by then. */
+export const REFUSED_AFTER_MS = 12000;
+
+/**
+ * Whether home's computer answers at once and refuses, again and again: as when its certificate is another one by now, which a socket cannot show.
+ * Only a page that is loaded again can ask the person. `since` is when the first of the quick failures in a row was, or null.
+ */
+export function looksRefused({ since, online }, now) {
+  return online && since !== null && now - since >= REFUSED_AFTER_MS;
+}
+
 /** Brings a peer connection back: first by an ICE restart, then by building a new one, with growing patience. */
 export class Recovery {
   static PATIENCE_MS = [6000, 8000, 12000, 20000, 30000];

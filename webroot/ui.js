@@ -71,8 +71,9 @@ export class Ui {
     by('trust').hidden = view.state !== 'blocked';
     by('return').hidden = view.state !== 'left';
     by('return').textContent = ACTIONS.return;
-    by('again').hidden = view.state !== 'unsupported';
-    by('again').textContent = ACTIONS.again;
+    const refused = view.state === 'offline' && view.refused && online;
+    by('again').hidden = view.state !== 'unsupported' && !refused;
+    by('again').textContent = refused ? ACTIONS.reload : ACTIONS.again;
     // The button that was pressed is gone: the next one to press takes the focus.
     if (turned && view.state === 'left') by('return').focus({ preventScroll: true });
     if (!this.#live) this.#wake();

@@ -1,7 +1,7 @@
 // The visit: joins the socket and the peer connection, keeps both alive, and knows how things stand. What a person sees of
 // it is made in main.js.
 import { Peer, brief, callSupport, hello, keepCode, keepKey, kept, keyFromHash, keyFromPaste, pair, signalUrl, takeCode, takeKey, tokenFromPaste } from './first.js';
-import { FULL_RETRY_MS, Recovery, afterWelcome, isAlive, looksUntrusted, pageState } from './policy.js';
+import { FULL_RETRY_MS, Recovery, afterWelcome, isAlive, looksRefused, looksUntrusted, pageState } from './policy.js';
 import { Signal } from './signal.js';
 import { PLANS, Uplink, readUplink } from './uplink.js';
 import { PictureWatch, readArrivals } from './watch.js';
@@ -50,6 +50,7 @@ class Visit extends EventTarget {
   #rebuildAt = null;
   #breaks = 0;
   #quickFailures = 0;
+  #quickSince = null;
   #everOpened = false;
   #pageReachable = false;
   #timer = 0;
@@ -80,6 +81,7 @@ class Visit extends EventTarget {
     this.#recovery = new Recovery();
     this.#watch = new PictureWatch();
     this.#quickFailures = 0;
+    this.#quickSince = null;
     this.#breaks = 0;
     // A link with a key counts more than a code of before.
     if (keyFromHash(location.hash)) brief.remove('intercom.code');
@@ -171,6 +173,8 @@ class Visit extends EventTarget {
       stuck: this.#watch.stuck,
       thin: this.#watch.thin,
       barred: !alive && ((welcomed && this.#recovery.rebuilds > 0) || this.#facts.unreached),
+      // Home's computer answers, and refuses this page.
+      refused: !welcomed && looksRefused({ since: this.#quickSince, online: navigator.onLine }, clock()),
       // All seats that this key may have are taken.
       busy: this.#facts.busy,
       home,
@@ -284,6 +288,7 @@ class Visit extends EventTarget {
   #opened() {
     this.#everOpened = true;
     this.#quickFailures = 0;
+    this.#quickSince = null;
     this.#facts.untrusted = false;
     this.#asked = this.#session !== null;
     const greeted = this.#greeted;
@@ -317,6 +322,7 @@ class Visit extends EventTarget {
     facts.welcomed = false;
     if (!opened) facts.full = false;
     this.#quickFailures = quick ? this.#quickFailures + 1 : 0;
+    this.#quickSince = quick ? (this.#quickSince ?? clock()) : null;
     this.#suspectCertificate();
     this.#changed();
   }
@@ -477,8 +483,8 @@ class Visit extends EventTarget {
     else if (signaling && !peer.answered && now - this.#offeredAt >= REPEAT_OFFER_MS) this.#repeat();
     if (wish === 'keyframe') this.#signal.send({ type: 'keyframe', pc: peer.number });
 
-    const { state, stuck, thin, barred } = this.view();
-    const told = `${state} ${stuck} ${thin} ${barred}`;
+    const { state, stuck, thin, barred, refused } = this.view();
+    const told = `${state} ${stuck} ${thin} ${barred} ${refused}`;
     if (told !== this.#told) {
       this.#told = told;
       this.#changed();

@@ -20,6 +20,7 @@ export function stateWords(view, online) {
       return { title: 'One moment', text: 'The connection broke off. It comes back by itself.' };
     case 'offline':
       if (!online) return DEVICE_OFFLINE;
+      if (view.refused) return REFUSED;
       return {
         title: 'Home is offline',
         text: 'It does not answer right now. Leave this page open: it connects by itself as soon as home is back.',
@@ -81,6 +82,10 @@ const THIN = {
   title: 'Sound comes first',
   text: 'This connection is very thin. Home can be heard already, and its picture follows as soon as it gets through.',
 };
+const REFUSED = {
+  title: 'Home does not let this page in',
+  text: 'Load it again: your browser may ask once more whether you trust home. If it says that it cannot connect, home is off, and you can try later.',
+};
 const BARRED = {
   title: 'Still on the way',
   text: 'Home answers, but its picture cannot reach you. A network on the way may block it. The page keeps trying.',
@@ -104,6 +109,7 @@ const UNSUPPORTED = {
 export const ACTIONS = {
   return: 'Come back',
   again: 'Try again',
+  reload: 'Load again',
   trust: 'Show me how',
 };
 

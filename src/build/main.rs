@@ -19,6 +19,8 @@ fn main() -> io::Result<()> {
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     println!("cargo::rerun-if-changed={}", root.display());
     println!("cargo::rerun-if-changed=src/build");
+    // No certificate of ours is made before the program was.
+    println!("cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH");
     let mut files = Vec::new();
     if root.is_dir() {
         walk(&root, &mut files)?;

@@ -127,6 +127,9 @@ pub struct Health {
     pub devices: Vec<Device>,
     /// How it is reached.
     pub network: Network,
+    /// What is wrong with its certificates, in sentences with remedies.
+    #[serde(default)]
+    pub certificates: Vec<String>,
 }
 
 /// A device file.
@@ -196,6 +199,7 @@ impl Examination {
     pub fn findings(&self) -> Vec<Finding> {
         let mut findings: Vec<Finding> = self.health.devices.iter().filter_map(|device| self.judge(device)).collect();
         findings.extend(self.health.network.judge());
+        findings.extend(self.health.certificates.iter().map(|problem| certificate(problem)));
         findings
     }
 
@@ -369,6 +373,12 @@ impl Network {
             _ => None,
         }
     }
+}
+
+/// A sentence, and behind its last colon what to do.
+fn certificate(problem: &str) -> Finding {
+    let (what, remedy) = problem.rsplit_once(": ").unwrap_or((problem, ""));
+    Finding { about: "certificate", wrong: true, what: format!("{what}."), remedy: capital(remedy) }
 }
 
 fn unmute(control: &str, card: &str) -> String {

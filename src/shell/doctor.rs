@@ -13,7 +13,7 @@ use rustix::fs::{Access, access};
 use crate::config::{self, ConfigErrors};
 use crate::ops::doctor::{Cause, Device, Examination, Hardware, Health, Kind, Node, State};
 use crate::shell::control::{self, Request};
-use crate::shell::{addresses, clock};
+use crate::shell::{addresses, clock, tls};
 
 /// A camera's first picture takes a moment.
 const FIRST_FRAME: Duration = Duration::from_secs(5);
@@ -83,7 +83,11 @@ fn try_everything(config: Option<&Path>) -> Result<Health, ConfigErrors> {
         }
         device
     });
-    Ok(Health { devices: devices.collect(), network })
+    let certificates = match config.tls {
+        Some(_) => Vec::new(),
+        None => tls::problems(&config.home.state_dir, public.as_ref().map(|public| public.host.as_str())),
+    };
+    Ok(Health { devices: devices.collect(), network, certificates })
 }
 
 type Outcome = (String, Result<State, DeviceError>);

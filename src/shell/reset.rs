@@ -68,6 +68,7 @@ pub fn over(state_dir: &Path) {
 }
 
 fn forget(state_dir: &Path) -> Result<(), StateError> {
+    state::remove_dir(&state_dir.join("leaves"))?;
     for name in FILES {
         state::remove(&state_dir.join(name))?;
         state::remove(&state_dir.join(format!("{name}.new")))?;

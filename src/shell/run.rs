@@ -143,7 +143,7 @@ fn be_home(config: Config, manner: Manner, attempt: &mut Attempt) -> Result<(), 
         log::info!("{why}");
     }
     let run_dir = state::first_usable(&home.run_dirs).map_err(cannot("no folder for the control socket"))?.to_owned();
-    let is_sound = |dir: &Path| sound(dir, &home.name, tls.is_none());
+    let is_sound = |dir: &Path| sound(dir, tls.is_none());
     let (state_dir, makeshift) = usable_state(&home.state_dir, &run_dir, is_sound)?;
     let reset_dir = if makeshift == Some(Trouble::Damaged) { home.state_dir } else { state_dir.clone() };
     let claim = Claim::take(&state_dir).map_err(|what| RunError { what, by_config: false })?;
@@ -160,8 +160,7 @@ fn be_home(config: Config, manner: Manner, attempt: &mut Attempt) -> Result<(), 
         None => cannot("certificate")(error),
     };
     let certificates =
-        Certificates::open(&state_dir, &home.name, tls.as_ref(), &book.current(), public.map(|p| p.host.as_str()))
-            .map_err(unusable)?;
+        Certificates::open(&state_dir, tls.as_ref(), public.map(|p| p.host.as_str())).map_err(unusable)?;
     let certificates = Arc::new(certificates);
     let keys = KeyFile::in_dir(&state_dir);
     // Where keys are damaged, whether home is muted may still be known.
@@ -218,6 +217,7 @@ fn be_home(config: Config, manner: Manner, attempt: &mut Attempt) -> Result<(), 
         devices,
         presence: Arc::clone(&presence),
         notices: Arc::clone(&notices),
+        certificates: Arc::clone(&certificates),
         reset: reset_asked.clone(),
     })
     .map_err(cannot("control socket"))?;
@@ -317,7 +317,7 @@ fn be_home(config: Config, manner: Manner, attempt: &mut Attempt) -> Result<(), 
         event_loop.run();
     });
     spawned.map_err(cannot("the loop's thread"))?;
-    let watch = watch(&book, public.and_then(|p| p.socket()), &handle, &certificates)?;
+    let watch = watch(&book, public.and_then(|p| p.socket()), &handle)?;
 
     attempt.succeeded();
     announce(&book, network.port, public, link.as_ref(), &certificates);
@@ -430,12 +430,12 @@ fn usable_state(
 }
 
 /// Whether keys and, where they are our own, certificates can be read; those that are about to be forgotten need not.
-fn sound(state_dir: &Path, home: &str, own_certificates: bool) -> Result<(), String> {
+fn sound(state_dir: &Path, own_certificates: bool) -> Result<(), String> {
     if reset::is_begun(state_dir) {
         return Ok(());
     }
     KeyFile::in_dir(state_dir).load().map_err(|error| error.to_string())?;
-    if own_certificates { tls::check_own(state_dir, home).map_err(|error| error.to_string()) } else { Ok(()) }
+    if own_certificates { tls::check_own(state_dir).map_err(|error| error.to_string()) } else { Ok(()) }
 }
 
 /// The keys that are stored, and one that ends with the process if its links are to be printed.
@@ -457,15 +457,9 @@ fn entropy(bytes: &mut [u8]) {
     }
 }
 
-fn watch(
-    book: &AddressBook,
-    public: Option<SocketAddr>,
-    handle: &ToLoopHandle,
-    certificates: &Arc<Certificates>,
-) -> Result<Watch, RunError> {
-    let (events, certificates) = (handle.clone(), Arc::clone(certificates));
+fn watch(book: &AddressBook, public: Option<SocketAddr>, handle: &ToLoopHandle) -> Result<Watch, RunError> {
+    let events = handle.clone();
     let on_change = move |addresses: crate::reach::Addresses| {
-        certificates.handle_addresses(&addresses);
         events.tell(ToLoop::Addresses(addresses));
     };
     Watch::start(book.clone(), public, on_change).map_err(cannot("the addresses' thread"))

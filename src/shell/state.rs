@@ -127,6 +127,18 @@ pub fn remove(path: &Path) -> Result<(), StateError> {
     remove().map_err(failed("remove", path))
 }
 
+/// Removes a folder of files, in the same way.
+pub fn remove_dir(path: &Path) -> Result<(), StateError> {
+    let remove = || -> io::Result<()> {
+        match fs::remove_dir_all(path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            result => result?,
+        }
+        path.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+    };
+    remove().map_err(failed("remove", path))
+}
+
 /// A lock between processes; the kernel lets go of it however its holder ends.
 #[derive(Debug)]
 pub struct Lock {

@@ -16,6 +16,7 @@ mod networks;
 mod recogniser;
 mod spoken;
 mod trouble;
+mod trust;
 mod watching;
 
 use lab::Lane;
@@ -71,6 +72,7 @@ const PAGES: Lane = &[
     ("the_socket_stays_away", trouble::socket_stays_away),
     ("home_restarts_in_a_visit", trouble::restart),
     ("home_loses_power_in_a_visit", trouble::power_cut),
+    ("another_certificate_under_an_open_page", trust::another_certificate),
     ("a_reload", trouble::reload),
     ("a_double_click", trouble::double_click),
     ("two_tabs", trouble::two_tabs),

@@ -99,7 +99,7 @@ fn conversation(lab: &mut Lab, what: &str, way: Impairment) -> Option<Understood
     let setup = Setup { public_address: Some(Path::PUBLIC.into()), microphone: Some(command), ..Setup::default() };
     let home = Daemon::start_in(Some(&path.home), setup);
     let flags = vec![format!("--use-file-for-fake-audio-capture={}", far_away.display())];
-    let page = lab.viewer_in(Some(&path.viewer), Options { permission: Permission::Granted, flags });
+    let page = lab.viewer_in(Some(&path.viewer), Options { flags, ..Options::from(Permission::Granted) });
     page.open(&format!("https://{}/#k={}", Path::PUBLIC, home.key()));
     page.wait_for(
         "media",

@@ -8,7 +8,7 @@ use crate::machine::Machine;
 
 pub fn chromium() -> Chromium {
     let flags = vec!["--allow-loopback-in-peer-connection".to_owned()];
-    Chromium::start(Options { permission: Permission::Granted, flags })
+    Chromium::start(Options { flags, ..Options::from(Permission::Granted) })
 }
 
 pub fn visit(guest: &mut Machine, chromium: &Chromium) -> Page {

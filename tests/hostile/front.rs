@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, bounded};
-use intercom::reach::Addresses;
 use intercom::shell::gateway::{Gateway, GatewayConfig, GatewayHandle, Patience};
 use intercom::shell::tls::Certificates;
 use intercom::shell::wake::Wake;
@@ -36,8 +35,7 @@ pub fn open_with(patience: Patience, sockets: usize) -> Front {
     let n = COUNT.fetch_add(1, Ordering::Relaxed);
     let dir = std::env::temp_dir().join(format!("intercom-hostile-{}-{n}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
-    let addresses = Addresses::default();
-    let certificates = Arc::new(Certificates::open(&dir, "Test", None, &addresses, None).unwrap());
+    let certificates = Arc::new(Certificates::open(&dir, None, None).unwrap());
     let (sender, receiver) = bounded(sockets);
     let handle = Gateway::start(GatewayConfig {
         port: 0,

@@ -4,11 +4,11 @@ use std::io::{Read, Write};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use intercom::reach::Addresses;
 use sha2::{Digest, Sha256};
 
 use crate::client::{
     answer, ask, browser, closed_silently, get, loopback, parse_answer, read_all, tcp, tcp_from, tls, tls_over,
+    trusting_any,
 };
 use crate::front;
 
@@ -193,22 +193,35 @@ fn a_second_visit_resumes_the_tls_session_and_speaks_http_1() {
 }
 
 #[test]
-fn a_new_address_is_in_the_certificate_of_the_next_handshake() {
+fn a_handshake_tells_the_address_that_it_came_to_and_nothing_else() {
     let front = front::open();
-    let shown = |front: &front::Front| {
-        let mut stream = tls(front);
-        write!(stream, "GET /ca.crt HTTP/1.1\r\nHost: {}\r\n\r\n", front.host()).unwrap();
-        answer(&mut stream);
-        stream.conn.peer_certificates().unwrap()[0].clone()
+    let shown = |to: u8, server_name: Option<&str>| {
+        let address = std::net::SocketAddr::from(([127, 0, 0, to], front.handle.port()));
+        let name = match server_name {
+            Some(name) => rustls_pki_types::ServerName::try_from(name.to_owned()).unwrap(),
+            None => rustls_pki_types::ServerName::from(address.ip()),
+        };
+        let mut stream = trusting_any(tcp(address), name);
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock).unwrap();
+        }
+        stream.conn.peer_certificates().unwrap().iter().map(|one| one.to_vec()).collect::<Vec<_>>()
     };
-    let before = shown(&front);
-    let addresses = Addresses { local: vec!["192.0.2.77".parse().unwrap()], ..Addresses::default() };
-    front.handle.addresses_changed(&addresses);
-    let after = shown(&front);
-    assert_ne!(before, after);
-    let after = rustls::server::ParsedCertificate::try_from(&after).unwrap();
-    let name = rustls_pki_types::ServerName::try_from("192.0.2.77").unwrap();
-    rustls::client::verify_server_name(&after, &name).unwrap();
+    let (first, second) = (shown(1, None), shown(2, None));
+    assert_ne!(first, second, "each address has a certificate of its own");
+    assert_eq!(shown(1, None), first);
+    assert_eq!(shown(1, Some("bank.example")), first, "a name that is not ours counts as none");
+    let named = shown(1, Some("localhost"));
+    let alternatives = |chain: &[Vec<u8>]| {
+        use x509_parser::prelude::FromDer;
+        assert_eq!(chain.len(), 1, "the CA goes along");
+        let (_, leaf) = x509_parser::certificate::X509Certificate::from_der(&chain[0]).unwrap();
+        let names = leaf.subject_alternative_name().unwrap().unwrap().value.general_names.clone();
+        names.iter().map(|name| format!("{name}")).collect::<Vec<_>>()
+    };
+    assert_eq!(alternatives(&first), ["IPAddress(7f:00:00:01)"]);
+    assert_eq!(alternatives(&second), ["IPAddress(7f:00:00:02)"]);
+    assert_eq!(alternatives(&named), ["DNSName(localhost)"]);
 }
 
 #[test]

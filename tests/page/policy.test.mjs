@@ -108,6 +108,13 @@ test('each state has its word, and a living picture outshines a dead socket', ()
   assert.equal(state({ ended: 'left', alive: true }), 'left');
 });
 
+test('a home that answers and refuses for long is told from one that restarts and from one that is off', () => {
+  assert.equal(policy.looksRefused({ since: null, online: true }, 1e6), false);
+  assert.equal(policy.looksRefused({ since: 1000, online: true }, 6000), false);
+  assert.equal(policy.looksRefused({ since: 1000, online: true }, 13000), true);
+  assert.equal(policy.looksRefused({ since: 1000, online: false }, 13000), false);
+});
+
 test('the certificate is suspected only where the page loads and the socket never did', () => {
   const seen = { quickFailures: 3, everOpened: false, pageReachable: true };
   assert.equal(policy.looksUntrusted(seen), true);

@@ -45,6 +45,7 @@ fn home() -> Examination {
                 best: Some("192.0.2.7".parse().unwrap()),
                 public_address: None,
             },
+            certificates: Vec::new(),
         },
         hardware: vec![
             hardware(Kind::Camera, "/dev/video0", "/dev/video0"),
@@ -242,4 +243,15 @@ fn what_the_running_intercom_sends_is_read_back() {
     let health = home().health;
     let text = serde_json::to_string(&health).unwrap();
     assert_eq!(serde_json::from_str::<Health>(&text).unwrap(), health);
+}
+
+#[test]
+fn what_is_wrong_with_the_certificates_is_told_with_its_remedy() {
+    let mut home = home();
+    home.health.certificates = vec!["Home's CA could vouch for any site: delete it.".into()];
+    let findings = home.findings();
+    assert_eq!(findings.len(), 1);
+    assert!(!home.is_well() && findings[0].about == "certificate");
+    assert_eq!(findings[0].what, "Home's CA could vouch for any site.");
+    assert_eq!(findings[0].remedy, "Delete it.");
 }

@@ -37,6 +37,7 @@ use crate::shell::notices::NoticeBoard;
 use crate::shell::pulse::{self, Pulse};
 use crate::shell::reset;
 use crate::shell::state::{self, Lock, StateError};
+use crate::shell::tls::Certificates;
 use crate::shell::wake::Wake;
 use crate::shell::wires::{NewKey, ToLoop, ToLoopHandle};
 use crate::shell::worker::{Exit, Worker, spawn_worker};
@@ -147,6 +148,8 @@ pub struct ControlConfig {
     pub presence: Arc<Presence>,
     /// Knows what the TV has to tell.
     pub notices: Arc<NoticeBoard>,
+    /// Knows what is wrong with them.
+    pub certificates: Arc<Certificates>,
     /// Told when everything is to be forgotten, and the daemon to end.
     pub reset: Sender<()>,
 }
@@ -370,7 +373,8 @@ fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
                 }
             }
             let network = health_of_network(&config.addresses.current(), config.port, config.public.as_ref());
-            serde_json::to_value(Health { devices, network }).map_err(|e| e.to_string())
+            let certificates = config.certificates.problems();
+            serde_json::to_value(Health { devices, network, certificates }).map_err(|e| e.to_string())
         }
     }
 }

@@ -44,6 +44,7 @@ impl Daemon {
             devices: Vec::new(),
             presence: Arc::new(Presence::new()),
             notices: Arc::new(NoticeBoard::new(vec!["mend me".into()])),
+            certificates: Arc::new(Certificates::open(&dir.0, None, None).unwrap()),
             reset: bounded(1).0,
         })
         .unwrap();

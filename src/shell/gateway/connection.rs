@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 use rustix::event::PollFlags;
-use rustls::{ServerConfig, ServerConnection};
+use rustls::ServerConnection;
 use tungstenite::WebSocket;
 use tungstenite::protocol::{Role, WebSocketConfig};
 
@@ -21,6 +21,7 @@ use crate::core::fairness::{Place, Source};
 use crate::core::protocol::{MAX_HELLO, MAX_MESSAGE};
 use crate::shell::metered::Metered;
 use crate::shell::signaling::abandon;
+use crate::shell::tls::Certificates;
 use crate::shell::wake::Wake;
 use crate::shell::wires::OpenSocket;
 
@@ -67,7 +68,7 @@ impl Default for Patience {
 /// What all connections share.
 pub struct Context {
     pub patience: Patience,
-    pub tls: Arc<ServerConfig>,
+    pub certificates: Arc<Certificates>,
     pub port: u16,
     pub pages_socket: PathBuf,
     pub longest_page: usize,
@@ -292,7 +293,8 @@ impl Connection {
         }
         match first[0] {
             TLS_HANDSHAKE => {
-                let tls = ServerConnection::new(context.tls.clone()).map_err(io::Error::other)?;
+                let config = context.certificates.server_config(self.local.ip());
+                let tls = ServerConnection::new(config).map_err(io::Error::other)?;
                 self.tls = Some(Box::new(tls));
                 self.stage = Stage::Handshake;
                 self.deadline = (now + context.patience.handshake, Why::Handshake);

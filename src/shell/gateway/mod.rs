@@ -10,7 +10,6 @@ use std::time::Duration;
 use crossbeam_channel::Sender;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::reach::Addresses;
 use crate::shell::metered::Metered;
 use crate::shell::patience::patiently;
 use crate::shell::pulse::Pulse;
@@ -61,7 +60,7 @@ impl Gateway {
         let pages = Arc::new(Pages::new(config.certificates.authority().map(|der| der.to_vec())));
         let context = Context {
             patience: config.patience,
-            tls: config.certificates.server_config().map_err(|e| io::Error::other(e.to_string()))?,
+            certificates: Arc::clone(&config.certificates),
             port,
             pages_socket: config.private_dir.join("pages.sock"),
             longest_page: pages.longest(),
@@ -71,19 +70,18 @@ impl Gateway {
         let pages = PagesServer::start(pages, context.pages_socket.clone())?;
         let stop = Arc::new(AtomicBool::new(false));
         let wake = Wake::new()?;
-        let (stopped, woken, certificates) = (stop.clone(), wake.clone(), config.certificates.clone());
+        let (stopped, woken, certificates) = (stop.clone(), wake.clone(), config.certificates);
         let worker = spawn_worker("gateway", move || {
             door::run(&listeners, &context, &certificates, &woken, &stopped);
             Exit::Done
         })?;
-        Ok(GatewayHandle { port, certificates: config.certificates, stop, wake, worker, pages })
+        Ok(GatewayHandle { port, stop, wake, worker, pages })
     }
 }
 
 /// The running gateway.
 pub struct GatewayHandle {
     port: u16,
-    certificates: Arc<Certificates>,
     stop: Arc<AtomicBool>,
     wake: Wake,
     worker: Worker,
@@ -94,11 +92,6 @@ impl GatewayHandle {
     /// The TCP port that is really open.
     pub fn port(&self) -> u16 {
         self.port
-    }
-
-    /// The machine's addresses changed: certificates follow, from the next handshake on.
-    pub fn addresses_changed(&self, addresses: &Addresses) {
-        self.certificates.handle_addresses(addresses);
     }
 
     /// The pulses of its threads.

@@ -52,11 +52,13 @@ pub struct Options {
     pub permission: Permission,
     /// Further flags.
     pub flags: Vec<String>,
+    /// The only certificate that is taken without a warning, by the SHA-256 of its public key in Base64; without this, all are.
+    pub trusted: Option<String>,
 }
 
 impl From<Permission> for Options {
     fn from(permission: Permission) -> Options {
-        Options { permission, flags: Vec::new() }
+        Options { permission, flags: Vec::new(), trusted: None }
     }
 }
 
@@ -95,7 +97,6 @@ const FLAGS: &[&str] = &[
     "--metrics-recording-only",
     "--password-store=basic",
     "--use-mock-keychain",
-    "--ignore-certificate-errors",
     "--use-fake-device-for-media-stream",
 ];
 
@@ -121,6 +122,10 @@ impl Chromium {
         if only_loopback() {
             command.arg("--allow-loopback-in-peer-connection");
         }
+        match &options.trusted {
+            Some(key) => command.arg(format!("--ignore-certificate-errors-spki-list={key}")),
+            None => command.arg("--ignore-certificate-errors"),
+        };
         command.args(&options.flags).arg("about:blank");
         let mut process = command
             .stdin(Stdio::piped())

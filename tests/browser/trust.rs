@@ -1,0 +1,49 @@
+//! A page and home's certificate, where the browser does not look away.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rcgen::{KeyPair, PublicKeyData};
+use sha2::{Digest, Sha256};
+
+use crate::harness::chromium::{Options, Permission};
+use crate::harness::daemon::{Daemon, Setup};
+use crate::lab::Lab;
+use crate::watching::{PATIENCE, living};
+
+/// Home's certificate is another one than the page was loaded with. A socket cannot show the browser's warning: the page says what to do.
+/// While home only restarts, it does not.
+pub fn another_certificate(lab: &mut Lab) {
+    let mut home = Daemon::start(Setup::default());
+    let (link, _) = home.lasting_link();
+    // The first visitor's handshake makes the leaf.
+    let first = lab.viewer(Permission::Undecided);
+    first.open(&link);
+    living(&first);
+    first.close();
+    let leaves = home.state_dir().join("leaves");
+    let leaf = std::fs::read_dir(&leaves).expect("leaves").flatten().next().expect("a leaf").path();
+    let key = KeyPair::from_pem(&std::fs::read_to_string(&leaf).expect("the leaf")).expect("its key");
+    let trusted = Some(STANDARD.encode(Sha256::digest(key.subject_public_key_info())));
+    let options = Options { trusted, ..Options::from(Permission::Undecided) };
+    let page = lab.viewer_in(None, options);
+    page.open(&link);
+    living(&page);
+
+    let refused = "document.body.innerText.includes('does not let this page in')";
+    home.terminate();
+    page.sleep(Duration::from_secs(4));
+    home.launch();
+    page.wait_state("live", PATIENCE);
+    assert_eq!(page.eval(refused), false);
+
+    home.terminate();
+    std::fs::remove_dir_all(&leaves).expect("the leaves");
+    home.launch();
+    page.wait_for("the page says what to do", Duration::from_secs(40), refused);
+    assert!(page.visible("#again"), "and has a button for it: {}", page.text());
+    page.keep_screenshot("another-certificate");
+    page.click("#again");
+    page.wait_for("the browser tells of the certificate", PATIENCE, "!document.body.dataset.state");
+}
