@@ -7,7 +7,14 @@ use std::path::PathBuf;
 use lexopt::{Arg, Parser, ValueExt};
 
 use crate::access::names;
+use crate::access::people::Wish;
 use crate::config::nearest;
+
+mod help;
+
+use help::{
+    CHECK_HELP, DOCTOR_HELP, DRIVERS_HELP, HELP, LINK_HELP, MUTE_HELP, RESET_HELP, RUN_HELP, STATUS_HELP, UPDATE_HELP,
+};
 
 /// Exit code: done.
 pub const DONE: u8 = 0;
@@ -30,14 +37,14 @@ pub enum Command {
         /// `--notices`: a folder whose files the TV tells of.
         notices: Option<PathBuf>,
     },
-    /// Mint a key and print its link, or end one.
+    /// Make a link and print it, or end a person or a key.
     Link {
-        /// `--revoke N`: the number of the key to end.
+        /// `--revoke N`: the number of the person or key to end.
         revoke: Option<u64>,
         /// `--tv`: a code on the TV instead, for a phone that is at home.
         tv: bool,
-        /// `--name NAME`: what home calls the viewer.
-        name: Option<String>,
+        /// What the link or the code shall be.
+        wish: Wish,
         /// `--config`; see [`crate::config::places`].
         config: Option<PathBuf>,
     },
@@ -114,162 +121,10 @@ impl std::error::Error for UsageError {}
 /// What `--version` prints.
 pub const VERSION: &str = concat!("intercom ", env!("CARGO_PKG_VERSION"));
 
-/// What `--help` prints.
-pub const HELP: &str = "\
-intercom - see, hear and talk to home from a browser
-
-Usage: intercom COMMAND [OPTION]...
-
-Commands:
-  run             be the intercom, until Ctrl-C or SIGTERM
-  link            make a link for a new viewer, or end one with --revoke
-  mute            mute home's microphone, or open it again with --off
-  status          tell who visits and how it is, as JSON
-  reset           forget all keys, pairings and certificates, as on the first day
-  doctor          look at cameras, sound, screens and network, and tell what is wrong
-  check [FILE]    tell what a config would run, or what is wrong with it
-  update [FILE]   install a signed update of the flashed image
-  drivers         list the drivers for cameras, microphones, speakers and displays
-
-Options:
-  -h, --help      this text, or with a command more about it
-  -V, --version   the version
-
-Without --config, /etc/intercom/intercom.toml is read, or if there is none the
-built-in defaults. Exit code: 0 done, 1 failed, 2 command line or config wrong.
-";
-
-const RUN_HELP: &str = "\
-intercom run - be the intercom, until Ctrl-C or SIGTERM
-
-Usage: intercom run [--config FILE] [--no-link] [--last-good FILE]
-                    [--notices FOLDER]
-
-  --config FILE   the settings; see etc/intercom.toml for all of them
-  --no-link       print no link with a key in it (for services, whose output is
-                  kept in a log); ask for one with `intercom link`
-  --last-good FILE
-                  keep the settings there once they run; if the config is wrong later,
-                  those of before run instead, and the TV tells the mistake
-  --notices FOLDER
-                  what else the TV has to tell: the first line of each file in there (at
-                  most four, by name; none that begins with a dot), at any time
-
-Prints a line `open: https://ADDRESS:PORT/#k=KEY` for each address at which this
-home can be reached, a QR code of the best one, and the certificate's fingerprint.
-Whoever has the link can see and hear this home.
-";
-
-const LINK_HELP: &str = "\
-intercom link - make a link for a new viewer, or end one
-
-Usage: intercom link [--tv] [--name NAME] [--config FILE]
-       intercom link --revoke N [--config FILE]
-
-  --tv            show a code on the TV instead, for a phone that is at home: it
-                  can be used once, within ten minutes
-  --name NAME     what the TV calls the viewer; at most 40 letters
-  --revoke N      end key number N: its link stops working, and whoever visits
-                  with it is sent away at once
-  --config FILE   the config that the running intercom was started with
-
-Works at once if the intercom runs, else as soon as it does. The link's key is
-shown once and never again.
-";
-
-const MUTE_HELP: &str = "\
-intercom mute - mute home's microphone, or open it again
-
-Usage: intercom mute [--off] [--config FILE]
-
-  --off           open it again
-  --config FILE   the config that the running intercom was started with
-
-While it is muted nobody hears home, whoever comes and goes; the TV and the viewers'
-pages say so. A restart of the intercom opens it again. A key or a button can do the
-same: see [buttons] in etc/intercom.toml.
-";
-
-const STATUS_HELP: &str = "\
-intercom status - tell who visits and how it is, as JSON
-
-Usage: intercom status [--config FILE]
-
-  --config FILE   the config that the running intercom was started with
-
-Asks the running intercom: its visits and their connections, whether its microphone
-is muted, how loud viewers are, what the TV has to tell (`notices`).
-Exit code: 0 it answered, 1 it does not run.
-";
-
-const RESET_HELP: &str = "\
-intercom reset - forget all keys, pairings and certificates, as on the first day
-
-Usage: intercom reset [--config FILE]
-
-  --config FILE   the config that the running intercom was started with
-
-Asks nobody. All visits end at once, and every link, and every phone that was paired,
-is refused from then on; the TV says so and shows a code. The settings stay as they
-are. An intercom that runs ends, and its service starts it again. Browsers warn of the
-new certificate once more, and a CA that was installed on a phone can be removed.
-";
-
-const CHECK_HELP: &str = "\
-intercom check - tell what a config would run, or what is wrong with it
-
-Usage: intercom check [FILE]
-
-Everything that is wrong is told at once, as FILE:LINE: KEY: what is wrong, what
-is allowed, and what was probably meant. Nothing is started.
-";
-
-const DOCTOR_HELP: &str = "\
-intercom doctor - tell what hardware there is, whether it works, and what to do
-
-Usage: intercom doctor [--config FILE] [--json]
-
-  --config FILE   the settings; see etc/intercom.toml for all of them
-  --json          one JSON object for programs, instead of words for people
-
-Lists cameras, sound cards, screens and addresses, and tries each device that the
-config, or `auto`, chooses: the camera and the microphone for a moment, the speaker
-and the screen only as far as nobody notices. If the intercom runs, its devices are
-left to it, and it is asked how they are. Exit code: 0 all is well, 1 something is
-wrong, 2 the command line or the config is.
-";
-
-const DRIVERS_HELP: &str = "\
-intercom drivers - list the drivers for cameras, microphones, speakers and displays
-
-Usage: intercom drivers
-
-Each with the word that chooses it, as in `[camera] driver = \"v4l2\"`, and the
-options of its own table, as in `[camera.v4l2]`.
-";
-
-const UPDATE_HELP: &str = "\
-intercom update - install a signed update of the flashed image
-
-Usage: intercom update [FILE|FOLDER|URL] [--restart] [--config FILE] [--last-good FILE]
-       intercom update --settle
-
-Writes it to the slot that is not in use; the next start is its first. If that fails
-three times, what runs now runs again, and the TV says so. What is not signed with the
-key of the image's maker, not newer, or failed before is not taken. Of a folder, such
-as a stick, the newest is taken; without FILE, the config's [update] url.
-
-  --restart       start the machine anew as soon as nobody is visiting
-  --settle        what has started runs well: tell what became of the last update
-  --config FILE   the settings; see `intercom run --help`
-  --last-good FILE
-                  likewise
-";
-
 /// The commands, each with its options and its help.
 const COMMANDS: [(&str, &[&str], &str); 9] = [
     ("run", &["--config", "--no-link", "--last-good", "--notices", "--help"], RUN_HELP),
-    ("link", &["--tv", "--name", "--revoke", "--config", "--help"], LINK_HELP),
+    ("link", &["--tv", "--name", "--days", "--devices", "--revoke", "--config", "--help"], LINK_HELP),
     ("mute", &["--off", "--config", "--help"], MUTE_HELP),
     ("status", &["--config", "--help"], STATUS_HELP),
     ("reset", &["--config", "--help"], RESET_HELP),
@@ -321,7 +176,8 @@ fn read_command(
 ) -> Result<Command, UsageError> {
     let help_command = help_command(name);
     let wrong = |what: String| UsageError { what, nearest: None, help: help_command };
-    let (mut config, mut revoke, mut viewer) = (None, None, None);
+    let (mut config, mut revoke) = (None, None);
+    let (mut viewer, mut days, mut devices) = (None, None, None);
     let (mut last_good, mut notices) = (None, None);
     let (mut no_link, mut tv, mut json, mut off) = (false, false, false, false);
     let (mut source, mut restart, mut settle) = (None, false, false);
@@ -350,12 +206,12 @@ fn read_command(
             Arg::Long("restart") if options.contains(&"--restart") => restart = true,
             Arg::Long("settle") if options.contains(&"--settle") => settle = true,
             Arg::Long("revoke") if options.contains(&"--revoke") => {
-                let text = parser.value().map_err(|_| wrong("`--revoke` needs the key's number".to_owned()))?;
-                let number = text.parse::<u64>().map_err(|_| {
-                    wrong(format!("`--revoke {}`: a key's number is a whole number", text.to_string_lossy()))
-                })?;
+                let text = parser.value().map_err(|_| wrong("`--revoke` needs the number".to_owned()))?;
+                let number = text
+                    .parse::<u64>()
+                    .map_err(|_| wrong(format!("`--revoke {}`: a whole number is wanted", text.to_string_lossy())))?;
                 if revoke.replace(number).is_some() {
-                    return Err(wrong("`--revoke` is there twice; one key at a time".to_owned()));
+                    return Err(wrong("`--revoke` is there twice; one at a time".to_owned()));
                 }
             }
             Arg::Long("name") if options.contains(&"--name") => {
@@ -363,6 +219,19 @@ fn read_command(
                 let text = names::tidy(&text.to_string_lossy()).map_err(|why| wrong(format!("`--name`: {why}")))?;
                 if viewer.replace(text).is_some() {
                     return Err(wrong("`--name` is there twice; one viewer at a time".to_owned()));
+                }
+            }
+            Arg::Long(name @ ("days" | "devices")) if options.contains(&"--days") => {
+                let (slot, allowed) =
+                    if name == "days" { (&mut days, Wish::DAYS) } else { (&mut devices, Wish::DEVICES) };
+                let name = format!("--{name}");
+                let text = parser.value().map_err(|_| wrong(format!("`{name}` needs a number")))?;
+                let number = text.parse::<u64>().ok().filter(|number| allowed.contains(number)).ok_or_else(|| {
+                    let (least, most) = (allowed.start(), allowed.end());
+                    wrong(format!("`{name} {}`: {least} to {most} are allowed", text.to_string_lossy()))
+                })?;
+                if slot.replace(number).is_some() {
+                    return Err(wrong(format!("`{name}` is there twice")));
                 }
             }
             Arg::Long("tv") if options.contains(&"--tv") => tv = true,
@@ -385,10 +254,19 @@ fn read_command(
     }
     Ok(match name {
         "run" => Command::Run { config, no_link, last_good, notices },
-        "link" if revoke.is_some() && (tv || viewer.is_some()) => {
-            return Err(wrong("`--revoke` ends a key; it goes with neither `--tv` nor `--name`".to_owned()));
+        "link" if revoke.is_some() && (tv || viewer.is_some() || days.or(devices).is_some()) => {
+            return Err(wrong(
+                "`--revoke` ends somebody; it goes with neither `--tv` nor what a new link has".to_owned(),
+            ));
         }
-        "link" => Command::Link { revoke, tv, name: viewer, config },
+        "link" if tv && days.or(devices).is_some() => {
+            return Err(wrong("a code on the TV is for one device, within ten minutes".to_owned()));
+        }
+        "link" => {
+            let usual = Wish::default();
+            let (days, devices) = (days.unwrap_or(usual.days), devices.unwrap_or(usual.devices));
+            Command::Link { revoke, tv, wish: Wish { name: viewer, days, devices }, config }
+        }
         "mute" => Command::Mute { off, config },
         "status" => Command::Status { config },
         "reset" => Command::Reset { config },
@@ -471,8 +349,14 @@ mod tests {
             Ok(Command::Run { config: None, no_link: false, last_good, notices })
         );
         let link = |revoke, tv, name: Option<&str>, config: Option<&str>| {
-            Ok(Command::Link { revoke, tv, name: name.map(str::to_owned), config: config.map(PathBuf::from) })
+            let wish = Wish { name: name.map(str::to_owned), ..Wish::default() };
+            Ok(Command::Link { revoke, tv, wish, config: config.map(PathBuf::from) })
         };
+        let long = Wish { days: 30, devices: 1, ..Wish::default() };
+        assert_eq!(
+            read("link --days 30 --devices=1"),
+            Ok(Command::Link { revoke: None, tv: false, wish: long, config: None })
+        );
         assert_eq!(read("link"), link(None, false, None, None));
         assert_eq!(read("link --revoke 3 --config a"), link(Some(3), false, None, Some("a")));
         assert_eq!(read("link --tv --name Anna"), link(None, true, Some("Anna"), None));
@@ -531,7 +415,12 @@ mod tests {
         assert!(refuse("run a.toml").contains("does not know what to do with `a.toml`"));
         assert!(refuse("run --config a --config b").contains("two config files"));
         assert!(refuse("check a b").contains("two config files"));
-        assert!(refuse("link --revoke").contains("needs the key's number"));
+        assert!(refuse("link --revoke").contains("needs the number"));
+        assert!(refuse("link --days 0").contains("1 to 365"));
+        assert!(refuse("link --devices=21").contains("1 to 20"));
+        assert!(refuse("link --days 1 --days 2").contains("twice"));
+        assert!(refuse("link --tv --days 2").contains("for one device"));
+        assert!(refuse("link --revoke 1 --devices 2").contains("neither"));
         assert!(refuse("link --revoke all").contains("whole number"));
         assert!(refuse("link --revoke -1").contains("whole number"));
         assert!(refuse("link --revoke 1 --revoke 2").contains("twice"));

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use intercom::access::keys::KeyId;
+use intercom::access::people::Wish;
 use intercom::cli::{self, Command};
 use intercom::config::{self, Config, Place, Settled};
 use intercom::shell::run::Manner;
@@ -61,7 +61,7 @@ fn execute(command: Command) -> u8 {
             Ok(said) => say(&said),
             Err((code, why)) => complain(code, &why),
         },
-        Command::Link { revoke, tv, name, config } => match link(revoke, tv, name.as_deref(), config.as_deref()) {
+        Command::Link { revoke, tv, wish, config } => match link(revoke, tv, wish, config.as_deref()) {
             Ok(()) => cli::DONE,
             Err((code, why)) => complain(code, &why),
         },
@@ -138,9 +138,9 @@ fn failed(why: String) -> (u8, String) {
     (cli::FAILED, format!("intercom: {why}"))
 }
 
-/// Mints a key and prints its links, has the TV show a code, or ends a key; through the running intercom if there is
+/// Makes a link and prints it, has the TV show a code, or ends a person or a key; through the running intercom if there is
 /// one.
-fn link(revoke: Option<u64>, tv: bool, name: Option<&str>, path: Option<&Path>) -> Result<(), (u8, String)> {
+fn link(revoke: Option<u64>, tv: bool, wish: Wish, path: Option<&Path>) -> Result<(), (u8, String)> {
     let places = places(path)?;
     let running = control::find(&places).ok();
     // The one where an intercom runs, else where the next one will look.
@@ -148,15 +148,17 @@ fn link(revoke: Option<u64>, tv: bool, name: Option<&str>, path: Option<&Path>) 
         return Err(failed("no state directory".into()));
     };
     if let Some(number) = revoke {
-        let kept = control::revoke(place, KeyId(number)).map_err(failed)?;
-        println!("key {number} is revoked, and its visits are over");
+        let kept = control::revoke(place, number).map_err(failed)?;
+        println!("number {number} is revoked, and its visits are over");
         if !kept {
-            println!("the disk does not take that: mend it and revoke the key again, or it opens after the next start");
+            println!(
+                "the disk does not take that: mend it and revoke the number again, or it opens after the next start"
+            );
         }
         return Ok(());
     }
     if tv {
-        let links = control::new_code(place, name).map_err(failed)?;
+        let links = control::new_code(place, wish.name.as_deref()).map_err(failed)?;
         println!("the TV shows this code for ten minutes; one phone can use it once");
         return run::print_links(&mut std::io::stdout().lock(), &links).map_err(|e| failed(e.to_string()));
     }
@@ -166,9 +168,15 @@ fn link(revoke: Option<u64>, tv: bool, name: Option<&str>, path: Option<&Path>) 
         None => Some(config::load_chosen(path).map_err(|errors| (cli::WRONG, errors.to_string()))?.network),
     };
     let (port, public) = network.as_ref().map_or((0, None), |network| (network.port, network.public_address.as_ref()));
-    let new = control::new_link(place, name, port, public).map_err(failed)?;
-    let number = new.key.0;
-    println!("key {number}; it is shown only now, `intercom link --revoke {number}` ends it");
+    let (days, devices) = (wish.days, wish.devices);
+    let new = control::new_link(place, wish, port, public).map_err(failed)?;
+    let number = new.person;
+    let count = |n: u64, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
+    println!(
+        "person {number}: open it within {}; it is good for {} within a day of that; `intercom link --revoke {number}` ends it",
+        count(days, "day"),
+        count(devices, "device")
+    );
     if !new.running {
         println!("no intercom runs here now; the link works as soon as one does");
     }
@@ -204,16 +212,15 @@ fn reset(path: Option<&Path>) -> Result<String, (u8, String)> {
         return Err(failed("no state directory".to_owned()));
     };
     let done = control::reset(place).map_err(failed)?;
-    let keys = match done.keys {
-        1 => "1 key, its pairing".to_owned(),
-        keys => format!("{keys} keys, all pairings"),
-    };
+    let people = if done.people == 1 { "1 person".to_owned() } else { format!("{} people", done.people) };
     let then = match done.ran {
         control::Ran::No => "No intercom runs here now.",
         control::Ran::AsService => "All visits are over; the service starts the intercom again.",
         control::Ran::ByHand => "All visits are over, and the intercom has ended; start it again with `intercom run`.",
     };
-    Ok(format!("This home is as on its first day: {keys} and the certificate are gone. The settings stay.\n{then}"))
+    Ok(format!(
+        "This home is as on its first day: {people}, their devices and links and the certificate are gone. The settings stay.\n{then}"
+    ))
 }
 
 fn say(text: &str) -> u8 {

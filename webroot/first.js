@@ -41,7 +41,7 @@ export function tokenFromPaste(text) {
 
 /** What lasts: 'intercom.key', 'intercom.send'. */
 export const kept = memory('localStorage');
-/** What ends with the tab: 'intercom.addressless', 'intercom.code', 'intercom.reloaded', 'intercom.tries'. */
+/** What ends with the tab: 'intercom.addressless', 'intercom.code', 'intercom.reloaded', 'intercom.tries', 'intercom.trying'. */
 export const brief = memory('sessionStorage');
 
 /** A browser may forbid storage; the page then remembers until it is closed. */
@@ -83,13 +83,34 @@ function memory(name) {
   };
 }
 
-/** The key to go in with, or null. A new one in the address replaces the old one and leaves the address. */
+/** The key to go in with, or null. One out of the address leaves it, and is only tried: whoever made the link may be wrong, or mean harm. */
 export function takeKey() {
   const fresh = keyFromHash(location.hash);
   if (fresh) {
-    kept.set('intercom.key', fresh);
+    tryKey(fresh);
     history.replaceState(history.state, '', location.pathname + location.search);
   }
+  return keyAtHand();
+}
+
+/** The key that is being tried, else the one that home has welcomed, or null. */
+const keyAtHand = () => brief.get('intercom.trying') ?? kept.get('intercom.key');
+
+/** Goes in with this key next; the one that is kept stays until home has welcomed this one. */
+export function tryKey(key) {
+  if (key === kept.get('intercom.key')) brief.remove('intercom.trying');
+  else brief.set('intercom.trying', key);
+}
+
+/** Home has welcomed this key. */
+export function keyWorks(key) {
+  if (brief.get('intercom.trying') === key) keepKey(key);
+}
+
+/** Home does not know this key. The one that was kept beside it, or null. */
+export function keyFailed(key) {
+  if (brief.get('intercom.trying') !== key) return null;
+  brief.remove('intercom.trying');
   return kept.get('intercom.key');
 }
 
@@ -110,9 +131,10 @@ export function keepCode(token) {
   brief.set('intercom.code', `${token} ${nonce}`);
 }
 
-/** Remembers a key that came another way than by the address. */
+/** Remembers a key that home has given or welcomed. */
 export function keepKey(key) {
   kept.set('intercom.key', key);
+  brief.remove('intercom.trying');
 }
 
 /** Where home listens. */
@@ -378,7 +400,7 @@ export const begun = globalThis.document ? begin() : null;
 function begin() {
   addEventListener('load', loadAgainUnlessWhole);
   // Not takeKey, nor all of callSupport: what asks the browser for more waits until the call is on its way.
-  const key = keyFromHash(location.hash) ?? kept.get('intercom.key');
+  const key = keyFromHash(location.hash) ?? keyAtHand();
   if (!key || tokenFromHash(location.hash) || brief.get('intercom.code') || typeof RTCPeerConnection !== 'function') {
     look();
     return null;

@@ -1,6 +1,6 @@
 // The visit: joins the socket and the peer connection, keeps both alive, and knows how things stand. What a person sees of
 // it is made in main.js.
-import { Peer, brief, callSupport, hello, keepCode, keepKey, kept, keyFromHash, keyFromPaste, pair, signalUrl, takeCode, takeKey, tokenFromPaste } from './first.js';
+import { Peer, brief, callSupport, hello, keepCode, keepKey, kept, keyFailed, keyFromHash, keyFromPaste, keyWorks, pair, signalUrl, takeCode, takeKey, tokenFromPaste, tryKey } from './first.js';
 import { FULL_RETRY_MS, Recovery, afterWelcome, isAlive, looksRefused, looksUntrusted, pageState } from './policy.js';
 import { Signal } from './signal.js';
 import { PLANS, Uplink, readUplink } from './uplink.js';
@@ -124,7 +124,7 @@ class Visit extends EventTarget {
   useLink(text) {
     const key = keyFromPaste(text);
     const token = tokenFromPaste(text);
-    if (key) keepKey(key);
+    if (key) tryKey(key);
     else if (token) keepCode(token);
     else return false;
     this.start();
@@ -398,6 +398,7 @@ class Visit extends EventTarget {
   #welcomed({ session, resumed, home, camera, muted = false, volume = null }) {
     const facts = this.#facts;
     this.#session = session;
+    keyWorks(this.#key);
     Object.assign(facts, { welcomed: true, full: false, restarting: false, home, camera, muted, volume });
     if (!resumed) facts.rung = 'full';
     brief.remove('intercom.reloaded');
@@ -416,7 +417,15 @@ class Visit extends EventTarget {
       case 'version':
         return this.#otherVersion();
       case 'wrong_key':
-        if (!this.#code) return this.#end('wrong-link', 'wrong-key');
+        if (!this.#code) {
+          // A link that does not open home takes nothing away from a device that was here before.
+          const other = keyFailed(this.#key);
+          if (!other) return this.#end('wrong-link', 'wrong-key');
+          this.#key = other;
+          this.#session = null;
+          this.#signal.retryIn(0);
+          return;
+        }
         brief.remove('intercom.code');
         this.#code = null;
         // A device that was here before comes in with the key that it has.

@@ -1,59 +1,75 @@
-//! The home's doorkeeper: the keys, and the patience with those who guess.
+//! The home's doorkeeper: who may come in, and the patience with those who guess.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crate::access::guessers::Guessers;
-use crate::access::keys::{KeyId, KeyRing};
+use crate::access::keys::KeyId;
+use crate::access::people::{Link, People, Person, Role};
 use crate::core::home::{Doorkeeper, KeyNumber};
-use crate::core::items::NewKey;
+use crate::core::items::{Invited, NewKey, NewLink};
 
 /// See the module.
 #[derive(Debug)]
 pub struct Door {
-    ring: KeyRing,
+    people: People,
     guessers: Guessers,
 }
 
 impl Door {
-    /// A door that these keys open.
-    pub fn new(ring: KeyRing) -> Door {
-        Door { ring, guessers: Guessers::new() }
+    /// A door that opens for these.
+    pub fn new(people: People) -> Door {
+        Door { people, guessers: Guessers::new() }
     }
 }
 
 impl Doorkeeper for Door {
     fn verify(&self, key: &str) -> Option<KeyNumber> {
-        self.ring.verify(key).map(|id| id.0)
+        self.people.verify(key).map(|id| id.0)
+    }
+
+    fn invited(&self, token: &str, unix: Duration) -> Option<Invited> {
+        self.people.invited(token, unix)
     }
 
     fn handle_wrong(&mut self, address: IpAddr, now: Instant) -> Duration {
         self.guessers.handle_wrong(address, now)
     }
 
-    fn name(&self, key: KeyNumber) -> Option<&str> {
-        self.ring.name(KeyId(key))
+    fn person(&self, key: KeyNumber) -> (u64, Option<&str>) {
+        self.people.owner_of(KeyId(key)).map_or((0, None), |person| (person.number, person.name.as_deref()))
     }
 
     fn has_keys(&self) -> bool {
-        self.ring.has_stored()
+        self.people.has_stored()
     }
 
-    fn handle_added(&mut self, key: NewKey) {
-        self.ring.add(KeyId(key.number), key.hash, key.name);
+    fn handle_added(&mut self, key: NewKey, unix: Duration) {
+        // The role is in the file; here nobody asks for it yet.
+        let person = Person { number: key.person, name: key.name, role: Role::Family };
+        self.people.take_device(person, KeyId(key.number), key.hash);
+        if key.by_link {
+            self.people.use_link(key.person, unix);
+        }
     }
 
-    fn handle_revoked(&mut self, key: KeyNumber) -> bool {
-        self.ring.revoke(KeyId(key))
+    fn handle_invited(&mut self, link: NewLink) {
+        let NewLink { person, name, hash, until, devices } = link;
+        let invited = Person { number: person, name, role: Role::Family };
+        self.people.take_link(invited, Link { person, hash, until, devices, used: 0 });
+    }
+
+    fn handle_revoked(&mut self, number: u64) -> Option<Vec<KeyNumber>> {
+        self.people.revoke(number).map(|keys| keys.into_iter().map(|id| id.0).collect())
     }
 
     fn handle_reset(&mut self) -> usize {
-        let keys = self.keys().len();
-        self.ring = KeyRing::new();
-        keys
+        let people = self.people.numbers().len();
+        self.people = People::new();
+        people
     }
 
-    fn keys(&self) -> Vec<KeyNumber> {
-        self.ring.ids().into_iter().map(|id| id.0).filter(|id| *id != KeyId::TEMPORARY.0).collect()
+    fn numbers(&self) -> Vec<u64> {
+        self.people.numbers()
     }
 }

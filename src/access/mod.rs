@@ -4,3 +4,4 @@ pub mod door;
 pub mod guessers;
 pub mod keys;
 pub mod names;
+pub mod people;

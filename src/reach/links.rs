@@ -1,4 +1,4 @@
-//! The links that viewers open: `https://ADDRESS:PORT/#k=KEY`.
+//! The links that viewers open: `https://ADDRESS:PORT/#p=TOKEN`, and `#k=KEY` for the key that ends with the process.
 
 use std::net::IpAddr;
 
@@ -28,7 +28,7 @@ pub fn links(addresses: &Addresses, port: u16, public: Option<&PublicAddress>, k
 }
 
 /// Makes the links that a one-use token opens, `https://ADDRESS:PORT/#p=TOKEN`.
-pub fn pairing_links(addresses: &Addresses, port: u16, public: Option<&PublicAddress>, token: &str) -> Links {
+pub fn token_links(addresses: &Addresses, port: u16, public: Option<&PublicAddress>, token: &str) -> Links {
     links_to(addresses, port, public, &format!("p={token}"))
 }
 

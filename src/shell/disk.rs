@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-use crate::access::keys::{Key, KeyId};
+use crate::access::keys::Key;
+use crate::access::people::Wish;
 use crate::shell::key_file::{KeyFile, KeyFileError};
 use crate::shell::mute_file::MuteFile;
 use crate::shell::pulse;
 use crate::shell::state::StateError;
-use crate::shell::wires::{CodeId, NewKey, ToLoop, ToLoopHandle};
+use crate::shell::wires::{ExchangeId, For, NewKey, NewLink, ToLoop, ToLoopHandle};
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 
 /// While nobody comes, the thread looks this often whether it is still wanted.
@@ -19,18 +20,18 @@ const REST: Duration = Duration::from_secs(10);
 /// Jobs that may wait; whoever finds no room has to do without.
 pub const JOBS: usize = 16;
 
-/// A key, its number, and why the disk does not take it, if it does not.
-pub type Minted = Result<(KeyId, Key, Option<StateError>), KeyFileError>;
+/// A link, its token, and why the disk does not take it, if it does not.
+pub type Made = Result<(NewLink, Key, Option<StateError>), KeyFileError>;
 
 /// What is to be stored.
 #[derive(Debug)]
 pub enum Job {
-    /// A key for whoever read this code, whom home will call so; answered with [`ToLoop::Minted`].
-    Code(CodeId, Option<String>),
-    /// A key for somebody whom home will call so.
-    Link(Option<String>, Sender<Minted>),
-    /// This key opens no more; it does so already for the process that runs. Says whether that is kept.
-    Revoked(KeyId, Sender<bool>),
+    /// A key for whoever has shown a token; answered with [`ToLoop::Minted`].
+    Key(ExchangeId, For),
+    /// A link for somebody new.
+    Link(Wish, Sender<Made>),
+    /// The key or person of this number comes in no more; it is so already for the process that runs. Says whether that is kept.
+    Revoked(u64, Sender<bool>),
     /// Home is muted, or open again.
     Muted(bool),
     /// Says when all before it is done, and whether the mute is kept.
@@ -54,9 +55,9 @@ pub fn spawn_disk(jobs: Receiver<Job>, keys: KeyFile, mute: MuteFile, to_loop: T
             pulse::rest();
             // Whoever asked may be gone by now.
             match job {
-                Job::Code(code, name) => to_loop.tell(ToLoop::Minted(code, for_code(&keys, name))),
-                Job::Link(name, answer) => drop(answer.try_send(keys.mint_for_now(name.as_deref()))),
-                Job::Revoked(id, answer) => drop(answer.try_send(revoke(&keys, id))),
+                Job::Key(exchange, whom) => to_loop.tell(ToLoop::Minted(exchange, mint(&keys, &whom))),
+                Job::Link(wish, answer) => drop(answer.try_send(keys.invite_for_now(&wish))),
+                Job::Revoked(number, answer) => drop(answer.try_send(revoke(&keys, number))),
                 Job::Muted(muted) => mute.store(muted),
                 Job::Settled(answer) => drop(answer.try_send(mute.is_kept())),
             }
@@ -64,31 +65,31 @@ pub fn spawn_disk(jobs: Receiver<Job>, keys: KeyFile, mute: MuteFile, to_loop: T
     })
 }
 
-fn for_code(keys: &KeyFile, name: Option<String>) -> Option<(NewKey, String)> {
-    match keys.mint_for_now(name.as_deref()) {
-        Ok((id, key, lost)) => {
+fn mint(keys: &KeyFile, whom: &For) -> Option<(NewKey, String)> {
+    match keys.mint_for_now(whom) {
+        Ok((new, key, lost)) => {
             // A phone that works now is better than none; the TV tells of the disk.
             if let Some(error) = lost {
-                log::warn!("key {id} lasts only until the end of this process: {error}");
+                log::warn!("key {} lasts only until the end of this process: {error}", new.number);
             }
-            Some((NewKey { number: id.0, hash: key.hash(), name }, key.to_text()))
+            Some((new, key.to_text()))
         }
         Err(error) => {
-            log::error!("no key for whoever read the code: {error}");
+            log::error!("no key for whoever came in: {error}");
             None
         }
     }
 }
 
-fn revoke(keys: &KeyFile, id: KeyId) -> bool {
-    let lost = match keys.revoke_for_now(id) {
+fn revoke(keys: &KeyFile, number: u64) -> bool {
+    let lost = match keys.revoke_for_now(number) {
         Ok(Ok(lost)) => lost.map(|error| error.to_string()),
         // Not there: nothing to be kept.
         Ok(Err(_)) => None,
         Err(error) => Some(error.to_string()),
     };
     if let Some(error) = &lost {
-        log::error!("that key {id} was revoked holds only until the end of this process: {error}");
+        log::error!("that number {number} was revoked holds only until the end of this process: {error}");
     }
     lost.is_none()
 }

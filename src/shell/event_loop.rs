@@ -260,8 +260,8 @@ impl EventLoop {
                     let _asker_is_gone = answer.try_send(self.home.handle_reset(now));
                 }
                 ToLoop::Shutdown => end = true,
-                ToLoop::KeyAdded(key) => self.home.handle_key_added(key),
-                ToLoop::Minted(code, minted) => self.home.handle_minted(code, minted, now),
+                ToLoop::Invited(link) => self.home.handle_invited(link),
+                ToLoop::Minted(exchange, minted) => self.home.handle_minted(exchange, minted, now),
                 ToLoop::CodeWanted { name, links } => {
                     let _asker_is_gone = links.try_send(self.home.handle_code_wanted(name, now));
                 }
@@ -366,9 +366,9 @@ impl EventLoop {
                 HomeOutput::Volume(percent) => self.outputs.presence.levels().set_volume(percent),
                 HomeOutput::Pictures(pictures) => self.hand_picture(pictures),
                 HomeOutput::Code(code) => self.outputs.board.set_code(code),
-                HomeOutput::Mint { code, name } => {
-                    if self.outputs.disk.try_send(Job::Code(code, name)).is_err() {
-                        self.home.handle_minted(code, None, clock::now());
+                HomeOutput::Mint { exchange, whom } => {
+                    if self.outputs.disk.try_send(Job::Key(exchange, whom)).is_err() {
+                        self.home.handle_minted(exchange, None, clock::now());
                     }
                 }
             }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::access::keys::{Key, KeyId, KeyRing};
+use crate::access::keys::Key;
+use crate::access::people::{Link, People, Role, Wish};
+use crate::core::items::{For, NewKey, NewLink};
 use crate::shell::clock;
 use crate::shell::reset;
 use crate::shell::state::{self, Lock, StateError};
@@ -29,6 +31,8 @@ pub enum KeyFileError {
     Entropy(String),
     /// All keys are about to be forgotten.
     Reset,
+    /// The link was opened on as many devices as it is for, or its time is over.
+    UsedUp,
 }
 
 impl fmt::Display for KeyFileError {
@@ -39,6 +43,7 @@ impl fmt::Display for KeyFileError {
                 write!(f, "{}: {problem}; correct it, or delete it and make new links", path.display())
             }
             KeyFileError::Entropy(problem) => write!(f, "no random numbers for a key: {problem}"),
+            KeyFileError::UsedUp => f.write_str("the link is used up, or over"),
             KeyFileError::Reset => f.write_str("this home is being reset; try again when it has started anew"),
         }
     }
@@ -74,7 +79,7 @@ pub struct KeyFile {
     path: PathBuf,
     lock: PathBuf,
     /// The keys as they should be in the file.
-    unkept: Arc<Mutex<Option<KeyRing>>>,
+    unkept: Arc<Mutex<Option<People>>>,
 }
 
 impl KeyFile {
@@ -85,22 +90,70 @@ impl KeyFile {
     }
 
     /// All keys; none if there is no file, or a reset has begun.
-    pub fn load(&self) -> Result<KeyRing, KeyFileError> {
+    pub fn load(&self) -> Result<People, KeyFileError> {
         self.current(&self.unkept())
     }
 
-    /// Makes a key for a viewer whom home calls `name`, and stores its hash; the key itself is only here.
-    pub fn mint(&self, name: Option<&str>) -> Result<(KeyId, Key), KeyFileError> {
-        match self.mint_for_now(name)? {
-            (id, key, None) => Ok((id, key)),
+    /// Makes a link for somebody new, and stores its hash; the token itself is only here.
+    pub fn invite(&self, wish: &Wish) -> Result<(NewLink, Key), KeyFileError> {
+        match self.invite_for_now(wish)? {
+            (link, token, None) => Ok((link, token)),
             (_, _, Some(error)) => Err(error.into()),
         }
     }
 
-    /// The same for a process that lasts: a key that the disk does not take is good until its end, and why it does not
+    /// The same for a process that lasts: a link that the disk does not take is good until its end, and why it does not
     /// is told.
-    pub fn mint_for_now(&self, name: Option<&str>) -> Result<(KeyId, Key, Option<StateError>), KeyFileError> {
+    pub fn invite_for_now(&self, wish: &Wish) -> Result<(NewLink, Key, Option<StateError>), KeyFileError> {
+        let token = mint_key()?;
+        let now = clock::unix_time();
+        let (link, error) = self.change(|people| {
+            people.tidy(now);
+            let number = people.add_person(wish.name.clone(), Role::Family);
+            let until = now + Duration::from_secs(wish.days * 86_400);
+            let link = Link { person: number, hash: token.hash(), until, devices: wish.devices, used: 0 };
+            if let Some(person) = people.person(number).cloned() {
+                people.take_link(person, link.clone());
+            }
+            let name = wish.name.clone();
+            Ok(NewLink { person: number, name, hash: link.hash, until, devices: wish.devices })
+        })?;
+        Ok((link, token, error))
+    }
+
+    /// Makes a key for a process that lasts: one that the disk does not take is good until its end, and why it does not
+    /// is told.
+    pub fn mint_for_now(&self, whom: &For) -> Result<(NewKey, Key, Option<StateError>), KeyFileError> {
         let key = mint_key()?;
+        let now = clock::unix_time();
+        let (new, error) = self.change(|people| {
+            let (person, by_link) = match whom {
+                // The first device of all is an owner's.
+                For::Newcomer(name) => {
+                    let role = if people.has_stored() { Role::Family } else { Role::Owner };
+                    (people.add_person(name.clone(), role), false)
+                }
+                For::Person(person) => (*person, true),
+            };
+            if by_link && !people.is_invited(person, now) {
+                return Err(KeyFileError::UsedUp);
+            }
+            let id = people.add_device(person, key.hash(), in_words(now));
+            if by_link {
+                people.use_link(person, now);
+            }
+            let name = people.person(person).and_then(|person| person.name.clone());
+            people.tidy(now);
+            Ok(NewKey { number: id.0, hash: key.hash(), person, name, by_link })
+        })?;
+        Ok((new, key, error))
+    }
+
+    /// Changes the file, or what stands for it. A change that the disk does not take is remembered, and why it does not is told.
+    fn change<T>(
+        &self,
+        change: impl FnOnce(&mut People) -> Result<T, KeyFileError>,
+    ) -> Result<(T, Option<StateError>), KeyFileError> {
         let mut unkept = self.unkept();
         // Without a lock nothing is written: so what others write meanwhile stays.
         let lock = Lock::wait(&self.lock);
@@ -110,35 +163,35 @@ impl KeyFile {
                 _ => KeyFileError::Reset,
             });
         }
-        let mut ring = self.current(&unkept)?;
-        let id = ring.add_next(key.hash(), in_words(clock::unix_time()), name.map(str::to_owned));
-        let error = lock.and_then(|_lock| self.write(&ring)).err();
-        *unkept = error.is_some().then_some(ring);
+        let mut people = self.current(&unkept)?;
+        let changed = change(&mut people)?;
+        let error = lock.and_then(|_lock| self.write(&people)).err();
+        *unkept = error.is_some().then_some(people);
         if error.is_none() {
             reset::over(&self.dir);
         }
-        Ok((id, key, error))
+        Ok((changed, error))
     }
 
-    /// Ends a stored key; if there is no such number, says which there are.
-    pub fn revoke(&self, id: KeyId) -> Result<Result<(), Vec<KeyId>>, KeyFileError> {
-        match self.revoke_for_now(id)? {
+    /// Ends a person or a stored key; if there is no such number, says which persons there are.
+    pub fn revoke(&self, number: u64) -> Result<Result<(), Vec<u64>>, KeyFileError> {
+        match self.revoke_for_now(number)? {
             Ok(None) => Ok(Ok(())),
             Ok(Some(error)) => Err(error.into()),
-            Err(ids) => Ok(Err(ids)),
+            Err(numbers) => Ok(Err(numbers)),
         }
     }
 
     /// The same for a process that lasts: what the disk does not take holds until its end, and why it does not is told.
-    pub fn revoke_for_now(&self, id: KeyId) -> Result<Result<Option<StateError>, Vec<KeyId>>, KeyFileError> {
+    pub fn revoke_for_now(&self, number: u64) -> Result<Result<Option<StateError>, Vec<u64>>, KeyFileError> {
         let mut unkept = self.unkept();
         let lock = Lock::wait(&self.lock);
-        let mut ring = self.current(&unkept)?;
-        if !ring.revoke(id) {
-            return Ok(Err(ring.ids()));
+        let mut people = self.current(&unkept)?;
+        if people.revoke(number).is_none() {
+            return Ok(Err(people.numbers()));
         }
-        let error = lock.and_then(|_lock| self.write(&ring)).err();
-        *unkept = error.is_some().then_some(ring);
+        let error = lock.and_then(|_lock| self.write(&people)).err();
+        *unkept = error.is_some().then_some(people);
         Ok(Ok(error))
     }
 
@@ -158,26 +211,26 @@ impl KeyFile {
         }
     }
 
-    fn current(&self, unkept: &Option<KeyRing>) -> Result<KeyRing, KeyFileError> {
+    fn current(&self, unkept: &Option<People>) -> Result<People, KeyFileError> {
         if reset::is_begun(&self.dir) {
-            return Ok(KeyRing::new());
+            return Ok(People::new());
         }
         if let Some(ring) = unkept {
             return Ok(ring.clone());
         }
         match state::read(&self.path)? {
-            None => Ok(KeyRing::new()),
+            None => Ok(People::new()),
             Some(text) => {
-                KeyRing::from_toml(&text).map_err(|problem| KeyFileError::Broken { path: self.path.clone(), problem })
+                People::from_toml(&text).map_err(|problem| KeyFileError::Broken { path: self.path.clone(), problem })
             }
         }
     }
 
-    fn write(&self, ring: &KeyRing) -> Result<(), StateError> {
+    fn write(&self, ring: &People) -> Result<(), StateError> {
         state::write(&self.path, ring.to_toml().as_bytes(), 0o600)
     }
 
-    fn unkept(&self) -> MutexGuard<'_, Option<KeyRing>> {
+    fn unkept(&self) -> MutexGuard<'_, Option<People>> {
         self.unkept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -194,29 +247,75 @@ mod tests {
     use super::*;
     use crate::shell::state::tests::TestDir;
 
-    #[test]
-    fn a_minted_key_opens_until_it_is_revoked() {
-        let dir = TestDir::new();
-        let file = KeyFile::in_dir(&dir.0);
-        assert!(file.load().unwrap().is_empty());
-        let (first, key) = file.mint(None).unwrap();
-        let (second, other) = file.mint(None).unwrap();
-        assert_ne!(key, other);
-        assert_eq!(file.load().unwrap().verify(&key.to_text()), Some(first));
-        assert_eq!(file.revoke(first).unwrap(), Ok(()));
-        assert_eq!(file.revoke(first).unwrap(), Err(vec![second]));
-        assert_eq!(file.load().unwrap().verify(&key.to_text()), None);
-        assert_eq!(file.load().unwrap().verify(&other.to_text()), Some(second));
+    fn mint(file: &KeyFile, name: Option<&str>) -> (NewKey, Key) {
+        let (new, key, error) = file.mint_for_now(&For::Newcomer(name.map(str::to_owned))).unwrap();
+        assert!(error.is_none());
+        (new, key)
+    }
+
+    fn number(file: &KeyFile, key: &Key) -> Option<u64> {
+        file.load().unwrap().verify(&key.to_text()).map(|id| id.0)
     }
 
     #[test]
-    fn the_file_is_private_and_holds_no_key() {
+    fn a_minted_key_opens_until_it_or_its_person_is_revoked() {
         let dir = TestDir::new();
-        let (_, key) = KeyFile::in_dir(&dir.0).mint(None).unwrap();
+        let file = KeyFile::in_dir(&dir.0);
+        assert!(file.load().unwrap().is_empty());
+        let ((first, key), (second, other)) = (mint(&file, None), mint(&file, None));
+        assert_ne!(key, other);
+        assert_eq!(number(&file, &key), Some(first.number));
+        assert_eq!(file.revoke(first.number).unwrap(), Ok(()));
+        assert_eq!(file.revoke(first.number).unwrap(), Err(vec![second.person]));
+        assert_eq!(number(&file, &key), None);
+        assert_eq!(number(&file, &other), Some(second.number));
+        assert_eq!(file.revoke(second.person).unwrap(), Ok(()));
+        assert!(file.load().unwrap().is_empty());
+        let text = std::fs::read_to_string(dir.0.join("keys.toml")).unwrap();
+        assert!(!text.contains("sha256"), "{text}");
+    }
+
+    #[test]
+    fn the_first_of_all_is_an_owner() {
+        let dir = TestDir::new();
+        let file = KeyFile::in_dir(&dir.0);
+        let (first, second) = (mint(&file, Some("Anna")).0, mint(&file, None).0);
+        let people = file.load().unwrap();
+        assert_eq!(people.person(first.person).unwrap().role, Role::Owner);
+        assert_eq!(people.person(second.person).unwrap().role, Role::Family);
+    }
+
+    #[test]
+    fn a_link_makes_as_many_devices_as_it_is_for_and_is_forgotten_then() {
+        let dir = TestDir::new();
+        let file = KeyFile::in_dir(&dir.0);
+        let wish = Wish { name: Some("Anna".into()), devices: 2, ..Wish::default() };
+        let (link, token) = file.invite(&wish).unwrap();
+        let people = file.load().unwrap();
+        let now = clock::unix_time();
+        assert_eq!(people.invited(&token.to_text(), now).unwrap().name.as_deref(), Some("Anna"));
+        for _ in 0..2 {
+            let (new, key, _) = file.mint_for_now(&For::Person(link.person)).unwrap();
+            assert!(new.by_link && new.person == link.person && new.name.as_deref() == Some("Anna"));
+            assert_eq!(number(&file, &key), Some(new.number));
+        }
+        let error = file.mint_for_now(&For::Person(link.person)).unwrap_err();
+        assert!(matches!(error, KeyFileError::UsedUp));
+        let people = file.load().unwrap();
+        assert_eq!((people.stored(), people.invited(&token.to_text(), now)), (2, None));
+    }
+
+    #[test]
+    fn the_file_is_private_and_holds_no_key_and_no_token() {
+        let dir = TestDir::new();
+        let file = KeyFile::in_dir(&dir.0);
+        let (_, key) = mint(&file, None);
+        let (_, token) = file.invite(&Wish::default()).unwrap();
         let path = dir.0.join("keys.toml");
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let text = std::fs::read_to_string(path).unwrap();
-        assert!(!text.contains(&key.to_text()) && text.contains("created = \"20"), "{text}");
+        assert!(!text.contains(&key.to_text()) && !text.contains(&token.to_text()), "{text}");
+        assert!(text.contains("created = \"20") && text.contains("until = \"20"), "{text}");
     }
 
     #[test]
@@ -225,7 +324,7 @@ mod tests {
         let path = dir.0.join("keys.toml");
         std::fs::write(&path, "next = ?").unwrap();
         let file = KeyFile::in_dir(&dir.0);
-        let error = file.mint(None).unwrap_err().to_string();
+        let error = file.invite(&Wish::default()).unwrap_err().to_string();
         assert!(error.contains("keys.toml: line 1"), "{error}");
         assert_eq!(std::fs::read_to_string(path).unwrap(), "next = ?");
     }
@@ -237,21 +336,21 @@ mod tests {
         // As if the disk were gone: nothing can be made there.
         std::fs::write(&place, "").unwrap();
         let file = KeyFile::in_dir(&place);
-        assert!(KeyFile::in_dir(&place).mint(None).is_err(), "not for a process that ends at once");
+        assert!(KeyFile::in_dir(&place).invite(&Wish::default()).is_err(), "not for a process that ends at once");
         assert!(!file.is_unkept());
         std::fs::remove_file(&place).unwrap();
-        let (first, key, error) = file.mint_for_now(Some("Anna")).unwrap();
-        let (second, other, _) = file.clone().mint_for_now(None).unwrap();
-        assert!(error.is_some() && first != second);
-        assert_eq!(file.load().unwrap().verify(&key.to_text()), Some(first));
-        assert!(file.revoke_for_now(second).unwrap().unwrap().is_some());
+        let (first, key, error) = file.mint_for_now(&For::Newcomer(Some("Anna".into()))).unwrap();
+        let (second, other, _) = file.clone().mint_for_now(&For::Newcomer(None)).unwrap();
+        assert!(error.is_some() && first.number != second.number);
+        assert_eq!(number(&file, &key), Some(first.number));
+        assert!(file.revoke_for_now(second.number).unwrap().unwrap().is_some());
         file.retry();
         assert!(file.is_unkept());
         state::make_private_dir(&place).unwrap();
         file.retry();
-        let stored = KeyFile::in_dir(&place).load().unwrap();
-        assert!(!file.is_unkept() && stored.verify(&key.to_text()) == Some(first));
-        assert_eq!(stored.verify(&other.to_text()), None);
+        let stored = KeyFile::in_dir(&place);
+        assert!(!file.is_unkept() && number(&stored, &key) == Some(first.number));
+        assert_eq!(number(&stored, &other), None);
     }
 
     #[test]
@@ -260,9 +359,9 @@ mod tests {
         let file = KeyFile::in_dir(&dir.0);
         std::thread::scope(|scope| {
             for _ in 0..4 {
-                scope.spawn(|| (0..4).for_each(|_| assert!(file.mint(None).is_ok())));
+                scope.spawn(|| (0..4).for_each(|_| drop(mint(&file, None))));
             }
         });
-        assert_eq!(file.load().unwrap().len(), 16);
+        assert_eq!(file.load().unwrap().stored(), 16);
     }
 }

@@ -88,6 +88,7 @@ fn path(state_dir: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::people::Wish;
     use crate::shell::key_file::KeyFile;
     use crate::shell::state::tests::TestDir;
 
@@ -96,7 +97,7 @@ mod tests {
         for name in ["keys.toml.new", "leaf.pem", "ca.pem", "ca.key", "last-good.toml"] {
             std::fs::write(dir.0.join(name), "x").unwrap();
         }
-        KeyFile::in_dir(&dir.0).mint(None).unwrap();
+        KeyFile::in_dir(&dir.0).invite(&Wish::default()).unwrap();
         dir
     }
 
@@ -117,8 +118,8 @@ mod tests {
         finish(&dir.0).unwrap();
         assert_eq!(names(&dir), ["last-good.toml", "reset"]);
         assert!(is_made(&dir.0) && !is_begun(&dir.0));
-        let (number, _) = KeyFile::in_dir(&dir.0).mint(None).unwrap();
-        assert_eq!(number.0, 1, "as on the first day");
+        let (link, _) = KeyFile::in_dir(&dir.0).invite(&Wish::default()).unwrap();
+        assert_eq!(link.person, 1, "as on the first day");
         assert!(!is_made(&dir.0));
     }
 
@@ -146,7 +147,7 @@ mod tests {
             }
             // The next start.
             assert!(keys.load().unwrap().is_empty());
-            assert!(keys.mint(None).unwrap_err().to_string().contains("reset"));
+            assert!(keys.invite(&Wish::default()).unwrap_err().to_string().contains("reset"));
             finish(&dir.0).unwrap();
             assert_eq!(names(&dir), ["last-good.toml", "reset"]);
         }

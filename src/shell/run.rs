@@ -13,6 +13,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::access::door::Door;
 use crate::access::keys::{Key, KeyId};
+use crate::access::people::{Person, Role};
 use crate::config::{Config, Trial};
 use crate::core::home::{Home, HomeConfig};
 use crate::core::peer;
@@ -440,14 +441,15 @@ fn sound(state_dir: &Path, own_certificates: bool) -> Result<(), String> {
 
 /// The keys that are stored, and one that ends with the process if its links are to be printed.
 fn open_door(keys: &KeyFile, print_links: bool) -> Result<(Door, Option<Key>), RunError> {
-    let mut ring = keys.load().map_err(cannot("keys"))?;
+    let mut people = keys.load().map_err(cannot("keys"))?;
     let mut link = None;
     if print_links {
         let key = mint_key().map_err(cannot("keys"))?;
-        ring.add(KeyId::TEMPORARY, key.hash(), None);
+        let nobody = Person { number: 0, name: None, role: Role::Guest };
+        people.take_device(nobody, KeyId::TEMPORARY, key.hash());
         link = Some(key);
     }
-    Ok((Door::new(ring), link))
+    Ok((Door::new(people), link))
 }
 
 fn entropy(bytes: &mut [u8]) {

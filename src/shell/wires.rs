@@ -7,8 +7,8 @@ use crossbeam_channel::{Receiver, Sender};
 
 use crate::core::home::Mute;
 pub use crate::core::items::{
-    CodeId, EncodedAudio, EncodedVideo, EncoderOrder, Hearers, NewKey, Speech, Spoken, ToPictures, ToSpeaker, VisitId,
-    Visitor,
+    EncodedAudio, EncodedVideo, EncoderOrder, ExchangeId, For, Hearers, NewKey, NewLink, Speech, Spoken, ToPictures,
+    ToSpeaker, VisitId, Visitor,
 };
 use crate::core::protocol::{CameraState, RungName};
 use crate::reach::links::Links;
@@ -24,12 +24,12 @@ pub enum ToLoop {
     KeyframeWanted(VisitId),
     /// The machine's addresses changed.
     Addresses(crate::reach::Addresses),
-    /// End every visit of this key, which opens no more; whether there was one, else which there are, for who asks.
+    /// End every visit of this key or person, who come in no more; whether there was one, else which persons there are, for who asks.
     Revoked(u64, Sender<Result<(), Vec<u64>>>),
-    /// A key was added (already stored).
-    KeyAdded(NewKey),
+    /// A link was made (already stored).
+    Invited(NewLink),
     /// The key that the loop wanted minted is stored, and this is its text; or it could not be.
-    Minted(CodeId, Option<(NewKey, String)>),
+    Minted(ExchangeId, Option<(NewKey, String)>),
     /// Show a code on the TV for a new viewer.
     CodeWanted {
         /// What home will call them.
@@ -41,7 +41,7 @@ pub enum ToLoop {
     Mute(Mute, Option<Sender<bool>>),
     /// The control socket asks how things are; answered with one JSON object.
     Status(Sender<String>),
-    /// Forget every key, and end all visits; how many keys were stored, for who asks.
+    /// Forget every key, and end all visits; how many people could come in, for who asks.
     Reset(Sender<usize>),
     /// Say goodbye to every page and end.
     Shutdown,

@@ -66,6 +66,58 @@ pub fn revoked(lab: &mut Lab) {
     page.wait_for("it stays closed", PATIENCE, "/wrong-link|revoked/.test(document.body.dataset.state)");
 }
 
+/// A link lets a few devices in, each with a key of its own, and is worth nothing then; it leaves the address.
+pub fn spent_link(lab: &mut Lab) {
+    let home = Daemon::start(Setup::default());
+    let said = home.command(&["link", "--name", "Ελένη", "--devices", "2"]);
+    let link = said.split_whitespace().find(|word| word.contains("#p=")).expect("a link").to_owned();
+    assert!(said.contains("within 7 days") && said.contains("2 devices"), "{said}");
+    let mut keys = Vec::new();
+    for _ in 0..2 {
+        let page = lab.viewer(Permission::Undecided);
+        page.open(&link);
+        living(&page);
+        assert_eq!(page.eval("location.hash"), "", "the token leaves the address");
+        keys.push(page.eval("localStorage.getItem('intercom.key')"));
+        page.reload();
+        living(&page);
+        page.close();
+    }
+    assert!(keys[0].is_string() && keys[0] != keys[1], "each device has a key of its own");
+    let late = lab.viewer(Permission::Undecided);
+    late.open(&link);
+    late.wait_state("wrong-link", PATIENCE);
+    assert_eq!(late.eval("lab.frames.length"), 0);
+    let stored = std::fs::read_to_string(home.state_dir().join("keys.toml")).expect("the keys");
+    assert!(stored.contains("name = \"Ελένη\"") && !stored.contains("[[link]]"), "{stored}");
+}
+
+/// A link with rubbish in the place of a key takes nothing away from a device that was here before: it is tried, and then the device comes
+/// in with the key that it has, also after a reload.
+pub fn rubbish_link(lab: &mut Lab) {
+    let home = Daemon::start(Setup::default());
+    let (link, _) = home.lasting_link();
+    let address = link.split('#').next().expect("an address");
+    let page = lab.viewer(Permission::Undecided);
+    page.open(&link);
+    living(&page);
+    let key = page.eval("localStorage.getItem('intercom.key')");
+    for fragment in ["k=anything", "k=AAAAAAAAAAAAAAAAAAAAAA", "p=AAAAAAAAAAAAAAAAAAAAAA"] {
+        page.open("about:blank");
+        page.open(&format!("{address}#{fragment}"));
+        living(&page);
+        assert_eq!(page.eval("localStorage.getItem('intercom.key')"), key, "{fragment}");
+        assert_eq!(page.eval("location.hash"), "", "{fragment}");
+        page.reload();
+        living(&page);
+    }
+    // A key that home welcomes takes its place.
+    page.open("about:blank");
+    page.open(&home.link());
+    living(&page);
+    assert_eq!(page.eval("localStorage.getItem('intercom.key')"), home.key());
+}
+
 /// A reset: who visits is sent away, and their link opens nothing in the home that starts then.
 pub fn reset(lab: &mut Lab) {
     let mut home = Daemon::start(Setup::default());

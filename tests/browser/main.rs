@@ -83,6 +83,8 @@ const PAGES: Lane = &[
     ("a_wrong_link", access::wrong_key),
     ("a_full_home", access::full),
     ("a_revoked_link", access::revoked),
+    ("a_link_is_spent", access::spent_link),
+    ("a_link_with_rubbish", access::rubbish_link),
     ("a_reset_home", access::reset),
     ("a_code_on_the_tv", access::code_on_the_tv),
 ];

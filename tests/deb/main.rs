@@ -91,7 +91,7 @@ fn installed(system: &System, packages: &Packages) {
     // What its first run leaves behind: a key, in the state of a service with a user of its own.
     system.run("mkdir -p -m 700 /var/lib/private/intercom && ln -s private/intercom /var/lib/intercom");
     let link = system.run(&format!("STATE_DIRECTORY=/var/lib/intercom intercom link --config {CONFIG}"));
-    assert!(link.contains("#k="), "{link}");
+    assert!(link.contains("#p="), "{link}");
 }
 
 /// Nobody is asked anything, and what the owner wrote into the config stays.

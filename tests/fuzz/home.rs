@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use intercom::config::Rung;
 use intercom::core::home::{Doorkeeper, Home, HomeConfig, HomeOutput, Mute, SocketId};
-use intercom::core::items::{CodeId, EncodedAudio, EncodedVideo, Hearers, NewKey, VisitId};
+use intercom::core::items::{EncodedAudio, EncodedVideo, ExchangeId, Hearers, Invited, NewKey, NewLink, VisitId};
 use intercom::core::peer::Identity;
 use intercom::core::protocol::{CameraState, FromHome, FromPage, RungName, Volume};
 use intercom::reach::Addresses;
@@ -33,20 +33,23 @@ impl Doorkeeper for Keys {
     fn handle_wrong(&mut self, _address: IpAddr, _now: Instant) -> Duration {
         Duration::from_secs(1)
     }
-    fn name(&self, key: u64) -> Option<&str> {
-        self.0.iter().find(|added| added.number == key)?.name.as_deref()
+    fn invited(&self, token: &str, _unix: Duration) -> Option<Invited> {
+        (token == "a link").then_some(Invited { person: 3, name: None })
     }
+    fn person(&self, key: u64) -> (u64, Option<&str>) {
+        (key, self.0.iter().find(|added| added.number == key).and_then(|added| added.name.as_deref()))
+    }
+    fn handle_invited(&mut self, _link: NewLink) {}
     fn has_keys(&self) -> bool {
         true
     }
-    fn handle_added(&mut self, key: NewKey) {
+    fn handle_added(&mut self, key: NewKey, _unix: Duration) {
         self.0.push(key);
     }
-    fn handle_revoked(&mut self, _key: u64) -> bool {
-        true
+    fn handle_revoked(&mut self, number: u64) -> Option<Vec<u64>> {
+        Some(vec![number])
     }
-
-    fn keys(&self) -> Vec<u64> {
+    fn numbers(&self) -> Vec<u64> {
         Vec::new()
     }
     fn handle_reset(&mut self) -> usize {
@@ -64,7 +67,7 @@ struct Day {
     /// What pages have learnt and may say again: tokens of visits and codes, and ufrags of answers.
     tokens: Vec<String>,
     ufrags: Vec<String>,
-    codes: Vec<CodeId>,
+    codes: Vec<ExchangeId>,
     /// The token that the TV showed last.
     shown: String,
     visits: usize,
@@ -243,7 +246,7 @@ impl Day {
             },
             (21, _) => {
                 if let Some(code) = self.codes.pop() {
-                    let key = NewKey { number: 9, hash: [9; 32], name: None };
+                    let key = NewKey { number: 9, hash: [9; 32], person: 9, name: None, by_link: false };
                     let minted = self.random.bool().then(|| (key, "one".to_owned()));
                     self.home.handle_minted(code, minted, now);
                 }
@@ -267,7 +270,7 @@ impl Day {
                         self.ufrags.push(ufrag.expect("credentials").into());
                     }
                     HomeOutput::Close(id) => drop(self.sockets.remove(&id)),
-                    HomeOutput::Mint { code, .. } => self.codes.push(code),
+                    HomeOutput::Mint { exchange, .. } => self.codes.push(exchange),
                     HomeOutput::Code(Some(code)) => {
                         let token = code.link.split_once("#p=").expect("a token in the link").1;
                         self.shown = token.into();

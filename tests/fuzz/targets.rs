@@ -1,6 +1,7 @@
 //! What must hold of each parser, whatever it is given.
 
-use intercom::access::keys::{Key, KeyRing};
+use intercom::access::keys::{Key, KeyId};
+use intercom::access::people::{People, Person, Role};
 use intercom::core::protocol::{FromHome, FromPage};
 use intercom::reach::ranking;
 use intercom::shell::control::Request;
@@ -51,16 +52,28 @@ pub fn fuzz_control(data: &[u8]) {
 /// Only the one text of a key is that key.
 pub fn fuzz_key(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
+    let Ok(other) = Key::mint(|bytes| {
+        bytes.fill(7);
+        Ok::<_, std::convert::Infallible>(())
+    });
+    let mut people = People::new();
+    let somebody = |number| Person { number, name: None, role: Role::Family };
+    people.take_device(somebody(1), KeyId(2), other.hash());
     match Key::parse(&text) {
-        Some(key) => assert_eq!(key.to_text(), text),
-        None => assert!(KeyRing::new().verify(&text).is_none()),
+        Some(key) => {
+            assert_eq!(key.to_text(), text);
+            assert_eq!(people.verify(&text).is_some(), key == other);
+            people.take_device(somebody(3), KeyId(4), key.hash());
+            assert!(people.verify(&text).is_some());
+        }
+        None => assert!(people.verify(&text).is_none()),
     }
 }
 
 /// An accepted file says the same when it is written again.
 pub fn fuzz_key_file(data: &[u8]) {
-    if let Ok(ring) = KeyRing::from_toml(&String::from_utf8_lossy(data)) {
-        assert_eq!(KeyRing::from_toml(&ring.to_toml()), Ok(ring));
+    if let Ok(people) = People::from_toml(&String::from_utf8_lossy(data)) {
+        assert_eq!(People::from_toml(&people.to_toml()), Ok(people));
     }
 }
 

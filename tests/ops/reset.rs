@@ -31,7 +31,7 @@ fn a_running_home_is_reset_ends_in_order_and_tells_of_it_until_a_phone_is_paired
     say(&home, "link --name Ben");
     let authority = std::fs::read(home.at("state/ca.pem")).expect("a certificate");
     let said = say(&home, "reset");
-    assert!(said.contains("2 keys") && said.contains("`intercom run`"), "{said}");
+    assert!(said.contains("2 people") && said.contains("`intercom run`"), "{said}");
     assert_eq!(home.wait_end(), 0, "{}", home.log());
     assert_eq!(remains(&home), [""; 0]);
 
@@ -39,7 +39,7 @@ fn a_running_home_is_reset_ends_in_order_and_tells_of_it_until_a_phone_is_paired
     home.wait("the notice", || notices(&home).filter(|told| *told == [NOTICE]));
     assert_ne!(std::fs::read(home.at("state/ca.pem")).expect("a new one"), authority);
     let said = say(&home, "link --name Anna");
-    assert!(said.starts_with("key 1;"), "as on the first day: {said}");
+    assert!(said.starts_with("person 1:"), "as on the first day: {said}");
     home.wait("nothing to tell", || notices(&home).filter(Vec::is_empty));
 }
 
@@ -59,7 +59,7 @@ fn a_home_that_does_not_run_is_reset_in_its_folder() {
     std::fs::write(home.at("state/leaves/192.0.2.1.pem"), "x").expect("a leaf");
     assert_eq!(remains(&home).len(), 4);
     let said = say(&home, "reset");
-    assert!(said.contains("1 key") && said.contains("No intercom runs"), "{said}");
+    assert!(said.contains("1 person") && said.contains("No intercom runs"), "{said}");
     assert_eq!(remains(&home), [""; 0]);
     home.start(|_| ());
     home.wait("the notice", || notices(&home).filter(|told| *told == [NOTICE]));

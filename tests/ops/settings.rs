@@ -48,7 +48,7 @@ fn a_port_that_another_program_has_makes_way_for_the_last_good_settings_until_th
         }
         let said = home.ask("link");
         let links = String::from_utf8_lossy(&said.stdout);
-        assert!(said.status.success() && links.contains(&format!(":{own}/#k=")), "{links}");
+        assert!(said.status.success() && links.contains(&format!(":{own}/#p=")), "{links}");
         assert!(home.ask("mute").status.success());
     }
     std::fs::write(home.at("intercom.toml"), before).expect("the config");

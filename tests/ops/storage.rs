@@ -58,8 +58,8 @@ fn told(home: &Home, wanted: &[&str]) {
 
 fn a_link_for_now(home: &Home, number: u32) {
     let (done, said) = say(home, "link");
-    assert!(done && said.starts_with(&format!("key {number};")), "{said}");
-    assert!(said.contains("until the intercom is started anew") && said.contains("#k="), "{said}");
+    assert!(done && said.starts_with(&format!("person {number}:")), "{said}");
+    assert!(said.contains("until the intercom is started anew") && said.contains("#p="), "{said}");
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn a_disk_that_is_not_there_is_replaced_by_memory() {
     home.start(|_| ());
     told(&home, &[GONE]);
     let (done, said) = say(&home, "link");
-    assert!(done && said.starts_with("key 1;"), "{said}");
+    assert!(done && said.starts_with("person 1:"), "{said}");
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn damaged_keys_or_certificates_are_left_alone_and_keep_no_new_phone_out() {
         home.start(|_| ());
         told(&home, &[DAMAGED]);
         let (done, said) = say(&home, "link");
-        assert!(done && said.starts_with("key 1;"), "{name}: {said}");
+        assert!(done && said.starts_with("person 1:"), "{name}: {said}");
         // Whoever knows how to mend it may, and a reset needs no more than what is there.
         assert_eq!(fs::read_to_string(&file).expect("the file"), broken);
         let (done, said) = say(&home, "reset");

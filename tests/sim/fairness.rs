@@ -109,7 +109,7 @@ fn pings_and_binary_frames_and_bytes_cost_as_much_as_words() {
             world.viewers[viewer].open_page(now);
             world.run(s(2));
         }
-        let limit = if before_hello { 12 } else { 300 };
+        let limit = if before_hello { 48 } else { 300 };
         let flood = |world: &mut World, count: u64| {
             let now = world.now;
             match what {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use intercom::access::keys::Key;
+use intercom::core::items::NewLink;
 use intercom::core::protocol::{ErrorCode, FromHome, FromPage};
 use intercom::reach::Addresses;
 use str0m_netem::NetemConfig;
@@ -185,6 +187,83 @@ fn a_home_without_any_key_offers_codes_until_it_has_one() {
     world.mint(true);
     world.run(s(1300));
     assert!(world.code.is_none());
+}
+
+/// A link for three devices, made now.
+fn linked(world: &mut World) -> String {
+    let token = Key::mint(|bytes| {
+        bytes.fill(5);
+        Ok::<_, ()>(())
+    });
+    let token = token.expect("a token");
+    let until = world.unix() + s(7 * 86_400);
+    let link = NewLink { person: 500, name: Some("Anna".into()), hash: token.hash(), until, devices: 3 };
+    world.home.handle_invited(link);
+    token.to_text()
+}
+
+#[test]
+fn a_link_lets_three_devices_in_each_with_a_key_of_its_own_and_no_fourth() {
+    let mut world = World::new();
+    let token = linked(&mut world);
+    let mut keys = Vec::new();
+    for n in 0..3 {
+        let nonce = format!("{NONCE}{n}");
+        let page = pair(&mut world, &token, &nonce);
+        world.mint(true);
+        world.run(s(1));
+        // A page that lost the answer hears the same, and that costs no device.
+        let again = pair(&mut world, &token, &nonce);
+        world.run(s(1));
+        assert_eq!(key(&world, page), key(&world, again));
+        keys.push(key(&world, page).expect("a key"));
+    }
+    keys.dedup();
+    assert_eq!(keys.len(), 3);
+    assert!(world.minting.is_empty());
+    let fourth = pair(&mut world, &token, NONCE);
+    world.run(s(5));
+    assert!(wrong(&world, fourth) && world.minting.is_empty());
+}
+
+#[test]
+fn a_link_is_over_a_day_after_its_first_opening_and_a_week_after_it_was_made() {
+    for (opened, late, good) in
+        [(true, 86_000, true), (true, 90_000, false), (false, 600_000, true), (false, 700_000, false)]
+    {
+        let mut world = World::new();
+        let token = linked(&mut world);
+        if opened {
+            pair(&mut world, &token, NONCE);
+            world.mint(true);
+        }
+        world.run(s(late));
+        let page = pair(&mut world, &token, "another nonce of a page");
+        assert_eq!(world.minting.len(), usize::from(good), "{opened} {late}");
+        world.run(s(5));
+        assert_eq!(wrong(&world, page), !good, "{opened} {late}");
+    }
+}
+
+#[test]
+fn two_pages_at_once_with_the_last_use_of_a_link_get_one_key() {
+    let mut world = World::new();
+    let token = linked(&mut world);
+    for n in 0..2 {
+        pair(&mut world, &token, &format!("{NONCE}{n}"));
+        world.mint(true);
+    }
+    let (first, second) = (pair(&mut world, &token, NONCE), pair(&mut world, &token, "another nonce of a page"));
+    world.mint(true);
+    // The disk knows that it is used up.
+    world.mint(false);
+    world.run(s(1));
+    assert!(key(&world, first).is_some() && key(&world, second).is_none());
+    assert!(world.viewers[second].closed_by_home.is_some() && world.last_error(second).is_none(), "it may ask again");
+    world.open_socket(second);
+    pair_again(&mut world, second, &token, "another nonce of a page");
+    world.run(s(5));
+    assert!(wrong(&world, second));
 }
 
 #[test]

@@ -6,13 +6,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use intercom::access::people::{Link, People, Person, Role};
 use intercom::config::Rung;
 use intercom::core::chimes::Chime;
 use intercom::core::encoding::stride;
 use intercom::core::home::{Doorkeeper, Home, HomeConfig, HomeOutput, SocketId};
 use intercom::core::items::{
-    CodeId, EncodedAudio, EncodedVideo, EncoderOrder, Hearers, NewKey, PairingCode, Speech, Spoken, ToPictures,
-    VisitId, Visitor,
+    EncodedAudio, EncodedVideo, EncoderOrder, ExchangeId, For, Hearers, Invited, NewKey, NewLink, PairingCode, Speech,
+    Spoken, ToPictures, VisitId, Visitor,
 };
 use intercom::core::peer::Identity;
 use intercom::core::protocol::{CameraState, FromHome, RungName, Volume};
@@ -31,6 +32,8 @@ pub const HOME: ([u8; 4], u16) = ([10, 0, 0, 1], 8443);
 struct Keys {
     wrong: u32,
     added: Vec<NewKey>,
+    /// The links.
+    people: People,
     /// No key outlives the process yet.
     fresh: bool,
 }
@@ -52,28 +55,43 @@ impl Doorkeeper for Keys {
         Duration::from_secs(self.wrong.into())
     }
 
-    fn name(&self, key: u64) -> Option<&str> {
-        self.added.iter().find(|added| added.number == key)?.name.as_deref()
+    fn invited(&self, token: &str, unix: Duration) -> Option<Invited> {
+        self.people.invited(token, unix)
+    }
+
+    fn person(&self, key: u64) -> (u64, Option<&str>) {
+        let added = self.added.iter().find(|added| added.number == key);
+        added.map_or((key, None), |added| (added.person, added.name.as_deref()))
     }
 
     fn has_keys(&self) -> bool {
         !self.fresh || !self.added.is_empty()
     }
 
-    fn handle_added(&mut self, key: NewKey) {
+    fn handle_added(&mut self, key: NewKey, unix: Duration) {
+        if key.by_link {
+            self.people.use_link(key.person, unix);
+        }
         self.added.push(key);
     }
 
-    fn handle_revoked(&mut self, key: u64) -> bool {
-        key < 1000
+    fn handle_invited(&mut self, link: NewLink) {
+        let NewLink { person, name, hash, until, devices } = link;
+        let somebody = Person { number: person, name, role: Role::Family };
+        self.people.take_link(somebody, Link { person, hash, until, devices, used: 0 });
+    }
+
+    fn handle_revoked(&mut self, number: u64) -> Option<Vec<u64>> {
+        let _links = self.people.revoke(number);
+        (number < 1000).then(|| vec![number])
     }
 
     fn handle_reset(&mut self) -> usize {
         self.added.len()
     }
 
-    fn keys(&self) -> Vec<u64> {
-        self.added.iter().map(|added| added.number).collect()
+    fn numbers(&self) -> Vec<u64> {
+        self.added.iter().map(|added| added.person).collect()
     }
 }
 
@@ -130,6 +148,9 @@ pub fn number_in(unit: &[u8]) -> Option<u32> {
     std::str::from_utf8(unit.get(slice + 6..slice + 14)?).ok()?.parse().ok()
 }
 
+/// When the world begins, in UTC since 1970.
+const UNIX: Duration = Duration::from_secs(1_790_000_000);
+
 pub struct World {
     pub start: Instant,
     pub now: Instant,
@@ -140,8 +161,8 @@ pub struct World {
     pub visitors: Vec<Visitor>,
     /// What the TV offers.
     pub code: Option<PairingCode>,
-    /// Keys that were asked for, by code and name, and not made yet.
-    pub minting: VecDeque<(CodeId, Option<String>)>,
+    /// Keys that were asked for, and for whom, and not made yet.
+    pub minting: VecDeque<(ExchangeId, For)>,
     minted: u64,
     /// Chimes, and when they began.
     pub chimes: Vec<(Instant, Chime)>,
@@ -225,7 +246,7 @@ impl World {
         };
         let mut random = fastrand::Rng::with_seed(7);
         let entropy = Box::new(move |bytes: &mut [u8]| random.fill(bytes));
-        let unix = Duration::from_secs(1_790_000_000);
+        let unix = UNIX;
         let identity = Identity::generate();
         let mut home = Home::new(config, identity, Box::new(keys), entropy, now, unix);
         let local = vec![IpAddr::from(HOME.0)];
@@ -502,7 +523,7 @@ impl World {
                 HomeOutput::Pictures(ToPictures::Frame { visit, .. }) => *self.seen.entry(visit).or_default() += 1,
                 HomeOutput::Pictures(ToPictures::Visitors(visitors)) => self.visitors = visitors,
                 HomeOutput::Code(code) => self.code = code,
-                HomeOutput::Mint { code, name } => self.minting.push_back((code, name)),
+                HomeOutput::Mint { exchange, whom } => self.minting.push_back((exchange, whom)),
             }
         }
         let again = !forced.is_empty();
@@ -543,14 +564,23 @@ impl World {
         (f64::from(whole) / f64::from(all), f64::from(whole + recovered) / f64::from(all))
     }
 
+    /// What the wall clock shows.
+    pub fn unix(&self) -> Duration {
+        UNIX + (self.now - self.start)
+    }
+
     /// Stores the key that was asked for, or fails to.
     pub fn mint(&mut self, works: bool) {
-        let (code, name) = self.minting.pop_front().expect("a key was asked for");
+        let (exchange, whom) = self.minting.pop_front().expect("a key was asked for");
         self.minted += 1;
         let number = 100 + self.minted;
         let text = format!("minted key {number}");
-        let minted = works.then(|| (NewKey { number, hash: hash(&text), name }, text));
-        self.home.handle_minted(code, minted, self.now);
+        let (person, name, by_link) = match whom {
+            For::Newcomer(name) => (number, name, false),
+            For::Person(person) => (person, None, true),
+        };
+        let minted = works.then(|| (NewKey { number, hash: hash(&text), person, name, by_link }, text));
+        self.home.handle_minted(exchange, minted, self.now);
         self.run(Duration::ZERO);
     }
 

@@ -7,14 +7,15 @@ use subtle::ConstantTimeEq as _;
 
 use crate::core::fairness::{self, Budget, Limits, Rate, Source};
 use crate::core::home::{HELLO_WITHIN, Home, HomeOutput, KeyNumber, PING_AFTER, SILENCE, SocketId, Why};
-use crate::core::items::{CodeId, VisitId};
+use crate::core::items::{ExchangeId, VisitId};
 use crate::core::protocol::{ErrorCode, FromHome, MAX_HELLO, MAX_MESSAGE, VERSION};
 
 /// Sockets without a visit, in all and of one source.
 const UNAUTHENTICATED: Limits = Limits { all: 64, each: 16 };
 
 /// What such a socket may send: a frame costs one, pings and binary frames as well, and so do 4 KiB.
-const BEFORE_HELLO: Rate = Rate { burst: 12.0, per_second: 1.0 };
+/// A page says its offer and candidates right behind its `hello`, before it can know that its key is wrong.
+const BEFORE_HELLO: Rate = Rate { burst: 48.0, per_second: 1.0 };
 /// What the socket of a visit may send.
 const IN_VISIT: Rate = Rate { burst: 300.0, per_second: 30.0 };
 /// So many bytes cost as much as a frame.
@@ -25,8 +26,8 @@ pub(super) enum Stage {
     Unauthenticated { until: Instant },
     /// Said a wrong key; the answer is held back.
     Refused { answer_at: Instant },
-    /// Has shown the code on the TV, and waits for its key to be stored.
-    Pairing { code: CodeId, until: Instant },
+    /// Has shown a token, and waits for its key to be stored.
+    Pairing { exchange: ExchangeId, until: Instant },
     /// Belongs to a visit.
     Visit(VisitId),
 }
@@ -85,8 +86,8 @@ impl Home {
     /// How long the next message on this socket may be, in bytes.
     pub fn longest_message(&self, id: SocketId) -> usize {
         match self.sockets.get(&id) {
-            Some(Socket { stage: Stage::Visit(_), .. }) => MAX_MESSAGE,
-            _ => MAX_HELLO,
+            Some(Socket { stage: Stage::Unauthenticated { .. }, .. }) | None => MAX_HELLO,
+            Some(_) => MAX_MESSAGE,
         }
     }
 

@@ -34,7 +34,7 @@ mod tests {
     use super::*;
     use crate::config::Rung;
     use crate::core::home::{Doorkeeper, HomeConfig, HomeOutput, KeyNumber, SocketId};
-    use crate::core::items::{EncodedVideo, NewKey};
+    use crate::core::items::{EncodedVideo, Invited, NewKey, NewLink};
     use crate::core::peer::Identity;
     use crate::core::protocol::{ErrorCode, FromHome, FromPage, RungName, Volume};
     use crate::units::{Bitrate, FrameRate};
@@ -51,20 +51,24 @@ mod tests {
         fn handle_wrong(&mut self, _address: IpAddr, _now: Instant) -> Duration {
             Duration::ZERO
         }
-        fn name(&self, _key: KeyNumber) -> Option<&str> {
+        fn invited(&self, _token: &str, _unix: Duration) -> Option<Invited> {
             None
         }
+        fn person(&self, _key: KeyNumber) -> (u64, Option<&str>) {
+            (1, None)
+        }
+        fn handle_invited(&mut self, _link: NewLink) {}
         fn has_keys(&self) -> bool {
             true
         }
-        fn handle_added(&mut self, _key: NewKey) {}
-        fn handle_revoked(&mut self, _key: KeyNumber) -> bool {
-            true
+        fn handle_added(&mut self, _key: NewKey, _unix: Duration) {}
+        fn handle_revoked(&mut self, number: u64) -> Option<Vec<KeyNumber>> {
+            Some(vec![number])
         }
         fn handle_reset(&mut self) -> usize {
             0
         }
-        fn keys(&self) -> Vec<KeyNumber> {
+        fn numbers(&self) -> Vec<u64> {
             Vec::new()
         }
     }

@@ -420,7 +420,7 @@ impl Home {
         self.desired()
     }
 
-    fn wall_at(&self, at: Instant) -> Duration {
+    pub(super) fn wall_at(&self, at: Instant) -> Duration {
         let (then, unix) = self.wall;
         match at.checked_duration_since(then) {
             Some(since) => unix + since,

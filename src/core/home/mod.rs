@@ -23,9 +23,11 @@ use crate::core::chimes::{Chime, Chimes};
 use crate::core::home::admission::Socket;
 use crate::core::home::levels::Levels;
 use crate::core::home::media::RungState;
-use crate::core::home::pairing::Pairing;
+use crate::core::home::pairing::{Exchange, Pairing};
 use crate::core::home::visit::Visit;
-use crate::core::items::{CodeId, EncoderOrder, NewKey, PairingCode, Speech, Spoken, ToPictures, VisitId, Visitor};
+use crate::core::items::{
+    EncoderOrder, ExchangeId, For, Invited, NewKey, NewLink, PairingCode, Speech, Spoken, ToPictures, VisitId, Visitor,
+};
 use crate::core::peer::{Identity, Transmit};
 use crate::core::protocol::{ByeReason, CameraState, FromHome, RungName, Volume};
 use crate::core::speech::SpeechOrder;
@@ -73,23 +75,30 @@ pub trait Doorkeeper {
     /// A wrong key came from `address`: how long its answer is held back.
     fn handle_wrong(&mut self, address: IpAddr, now: Instant) -> Duration;
 
-    /// What home calls the owner of a key.
-    fn name(&self, key: KeyNumber) -> Option<&str>;
+    /// Whose device a link's token makes now (UTC since 1970), if anybody's.
+    fn invited(&self, token: &str, unix: Duration) -> Option<Invited>;
+
+    /// Whose device has this key, and what home calls them.
+    fn person(&self, key: KeyNumber) -> (u64, Option<&str>);
 
     /// Whether any key outlives the process: without one nobody could come in tomorrow.
     fn has_keys(&self) -> bool;
 
-    /// A key was minted elsewhere.
-    fn handle_added(&mut self, key: NewKey);
+    /// A key was minted elsewhere, now (UTC since 1970).
+    fn handle_added(&mut self, key: NewKey, unix: Duration);
 
-    /// A key opens no more. Whether there was one.
-    fn handle_revoked(&mut self, key: KeyNumber) -> bool;
+    /// A link was made elsewhere.
+    fn handle_invited(&mut self, link: NewLink);
 
-    /// No key opens any more. How many of those did that outlive the process.
+    /// The key of this number opens no more, or all of this person, and their link is void. Which keys those are; `None` if nothing
+    /// has this number.
+    fn handle_revoked(&mut self, number: u64) -> Option<Vec<KeyNumber>>;
+
+    /// Nobody may come in any more. How many people could.
     fn handle_reset(&mut self) -> usize;
 
-    /// The keys that outlive the process.
-    fn keys(&self) -> Vec<KeyNumber>;
+    /// The numbers of all persons.
+    fn numbers(&self) -> Vec<u64>;
 }
 
 /// Fills a buffer with random bytes that nobody can guess.
@@ -151,12 +160,12 @@ pub enum HomeOutput {
     Volume(u8),
     /// Show this code on the TV, or none any more.
     Code(Option<PairingCode>),
-    /// Mint and store a key for a viewer of this name; answered with [`Home::handle_minted`].
+    /// Mint and store a key; answered with [`Home::handle_minted`].
     Mint {
-        /// The code that it is for.
-        code: CodeId,
-        /// What home will call them.
-        name: Option<String>,
+        /// The exchange that it is for.
+        exchange: ExchangeId,
+        /// Who gets it.
+        whom: For,
     },
 }
 
@@ -183,7 +192,7 @@ pub enum Why {
     Keyframe(RungName),
     /// A viewer without media no longer keeps the encoders busy.
     Idle(VisitId),
-    /// A code on the TV is over.
+    /// A code on the TV is over, or the exchange of a token.
     Pairing,
     /// A viewer of single pictures is to get the next, or moving ones again.
     Slides(VisitId),
@@ -213,7 +222,8 @@ pub struct Home {
     conference: bool,
     visitors: Vec<Visitor>,
     pairing: Option<Pairing>,
-    next_code: u64,
+    exchanges: Vec<Exchange>,
+    next_exchange: u64,
     chimes: Chimes,
     levels: Levels,
     /// Peer connections in which the WebRTC library panicked, since the start.
@@ -255,7 +265,8 @@ impl Home {
             conference: false,
             visitors: Vec::new(),
             pairing: None,
-            next_code: 1,
+            exchanges: Vec::new(),
+            next_exchange: 1,
             chimes: Chimes::new(now),
             levels,
             failed_peers: 0,
@@ -297,35 +308,41 @@ impl Home {
     }
 
     /// A key was minted: whoever shows it may come in from now on.
-    pub fn handle_key_added(&mut self, key: NewKey) {
-        self.doorkeeper.handle_added(key);
+    pub fn handle_key_added(&mut self, key: NewKey, now: Instant) {
+        self.doorkeeper.handle_added(key, self.wall_at(now));
     }
 
-    /// Forgets a key and ends every visit of it.
+    /// A link was made: whoever opens it may come in from now on.
+    pub fn handle_invited(&mut self, link: NewLink) {
+        self.doorkeeper.handle_invited(link);
+    }
+
+    /// Forgets a person or a key, and ends every visit that came by it.
     ///
     /// # Errors
-    /// If there is no such key: those that there are.
-    pub fn handle_revoked(&mut self, key: KeyNumber, now: Instant) -> Result<(), Vec<KeyNumber>> {
-        if !self.doorkeeper.handle_revoked(key) {
-            return Err(self.doorkeeper.keys());
-        }
-        log::info!("key {key} is revoked");
-        let ended: Vec<VisitId> = self.visits.iter().filter(|v| v.key == key).map(|v| v.id).collect();
+    /// If there is no such number: those of all persons.
+    pub fn handle_revoked(&mut self, number: u64, now: Instant) -> Result<(), Vec<u64>> {
+        let Some(keys) = self.doorkeeper.handle_revoked(number) else {
+            return Err(self.doorkeeper.numbers());
+        };
+        log::info!("number {number} is revoked, and with it {} keys", keys.len());
+        let ended: Vec<VisitId> = self.visits.iter().filter(|v| keys.contains(&v.key)).map(|v| v.id).collect();
         for id in ended {
             self.end_visit(id, Some(ByeReason::Revoked), now);
         }
         Ok(())
     }
 
-    /// Forgets every key, and the code on the TV, and ends all visits. How many keys that were that outlive the process.
+    /// Forgets every key, and the code on the TV, and ends all visits. How many people could come in.
     pub fn handle_reset(&mut self, now: Instant) -> usize {
-        let keys = self.doorkeeper.handle_reset();
+        let people = self.doorkeeper.handle_reset();
         self.pairing = None;
+        self.exchanges.clear();
         self.out.push_back(HomeOutput::Code(None));
         for id in self.visits.iter().map(|v| v.id).collect::<Vec<_>>() {
             self.end_visit(id, Some(ByeReason::Revoked), now);
         }
-        keys
+        people
     }
 
     /// Says goodbye to every page; what comes out of [`Home::poll_output`] then is the last.
@@ -373,7 +390,7 @@ impl Home {
             [peer, orphan, no_media, failed, ladder, probe, idle, slides].into_iter().flatten()
         });
         let rungs = self.rungs.iter().filter_map(|r| r.deadline());
-        let pairing = self.pairing.as_ref().map(|pairing| (pairing.until(), Why::Pairing));
+        let pairing = self.pairing_deadline().map(|at| (at, Why::Pairing));
         let chime = self.chimes.poll_timeout().map(|at| (at, Why::Chime));
         sockets.chain(visits).chain(rungs).chain(pairing).chain(chime).min_by_key(|(at, _)| *at)
     }

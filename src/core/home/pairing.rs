@@ -1,5 +1,7 @@
-//! A code on the TV lets one new viewer in: its token is good for ten minutes and one exchange, for a key of the
-//! viewer's own.
+//! A token is exchanged for a key of the device's own: that of the code on the TV, which is good for ten minutes and one device, or
+//! that of a link, which the doorkeeper knows.
+//!
+//! A page says a nonce along with the token. As long as it says the same one it hears of the same key, whatever sockets die meanwhile.
 
 use std::time::{Duration, Instant};
 
@@ -7,35 +9,42 @@ use subtle::ConstantTimeEq as _;
 
 use crate::core::home::admission::Stage;
 use crate::core::home::{HELLO_WITHIN, Home, HomeOutput, SocketId};
-use crate::core::items::{CodeId, NewKey, PairingCode};
+use crate::core::items::{ExchangeId, For, NewKey, PairingCode};
 use crate::core::protocol::{ErrorCode, FromHome, VERSION};
-use crate::reach::links::{Links, pairing_links};
+use crate::reach::links::{Links, token_links};
 
-/// A code is good for so long.
+/// A code is good for so long, and so long the key of an exchange is said again.
 pub const CODE_LIFE: Duration = Duration::from_secs(600);
 
 /// Length of a page's nonce, in bytes: long enough that no two pages have the same.
 const NONCE: std::ops::RangeInclusive<usize> = 16..=64;
 
+/// Exchanges that are remembered; the oldest goes first.
+const MOST: usize = 16;
+
+/// The code on the TV.
 pub(super) struct Pairing {
-    id: CodeId,
     token: String,
     name: Option<String>,
     until: Instant,
-    used: Option<Used>,
+    /// A page has shown it.
+    used: bool,
 }
 
-/// The exchange, once it began.
-struct Used {
+/// A token that a page has shown.
+pub(super) struct Exchange {
+    id: ExchangeId,
+    token: String,
     nonce: String,
+    until: Instant,
+    /// It was the code on the TV.
+    of_code: bool,
     /// The key, once it is stored.
     key: Option<String>,
 }
 
-impl Pairing {
-    pub fn until(&self) -> Instant {
-        self.until
-    }
+fn same(one: &str, other: &str) -> bool {
+    bool::from(one.as_bytes().ct_eq(other.as_bytes()))
 }
 
 impl Home {
@@ -50,88 +59,115 @@ impl Home {
     pub fn handle_code_wanted(&mut self, name: Option<String>, now: Instant) -> Links {
         let token = self.token();
         let links = self.links_of(&token);
-        let id = CodeId(self.next_code);
-        self.next_code += 1;
-        self.pairing = Some(Pairing { id, token, name, until: now + CODE_LIFE, used: None });
+        self.exchanges.retain(|exchange| !exchange.of_code || exchange.key.is_some());
+        self.pairing = Some(Pairing { token, name, until: now + CODE_LIFE, used: false });
         self.show_code();
         links
     }
 
     /// The key that was asked for with [`HomeOutput::Mint`] is stored, `text` is the key itself; or it could not be.
-    pub fn handle_minted(&mut self, code: CodeId, minted: Option<(NewKey, String)>, now: Instant) {
-        let waiting = self.waiting_for(code);
-        // Another code may stand there by now: its key is for somebody else.
-        let used = self.pairing.as_mut().filter(|pairing| pairing.id == code).map(|pairing| &mut pairing.used);
-        match (used, minted) {
-            (Some(Some(used)), Some((key, text))) => {
-                log::info!("key {} was made for whoever read the code", key.number);
-                used.key = Some(text);
-                self.doorkeeper.handle_added(key);
-                for id in waiting {
-                    self.hand_key(id, now);
+    pub fn handle_minted(&mut self, id: ExchangeId, minted: Option<(NewKey, String)>, now: Instant) {
+        let waiting = self.waiting_for(id);
+        let index = self.exchanges.iter().position(|exchange| exchange.id == id);
+        match (index, minted) {
+            (Some(index), Some((key, text))) => {
+                log::info!("key {} was made for person {}", key.number, key.person);
+                self.exchanges[index].key = Some(text);
+                self.handle_key_added(key, now);
+                for socket in waiting {
+                    self.hand_key(socket, index, now);
                 }
             }
-            (used, minted) => {
-                // A key that could not be stored makes the code worth no less: whoever tries again may still come in.
-                if let Some(used) = used {
-                    *used = None;
+            (index, minted) => {
+                // A key that could not be stored makes the token worth no less: whoever tries again may still come in.
+                if let Some(exchange) = index.map(|index| self.exchanges.remove(index))
+                    && let Some(pairing) = self.pairing.as_mut().filter(|pairing| pairing.token == exchange.token)
+                {
+                    pairing.used = false;
                     self.show_code();
                 }
                 if let Some((key, _)) = minted {
-                    log::info!("key {} was made for a code that is void by now; nobody has it", key.number);
-                    self.doorkeeper.handle_added(key);
+                    log::info!("key {} was made for a token that is void by now; nobody has it", key.number);
+                    self.handle_key_added(key, now);
                 }
-                for id in waiting {
-                    self.close_socket(id);
+                for socket in waiting {
+                    self.close_socket(socket);
                 }
             }
         }
     }
 
     pub(super) fn pair(&mut self, id: SocketId, v: u32, token: &str, nonce: &str, now: Instant) {
-        let known = self.pairing.as_mut().filter(|pairing| now < pairing.until);
-        let known = known.filter(|pairing| bool::from(pairing.token.as_bytes().ct_eq(token.as_bytes())));
-        let Some(pairing) = known.filter(|_| NONCE.contains(&nonce.len())) else {
+        if !NONCE.contains(&nonce.len()) {
             return self.refuse(id, "code", now);
-        };
+        }
+        let begun = self.exchanges.iter().position(|exchange| same(&exchange.token, token) && exchange.nonce == nonce);
+        let of_code = self.pairing.as_ref().filter(|code| now < code.until && !code.used && same(&code.token, token));
+        let of_code = of_code.map(|code| For::Newcomer(code.name.clone()));
+        let of_link = self.doorkeeper.invited(token, self.wall_at(now)).map(|invited| For::Person(invited.person));
+        let (is_code, whom) = (of_code.is_some(), of_code.or(of_link));
+        if begun.is_none() && whom.is_none() {
+            return self.refuse(id, "code", now);
+        }
         if v != VERSION {
             self.fail(id, ErrorCode::Version, "this page is of another version than home: reload it");
             return self.close_socket(id);
         }
-        match &pairing.used {
-            Some(used) if used.nonce != nonce => self.refuse(id, "code", now),
-            Some(_) => self.hand_key(id, now),
-            None => {
-                pairing.used = Some(Used { nonce: nonce.to_owned(), key: None });
-                let (code, name) = (pairing.id, pairing.name.clone());
-                self.set_stage(id, Stage::Pairing { code, until: now + HELLO_WITHIN });
-                self.out.push_back(HomeOutput::Mint { code, name });
-                self.out.push_back(HomeOutput::Code(None));
-            }
+        if let Some(index) = begun {
+            return self.hand_key(id, index, now);
         }
+        let Some(whom) = whom else { return };
+        if is_code && let Some(code) = &mut self.pairing {
+            code.used = true;
+            self.out.push_back(HomeOutput::Code(None));
+        }
+        if self.exchanges.len() >= MOST {
+            self.exchanges.remove(0);
+        }
+        let exchange = ExchangeId(self.next_exchange);
+        self.next_exchange += 1;
+        self.exchanges.push(Exchange {
+            id: exchange,
+            token: token.to_owned(),
+            nonce: nonce.to_owned(),
+            until: now + CODE_LIFE,
+            of_code: is_code,
+            key: None,
+        });
+        self.set_stage(id, Stage::Pairing { exchange, until: now + HELLO_WITHIN });
+        self.out.push_back(HomeOutput::Mint { exchange, whom });
     }
 
-    /// Says the key of the code that stands there, or waits for it.
-    fn hand_key(&mut self, id: SocketId, now: Instant) {
+    /// Says the key of an exchange, or waits for it.
+    fn hand_key(&mut self, id: SocketId, index: usize, now: Instant) {
         let until = now + HELLO_WITHIN;
-        let Some(pairing) = &self.pairing else { return };
-        match pairing.used.as_ref().and_then(|used| used.key.clone()) {
+        let Exchange { id: exchange, key, .. } = &self.exchanges[index];
+        match key.clone() {
             Some(key) => {
                 self.set_stage(id, Stage::Unauthenticated { until });
                 self.out.push_back(HomeOutput::Say(id, FromHome::Paired { key }));
             }
-            None => self.set_stage(id, Stage::Pairing { code: pairing.id, until }),
+            None => {
+                let exchange = *exchange;
+                self.set_stage(id, Stage::Pairing { exchange, until });
+            }
         }
     }
 
-    fn waiting_for(&self, wanted: CodeId) -> Vec<SocketId> {
-        let waits = |stage: &Stage| matches!(stage, Stage::Pairing { code, .. } if *code == wanted);
+    fn waiting_for(&self, wanted: ExchangeId) -> Vec<SocketId> {
+        let waits = |stage: &Stage| matches!(stage, Stage::Pairing { exchange, .. } if *exchange == wanted);
         self.sockets.iter().filter(|(_, socket)| waits(&socket.stage)).map(|(id, _)| *id).collect()
     }
 
+    pub(super) fn pairing_deadline(&self) -> Option<Instant> {
+        let exchanges = self.exchanges.iter().map(|exchange| exchange.until);
+        exchanges.chain(self.pairing.as_ref().map(|pairing| pairing.until)).min()
+    }
+
     pub(super) fn pairing_timeout(&mut self, now: Instant) {
+        self.exchanges.retain(|exchange| now < exchange.until);
         if let Some(pairing) = self.pairing.take_if(|pairing| pairing.until <= now) {
-            if pairing.used.is_none() {
+            if !pairing.used {
                 self.out.push_back(HomeOutput::Code(None));
             }
             self.handle_started(now);
@@ -140,7 +176,7 @@ impl Home {
 
     /// Puts the code that is still good on the TV, with the addresses of now.
     pub(super) fn show_code(&mut self) {
-        let Some(pairing) = self.pairing.as_ref().filter(|pairing| pairing.used.is_none()) else { return };
+        let Some(pairing) = self.pairing.as_ref().filter(|pairing| !pairing.used) else { return };
         let until = pairing.until;
         let Links { all, best } = self.links_of(&pairing.token);
         // A home without the internet has no best link, and may still be visited from the same network.
@@ -149,6 +185,6 @@ impl Home {
     }
 
     fn links_of(&self, token: &str) -> Links {
-        pairing_links(&self.addresses, self.config.port, self.config.public.as_ref(), token)
+        token_links(&self.addresses, self.config.port, self.config.public.as_ref(), token)
     }
 }

@@ -1,4 +1,4 @@
-//! Who gets a seat: no key has more than half of them, and who has no media makes room.
+//! Who gets a seat: nobody has more than half of them, and who has no media makes room.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -13,13 +13,14 @@ impl Home {
     /// Makes room for one more visit of `key`, if there is none.
     pub(super) fn take_seat(&mut self, key: KeyNumber, now: Instant) -> Result<(), (ErrorCode, &'static str)> {
         let seats = self.config.max_viewers;
+        let person = self.doorkeeper.person(key).0;
         // The key that `run` shows on its own screen is for trying things out, and dies with the process.
-        let of_key = if key == TEMPORARY_KEY { seats } else { (seats / 2).max(1) };
-        if self.visits.iter().filter(|visit| visit.key == key).count() >= of_key.min(seats) {
-            match self.mediless(|visit| visit.key == key) {
+        let share = if key == TEMPORARY_KEY { seats } else { (seats / 2).max(1) };
+        if self.visits.iter().filter(|visit| visit.person == person).count() >= share.min(seats) {
+            match self.mediless(|visit| visit.person == person) {
                 Some(own) => self.end_visit(own, Some(ByeReason::Replaced), now),
-                None if of_key < seats => {
-                    return Err((ErrorCode::KeyBusy, "this key has as many visits as one key may have"));
+                None if share < seats => {
+                    return Err((ErrorCode::KeyBusy, "whoever has this key has as many visits as one person may have"));
                 }
                 None => {}
             }
@@ -28,8 +29,8 @@ impl Home {
             // A visit that has neither socket nor media is the shadow of a closed tab. Whoever has several without media has more
             // than they use.
             let shadow = self.visits.iter().find(|visit| visit.orphan_deadline().is_some()).map(|visit| visit.id);
-            let room = shadow.or_else(|| self.mediless(|visit| visit.key == key)).or_else(|| {
-                self.mediless(|visit| self.visits.iter().filter(|other| other.key == visit.key).count() > 1)
+            let room = shadow.or_else(|| self.mediless(|visit| visit.person == person)).or_else(|| {
+                self.mediless(|visit| self.visits.iter().filter(|other| other.person == visit.person).count() > 1)
             });
             match room {
                 Some(visit) => self.end_visit(visit, Some(ByeReason::Replaced), now),
@@ -53,7 +54,9 @@ impl Home {
         let mut visit = Visit::new(id, token, key, near, place, now);
         visit.socket = Some(socket);
         visit.socket_lost = None;
-        visit.name = self.doorkeeper.name(key).map(Into::into);
+        let (person, name) = self.doorkeeper.person(key);
+        visit.person = person;
+        visit.name = name.map(Into::into);
         self.visits.push(visit);
         log::info!("visit {} begins with key {key}, {} now", id.0, self.visits.len());
         id

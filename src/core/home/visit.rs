@@ -29,7 +29,9 @@ pub(super) struct Visit {
     pub id: VisitId,
     pub token: String,
     pub key: KeyNumber,
-    /// What the key's owner is called at home.
+    /// Whose device it is.
+    pub person: u64,
+    /// What home calls them.
     pub name: Option<Arc<str>>,
     pub since: Instant,
     /// The address of ours that the viewer's signaling came to.
@@ -89,6 +91,7 @@ impl Visit {
             id,
             token,
             key,
+            person: 0,
             name: None,
             since: now,
             near,

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::access::keys::{Key, KeyId};
+use crate::access::keys::KeyId;
 use crate::access::names;
+use crate::access::people::Wish;
 use crate::config::{Place, PublicAddress};
 use crate::reach::links;
 use crate::shell::addresses;
 use crate::shell::clock;
-use crate::shell::control::{Claim, PATIENCE, Request, no_such_key};
+use crate::shell::control::{Claim, PATIENCE, Request, no_such_number};
 use crate::shell::key_file::KeyFile;
 use crate::shell::mute_file::MuteFile;
 use crate::shell::reset;
@@ -102,11 +103,11 @@ pub fn ask(run_dir: &Path, request: &Request) -> Result<Value, AskError> {
     }
 }
 
-/// A link for a new viewer.
+/// A link for somebody new.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewLink {
-    /// Number of its key.
-    pub key: KeyId,
+pub struct LinkMade {
+    /// The person's number.
+    pub person: u64,
     /// The links.
     pub links: links::Links,
     /// Whether a daemon runs that takes it at once.
@@ -115,28 +116,22 @@ pub struct NewLink {
     pub kept: bool,
 }
 
-/// Makes a link: asks the daemon, or, if there is none, writes the key where the next one will find it. `port` and
-/// `public` are those of the configuration, for the latter case. Home will call the viewer `name`.
-pub fn new_link(
-    place: &Place,
-    name: Option<&str>,
-    port: u16,
-    public: Option<&PublicAddress>,
-) -> Result<NewLink, String> {
-    let name = name.map(names::tidy).transpose()?;
+/// Makes a link: asks the daemon, or, if there is none, writes it where the next one will find it. `port` and
+/// `public` are those of the configuration, for the latter case.
+pub fn new_link(place: &Place, wish: Wish, port: u16, public: Option<&PublicAddress>) -> Result<LinkMade, String> {
+    let wish = wish.tidy()?;
     let state_dir = &place.state;
-    match ask(&place.run, &Request::Link { name: name.clone() }) {
+    match ask(&place.run, &Request::Link(wish.clone())) {
         Ok(answer) => {
-            let key = answer["key"].as_u64().ok_or("intercom gave an answer without a key")?;
-            Ok(NewLink { key: KeyId(key), links: links_in(&answer), running: true, kept: answer["kept"] != false })
+            let person = answer["person"].as_u64().ok_or("intercom gave an answer without a person")?;
+            Ok(LinkMade { person, links: links_in(&answer), running: true, kept: answer["kept"] != false })
         }
         Err(AskError::NotRunning(_)) => {
             state::make_private_dir(state_dir).map_err(|e| e.to_string())?;
             reset::finish(state_dir).map_err(|e| e.to_string())?;
-            let (id, key): (KeyId, Key) =
-                KeyFile::in_dir(state_dir).mint(name.as_deref()).map_err(|e| e.to_string())?;
-            let links = links::links(&addresses::read(None), port, public, &key);
-            Ok(NewLink { key: id, links, running: false, kept: true })
+            let (link, token) = KeyFile::in_dir(state_dir).invite(&wish).map_err(|e| e.to_string())?;
+            let links = links::token_links(&addresses::read(None), port, public, &token.to_text());
+            Ok(LinkMade { person: link.person, links, running: false, kept: true })
         }
         Err(e) => Err(e.to_string()),
     }
@@ -151,8 +146,8 @@ pub fn new_code(place: &Place, name: Option<&str>) -> Result<links::Links, Strin
 /// What a reset did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResetHome {
-    /// Keys that were stored.
-    pub keys: u64,
+    /// People who could come in.
+    pub people: u64,
     /// The daemon that ran, and has ended for it.
     pub ran: Ran,
 }
@@ -179,13 +174,13 @@ pub fn reset(place: &Place) -> Result<ResetHome, String> {
                 clock::sleep_until(clock::now() + Duration::from_millis(20));
             }
             let ran = if answer["service"] == true { Ran::AsService } else { Ran::ByHand };
-            Ok(ResetHome { keys: answer["keys"].as_u64().unwrap_or_default(), ran })
+            Ok(ResetHome { people: answer["people"].as_u64().unwrap_or_default(), ran })
         }
         Err(AskError::NotRunning(_)) if state_dir.is_dir() => {
             let _claim = Claim::take_existing(state_dir)?;
-            let keys = KeyFile::in_dir(state_dir).load().map_or(0, |ring| ring.len() as u64);
+            let people = KeyFile::in_dir(state_dir).load().map_or(0, |people| people.numbers().len() as u64);
             reset::begin(state_dir).and_then(|()| reset::finish(state_dir)).map_err(|e| e.to_string())?;
-            Ok(ResetHome { keys, ran: Ran::No })
+            Ok(ResetHome { people, ran: Ran::No })
         }
         Err(AskError::NotRunning(_)) => Err(format!("nothing to reset: there is no folder {}", state_dir.display())),
         Err(e) => Err(e.to_string()),
@@ -226,14 +221,14 @@ fn links_in(answer: &Value) -> links::Links {
     links::Links { all, best: text(&answer["best"]) }
 }
 
-/// Ends a key and its visits, through the daemon or, if there is none, in the file. False if the disk does not take it:
-/// then the key opens again after the next start.
-pub fn revoke(place: &Place, id: KeyId) -> Result<bool, String> {
-    match ask(&place.run, &Request::Revoke { id: id.0 }) {
+/// Ends a person or a key, and their visits, through the daemon or, if there is none, in the file. False if the disk does not
+/// take it: then it opens again after the next start.
+pub fn revoke(place: &Place, number: u64) -> Result<bool, String> {
+    match ask(&place.run, &Request::Revoke { id: number }) {
         Ok(answer) => Ok(answer["kept"] != false),
-        Err(AskError::NotRunning(_)) if id != KeyId::TEMPORARY && place.state.is_dir() => {
-            let revoked = KeyFile::in_dir(&place.state).revoke(id).map_err(|e| e.to_string())?;
-            revoked.map(|()| true).map_err(|ids| no_such_key(id, &ids))
+        Err(AskError::NotRunning(_)) if number != KeyId::TEMPORARY.0 && place.state.is_dir() => {
+            let revoked = KeyFile::in_dir(&place.state).revoke(number).map_err(|e| e.to_string())?;
+            revoked.map(|()| true).map_err(|numbers| no_such_number(number, &numbers))
         }
         Err(e) => Err(e.to_string()),
     }

@@ -25,6 +25,7 @@ use serde_json::{Value, json};
 
 use crate::access::keys::{Key, KeyId};
 use crate::access::names;
+use crate::access::people::Wish;
 use crate::config::PublicAddress;
 use crate::core::home::Mute;
 use crate::ops::doctor::{Device, Health, Network};
@@ -39,10 +40,10 @@ use crate::shell::reset;
 use crate::shell::state::{self, Lock, StateError};
 use crate::shell::tls::Certificates;
 use crate::shell::wake::Wake;
-use crate::shell::wires::{NewKey, ToLoop, ToLoopHandle};
+use crate::shell::wires::{NewLink, ToLoop, ToLoopHandle};
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 
-pub use client::{AskError, MuteDone, NewLink, Ran, ResetHome, ask, find, mute, new_code, new_link, reset, revoke};
+pub use client::{AskError, LinkMade, MuteDone, Ran, ResetHome, ask, find, mute, new_code, new_link, reset, revoke};
 
 /// Longest request, its line feed included.
 const LONGEST_REQUEST: usize = 4096;
@@ -61,22 +62,18 @@ const DISK: Duration = Duration::from_millis(1500);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
-    /// A link for a new viewer: `{"key": 3, "links": ["https://…"], "best": "https://…" or null, "kept": true}`; a key
+    /// A link for somebody new: `{"person": 3, "links": ["https://…"], "best": "https://…" or null, "kept": true}`; one
     /// that is not kept ends with the process, as the disk does not take it.
-    Link {
-        /// What home calls the viewer.
-        #[serde(default)]
-        name: Option<String>,
-    },
+    Link(Wish),
     /// A code on the TV for a new viewer, good for one exchange: `{"links": ["https://…"], "best": "https://…" or null}`.
     Code {
         /// What home will call the viewer.
         #[serde(default)]
         name: Option<String>,
     },
-    /// Ends a key and its visits: `{"revoked": 3, "kept": true}`.
+    /// Ends a person or a key, and the visits: `{"revoked": 3, "kept": true}`.
     Revoke {
-        /// Number of the key; 0 is the one that ends with the process.
+        /// Number of the person or key; 0 is the one that ends with the process.
         id: u64,
     },
     /// Mutes home's microphone, or opens it again: `{"muted": true, "kept": true}`; what is not kept is so until the process ends.
@@ -88,8 +85,8 @@ pub enum Request {
     Status {},
     /// How devices and addresses are: a [`Health`].
     Health {},
-    /// Ends all visits, forgets all keys and the certificates, and ends the daemon: `{"keys": 3, "service": true}`, the
-    /// keys that were stored, and whether a service manager runs it. Where the disk does not take that, visits are over and the keys are
+    /// Ends all visits, forgets all keys and the certificates, and ends the daemon: `{"people": 3, "service": true}`, the
+    /// people who could come in, and whether a service manager runs it. Where the disk does not take that, visits are over and the keys are
     /// forgotten all the same until the process ends, which it then does not.
     Reset {},
 }
@@ -321,13 +318,15 @@ fn ready(fd: BorrowedFd<'_>, flags: PollFlags, wake: &Wake, deadline: Option<Ins
 
 fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
     match request {
-        Request::Link { name } => {
-            let name = name.as_deref().map(names::tidy).transpose()?;
-            let (id, key, lost) = asked(config, name.clone())?;
-            config.to_loop.tell(ToLoop::KeyAdded(NewKey { number: id.0, hash: key.hash(), name }));
-            log::info!("key {id} was made{}", only_now(lost.as_ref()));
-            let links = links::links(&config.addresses.current(), config.port, config.public.as_ref(), &key);
-            Ok(json!({ "key": id.0, "links": links.all, "best": links.best, "kept": lost.is_none() }))
+        Request::Link(wish) => {
+            let wish = wish.clone().tidy()?;
+            let (link, token, lost) = invited(config, wish)?;
+            let person = link.person;
+            config.to_loop.tell(ToLoop::Invited(link));
+            log::info!("a link was made for person {person}{}", only_now(lost.as_ref()));
+            let (addresses, public) = (config.addresses.current(), config.public.as_ref());
+            let links = links::token_links(&addresses, config.port, public, &token.to_text());
+            Ok(json!({ "person": person, "links": links.all, "best": links.best, "kept": lost.is_none() }))
         }
         Request::Code { name } => {
             let name = name.as_deref().map(names::tidy).transpose()?;
@@ -337,8 +336,8 @@ fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
         }
         Request::Revoke { id } => {
             let known = of_loop(config, |answer| ToLoop::Revoked(*id, answer))?;
-            known.map_err(|ids| no_such_key(KeyId(*id), &ids.into_iter().map(KeyId).collect::<Vec<_>>()))?;
-            let kept = *id == KeyId::TEMPORARY.0 || of_disk(config, |answer| Job::Revoked(KeyId(*id), answer));
+            known.map_err(|numbers| no_such_number(*id, &numbers))?;
+            let kept = *id == KeyId::TEMPORARY.0 || of_disk(config, |answer| Job::Revoked(*id, answer));
             Ok(json!({ "revoked": id, "kept": kept }))
         }
         Request::Status {} => {
@@ -355,7 +354,7 @@ fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
             Ok(json!({ "muted": muted, "kept": of_disk(config, Job::Settled) }))
         }
         Request::Reset {} => {
-            let keys = of_loop(config, ToLoop::Reset)?;
+            let people = of_loop(config, ToLoop::Reset)?;
             log::warn!("everything that phones knew this home by is forgotten");
             reset::begin(&config.reset_dir).map_err(|e| {
                 format!(
@@ -363,7 +362,7 @@ fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
                 )
             })?;
             let _is_wanted_already = config.reset.try_send(());
-            Ok(json!({ "keys": keys, "service": std::env::var_os("NOTIFY_SOCKET").is_some() }))
+            Ok(json!({ "people": people, "service": std::env::var_os("NOTIFY_SOCKET").is_some() }))
         }
         Request::Health {} => {
             let mut devices = config.devices.clone();
@@ -393,13 +392,13 @@ fn of_disk(config: &ControlConfig, job: impl FnOnce(Sender<bool>) -> Job) -> boo
     config.disk.send_deadline(job(sender), until).is_ok() && receiver.recv_deadline(until) == Ok(true)
 }
 
-/// A key for a link.
-fn asked(config: &ControlConfig, name: Option<String>) -> Result<(KeyId, Key, Option<StateError>), String> {
+/// A link for somebody.
+fn invited(config: &ControlConfig, wish: Wish) -> Result<(NewLink, Key, Option<StateError>), String> {
     let (sender, receiver) = crossbeam_channel::bounded(1);
     let busy = || "the disk does not answer; try again".to_owned();
     // A lock that somebody else has for too long counts as a disk that does not take the key.
     let until = clock::now() + PATIENCE * 2;
-    config.disk.send_deadline(Job::Link(name, sender), until).map_err(|_| busy())?;
+    config.disk.send_deadline(Job::Link(wish, sender), until).map_err(|_| busy())?;
     receiver.recv_deadline(until).map_err(|_| busy())?.map_err(|e| e.to_string())
 }
 
@@ -418,10 +417,12 @@ fn only_now(lost: Option<&StateError>) -> String {
     lost.map_or_else(String::new, |error| format!(", which holds only until the end of this process: {error}"))
 }
 
-fn no_such_key(id: KeyId, ids: &[KeyId]) -> String {
-    let there_are = match ids {
-        [] => "there are none".to_owned(),
-        _ => format!("there are {}", ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+fn no_such_number(number: u64, persons: &[u64]) -> String {
+    let there_are = match persons {
+        [] => "there is nobody".to_owned(),
+        _ => {
+            format!("there are the persons {}", persons.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+        }
     };
-    format!("there is no key {id}; {there_are}")
+    format!("there is no person and no key {number}; {there_are}")
 }

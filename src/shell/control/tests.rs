@@ -6,6 +6,7 @@ use std::thread;
 use crossbeam_channel::{Receiver, bounded};
 
 use super::*;
+use crate::access::people::Wish;
 use crate::config::Place;
 use crate::shell::disk::spawn_disk;
 use crate::shell::key_file::KeyFile;
@@ -68,14 +69,16 @@ fn say(dir: &TestDir, bytes: &[u8]) -> String {
 #[test]
 fn a_link_is_made_told_to_the_loop_and_revoked() {
     let daemon = Daemon::start();
-    let link = new_link(&place(&daemon.dir), Some(" Anna"), 1, None).unwrap();
+    let wish = Wish { name: Some(" Anna".into()), ..Wish::default() };
+    let link = new_link(&place(&daemon.dir), wish, 1, None).unwrap();
     assert!(link.running);
     let best = link.links.best.unwrap();
-    let key = best.strip_prefix("https://192.0.2.7:8443/#k=").unwrap();
-    let ToLoop::KeyAdded(new) = daemon.events.recv().unwrap() else { panic!("not a key") };
-    assert_eq!((KeyId(new.number), new.hash), (link.key, Key::parse(key).unwrap().hash()));
+    let token = best.strip_prefix("https://192.0.2.7:8443/#p=").unwrap();
+    let ToLoop::Invited(new) = daemon.events.recv().unwrap() else { panic!("not a link") };
+    assert_eq!((new.person, new.hash, new.devices), (link.person, Key::parse(token).unwrap().hash(), 3));
     assert_eq!(new.name.as_deref(), Some("Anna"));
-    assert_eq!(KeyFile::in_dir(&daemon.dir.0).load().unwrap().verify(key), Some(link.key));
+    let invited = |dir: &TestDir| KeyFile::in_dir(&dir.0).load().unwrap().invited(token, clock::unix_time());
+    assert_eq!(invited(&daemon.dir).unwrap().person, link.person);
 
     let events = daemon.events.clone();
     let loop_thread = thread::spawn(move || {
@@ -84,10 +87,10 @@ fn a_link_is_made_told_to_the_loop_and_revoked() {
             answer.send(known).unwrap();
         }
     });
-    assert!(revoke(&place(&daemon.dir), KeyId(99)).unwrap_err().contains("no key 99; there are 1"));
-    assert!(revoke(&place(&daemon.dir), link.key).unwrap());
+    assert!(revoke(&place(&daemon.dir), 99).unwrap_err().contains("no key 99; there are the persons 1"));
+    assert!(revoke(&place(&daemon.dir), link.person).unwrap());
     loop_thread.join().unwrap();
-    assert_eq!(KeyFile::in_dir(&daemon.dir.0).load().unwrap().verify(key), None);
+    assert_eq!(invited(&daemon.dir), None);
 }
 
 #[test]
@@ -144,7 +147,7 @@ fn neither_a_lock_nor_a_slow_client_delays_mute_and_revocation() {
     let file = std::fs::File::create(daemon.dir.0.join("keys.lock")).unwrap();
     rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).unwrap();
     let dir = daemon.dir.0.clone();
-    let link = thread::spawn(move || new_link(&Place::at(&dir), None, 1, None).unwrap());
+    let link = thread::spawn(move || new_link(&Place::at(&dir), Wish::default(), 1, None).unwrap());
     let _silent: Vec<_> = (0..3).map(|_| UnixStream::connect(daemon.dir.0.join("control.sock")).unwrap()).collect();
     let (sender, told) = bounded(4);
     let (events, mute) = (daemon.events.clone(), daemon.mute.clone());
@@ -160,7 +163,7 @@ fn neither_a_lock_nor_a_slow_client_delays_mute_and_revocation() {
                     sender.send(clock::now()).unwrap();
                     answer.send(Ok(())).unwrap();
                 }
-                ToLoop::KeyAdded(_) => {}
+                ToLoop::Invited(_) => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -202,7 +205,7 @@ fn rubbish_is_answered_and_the_next_one_served() {
     assert!(say(&daemon.dir, b"{\"command\":\"revoke\",\"id\":-1}\n").contains("error"));
     assert!(say(&daemon.dir, &[b'x'; LONGEST_REQUEST]).contains("one line of at most"));
     let _silent = UnixStream::connect(daemon.dir.0.join("control.sock")).unwrap();
-    assert!(new_link(&place(&daemon.dir), None, 1, None).is_ok(), "behind a client that says nothing");
+    assert!(new_link(&place(&daemon.dir), Wish::default(), 1, None).is_ok(), "behind a client that says nothing");
 }
 
 #[test]
@@ -229,9 +232,9 @@ fn without_a_daemon_links_are_made_and_ended_in_the_file() {
     let dir = TestDir::new();
     let nowhere = Place::at(&dir.0.join("not/there/yet"));
     let public = PublicAddress { host: "home.example.org".into(), port: 443 };
-    let link = new_link(&nowhere, None, 8443, Some(&public)).unwrap();
-    assert!(!link.running && link.links.best.unwrap().starts_with("https://home.example.org/#k="));
-    revoke(&nowhere, link.key).unwrap();
-    assert!(revoke(&nowhere, link.key).unwrap_err().contains("there are none"));
-    assert!(revoke(&nowhere, KeyId::TEMPORARY).unwrap_err().contains("not running"));
+    let link = new_link(&nowhere, Wish::default(), 8443, Some(&public)).unwrap();
+    assert!(!link.running && link.links.best.unwrap().starts_with("https://home.example.org/#p="));
+    revoke(&nowhere, link.person).unwrap();
+    assert!(revoke(&nowhere, link.person).unwrap_err().contains("there is nobody"));
+    assert!(revoke(&nowhere, KeyId::TEMPORARY.0).unwrap_err().contains("not running"));
 }

@@ -180,7 +180,7 @@ impl Daemon {
     /// Mints a key that outlives the process and gives its best link, and all that was said of it.
     pub fn lasting_link(&self) -> (String, String) {
         let said = self.command(&["link"]);
-        let link = said.split_whitespace().find(|word| word.contains("#k="));
+        let link = said.split_whitespace().find(|word| word.contains("#p="));
         (link.unwrap_or_else(|| panic!("no link in: {said}")).to_owned(), said)
     }
 

@@ -1,0 +1,166 @@
+//! What the commands say of themselves.
+
+/// What `--help` prints.
+pub const HELP: &str = "\
+intercom - see, hear and talk to home from a browser
+
+Usage: intercom COMMAND [OPTION]...
+
+Commands:
+  run             be the intercom, until Ctrl-C or SIGTERM
+  link            make a link for a new viewer, or end one with --revoke
+  mute            mute home's microphone, or open it again with --off
+  status          tell who visits and how it is, as JSON
+  reset           forget all keys, pairings and certificates, as on the first day
+  doctor          look at cameras, sound, screens and network, and tell what is wrong
+  check [FILE]    tell what a config would run, or what is wrong with it
+  update [FILE]   install a signed update of the flashed image
+  drivers         list the drivers for cameras, microphones, speakers and displays
+
+Options:
+  -h, --help      this text, or with a command more about it
+  -V, --version   the version
+
+Without --config, /etc/intercom/intercom.toml is read, or if there is none the
+built-in defaults. Exit code: 0 done, 1 failed, 2 command line or config wrong.
+";
+
+/// What `intercom run --help` prints.
+pub const RUN_HELP: &str = "\
+intercom run - be the intercom, until Ctrl-C or SIGTERM
+
+Usage: intercom run [--config FILE] [--no-link] [--last-good FILE]
+                    [--notices FOLDER]
+
+  --config FILE   the settings; see etc/intercom.toml for all of them
+  --no-link       print no link with a key in it (for services, whose output is
+                  kept in a log); ask for one with `intercom link`
+  --last-good FILE
+                  keep the settings there once they run; if the config is wrong later,
+                  those of before run instead, and the TV tells the mistake
+  --notices FOLDER
+                  what else the TV has to tell: the first line of each file in there (at
+                  most four, by name; none that begins with a dot), at any time
+
+Prints a line `open: https://ADDRESS:PORT/#k=KEY` for each address at which this
+home can be reached, a QR code of the best one, and the certificate's fingerprint.
+Whoever has the link can see and hear this home.
+";
+
+/// What `intercom link --help` prints.
+pub const LINK_HELP: &str = "\
+intercom link - make a link for a new viewer, or end one
+
+Usage: intercom link [--tv] [--name NAME] [--days N] [--devices N] [--config FILE]
+       intercom link --revoke N [--config FILE]
+
+  --tv            show a code on the TV instead, for a phone that is at home: it
+                  can be used once, within ten minutes
+  --name NAME     what the TV calls the viewer; at most 40 letters
+  --days N        the link must be opened within so many days; default 7
+  --devices N     devices that it lets in, all within a day of its first opening,
+                  each with a key of its own; default 3: messengers open links in
+                  a browser of their own, so the first device is often the wrong one
+  --revoke N      end the person or the key of number N: the link stops working,
+                  and whoever visits with it is sent away at once
+  --config FILE   the config that the running intercom was started with
+
+Works at once if the intercom runs, else as soon as it does. The link is shown
+once and never again, and worth nothing a day after it was opened.
+";
+
+/// What `intercom mute --help` prints.
+pub const MUTE_HELP: &str = "\
+intercom mute - mute home's microphone, or open it again
+
+Usage: intercom mute [--off] [--config FILE]
+
+  --off           open it again
+  --config FILE   the config that the running intercom was started with
+
+While it is muted nobody hears home, whoever comes and goes; the TV and the viewers'
+pages say so. A restart of the intercom opens it again. A key or a button can do the
+same: see [buttons] in etc/intercom.toml.
+";
+
+/// What `intercom status --help` prints.
+pub const STATUS_HELP: &str = "\
+intercom status - tell who visits and how it is, as JSON
+
+Usage: intercom status [--config FILE]
+
+  --config FILE   the config that the running intercom was started with
+
+Asks the running intercom: its visits and their connections, whether its microphone
+is muted, how loud viewers are, what the TV has to tell (`notices`).
+Exit code: 0 it answered, 1 it does not run.
+";
+
+/// What `intercom reset --help` prints.
+pub const RESET_HELP: &str = "\
+intercom reset - forget all keys, pairings and certificates, as on the first day
+
+Usage: intercom reset [--config FILE]
+
+  --config FILE   the config that the running intercom was started with
+
+Asks nobody. All visits end at once, and every link, and every phone that was paired,
+is refused from then on; the TV says so and shows a code. The settings stay as they
+are. An intercom that runs ends, and its service starts it again. Browsers warn of the
+new certificate once more, and a CA that was installed on a phone can be removed.
+";
+
+/// What `intercom check --help` prints.
+pub const CHECK_HELP: &str = "\
+intercom check - tell what a config would run, or what is wrong with it
+
+Usage: intercom check [FILE]
+
+Everything that is wrong is told at once, as FILE:LINE: KEY: what is wrong, what
+is allowed, and what was probably meant. Nothing is started.
+";
+
+/// What `intercom doctor --help` prints.
+pub const DOCTOR_HELP: &str = "\
+intercom doctor - tell what hardware there is, whether it works, and what to do
+
+Usage: intercom doctor [--config FILE] [--json]
+
+  --config FILE   the settings; see etc/intercom.toml for all of them
+  --json          one JSON object for programs, instead of words for people
+
+Lists cameras, sound cards, screens and addresses, and tries each device that the
+config, or `auto`, chooses: the camera and the microphone for a moment, the speaker
+and the screen only as far as nobody notices. If the intercom runs, its devices are
+left to it, and it is asked how they are. Exit code: 0 all is well, 1 something is
+wrong, 2 the command line or the config is.
+";
+
+/// What `intercom drivers --help` prints.
+pub const DRIVERS_HELP: &str = "\
+intercom drivers - list the drivers for cameras, microphones, speakers and displays
+
+Usage: intercom drivers
+
+Each with the word that chooses it, as in `[camera] driver = \"v4l2\"`, and the
+options of its own table, as in `[camera.v4l2]`.
+";
+
+/// What `intercom update --help` prints.
+pub const UPDATE_HELP: &str = "\
+intercom update - install a signed update of the flashed image
+
+Usage: intercom update [FILE|FOLDER|URL] [--restart] [--config FILE] [--last-good FILE]
+       intercom update --settle
+
+Writes it to the slot that is not in use; the next start is its first. If that fails
+three times, what runs now runs again, and the TV says so. What is not signed with the
+key of the image's maker, not newer, or failed before is not taken. Of a folder, such
+as a stick, the newest is taken; without FILE, the config's [update] url.
+
+  --restart       start the machine anew as soon as nobody is visiting
+  --settle        what has started runs well: tell what became of the last update
+  --config FILE   the settings; see `intercom run --help`
+  --last-good FILE
+                  likewise
+";
