@@ -9,7 +9,7 @@ use intercom::access::people::Wish;
 use intercom::cli::{self, Command};
 use intercom::config::{self, Config, Place, Settled};
 use intercom::shell::run::Manner;
-use intercom::shell::{control, doctor, run, tls, update};
+use intercom::shell::{control, doctor, journal, run, tls, update};
 
 fn main() -> ExitCode {
     let command = match cli::parse(std::env::args_os().skip(1)) {
@@ -82,7 +82,7 @@ fn checked(config: &Config) -> String {
 
 /// Installs an update from `source` or the config's address.
 fn install_update(source: Option<String>, restart: bool, path: Option<&Path>, last_good: Option<&Path>) -> u8 {
-    log_to_stderr(log::LevelFilter::Info);
+    journal::log_to_stderr(log::LevelFilter::Info);
     let appliance = match update::Appliance::here() {
         Ok(appliance) => appliance,
         Err(error) => return complain(cli::FAILED, &format!("intercom: {error}")),
@@ -247,15 +247,10 @@ fn settle(path: Option<&Path>, last_good: Option<&Path>) -> Result<Settled, u8> 
     }
 }
 
-fn log_to_stderr(level: log::LevelFilter) {
-    let format = simplelog::ConfigBuilder::new().set_time_format_rfc3339().set_thread_level(level).build();
-    let _ = simplelog::WriteLogger::init(level, format, std::io::stderr());
-}
-
 fn start(settled: Settled, notices: Option<PathBuf>, print_links: bool) -> u8 {
     let Settled { config, mistakes, keep, trial } = settled;
     let level = config.log_level;
-    log_to_stderr(level);
+    journal::log_to_stderr(level);
     match run::run(config, Manner { print_links, mistakes, notices, keep, trial }) {
         Ok(()) => cli::DONE,
         Err(error) => {

@@ -9,6 +9,7 @@ mod notices;
 mod ports;
 mod priority;
 mod reset;
+mod secrets;
 mod settings;
 mod storage;
 mod watchdog;

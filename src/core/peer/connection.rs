@@ -105,8 +105,10 @@ impl Connection {
     }
 
     pub fn accept(&mut self, offer: &Offer, now: Instant) -> Result<String, OfferError> {
-        let parsed = SdpOffer::from_sdp_string(&offer.text).map_err(|e| OfferError::Sdp(e.to_string()))?;
-        let answer = self.rtc.sdp_api().accept_offer(parsed).map_err(|e| OfferError::Sdp(e.to_string()))?;
+        // The library's own words hold addresses of this process's memory, and parts of the offer.
+        let refused = |what: &str| OfferError::Sdp(format!("it cannot be {what}"));
+        let parsed = SdpOffer::from_sdp_string(&offer.text).map_err(|_| refused("parsed"))?;
+        let answer = self.rtc.sdp_api().accept_offer(parsed).map_err(|_| refused("answered"))?;
         self.drain(now);
         for candidate in &offer.candidates {
             self.add_remote_candidate(candidate, now);

@@ -1,0 +1,202 @@
+//! What is logged: no secrets, whatever the level, and no more than a little for each client.
+//!
+//! Libraries log messages as they come and go, with keys, tokens and passwords in them, at `debug` and `trace`: of them only warnings and
+//! errors are taken. What clients bring about is told sparingly, or they could fill the disk with it.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use log::{LevelFilter, Log, Metadata, Record};
+use simplelog::{ConfigBuilder, ThreadLogMode, WriteLogger};
+
+use crate::shell::clock;
+
+/// Ours, whose records are written with care.
+const OURS: [&str; 2] = ["intercom", "intercom_drivers"];
+
+/// Where records are made that clients can bring about.
+const OF_CLIENTS: [&str; 8] = [
+    "intercom::core::home::admission",
+    "intercom::core::home::failure",
+    "intercom::core::home::media",
+    "intercom::core::home::pairing",
+    "intercom::core::home::seats",
+    "intercom::core::home::signaling",
+    "intercom::core::home",
+    "intercom::shell::gateway",
+];
+
+/// The same text is logged once in this time.
+const PERIOD: Duration = Duration::from_secs(60);
+/// Texts that differ only in their numbers, addresses and such: so many in that time.
+const ALIKE: u32 = 10;
+/// Kinds of text that are counted; past it, everything is forgotten and counted anew.
+const MOST: usize = 512;
+
+/// Logs to standard error from now on. The first call counts.
+pub fn log_to_stderr(level: LevelFilter) {
+    let format = ConfigBuilder::new()
+        .set_time_format_rfc3339()
+        .set_thread_level(LevelFilter::Error)
+        .set_thread_mode(ThreadLogMode::Names)
+        .set_target_level(LevelFilter::Debug)
+        .build();
+    let journal =
+        Journal { inner: WriteLogger::new(level, format, std::io::stderr()), told: Mutex::new(Told::default()) };
+    if log::set_boxed_logger(Box::new(journal)).is_ok() {
+        log::set_max_level(level);
+    }
+}
+
+struct Journal {
+    inner: Box<WriteLogger<std::io::Stderr>>,
+    told: Mutex<Told>,
+}
+
+impl Log for Journal {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        takes(metadata) && self.inner.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        if !is_of_clients(record.target()) {
+            return self.inner.log(record);
+        }
+        let text = record.args().to_string();
+        let verdict = self.told.lock().unwrap_or_else(PoisonError::into_inner).judge(&text, clock::now());
+        match verdict {
+            Verdict::Tell(0) => self.inner.log(record),
+            Verdict::Tell(missed) => self.inner.log(
+                &Record::builder()
+                    .metadata(record.metadata().clone())
+                    .module_path(record.module_path())
+                    .file(record.file())
+                    .line(record.line())
+                    .args(format_args!("{text} ({missed} more like this were not logged)"))
+                    .build(),
+            ),
+            Verdict::Drop => {}
+        }
+    }
+
+    fn flush(&self) {
+        self.inner.flush();
+    }
+}
+
+/// Whether records of this origin and level are taken at all.
+fn takes(metadata: &Metadata<'_>) -> bool {
+    let crate_name = metadata.target().split("::").next().unwrap_or_default();
+    OURS.contains(&crate_name) || metadata.level() <= log::Level::Warn
+}
+
+fn is_of_clients(target: &str) -> bool {
+    OF_CLIENTS.iter().any(|own| {
+        target == *own || *own == "intercom::shell::gateway" && target.starts_with("intercom::shell::gateway::")
+    })
+}
+
+/// What becomes of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// It is logged, and that so many like it were not.
+    Tell(u32),
+    /// It is not.
+    Drop,
+}
+
+/// What was told lately.
+#[derive(Debug, Default)]
+struct Told {
+    kinds: HashMap<String, Kind>,
+}
+
+#[derive(Debug)]
+struct Kind {
+    since: Instant,
+    told: Vec<String>,
+    missed: u32,
+}
+
+impl Told {
+    fn judge(&mut self, text: &str, now: Instant) -> Verdict {
+        let shape = shape(text);
+        if self.kinds.len() >= MOST && !self.kinds.contains_key(&shape) {
+            self.kinds.clear();
+        }
+        let kind = self.kinds.entry(shape).or_insert_with(|| Kind { since: now, told: Vec::new(), missed: 0 });
+        let mut missed = 0;
+        if now.saturating_duration_since(kind.since) >= PERIOD {
+            missed = kind.missed;
+            *kind = Kind { since: now, told: Vec::new(), missed: 0 };
+        }
+        if kind.told.len() as u32 >= ALIKE || kind.told.iter().any(|told| told == text) {
+            kind.missed += 1;
+            return Verdict::Drop;
+        }
+        kind.told.push(text.to_owned());
+        Verdict::Tell(missed)
+    }
+}
+
+/// The text without what differs from one client to the next: words with digits in them.
+fn shape(text: &str) -> String {
+    let word =
+        |word: &str| if word.bytes().any(|byte| byte.is_ascii_digit()) { "#".to_owned() } else { word.to_owned() };
+    let words: Vec<String> = text.split(' ').take(32).map(word).collect();
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use log::Level;
+
+    use super::*;
+
+    #[test]
+    fn the_same_is_told_once_a_minute_and_how_often_it_was_not() {
+        let (mut told, now) = (Told::default(), clock::now());
+        assert_eq!(told.judge("visit 3: offer not usable", now), Verdict::Tell(0));
+        for second in 0..59 {
+            assert_eq!(told.judge("visit 3: offer not usable", now + Duration::from_secs(second)), Verdict::Drop);
+        }
+        assert_eq!(told.judge("visit 4: offer not usable", now), Verdict::Tell(0), "of another client");
+        assert_eq!(told.judge("visit 3: offer not usable", now + PERIOD), Verdict::Tell(59));
+    }
+
+    #[test]
+    fn whoever_changes_the_numbers_is_told_a_few_times_only() {
+        let (mut told, now) = (Told::default(), clock::now());
+        let mut tell = |n: u32| {
+            let text = format!("wrong key from 2001:db8::{n:x}0, answered in {n} ms");
+            told.judge(&text, now) != Verdict::Drop
+        };
+        assert_eq!((0..1000).filter(|n| tell(*n)).count(), ALIKE as usize);
+        assert_eq!(told.judge("visit 1 begins", now), Verdict::Tell(0), "and others are told of");
+    }
+
+    #[test]
+    fn what_is_counted_is_bounded() {
+        let (mut told, now) = (Told::default(), clock::now());
+        for n in 0..100_000u32 {
+            let letters: String = n.to_string().bytes().map(|digit| char::from(digit + 49)).collect();
+            told.judge(&letters, now);
+        }
+        assert!(told.kinds.len() <= MOST);
+    }
+
+    #[test]
+    fn of_libraries_only_warnings_are_taken() {
+        let takes = |target: &str, level| takes(&Metadata::builder().target(target).level(level).build());
+        for library in ["tungstenite::protocol", "rustls::server", "str0m", "intercomx", ""] {
+            assert!(takes(library, Level::Warn) && !takes(library, Level::Info) && !takes(library, Level::Trace));
+        }
+        assert!(takes("intercom::shell::udp", Level::Trace) && takes("intercom_drivers", Level::Debug));
+        assert!(is_of_clients("intercom::shell::gateway::door") && is_of_clients("intercom::core::home"));
+        assert!(!is_of_clients("intercom::core::home::levels") && !is_of_clients("intercom::shell::devices::camera"));
+    }
+}
