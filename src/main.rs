@@ -9,9 +9,16 @@ use intercom::access::people::Wish;
 use intercom::cli::{self, Command};
 use intercom::config::{self, Config, Place, Settled};
 use intercom::shell::run::Manner;
-use intercom::shell::{control, doctor, journal, run, tls, update};
+use intercom::shell::{control, doctor, jail, journal, run, tls, update};
 
 fn main() -> ExitCode {
+    // Started by ourselves, to be the process that decodes strangers' pictures; nothing else of this program runs there.
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == jail::ARGUMENT) {
+        return match jail::serve() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
+    }
     let command = match cli::parse(std::env::args_os().skip(1)) {
         Ok(command) => command,
         Err(error) => {

@@ -10,6 +10,7 @@ pub mod encoders;
 pub mod event_loop;
 pub mod gateway;
 pub mod hotplug;
+pub mod jail;
 pub mod journal;
 pub mod key_file;
 pub mod metered;

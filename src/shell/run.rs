@@ -35,6 +35,7 @@ use crate::shell::encoders::{EncoderControl, spawn_encoder};
 use crate::shell::event_loop::EventLoop;
 use crate::shell::gateway::{Gateway, GatewayConfig, Patience};
 use crate::shell::hotplug::spawn_hotplug;
+use crate::shell::jail::{Jail, Program};
 use crate::shell::key_file::{KeyFile, mint_key};
 use crate::shell::mute_file::MuteFile;
 use crate::shell::notices::{NoticeBoard, Places, spawn_notices};
@@ -272,7 +273,9 @@ fn be_home(config: Config, manner: Manner, attempt: &mut Attempt) -> Result<(), 
     let (played, own) = (Some(played_out), Arc::clone(&presence));
     let thread = speaker::spawn_speaker(speaker.opener, to_speaker, played, own, Arc::clone(&board));
     workers.push(thread.map_err(no_thread())?);
-    let thread = spawn_pictures(to_pictures, Arc::clone(&board), handle.clone(), Arc::clone(&presence));
+    let own = Arc::clone(&presence);
+    let decoder = move || Jail::new(Program::this(), Arc::clone(&own));
+    let thread = spawn_pictures(to_pictures, Arc::clone(&board), handle.clone(), Arc::clone(&presence), decoder);
     workers.push(thread.map_err(no_thread())?);
     if buttons.mute.is_some() {
         let thread = buttons::spawn_buttons(buttons, handle.clone(), Arc::clone(&presence));

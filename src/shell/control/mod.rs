@@ -344,6 +344,7 @@ fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
             let text = of_loop(config, ToLoop::Status)?;
             let mut status: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
             status["notices"] = config.notices.all().into();
+            status["jail"] = json!(config.presence.jail());
             status["state_dir"] =
                 std::fs::canonicalize(&config.state_dir).ok().and_then(|dir| dir.to_str().map(str::to_owned)).into();
             Ok(status)

@@ -22,6 +22,8 @@ use crate::media::party::Party;
 use crate::media::scene::Health;
 use crate::ops::doctor;
 use crate::shell::clock;
+use serde::Serialize;
+
 use crate::shell::devices::levels::Levels;
 use crate::shell::wires::{Spoken, VisitId};
 
@@ -33,6 +35,18 @@ pub struct Presence {
     /// What the devices are, and how: for the doctor and the TV.
     devices: Mutex<BTreeMap<Kind, Known>>,
     levels: Levels,
+    jail: Mutex<Option<JailReport>>,
+}
+
+/// How the jail is in which visitors' pictures are decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct JailReport {
+    /// It can open no files (landlock).
+    pub landlock: bool,
+    /// It can make no other system calls than it needs (seccomp).
+    pub seccomp: bool,
+    /// How often its process was started.
+    pub starts: u64,
 }
 
 /// What is known of a device.
@@ -136,6 +150,16 @@ impl Presence {
             }
             None => {}
         }
+    }
+
+    /// A process is in the jail.
+    pub fn set_jail(&self, report: JailReport) {
+        *self.jail.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
+    }
+
+    /// How the jail is, once it was needed.
+    pub fn jail(&self) -> Option<JailReport> {
+        *self.jail.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The device of this kind, and how it is; `None` before anything is known of it.

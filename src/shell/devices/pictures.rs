@@ -9,7 +9,6 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use intercom_drivers::contract::I420;
 
 use crate::core::items::PairingCode;
-use crate::media::video_decoder::VideoDecoder;
 use crate::shell::clock;
 use crate::shell::devices::Presence;
 use crate::shell::priority::Class;
@@ -22,6 +21,9 @@ const REST: Duration = Duration::from_millis(500);
 
 /// A viewer is asked for a keyframe at most so often; the answer takes a round trip.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
+
+/// Pictures over which the decoder is lost again and again are left alone for so long at most.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// What the TV shows: who visits, and the newest picture of each.
 #[derive(Debug, Default)]
@@ -144,18 +146,41 @@ impl Board {
     }
 }
 
-/// Starts the thread.
+/// Decodes the pictures of many viewers.
+pub trait Decode: Send {
+    /// Decodes an access unit (Annex B) of this viewer; `fresh` if it is a keyframe, before which nothing counts. `None` if it holds no
+    /// picture.
+    fn decode(&mut self, visit: VisitId, fresh: bool, unit: &[u8]) -> Result<Option<Arc<I420>>, Undecoded>;
+
+    /// Nothing more of this viewer is to be decoded.
+    fn forget(&mut self, visit: VisitId);
+}
+
+/// Why there is no picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Undecoded {
+    /// The viewer's stream is broken: it must begin anew with a keyframe.
+    Broken(String),
+    /// The decoder itself is gone, perhaps by this very unit: all streams must begin anew.
+    Lost {
+        /// It was in the middle of this one.
+        by_this: bool,
+    },
+}
+
+/// Starts the thread. `decoder` makes pictures of what viewers send.
 ///
 /// # Errors
 /// If the system has no thread to give.
-pub fn spawn_pictures(
+pub fn spawn_pictures<D: Decode>(
     inbox: Receiver<ToPictures>,
     board: Arc<Board>,
     events: ToLoopHandle,
     presence: Arc<Presence>,
+    decoder: impl Fn() -> D + Send + 'static,
 ) -> io::Result<Worker> {
     spawn_in(Class::Background, "pictures", move || {
-        let mut feeds = Feeds { cameras: HashMap::new() };
+        let mut feeds = Feeds { cameras: HashMap::new(), decoder: decoder() };
         while !presence.is_stopped() {
             pulse::beat(REST);
             match inbox.recv_timeout(REST) {
@@ -172,20 +197,42 @@ pub fn spawn_pictures(
     })
 }
 
-/// The decoders of all viewers whose camera is on.
-struct Feeds {
+/// The streams of all viewers whose camera is on.
+struct Feeds<D> {
     cameras: HashMap<VisitId, Feed>,
+    decoder: D,
 }
 
-#[derive(Default)]
 struct Feed {
-    decoder: VideoDecoder,
+    /// Nothing can be shown before the next keyframe.
+    needs_keyframe: bool,
     asked: Option<Instant>,
     /// The last thing that the log heard of this viewer's pictures was that they are broken.
     broken: bool,
+    /// How often the decoder was lost over this viewer's pictures, and until when they are left alone for it.
+    losses: u32,
+    left_alone: Option<Instant>,
 }
 
-impl Feeds {
+impl Default for Feed {
+    fn default() -> Feed {
+        Feed { needs_keyframe: true, asked: None, broken: false, losses: 0, left_alone: None }
+    }
+}
+
+impl Feed {
+    /// The decoder was lost over it: once may be chance, then it waits longer each time, for the others' sake.
+    fn handle_loss(&mut self, now: Instant) {
+        self.losses += 1;
+        let pause = match self.losses {
+            1 => Duration::ZERO,
+            more => (Duration::from_secs(1) * (1 << (more - 2).min(6))).min(LONGEST_PAUSE),
+        };
+        self.left_alone = Some(now + pause);
+    }
+}
+
+impl<D: Decode> Feeds<D> {
     /// Takes news in; who is to be asked for a keyframe, if anybody.
     fn handle(&mut self, news: ToPictures, board: &Board, now: Instant) -> Option<VisitId> {
         match news {
@@ -195,7 +242,9 @@ impl Feeds {
                 for visit in cameras {
                     kept.insert(visit, self.cameras.remove(&visit).unwrap_or_default());
                 }
-                self.cameras = kept;
+                for gone in std::mem::replace(&mut self.cameras, kept).into_keys() {
+                    self.decoder.forget(gone);
+                }
                 board.set_visitors(visitors);
                 None
             }
@@ -203,26 +252,40 @@ impl Feeds {
                 // Whoever is not on the list has left, or is not announced yet; the announcement comes first.
                 let feed = self.cameras.get_mut(&visit)?;
                 if !board.has_screen() {
-                    // A screen that comes finds a decoder that waits for a keyframe, and asks for it.
-                    *feed = Feed::default();
+                    // A screen that comes finds a stream that waits for a keyframe, and asks for it.
+                    feed.needs_keyframe = true;
+                    feed.asked = None;
                     return None;
                 }
-                if gap {
-                    feed.decoder.reset();
+                if feed.left_alone.is_some_and(|until| now < until) {
+                    return None;
                 }
-                if keyframe || !feed.decoder.needs_keyframe() {
-                    match feed.decoder.decode(&data) {
+                feed.needs_keyframe |= gap;
+                if keyframe || !feed.needs_keyframe {
+                    match self.decoder.decode(visit, feed.needs_keyframe, &data) {
                         Ok(picture) => {
+                            feed.needs_keyframe = false;
                             feed.broken = false;
                             board_picture(board, visit, picture);
                         }
-                        Err(error) if !std::mem::replace(&mut feed.broken, true) => {
-                            log::info!("pictures of visit {}: {error}", visit.0);
+                        Err(Undecoded::Broken(error)) => {
+                            feed.needs_keyframe = true;
+                            if !std::mem::replace(&mut feed.broken, true) {
+                                log::info!("pictures of visit {}: {error}", visit.0);
+                            }
                         }
-                        Err(_) => {}
+                        Err(Undecoded::Lost { by_this }) => {
+                            if by_this {
+                                feed.handle_loss(now);
+                            }
+                            self.cameras.values_mut().for_each(|feed| feed.needs_keyframe = true);
+                        }
                     }
                 }
-                let wanted = feed.decoder.needs_keyframe()
+                let feed = self.cameras.get_mut(&visit)?;
+                let left_alone = feed.left_alone.is_some_and(|until| now < until);
+                let wanted = feed.needs_keyframe
+                    && !left_alone
                     && feed.asked.is_none_or(|asked| now.saturating_duration_since(asked) >= ASK_AGAIN);
                 wanted.then(|| {
                     feed.asked = Some(now);
@@ -244,8 +307,40 @@ mod tests {
     use super::*;
     use crate::config::Rung;
     use crate::media::test_pictures::moving_scene;
+    use crate::media::video_decoder::VideoDecoder;
     use crate::media::video_encoder::VideoEncoder;
     use crate::units::{Bitrate, FrameRate};
+
+    /// Decodes without a jail, and is lost over what begins with a mark.
+    #[derive(Default)]
+    struct Here {
+        decoders: HashMap<VisitId, VideoDecoder>,
+        forgotten: Vec<VisitId>,
+    }
+
+    const DEADLY: &[u8] = b"deadly";
+
+    impl Decode for Here {
+        fn decode(&mut self, visit: VisitId, fresh: bool, unit: &[u8]) -> Result<Option<Arc<I420>>, Undecoded> {
+            if unit.starts_with(DEADLY) {
+                self.decoders.clear();
+                return Err(Undecoded::Lost { by_this: true });
+            }
+            let decoder = self.decoders.entry(visit).or_default();
+            if fresh {
+                decoder.reset();
+            }
+            decoder.decode(unit).map_err(|error| Undecoded::Broken(error.to_string()))
+        }
+
+        fn forget(&mut self, visit: VisitId) {
+            self.forgotten.push(visit);
+        }
+    }
+
+    fn feeds() -> Feeds<Here> {
+        Feeds { cameras: HashMap::new(), decoder: Here::default() }
+    }
 
     fn visitor(visit: u64, camera: bool) -> Visitor {
         let since = clock::now();
@@ -278,7 +373,7 @@ mod tests {
 
     #[test]
     fn without_a_screen_nothing_is_decoded_and_one_that_comes_gets_a_keyframe() {
-        let (board, mut feeds) = (Board::default(), Feeds { cameras: HashMap::new() });
+        let (board, mut feeds) = (Board::default(), feeds());
         let (units, now) = (stream(4), clock::now());
         feeds.handle(ToPictures::Visitors(vec![visitor(1, true)]), &board, now);
         for unit in &units {
@@ -295,7 +390,7 @@ mod tests {
 
     #[test]
     fn pictures_of_announced_viewers_appear_and_disappear_with_them() {
-        let (board, mut feeds) = (screen(), Feeds { cameras: HashMap::new() });
+        let (board, mut feeds) = (screen(), feeds());
         let (units, now) = (stream(3), clock::now());
         assert_eq!(feeds.handle(frame(1, &units[0], false), &board, now), None);
         assert!(board.lock().pictures.is_empty(), "not announced");
@@ -306,12 +401,13 @@ mod tests {
         assert_eq!(board.lock().pictures[&VisitId(1)].width(), 320);
         feeds.handle(ToPictures::Visitors(vec![visitor(1, false), visitor(2, false)]), &board, now);
         assert!(board.lock().pictures.is_empty(), "the camera was switched off");
+        assert_eq!(feeds.decoder.forgotten, [VisitId(1)]);
         assert_eq!(board.lock().visitors.len(), 2);
     }
 
     #[test]
     fn after_a_gap_a_keyframe_is_asked_for_but_not_with_every_frame() {
-        let (board, mut feeds) = (screen(), Feeds { cameras: HashMap::new() });
+        let (board, mut feeds) = (screen(), feeds());
         let (units, now) = (stream(9), clock::now());
         feeds.handle(ToPictures::Visitors(vec![visitor(1, true)]), &board, now);
         feeds.handle(frame(1, &units[0], false), &board, now);
@@ -326,12 +422,37 @@ mod tests {
     }
 
     #[test]
+    fn a_decoder_that_is_lost_costs_all_a_keyframe_and_whoever_did_it_more_each_time() {
+        let (board, mut feeds) = (screen(), feeds());
+        let (units, now) = (stream(3), clock::now());
+        feeds.handle(ToPictures::Visitors(vec![visitor(1, true), visitor(2, true)]), &board, now);
+        let deadly = (Arc::from([DEADLY, b" and more"].concat()), true);
+        let mut at = now;
+        for losses in 0..8 {
+            // The other one is on the TV again with the next keyframe, at once.
+            assert_eq!(feeds.handle(frame(1, &units[0], false), &board, at), None, "loss {losses}");
+            assert_eq!(feeds.handle(frame(1, &units[1], false), &board, at), None, "loss {losses}");
+            feeds.handle(frame(2, &deadly, false), &board, at);
+            let asked = feeds.handle(frame(1, &units[2], false), &board, at + ASK_AGAIN);
+            assert_eq!(asked, Some(VisitId(1)), "loss {losses}");
+            let pause = Duration::from_secs([0, 1, 2, 4, 8, 16, 32, 60][losses]);
+            if !pause.is_zero() {
+                let just_before = at + pause - Duration::from_millis(1);
+                assert_eq!(feeds.handle(frame(2, &deadly, false), &board, just_before), None);
+                assert_eq!(feeds.cameras[&VisitId(2)].losses, losses as u32 + 1, "it is left alone");
+            }
+            at += pause + ASK_AGAIN * 2;
+        }
+        assert_eq!(feeds.cameras[&VisitId(2)].losses, 8);
+    }
+
+    #[test]
     fn the_thread_asks_the_loop_and_ends_when_told() {
         let (sender, inbox) = crossbeam_channel::bounded(16);
         let (events, asked) = crossbeam_channel::bounded(64);
         let (board, presence) = (Arc::new(screen()), Arc::new(Presence::new()));
         let handle = ToLoopHandle { events, wake: crate::shell::wake::Wake::new().unwrap() };
-        let worker = spawn_pictures(inbox, board.clone(), handle, presence.clone()).unwrap();
+        let worker = spawn_pictures(inbox, board.clone(), handle, presence.clone(), Here::default).unwrap();
         sender.send(ToPictures::Visitors(vec![visitor(1, true)])).unwrap();
         let units = stream(2);
         sender.send(frame(1, &units[1], false)).unwrap();
