@@ -114,12 +114,13 @@ impl Budget {
         Budget { rate, left: rate.burst, counted: now }
     }
 
-    /// Takes `cost` off; `false` if there was less left, and then nothing is left.
+    /// Takes `cost` off; `false` if there is less left, and then nothing changes.
     pub fn spend(&mut self, cost: f64, now: Instant) -> bool {
         self.earn(now);
-        self.left -= cost;
-        let enough = self.left >= 0.0;
-        self.left = self.left.max(0.0);
+        let enough = self.left >= cost;
+        if enough {
+            self.left -= cost;
+        }
         enough
     }
 
@@ -253,7 +254,7 @@ mod tests {
         let later = now + Duration::from_secs(1);
         assert!(budget.spend(1.0, later) && budget.spend(1.0, later) && !budget.spend(1.0, later));
         assert!(!budget.spend(5.0, later + Duration::from_secs(2)));
-        assert!(!budget.spend(1.0, later + Duration::from_secs(2)), "what was not enough is spent all the same");
+        assert!(budget.spend(4.0, later + Duration::from_secs(2)), "who asks too often still gets their share");
         assert!(budget.is_full(later + Duration::from_secs(10)));
     }
 

@@ -156,7 +156,7 @@ impl KeyFile {
     ) -> Result<(T, Option<StateError>), KeyFileError> {
         let mut unkept = self.unkept();
         // Without a lock nothing is written: so what others write meanwhile stays.
-        let lock = Lock::wait(&self.lock);
+        let lock = Lock::wait_briefly(&self.lock);
         if reset::is_begun(&self.dir) {
             return Err(match lock {
                 Err(error) if error.source.kind() == std::io::ErrorKind::PermissionDenied => error.into(),
@@ -185,7 +185,7 @@ impl KeyFile {
     /// The same for a process that lasts: what the disk does not take holds until its end, and why it does not is told.
     pub fn revoke_for_now(&self, number: u64) -> Result<Result<Option<StateError>, Vec<u64>>, KeyFileError> {
         let mut unkept = self.unkept();
-        let lock = Lock::wait(&self.lock);
+        let lock = Lock::wait_briefly(&self.lock);
         let mut people = self.current(&unkept)?;
         if people.revoke(number).is_none() {
             return Ok(Err(people.numbers()));
@@ -204,7 +204,7 @@ impl KeyFile {
     pub fn retry(&self) {
         let mut unkept = self.unkept();
         let Some(ring) = unkept.as_ref() else { return };
-        if !reset::is_begun(&self.dir) && Lock::wait(&self.lock).and_then(|_lock| self.write(ring)).is_ok() {
+        if !reset::is_begun(&self.dir) && Lock::wait_briefly(&self.lock).and_then(|_lock| self.write(ring)).is_ok() {
             log::info!("{} is kept again", self.path.display());
             *unkept = None;
             reset::over(&self.dir);

@@ -4,7 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -146,15 +146,23 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Waits for the lock at `path`, but not for ever: whoever has it may hang.
+    /// Waits for the lock at `path`, for as long as it takes.
     pub fn wait(path: &Path) -> Result<Lock, StateError> {
+        Lock::wait_until(path, None)
+    }
+
+    /// The same for what must go on: whoever has it may hang, and is waited for for two seconds.
+    pub fn wait_briefly(path: &Path) -> Result<Lock, StateError> {
+        Lock::wait_until(path, Some(clock::now() + LOCK_WITHIN))
+    }
+
+    fn wait_until(path: &Path, until: Option<Instant>) -> Result<Lock, StateError> {
         let file = Lock::open(path)?;
-        let until = clock::now() + LOCK_WITHIN;
         loop {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => return Ok(Lock { _file: file }),
                 Err(rustix::io::Errno::INTR) => {}
-                Err(rustix::io::Errno::WOULDBLOCK) if clock::now() < until => {
+                Err(rustix::io::Errno::WOULDBLOCK) if until.is_none_or(|until| clock::now() < until) => {
                     clock::sleep_until(clock::now() + LOCK_LOOK);
                 }
                 Err(rustix::io::Errno::WOULDBLOCK) => {

@@ -86,6 +86,7 @@ fn installed(system: &System, packages: &Packages) {
     assert_eq!(system.run("systemctl is-enabled intercom.service"), "enabled");
     assert_eq!(system.run("systemd-analyze verify intercom.service 2>&1"), "");
     assert_eq!(system.run("intercom --version"), format!("intercom {VERSION}"));
+    assert_eq!(system.run(&format!("stat -c '%a %U %G' {CONFIG}")), "640 root intercom-config");
     let check = system.run(&format!("intercom check {CONFIG}"));
     assert!(check.contains("camera"), "it tells what would run: {check}");
     // What its first run leaves behind: a key, in the state of a service with a user of its own.

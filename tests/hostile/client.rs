@@ -58,11 +58,15 @@ pub fn tls_over(stream: TcpStream, config: &Arc<ClientConfig>) -> Tls {
 
 /// A handshake that accepts whatever certificate it is shown, to look at it.
 pub fn trusting_any(stream: TcpStream, name: ServerName<'static>) -> Tls {
+    StreamOwned::new(ClientConnection::new(trusting_config(), name).unwrap(), stream)
+}
+
+/// The settings for that; whoever shares them resumes sessions.
+pub fn trusting_config() -> Arc<ClientConfig> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().unwrap();
     let any = Arc::new(Any(provider));
-    let config = builder.dangerous().with_custom_certificate_verifier(any).with_no_client_auth();
-    StreamOwned::new(ClientConnection::new(Arc::new(config), name).unwrap(), stream)
+    Arc::new(builder.dangerous().with_custom_certificate_verifier(any).with_no_client_auth())
 }
 
 #[derive(Debug)]

@@ -4,4 +4,5 @@ mod client;
 mod crowds;
 mod front;
 mod http;
+mod program;
 mod websocket;

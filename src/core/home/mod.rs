@@ -267,7 +267,7 @@ impl Home {
             pairing: None,
             exchanges: Vec::new(),
             next_exchange: 1,
-            chimes: Chimes::new(now),
+            chimes: Chimes::default(),
             levels,
             failed_peers: 0,
             out: VecDeque::new(),

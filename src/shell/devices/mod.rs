@@ -45,7 +45,9 @@ pub struct JailReport {
     pub landlock: bool,
     /// It can make no other system calls than it needs (seccomp).
     pub seccomp: bool,
-    /// How often its process was started.
+    /// Its process.
+    pub pid: u32,
+    /// How often one was started.
     pub starts: u64,
 }
 

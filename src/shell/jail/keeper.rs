@@ -97,6 +97,8 @@ impl Jail {
         let (socket, theirs) = UnixStream::pair()?;
         let memory = File::from(rustix::fs::memfd_create("pictures", MemfdFlags::CLOEXEC)?);
         memory.set_len(PICTURE_BYTES as u64)?;
+        // A service's own user has rights only by this set, which would be handed on; and its unit lets nobody give rights back.
+        let _ = rustix::thread::clear_ambient_capability_set();
         let process = Command::new(&self.program.0)
             .arg(ARGUMENT)
             .env_clear()
@@ -120,7 +122,12 @@ impl Jail {
             }
         }
         self.starts += 1;
-        self.presence.set_jail(JailReport { landlock: files, seccomp: calls, starts: self.starts });
+        self.presence.set_jail(JailReport {
+            landlock: files,
+            seccomp: calls,
+            pid: inmate.process.id(),
+            starts: self.starts,
+        });
         self.inmate = Some(inmate);
         self.not_before = None;
         Ok(())

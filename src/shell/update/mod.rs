@@ -10,7 +10,7 @@ mod tests;
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -18,8 +18,9 @@ use std::time::Duration;
 
 use minisign_verify::PublicKey;
 use semver::Version;
+use sha2::{Digest, Sha256};
 
-use crate::ops::update::{History, Manifest, Outcome, Refusal};
+use crate::ops::update::{Content, History, Manifest, Outcome, Refusal};
 use crate::shell::clock;
 use crate::shell::state::{self, Lock};
 
@@ -30,6 +31,8 @@ pub use place::Place;
 const MOST_FILES: usize = 32;
 /// For a download as a whole; the next one is tried tomorrow.
 const DOWNLOAD_WITHIN: Duration = Duration::from_secs(4 * 3600);
+/// Longest download.
+const MOST_BYTES: u64 = 4 << 30;
 /// For a server to be reached, and to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
@@ -145,13 +148,19 @@ impl Appliance {
                 self.tell(Some(&format!("Version {version} is being installed: {now} %. Please leave the power on")));
             }
         };
-        let mut taker = self.place.taker(&wanted, &mut progress);
-        let manifest = if is_address(source) {
-            read_bundle(download(source)?, &self.key, &mut taker)?
-        } else {
-            let file = self.newest(Path::new(source), &wanted)?;
-            read_bundle(open(&file)?, &self.key, &mut taker)?
+        // The way back goes with the first byte that is written: what can be cut on its way is here whole before that.
+        let (file, _fetched) = match is_address(source) {
+            true => {
+                read_bundle(download(source)?, &self.key, &mut Look(&wanted))?;
+                let fetched = Fetched::fetch(source, &self.history.with_file_name("update.part"))?;
+                (fetched.0.clone(), Some(fetched))
+            }
+            false => (self.newest(Path::new(source), &wanted)?, None),
         };
+        // All of it is signed for, or nothing is touched.
+        read_bundle(open(&file)?, &self.key, &mut Whole(&wanted))?;
+        let mut taker = self.place.taker(&wanted, &mut progress);
+        let manifest = read_bundle(open(&file)?, &self.key, &mut taker)?;
         drop(taker);
         history.handle_installed(&manifest.version, self.place.running.as_ref());
         // Without it only the TV would not know what became of the update.
@@ -247,6 +256,69 @@ impl Appliance {
             log::warn!("the TV cannot be told of the update: {}: {error}", file.display());
         }
     }
+}
+
+/// A download, gone when it is dropped.
+struct Fetched(PathBuf);
+
+impl Fetched {
+    fn fetch(address: &str, path: &Path) -> Result<Fetched, UpdateError> {
+        let target = |e: io::Error| UpdateError::Target(format!("{}: {e}", path.display()));
+        let fetched = Fetched(path.to_owned());
+        let mut file = File::create(path).map_err(target)?;
+        let mut from = download(address)?.take(MOST_BYTES);
+        let mut chunk = vec![0; 64 * 1024];
+        loop {
+            match from.read(&mut chunk) {
+                Ok(0) => return Ok(fetched),
+                Ok(count) => file.write_all(&chunk[..count]).map_err(target)?,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(UpdateError::Source(e)),
+            }
+        }
+    }
+}
+
+impl Drop for Fetched {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Reads to the end, and writes nothing: what does not fit its manifest is found out.
+struct Whole<'a>(&'a dyn Fn(&Manifest) -> Result<(), Refusal>);
+
+impl Taker for Whole<'_> {
+    fn manifest(&mut self, manifest: &Manifest) -> Result<bool, UpdateError> {
+        (self.0)(manifest)?;
+        Ok(true)
+    }
+
+    fn root(&mut self, manifest: &Manifest, from: &mut dyn Read) -> Result<(), UpdateError> {
+        check(&manifest.root, from)
+    }
+
+    fn kernel(&mut self, manifest: &Manifest, from: &mut dyn Read) -> Result<(), UpdateError> {
+        check(&manifest.kernel, from)
+    }
+}
+
+fn check(content: &Content, from: &mut dyn Read) -> Result<(), UpdateError> {
+    let (mut hash, mut chunk, mut size) = (Sha256::new(), vec![0; 1 << 20], 0u64);
+    loop {
+        let count = match from.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            // Tar's word for a file that is cut.
+            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => break,
+            Err(e) => return Err(UpdateError::Source(e)),
+        };
+        hash.update(&chunk[..count]);
+        size += count as u64;
+    }
+    let hash: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    if size == content.size && hash == content.sha256 { Ok(()) } else { Err(Refusal::Damaged.into()) }
 }
 
 /// Reads no further than the manifest.

@@ -172,23 +172,42 @@ fn what_is_not_signed_for_us_changes_nothing() {
 }
 
 #[test]
-fn a_damaged_one_leaves_no_kernel_and_no_root_that_could_start() {
+fn a_damaged_one_changes_nothing() {
     let lab = lab();
     let good = lab.bundle("0.2.0");
+    let (slot, kernels) = (fs::read(&lab.appliance.place.slot).unwrap(), lab.kernels());
     for at in [3000, 1_000_000, 2_500_000, good.len() - 2000] {
         let mut flipped = good.clone();
         flipped[at] ^= 1;
         for (what, bytes) in [("flipped", flipped), ("cut", good[..at].to_vec())] {
             let error = lab.install(&bytes).unwrap_err();
             assert!(matches!(error, UpdateError::Refused(Refusal::Damaged)), "{what} at {at}: {error}");
-            assert_eq!(lab.kernels(), ["intercom_0.1.0.efi", "recovery.efi"], "{what} at {at}");
+            assert_eq!(lab.kernels(), kernels, "{what} at {at}");
+            assert!(fs::read(&lab.appliance.place.slot).unwrap() == slot, "{what} at {at}");
             assert!(lab.tv().contains("it is damaged; copy it once more"), "{}", lab.tv());
         }
     }
-    lab.install(&good[..2_500_000]).unwrap_err();
-    let slot = fs::read(&lab.appliance.place.slot).unwrap();
-    assert!(slot[..1 << 20].iter().all(|byte| *byte == 0), "the head is missing until all else is there");
     lab.install(&good).unwrap();
+}
+
+/// A stick that is pulled, or fails, while what it holds is being written.
+#[test]
+fn one_that_breaks_off_leaves_no_kernel_and_no_root_that_could_start() {
+    for part in [0.01, 0.3, 0.8] {
+        let lab = self::lab();
+        let good = lab.bundle("0.2.0");
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in a file")]
+        let at = (good.len() as f64 * part) as usize;
+        let mut progress = |_: &Version, _: f32| {};
+        let mut taker = lab.appliance.place.taker(&|_| Ok(()), &mut progress);
+        assert!(read_bundle(&good[..at], &lab.appliance.key, &mut taker).is_err());
+        drop(taker);
+        assert_eq!(lab.kernels(), ["intercom_0.1.0.efi", "recovery.efi"], "cut at {at}");
+        if part > 0.5 {
+            let slot = fs::read(&lab.appliance.place.slot).unwrap();
+            assert!(slot[..1 << 20].iter().all(|byte| *byte == 0), "the head is missing until all else is there");
+        }
+    }
 }
 
 #[test]
@@ -209,40 +228,55 @@ fn of_a_stick_the_newest_that_is_ours_is_taken() {
 #[test]
 fn an_address_is_read_only_as_far_as_it_is_wanted() {
     let lab = lab();
-    let serve = |bytes: Vec<u8>, length: usize| {
+    let serve = |bytes: Vec<u8>, length: usize, times: usize| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}/intercom.update", listener.local_addr().unwrap());
         let thread = std::thread::spawn(move || {
-            let (mut client, _) = listener.accept().unwrap();
-            let mut request = [0; 1024];
-            let _ = client.read(&mut request).unwrap();
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
-            let _ = io::Write::write_all(&mut client, head.as_bytes());
-            let _ = io::Write::write_all(&mut client, &bytes);
+            for client in listener.incoming().take(times) {
+                let mut client = client.unwrap();
+                let mut request = [0; 1024];
+                let _ = client.read(&mut request).unwrap();
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+                let _ = io::Write::write_all(&mut client, head.as_bytes());
+                let _ = io::Write::write_all(&mut client, &bytes);
+            }
         });
         (address, thread)
     };
     let old = lab.bundle("0.1.0");
     let length = old.len();
     // No more than a kilobyte or two come at all, and that is enough.
-    let (address, thread) = serve(old[..4096].to_vec(), length);
+    let (address, thread) = serve(old[..4096].to_vec(), length, 1);
     assert!(matches!(lab.appliance.install(&address), Err(UpdateError::Refused(Refusal::NotNewer { .. }))));
     thread.join().unwrap();
 
     let new = lab.bundle("0.2.0");
-    let (address, thread) = serve(new[..1_500_000].to_vec(), new.len());
+    // The version that is in the other slot is the way back, and stays there until all of the new one is here.
+    let way_back = lab.appliance.place.boot.join("EFI/Linux/intercom_0.0.9.efi");
+    fs::write(&way_back, "kernel").unwrap();
+    let slot = fs::read(&lab.appliance.place.slot).unwrap();
+    let (address, thread) = serve(new[..1_500_000].to_vec(), new.len(), 2);
     let error = lab.appliance.install(&address).unwrap_err();
     assert!(matches!(error, UpdateError::Source(_)), "a line that broke off is no damage: {error}");
     assert_eq!(lab.tv(), "", "and nobody at home can do anything about it");
     thread.join().unwrap();
+    assert!(way_back.exists() && fs::read(&lab.appliance.place.slot).unwrap() == slot, "the way back is there");
+    let mut flipped = new.clone();
+    flipped[2_500_000] ^= 1;
+    let (address, thread) = serve(flipped, new.len(), 2);
+    let error = lab.appliance.install(&address).unwrap_err();
+    assert!(matches!(error, UpdateError::Refused(Refusal::Damaged)), "{error}");
+    thread.join().unwrap();
+    assert!(way_back.exists() && fs::read(&lab.appliance.place.slot).unwrap() == slot, "still");
+    assert!(!lab.appliance.history.with_file_name("update.part").exists());
 
     // Whoever answers there does not speak TLS.
-    let (address, thread) = serve(vec![], 0);
+    let (address, thread) = serve(vec![], 0, 1);
     let error = lab.appliance.install(&address.replace("http:", "https:")).unwrap_err();
     assert!(matches!(error, UpdateError::Source(_)), "{error}");
     thread.join().unwrap();
 
-    let (address, thread) = serve(new.clone(), new.len());
+    let (address, thread) = serve(new.clone(), new.len(), 2);
     assert_eq!(lab.appliance.install(&address).unwrap(), version("0.2.0"));
     thread.join().unwrap();
 }
