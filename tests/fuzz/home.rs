@@ -103,7 +103,7 @@ impl Day {
             random: fastrand::Rng::with_seed(seed),
             sockets: BTreeSet::new(),
             opened: 0,
-            tokens: vec!["no token".into()],
+            tokens: vec!["no token".into(), "a link".into()],
             ufrags: Vec::new(),
             codes: Vec::new(),
             shown: String::new(),

@@ -150,17 +150,16 @@ impl Attack {
         Attack { stop: Arc::default(), threads: Vec::new(), done: Arc::default() }
     }
 
-    fn with(&mut self, threads: usize, mut work: impl FnMut(u64) + Send + Clone + 'static) {
+    fn with(&mut self, threads: usize, work: impl Fn(u64) + Send + Clone + 'static) {
         for _ in 0..threads {
             let (stop, done) = (Arc::clone(&self.stop), Arc::clone(&self.done));
-            let mut work = work.clone();
+            let work = work.clone();
             self.threads.push(thread::spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
                     work(done.fetch_add(1, Ordering::Relaxed));
                 }
             }));
         }
-        let _ = &mut work;
     }
 
     fn end(self) -> u64 {
