@@ -75,7 +75,8 @@ pub fn is_container_bridge(interface: &str) -> bool {
 pub fn parse_if_inet6(text: &str) -> HashMap<IpAddr, u32> {
     let line = |line: &str| -> Option<(IpAddr, u32)> {
         let mut words = line.split_ascii_whitespace();
-        let address = words.next().filter(|word| word.len() == 32)?;
+        let is_hex = |word: &&str| word.len() == 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let address = words.next().filter(is_hex)?;
         let bits = u128::from_str_radix(address, 16).ok()?;
         let flags = u32::from_str_radix(words.nth(3)?, 16).ok()?;
         Some((IpAddr::V6(Ipv6Addr::from_bits(bits)), flags))

@@ -72,5 +72,6 @@ fn signaling_messages() {
 
 #[test]
 fn the_kernels_table_of_ipv6_addresses() {
-    drive(fuzz_if_inet6, &[b"20010db8000000000000000000000002 02 40 00 41     eth0\n"]);
+    let line: &[u8] = b"20010db8000000000000000000000002 02 40 00 41     eth0\n";
+    drive(fuzz_if_inet6, &[line, b"+0010db8000000000000000000000002 02 40 00 41     eth0\n"]);
 }

@@ -88,8 +88,17 @@ pub fn fuzz_signaling(data: &[u8]) {
     }
 }
 
-/// There are never more addresses than lines.
+/// Each address stands in the text, in the kernel's 32 digits, and its flags in the same line.
 pub fn fuzz_if_inet6(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    assert!(ranking::parse_if_inet6(&text).len() <= text.lines().count());
+    for (address, flags) in ranking::parse_if_inet6(&text) {
+        let std::net::IpAddr::V6(address) = address else { panic!("{address} out of a table of IPv6") };
+        let digits = format!("{:032x}", address.to_bits());
+        let says_so = |line: &str| {
+            let words: Vec<&str> = line.split_ascii_whitespace().collect();
+            let is = words.first().is_some_and(|word| word.eq_ignore_ascii_case(&digits));
+            is && words.get(4).and_then(|word| u32::from_str_radix(word, 16).ok()) == Some(flags)
+        };
+        assert!(text.lines().any(says_so), "{address} with {flags:x}");
+    }
 }
