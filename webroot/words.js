@@ -50,8 +50,8 @@ export function stateWords(view, online) {
       }
       if (view.reason === 'code') {
         return {
-          title: 'This code is over',
-          text: 'A code opens home once, within ten minutes. Ask someone at home to show a new one on the TV, and scan that.',
+          title: 'This link is used up',
+          text: 'A link opens home for some days, on a few devices; a code on the TV once, within ten minutes. Ask someone at home for a new one.',
         };
       }
       return {

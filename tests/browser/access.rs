@@ -88,6 +88,7 @@ pub fn spent_link(lab: &mut Lab) {
     late.open(&link);
     late.wait_state("wrong-link", PATIENCE);
     assert_eq!(late.eval("lab.frames.length"), 0);
+    assert!(late.text().contains("This link is used up"), "{}", late.text());
     let stored = std::fs::read_to_string(home.state_dir().join("keys.toml")).expect("the keys");
     assert!(stored.contains("name = \"Ελένη\"") && !stored.contains("[[link]]"), "{stored}");
 }
