@@ -1,8 +1,12 @@
-//! A TCP stream that counts what passes, and of which no more than an allowance is read in one turn.
+//! A TCP stream that counts what passes, and of which no more than an allowance is read in one turn; and what all who drive
+//! streams without blocking need.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use socket2::SockRef;
 
 /// See the module. Where the allowance is used up, reading says `WouldBlock`, as if nothing more had come: parsers that
 /// read until they have something to say cannot be kept busy by a far end that sends faster than they parse.
@@ -76,4 +80,15 @@ impl AsFd for Metered {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
     }
+}
+
+/// Whether a stream that does not block has nothing to give or to take now.
+pub fn is_not_ready(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+/// Lets the system forget the connection as soon as it is closed, also what the far end has not taken: else that would stay in
+/// the kernel's memory for minutes.
+pub fn abandon(stream: &TcpStream) {
+    let _gone_already = SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }

@@ -1,17 +1,17 @@
 //! One open signaling WebSocket, driven without blocking, and its end.
 
 use std::io::{self, Read};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
-use socket2::SockRef;
 use tungstenite::{Bytes, Error, Message, WebSocket};
 
 use crate::core::contain::contain;
 use crate::core::protocol::FromHome;
 use crate::shell::gateway::TlsStream;
+use crate::shell::metered::{Metered, abandon, is_not_ready};
 
 /// Messages taken from one socket in one turn of the loop.
 const PER_TURN: usize = 16;
@@ -169,7 +169,7 @@ impl SignalSocket {
         }
     }
 
-    fn metered(&mut self) -> &mut crate::shell::metered::Metered {
+    fn metered(&mut self) -> &mut Metered {
         &mut self.socket.get_mut().sock
     }
 
@@ -269,14 +269,4 @@ impl Leaving {
         self.abandon();
         Ok(true)
     }
-}
-
-fn is_not_ready(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
-}
-
-/// Lets the system forget the connection as soon as it is closed, also what the far end has not taken: else that would stay in
-/// the kernel's memory for minutes.
-pub fn abandon(stream: &TcpStream) {
-    let _gone_already = SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }

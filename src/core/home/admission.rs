@@ -192,8 +192,7 @@ impl Home {
             self.close_socket(id);
             return;
         }
-        let visit_id = self.begin_visit(id, key, near.ip(), now);
-        let token = self.visits.last().map(|visit| visit.token.clone()).unwrap_or_default();
+        let (visit_id, token) = self.begin_visit(id, key, near.ip(), now);
         self.join(id, visit_id, now);
         self.welcome(id, token, false);
         self.visits_changed(now);

@@ -45,13 +45,19 @@ impl Home {
         self.visits.iter().find(|visit| !visit.connected && of(visit)).map(|visit| visit.id)
     }
 
-    /// A visit begins, with everything that it needs but its welcome.
-    pub(super) fn begin_visit(&mut self, socket: SocketId, key: KeyNumber, near: IpAddr, now: Instant) -> VisitId {
+    /// A visit begins, with everything that it needs but its welcome; its token.
+    pub(super) fn begin_visit(
+        &mut self,
+        socket: SocketId,
+        key: KeyNumber,
+        near: IpAddr,
+        now: Instant,
+    ) -> (VisitId, String) {
         let id = VisitId(self.next_visit);
         self.next_visit += 1;
         let token = self.token();
         let place = (Place::new(self.full_rung_need()), self.slides());
-        let mut visit = Visit::new(id, token, key, near, place, now);
+        let mut visit = Visit::new(id, token.clone(), key, near, place, now);
         visit.socket = Some(socket);
         visit.socket_lost = None;
         let (person, name) = self.doorkeeper.person(key);
@@ -59,7 +65,7 @@ impl Home {
         visit.name = name.map(Into::into);
         self.visits.push(visit);
         log::info!("visit {} begins with key {key}, {} now", id.0, self.visits.len());
-        id
+        (id, token)
     }
 
     /// Ends visits that are over: neither socket nor media, or a socket and no media for too long.

@@ -160,7 +160,9 @@ pub struct ControlHandle {
 }
 
 /// Opens `control.sock` (0600) and serves it in the thread `control`. One left by a killed daemon is replaced.
-pub fn start(config: ControlConfig) -> io::Result<ControlHandle> {
+pub fn start(mut config: ControlConfig) -> io::Result<ControlHandle> {
+    // Once: whoever mutes home looks for it first, and no answer waits for a disk.
+    config.state_dir = std::fs::canonicalize(&config.state_dir).unwrap_or(config.state_dir);
     let path = config.run_dir.join("control.sock");
     let listener =
         listen(&path).map_err(|e| io::Error::new(e.kind(), format!("cannot listen on {}: {e}", path.display())))?;
@@ -345,8 +347,7 @@ fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
             let mut status: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
             status["notices"] = config.notices.all().into();
             status["jail"] = json!(config.presence.jail());
-            status["state_dir"] =
-                std::fs::canonicalize(&config.state_dir).ok().and_then(|dir| dir.to_str().map(str::to_owned)).into();
+            status["state_dir"] = config.state_dir.to_str().into();
             Ok(status)
         }
         Request::Mute { on } => {

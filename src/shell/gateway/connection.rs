@@ -19,8 +19,7 @@ use super::relay::Relay;
 use super::reply::{self, FromPages};
 use crate::core::fairness::{Place, Source};
 use crate::core::protocol::{MAX_HELLO, MAX_MESSAGE};
-use crate::shell::metered::Metered;
-use crate::shell::signaling::abandon;
+use crate::shell::metered::{Metered, abandon, is_not_ready};
 use crate::shell::tls::Certificates;
 use crate::shell::wake::Wake;
 use crate::shell::wires::OpenSocket;
@@ -468,10 +467,6 @@ enum Step {
     Go,
     /// With nothing more to do now.
     Out(Next),
-}
-
-fn is_not_ready(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
 /// Takes in TLS records that have come; says whether the far end has closed.
