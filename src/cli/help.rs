@@ -43,7 +43,8 @@ Usage: intercom run [--config FILE] [--no-link] [--last-good FILE]
                   most four, by name; none that begins with a dot), at any time
 
 Prints a line `open: https://ADDRESS:PORT/#k=KEY` for each address at which this
-home can be reached, a QR code of the best one, and the certificate's fingerprint.
+home can be reached, a QR code of the best one, and the fingerprints of home's CA and
+of the certificate that a browser shows at the best address.
 Whoever has the link can see and hear this home.
 ";
 

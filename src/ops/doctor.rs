@@ -179,7 +179,7 @@ pub struct Examination {
 /// Something worth telling.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What it is about: a kind's word, or `network`.
+    /// What it is about: a kind's word, `network` or `certificate`.
     pub about: &'static str,
     /// Something is wrong; if not, it is only good to know.
     pub wrong: bool,

@@ -479,10 +479,11 @@ fn announce(
     certificates: &Certificates,
 ) {
     let mut out = io::stdout().lock();
+    let addresses = book.current();
     // A closed standard output is no reason not to be an intercom.
     let _ = match key {
         Some(key) => {
-            let mut addresses = book.current();
+            let mut addresses = addresses.clone();
             if addresses.local.is_empty() {
                 addresses.local.push(std::net::Ipv4Addr::LOCALHOST.into());
             }
@@ -491,6 +492,11 @@ fn announce(
         None => writeln!(out, "ready on port {port}; `intercom link` makes a link for a viewer"),
     };
     let _ = writeln!(out, "certificate SHA-256: {}", certificates.fingerprint());
+    // What a browser shows before the CA is installed; `intercom status` tells it of the other addresses.
+    let best = addresses.best.or_else(|| addresses.local.first().copied());
+    if let Some((best, shown)) = best.and_then(|best| Some((best, certificates.shown(None, best)?))) {
+        let _ = writeln!(out, "certificate SHA-256 at {best}: {shown}");
+    }
     let _ = out.flush();
 }
 

@@ -23,8 +23,9 @@ pub fn another_certificate(lab: &mut Lab) {
     living(&first);
     first.close();
     let leaves = home.state_dir().join("leaves");
-    let leaf = std::fs::read_dir(&leaves).expect("leaves").flatten().next().expect("a leaf").path();
-    let key = KeyPair::from_pem(&std::fs::read_to_string(&leaf).expect("the leaf")).expect("its key");
+    let host = link.trim_start_matches("https://").rsplit_once(':').expect("a port").0;
+    let leaf = leaves.join(format!("{}.pem", host.trim_matches(['[', ']'])));
+    let key = KeyPair::from_pem(&std::fs::read_to_string(leaf).expect("the leaf")).expect("its key");
     let trusted = Some(STANDARD.encode(Sha256::digest(key.subject_public_key_info())));
     let options = Options { trusted, ..Options::from(Permission::Undecided) };
     let page = lab.viewer_in(None, options);

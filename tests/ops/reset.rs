@@ -55,7 +55,7 @@ fn a_home_that_does_not_run_is_reset_in_its_folder() {
     home.terminate();
     assert_eq!(home.wait_end(), 0, "{}", home.log());
     // As the first visitor leaves it.
-    std::fs::create_dir(home.at("state/leaves")).expect("a folder");
+    std::fs::create_dir_all(home.at("state/leaves")).expect("a folder");
     std::fs::write(home.at("state/leaves/192.0.2.1.pem"), "x").expect("a leaf");
     assert_eq!(remains(&home).len(), 4);
     let said = say(&home, "reset");

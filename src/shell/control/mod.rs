@@ -347,6 +347,8 @@ fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
             let mut status: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
             status["notices"] = config.notices.all().into();
             status["jail"] = json!(config.presence.jail());
+            status["certificates"] =
+                json!({ "ca": config.certificates.fingerprint(), "shown": config.certificates.all_shown() });
             status["state_dir"] = config.state_dir.to_str().into();
             Ok(status)
         }

@@ -77,6 +77,11 @@ impl Leaves {
         Ok(key)
     }
 
+    /// Those that were asked for since the start, by name or address.
+    pub fn all(&self) -> impl Iterator<Item = (String, &Arc<CertifiedKey>)> {
+        self.known.iter().map(|(wanted, leaf)| (wanted.to_string(), &leaf.key))
+    }
+
     /// Forgets leaves that are over; the next handshake that asks for one gets a new one. The machine's name may be another by now.
     pub fn look(&mut self, wall: Wall) {
         self.known.retain(|_, leaf| !is_over(leaf.span, wall));
@@ -95,11 +100,7 @@ impl Leaves {
     }
 
     fn path(&self, wanted: &Wanted) -> PathBuf {
-        let name = match wanted {
-            Wanted::Name(name) => name.clone(),
-            Wanted::Address(address) => address.to_string(),
-        };
-        self.dir.join(format!("{name}.pem"))
+        self.dir.join(format!("{wanted}.pem"))
     }
 
     /// The leaf on the disk, if it is of our CA, says what it must and nothing else, and is not over.

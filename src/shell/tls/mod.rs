@@ -2,6 +2,7 @@
 //!
 //! A handshake tells a stranger the name or the addresses by which they came, and nothing else of home.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -143,6 +144,26 @@ impl Certificates {
         }
     }
 
+    /// SHA-256 of what a browser shows that came to this address of ours, by this name if by any: with a warning, before the CA is
+    /// installed.
+    pub fn shown(&self, server_name: Option<&str>, local: IpAddr) -> Option<String> {
+        let key = match &mut *lock(&self.source) {
+            Source::Own(leaves) => leaves.get(server_name, local, Wall::now()).ok()?,
+            Source::Trusted(_, key) => Arc::clone(key),
+        };
+        key.cert.first().map(fingerprint)
+    }
+
+    /// The same for all names and addresses that were asked for since the start; none with a trusted pair.
+    pub fn all_shown(&self) -> BTreeMap<String, String> {
+        match &*lock(&self.source) {
+            Source::Own(leaves) => {
+                leaves.all().filter_map(|(what, key)| Some((what, key.cert.first().map(fingerprint)?))).collect()
+            }
+            Source::Trusted(..) => BTreeMap::new(),
+        }
+    }
+
     /// Our CA's certificate in DER, for `/ca.crt`; `None` with a trusted pair.
     pub fn authority(&self) -> Option<CertificateDer<'static>> {
         match &*lock(&self.source) {
@@ -261,6 +282,9 @@ mod tests {
         let leaf = shown(&first);
         let again = Certificates::open(&dir.0, None, None).unwrap();
         assert_eq!(shown(&again), leaf);
+        let told = again.all_shown();
+        assert_eq!(told.get("192.0.2.1"), leaf.first().map(fingerprint).as_ref());
+        assert_eq!(told.get("192.0.2.1"), again.shown(None, "192.0.2.1".parse().unwrap()).as_ref());
         assert_eq!(first.fingerprint(), again.fingerprint());
         assert_eq!(leaf.len(), 1, "the CA names what a stranger has no business to know");
     }

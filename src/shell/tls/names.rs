@@ -1,5 +1,6 @@
 //! By which names and addresses home is known, and what a handshake asks for of them.
 
+use std::fmt;
 use std::net::IpAddr;
 
 /// What is always ours.
@@ -23,6 +24,15 @@ pub enum Wanted {
     Name(String),
     /// An address of ours, and the public one that leads to it.
     Address(IpAddr),
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Wanted::Name(name) => name.fmt(f),
+            Wanted::Address(address) => address.fmt(f),
+        }
+    }
 }
 
 impl Names {
