@@ -15,17 +15,17 @@ use crate::shell::clock;
 /// Ours, whose records are written with care.
 const OURS: [&str; 2] = ["intercom", "intercom_drivers"];
 
-/// Where records are made that clients can bring about.
-const OF_CLIENTS: [&str; 8] = [
-    "intercom::core::home::admission",
-    "intercom::core::home::failure",
-    "intercom::core::home::media",
-    "intercom::core::home::pairing",
-    "intercom::core::home::seats",
-    "intercom::core::home::signaling",
+/// Where records are made that clients can bring about, with all that is inside.
+const OF_CLIENTS: [&str; 6] = [
     "intercom::core::home",
+    "intercom::core::peer",
+    "intercom::shell::devices::pictures",
     "intercom::shell::gateway",
+    "intercom::shell::jail",
+    "intercom::shell::signaling",
 ];
+/// And where inside of them people at home do.
+const OF_HOME: &str = "intercom::core::home::levels";
 
 /// The same text is logged once in this time.
 const PERIOD: Duration = Duration::from_secs(60);
@@ -95,9 +95,8 @@ fn takes(metadata: &Metadata<'_>) -> bool {
 }
 
 fn is_of_clients(target: &str) -> bool {
-    OF_CLIENTS.iter().any(|own| {
-        target == *own || *own == "intercom::shell::gateway" && target.starts_with("intercom::shell::gateway::")
-    })
+    let inside = |room: &str| target.strip_prefix(room).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
+    OF_CLIENTS.into_iter().any(inside) && !inside(OF_HOME)
 }
 
 /// What becomes of a record.
@@ -196,7 +195,15 @@ mod tests {
             assert!(takes(library, Level::Warn) && !takes(library, Level::Info) && !takes(library, Level::Trace));
         }
         assert!(takes("intercom::shell::udp", Level::Trace) && takes("intercom_drivers", Level::Debug));
-        assert!(is_of_clients("intercom::shell::gateway::door") && is_of_clients("intercom::core::home"));
+        for of_clients in [
+            "core::home",
+            "core::home::media",
+            "shell::gateway::door",
+            "shell::devices::pictures",
+            "shell::jail::keeper",
+        ] {
+            assert!(is_of_clients(&format!("intercom::{of_clients}")), "{of_clients}");
+        }
         assert!(!is_of_clients("intercom::core::home::levels") && !is_of_clients("intercom::shell::devices::camera"));
     }
 }
