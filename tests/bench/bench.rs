@@ -12,6 +12,8 @@ mod harness;
 mod measure;
 mod proc;
 mod report;
+#[path = "../hostile/signal.rs"]
+mod signal;
 mod str0m_viewer;
 mod tv;
 

@@ -5,13 +5,12 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme, StreamOwned};
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls_pki_types::ServerName;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::front::Front;
+use crate::signal::any_certificate;
 
 /// Longer than anything here may take on a busy machine; a test that waits for it has failed.
 pub const LONG: Duration = Duration::from_secs(30);
@@ -58,53 +57,7 @@ pub fn tls_over(stream: TcpStream, config: &Arc<ClientConfig>) -> Tls {
 
 /// A handshake that accepts whatever certificate it is shown, to look at it.
 pub fn trusting_any(stream: TcpStream, name: ServerName<'static>) -> Tls {
-    StreamOwned::new(ClientConnection::new(trusting_config(), name).unwrap(), stream)
-}
-
-/// The settings for that; whoever shares them resumes sessions.
-pub fn trusting_config() -> Arc<ClientConfig> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().unwrap();
-    let any = Arc::new(Any(provider));
-    Arc::new(builder.dangerous().with_custom_certificate_verifier(any).with_no_client_auth())
-}
-
-#[derive(Debug)]
-struct Any(Arc<rustls::crypto::CryptoProvider>);
-
-impl ServerCertVerifier for Any {
-    fn verify_server_cert(
-        &self,
-        _leaf: &CertificateDer<'_>,
-        _chain: &[CertificateDer<'_>],
-        _name: &ServerName<'_>,
-        _ocsp: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
+    StreamOwned::new(ClientConnection::new(any_certificate(), name).unwrap(), stream)
 }
 
 pub fn tls(front: &Front) -> Tls {

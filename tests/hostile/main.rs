@@ -5,4 +5,5 @@ mod crowds;
 mod front;
 mod http;
 mod program;
+mod signal;
 mod websocket;

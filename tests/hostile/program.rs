@@ -10,13 +10,13 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use rustls::{ClientConfig, ClientConnection};
-use rustls_pki_types::ServerName;
+use rustls::ClientConfig;
 use serde_json::{Value, json};
 use socket2::SockRef;
-use tungstenite::{Message, WebSocket};
+use tungstenite::Message;
 
-use crate::client::{LONG, Tls, loopback, trusting_config};
+use crate::client::{LONG, loopback};
+use crate::signal::{Socket, any_certificate, open_over};
 
 /// The program with a state of its own.
 struct Program {
@@ -86,26 +86,25 @@ impl Program {
     }
 
     /// A signaling socket from this address, as a page opens it; `None` if home does not let it be.
-    fn socket(&self, from: IpAddr) -> Option<WebSocket<Tls>> {
-        self.socket_over(from, &trusting_config())
+    fn socket(&self, from: IpAddr) -> Option<Socket> {
+        self.socket_over(from, &any_certificate())
     }
 
-    fn socket_over(&self, from: IpAddr, config: &Arc<ClientConfig>) -> Option<WebSocket<Tls>> {
-        let stream = dial(from, self.address())?;
-        let name = ServerName::from(self.address().ip());
-        let tls = Tls::new(ClientConnection::new(config.clone(), name).ok()?, stream);
-        let host = self.address().to_string();
-        let request = tungstenite::http::Request::builder()
-            .uri(format!("wss://{host}/signal"))
-            .header("Host", &host)
-            .header("Origin", format!("https://{host}"))
-            .header("Connection", "Upgrade")
-            .header("Upgrade", "websocket")
-            .header("Sec-WebSocket-Version", "13")
-            .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
-            .body(())
-            .unwrap();
-        tungstenite::client(request, tls).ok().map(|(socket, _)| socket)
+    fn socket_over(&self, from: IpAddr, config: &Arc<ClientConfig>) -> Option<Socket> {
+        open_over(dial(from, self.address())?, self.address(), config).ok()
+    }
+
+    /// Waits until as many descriptors are open as before, or two more, and home knows of no socket.
+    fn settles(&self, before: usize) {
+        let until = intercom::shell::clock::now() + LONG;
+        loop {
+            let (status, now) = (self.status(), self.descriptors());
+            if status["sockets"] == 0 && now <= before + 2 {
+                return;
+            }
+            assert!(intercom::shell::clock::now() < until, "{now} descriptors, {before} before; {status}");
+            thread::sleep(Duration::from_millis(200));
+        }
     }
 }
 
@@ -213,7 +212,7 @@ fn a_flood_of_websockets_from_one_address_keeps_no_viewer_out() {
     assert!(comes_in(&program, loopback(2)));
     let mut attack = Attack::new();
     // As many as can be, each of which says nothing and stays.
-    let (own, config, held) = (Arc::clone(&program), trusting_config(), Arc::new(Mutex::new(VecDeque::new())));
+    let (own, config, held) = (Arc::clone(&program), any_certificate(), Arc::new(Mutex::new(VecDeque::new())));
     let kept = Arc::clone(&held);
     attack.with(3, move |_| {
         if let Some(socket) = own.socket_over(loopback(1), &config) {
@@ -248,15 +247,7 @@ fn sockets_that_flood_and_do_not_read_are_gone_soon_although_their_far_end_holds
     }
     assert!(held.len() > 30, "it was an attack: {}", held.len());
     assert!(comes_in(&program, loopback(2)));
-    let until = intercom::shell::clock::now() + LONG;
-    loop {
-        let (status, now) = (program.status(), program.descriptors());
-        if status["sockets"] == 0 && now <= descriptors + 2 {
-            break;
-        }
-        assert!(intercom::shell::clock::now() < until, "{now} descriptors, {descriptors} before; {status}");
-        thread::sleep(Duration::from_millis(200));
-    }
+    program.settles(descriptors);
     drop(held);
 }
 
@@ -292,15 +283,7 @@ fn sockets_that_say_wrong_things_flood_or_do_not_read_keep_no_viewer_out() {
     assert!(tries > 20, "it was an attack: {tries}");
     assert!(most < descriptors + 120, "{most} descriptors, {descriptors} before");
     // All of them are gone soon, and are not only said to be.
-    let until = intercom::shell::clock::now() + LONG;
-    loop {
-        let (status, now) = (program.status(), program.descriptors());
-        if status["sockets"] == 0 && now <= descriptors + 2 {
-            break;
-        }
-        assert!(intercom::shell::clock::now() < until, "{now} descriptors, {descriptors} before; {status}");
-        thread::sleep(Duration::from_millis(200));
-    }
+    program.settles(descriptors);
     // Whoever attacked may come in as well, once they behave.
     assert!(comes_in(&program, attacker) || comes_in(&program, attacker));
 }

@@ -11,5 +11,7 @@ mod priority;
 mod reset;
 mod secrets;
 mod settings;
+#[path = "../hostile/signal.rs"]
+mod signal;
 mod storage;
 mod watchdog;

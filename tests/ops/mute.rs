@@ -2,7 +2,6 @@
 
 use std::fs::{self, File};
 use std::os::fd::AsFd;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -108,11 +107,9 @@ fn whoever_holds_the_keys_lock_delays_neither_mute_nor_revocation() {
     std::thread::scope(|scope| {
         // It waits for the lock.
         let link = scope.spawn(|| say(&home, "link"));
-        let asked = Instant::now();
         let mute = scope.spawn(|| say(&home, "mute"));
-        // The effect is there long before the client's patience of six seconds, in which it once did not come.
+        // The lock is held to the end: what waited for it would never come.
         home.wait("muted", || status(&home).filter(|status| status["muted"] == true));
-        assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());
         assert!(mute.join().expect("mute").contains("is muted"));
         let said = say(&home, "link --revoke 1");
         assert!(said.contains("its visits are over") && said.contains("the disk does not take that"), "{said}");

@@ -1,85 +1,23 @@
 //! The log holds no secret at any level, is not filled by anybody, and says which thread speaks.
 
 use std::net::TcpStream;
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme, StreamOwned};
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use serde_json::{Value, json};
-use tungstenite::{Message, WebSocket};
+use sha2::{Digest, Sha256};
+use tungstenite::Message;
 
 use crate::home::Home;
+use crate::signal::{Socket, any_certificate, open_over};
 
 const OFFER: &str = include_str!("../fuzz/offers/chromium.sdp");
-
-type Socket = WebSocket<StreamOwned<ClientConnection, TcpStream>>;
 
 /// A signaling socket, as a page opens it.
 fn open(home: &Home) -> Socket {
     let address = ([127, 0, 0, 1], home.port()).into();
     let stream = home.wait("the port", || TcpStream::connect_timeout(&address, Duration::from_secs(5)).ok());
     stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Anything))
-        .with_no_client_auth();
-    let name = ServerName::from(address.ip());
-    let tls = StreamOwned::new(ClientConnection::new(Arc::new(config), name).expect("TLS"), stream);
-    let host = format!("127.0.0.1:{}", home.port());
-    let request = tungstenite::http::Request::builder()
-        .uri(format!("wss://{host}/signal"))
-        .header("Host", &host)
-        .header("Origin", format!("https://{host}"))
-        .header("Connection", "Upgrade")
-        .header("Upgrade", "websocket")
-        .header("Sec-WebSocket-Version", "13")
-        .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
-        .body(())
-        .expect("a request");
-    tungstenite::client(request, tls).expect("a WebSocket").0
-}
-
-#[derive(Debug)]
-struct Anything;
-
-impl ServerCertVerifier for Anything {
-    fn verify_server_cert(
-        &self,
-        _leaf: &CertificateDer<'_>,
-        _chain: &[CertificateDer<'_>],
-        _name: &ServerName<'_>,
-        _ocsp: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        vec![SignatureScheme::ECDSA_NISTP256_SHA256]
-    }
+    open_over(stream, address, &any_certificate()).expect("a WebSocket")
 }
 
 fn say(socket: &mut Socket, message: &Value) {
@@ -124,7 +62,7 @@ fn no_secret_is_logged_at_the_noisiest_level() {
         assert!(refused.contains("bad_offer") && !refused.contains("0x"), "{refused}");
     }
     // Its checks are made, and logged if anything is.
-    std::thread::sleep(Duration::from_secs(1));
+    home.wait("ICE", || home.log().contains("ICE Checking").then_some(()));
     let log = home.log();
     assert!(log.contains("visit 1 begins") && log.contains("TRACE"), "{log}");
     for (what, secret) in [
@@ -137,6 +75,20 @@ fn no_secret_is_logged_at_the_noisiest_level() {
         assert!(!log.contains(secret), "{what} is in the log: {:?}", log.lines().find(|line| line.contains(secret)));
     }
     assert!(log.lines().any(|line| line.contains("(loop)") || line.contains("[loop]")), "threads have names: {log}");
+}
+
+/// What a person compares who is warned by their browser.
+#[test]
+fn the_certificate_that_a_browser_shows_is_told_at_the_start_and_by_the_status() {
+    let mut home = Home::new("");
+    home.start(|_| ());
+    home.wait("a port", || home.ask("status").status.success().then_some(()));
+    let socket = open(&home);
+    let leaf = socket.get_ref().conn.peer_certificates().expect("a certificate")[0].clone();
+    let digits: Vec<String> = Sha256::digest(&leaf).iter().map(|byte| format!("{byte:02X}")).collect();
+    let status: Value = serde_json::from_slice(&home.ask("status").stdout).expect("a status is JSON");
+    assert_eq!(status["certificates"]["shown"]["127.0.0.1"], digits.join(":"), "{status}");
+    assert!(status["certificates"]["ca"].as_str().is_some_and(|ca| ca != digits.join(":")), "{status}");
 }
 
 #[test]
