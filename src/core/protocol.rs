@@ -219,7 +219,7 @@ pub enum ErrorCode {
     WrongKey,
     /// As many viewers as home allows. Fatal for now; the page may try again later.
     Full,
-    /// As many visits of this key as one key may have. Fatal for now; the page may try again later.
+    /// As many visits of this key's owner as one person may have. Fatal for now; the page may try again later.
     KeyBusy,
     /// The offer could not be used, `message` says why. Not fatal.
     BadOffer,
@@ -241,7 +241,7 @@ pub enum ByeReason {
     Failed,
     /// The visit has had no media for too long: try again with a new one.
     NoMedia,
-    /// A newer visit of the same key needed the place of this one, which had no media.
+    /// A newer visit, of the same person or where all seats were taken, needed the place of this one, which had no media.
     Replaced,
 }
 
