@@ -4,10 +4,10 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
+use intercom_core::people::names;
+use intercom_core::people::register::Wish;
 use lexopt::{Arg, Parser, ValueExt};
 
-use crate::access::names;
-use crate::access::people::Wish;
 use crate::config::nearest;
 
 mod help;
@@ -45,24 +45,24 @@ pub enum Command {
         tv: bool,
         /// What the link or the code shall be.
         wish: Wish,
-        /// `--config`; see [`crate::config::places`].
+        /// `--config`; see [`crate::config::state_paths`].
         config: Option<PathBuf>,
     },
     /// Mute home's microphone in the running intercom, or open it again.
     Mute {
         /// `--off`: open it again.
         off: bool,
-        /// `--config`; see [`crate::config::places`].
+        /// `--config`; see [`crate::config::state_paths`].
         config: Option<PathBuf>,
     },
     /// Say how the running intercom is, as JSON.
     Status {
-        /// `--config`; see [`crate::config::places`].
+        /// `--config`; see [`crate::config::state_paths`].
         config: Option<PathBuf>,
     },
     /// Forget all keys, pairings and certificates.
     Reset {
-        /// `--config`; see [`crate::config::places`].
+        /// `--config`; see [`crate::config::state_paths`].
         config: Option<PathBuf>,
     },
     /// Say what a config would run, or what is wrong with it.
@@ -74,7 +74,7 @@ pub enum Command {
     Update {
         /// A file, a folder or an address; `None` for the config's `[update] url`.
         source: Option<String>,
-        /// `--restart`: start the machine anew once it is installed and nobody is visiting.
+        /// `--restart`: restart the machine once it is installed and nobody is visiting.
         restart: bool,
         /// `--settle`: only keep what has started, and tell what became of the last update.
         settle: bool,

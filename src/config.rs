@@ -3,34 +3,35 @@
 mod address;
 mod devices;
 mod fallback;
-mod places;
 mod problem;
 mod reader;
 mod report;
 mod room;
+mod state_paths;
 #[cfg(test)]
 mod tests;
-mod trials;
+pub mod trials;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use intercom_base::settings::{AudioSettings, NoiseSuppression, PublicAddress, Rung};
 use intercom_drivers::contract::{CaptureAudio, CaptureVideo, Display, PlayAudio, VideoMode, Wanted};
 use intercom_drivers::registry;
 
-pub use address::PublicAddress;
 pub use devices::{Device, Drivers};
-pub use fallback::{Settled, load_or_last_good};
-pub use places::{Place, places};
-pub use problem::{BRIEF, ConfigErrors, Problem, nearest};
+pub use fallback::{ChosenConfig, load_or_last_good};
+pub use problem::{ConfigErrors, Problem, nearest};
 pub use room::{Buttons, Chime, ChimeSound};
-pub use trials::Trial;
+pub use state_paths::{StatePaths, state_paths};
+pub use trials::ConfigTrial;
 
-use crate::core::protocol::Volume;
-use crate::units::{Bitrate, FrameRate};
-use places::{auto_state_dir, run_dirs};
+use intercom_base::units::{Bitrate, FrameRate};
+use intercom_core::call::protocol::Volume;
+
 use problem::quoted;
 use reader::{BUILT_IN, Reader, Wrong};
+use state_paths::{auto_state_dir, run_dirs};
 
 /// Where the config is looked for when none is named.
 pub const SYSTEM_CONFIG: &str = "/etc/intercom/intercom.toml";
@@ -48,7 +49,7 @@ pub struct Config {
     /// `[video.reduced]`: for viewers below the full rung's floor.
     pub reduced: Rung,
     /// `[audio]`
-    pub audio: Audio,
+    pub audio: AudioSettings,
     /// `[chime]`
     pub chime: Chime,
     /// `[volume]`
@@ -69,6 +70,8 @@ pub struct Config {
     pub speaker: Device<dyn PlayAudio>,
     /// `[display]`
     pub display: Device<dyn Display>,
+    /// What should be changed in the file, and works as it is: a sentence each, with file and line.
+    pub warnings: Vec<String>,
 }
 
 /// `[home]`
@@ -102,51 +105,6 @@ pub struct TlsFiles {
     pub cert: PathBuf,
     /// `key`: private key.
     pub key: PathBuf,
-}
-
-/// One encoding of the camera.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Rung {
-    /// `width` in pixels, even, 160–1920. Default 1280 (reduced: 480).
-    pub width: u32,
-    /// `height` in pixels, even, 90–1080. Default 720 (reduced: 270).
-    pub height: u32,
-    /// `fps`, 1–60. Default 30 (reduced: 15).
-    pub rate: FrameRate,
-    /// `floor_kbps`: never encoded below this. Default 1500 (reduced: 80).
-    pub floor: Bitrate,
-    /// `max_kbps`: never above this. Default 2500 (reduced: 400).
-    pub max: Bitrate,
-}
-
-/// `[audio]`
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Audio {
-    /// `bitrate_kbps` of Opus, 12–128. Default 32.
-    pub bitrate: Bitrate,
-    /// `echo_cancellation`: what the speaker plays is taken out of what the microphone hears. Default true.
-    pub echo_cancellation: bool,
-    /// `noise_suppression`. Default moderate.
-    pub noise_suppression: NoiseSuppression,
-    /// `gain_control`: whoever speaks far away is made louder, whoever shouts is not clipped. Default true.
-    pub gain_control: bool,
-    /// `max_gain_db`: louder by this at most, 0–40. Default 24.
-    pub max_gain_db: f32,
-    /// `hear_each_other`: viewers hear home and the other viewers, not home alone. Default true.
-    pub hear_each_other: bool,
-}
-
-/// How much of a steady noise is taken away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoiseSuppression {
-    /// Nothing.
-    Off,
-    /// About 6 dB.
-    Low,
-    /// About 12 dB.
-    Moderate,
-    /// About 18 dB.
-    High,
 }
 
 /// `[tv]`
@@ -249,6 +207,7 @@ fn parse_with(text: &str, file: &str, drivers: &Drivers, env: Environment<'_>) -
     let microphone = devices::choose(r, "microphone", drivers.microphones, &wanted);
     let speaker = devices::choose(r, "speaker", drivers.speakers, &wanted);
     let display = devices::choose(r, "display", drivers.displays, &wanted);
+    let warnings = reader.warnings(file);
     reader.finish(file)?;
     match (camera, microphone, speaker, display) {
         (Some(camera), Some(microphone), Some(speaker), Some(display)) => Ok(Config {
@@ -268,6 +227,7 @@ fn parse_with(text: &str, file: &str, drivers: &Drivers, env: Environment<'_>) -
             microphone,
             speaker,
             display,
+            warnings,
         }),
         // A device that could not be chosen has said why, so `finish` has answered already.
         _ => Err(ConfigErrors::whole(file, "a device could not be chosen".to_owned(), None, String::new())),
@@ -278,14 +238,14 @@ const WIDTH: (u64, u64) = (160, 1920);
 const HEIGHT: (u64, u64) = (90, 1080);
 const KBPS: std::ops::RangeInclusive<u64> = 30..=20_000;
 
-fn read_audio(r: &mut Reader<'_>) -> Audio {
+fn read_audio(r: &mut Reader<'_>) -> AudioSettings {
     const NOISE: [(&str, NoiseSuppression); 4] = [
         ("off", NoiseSuppression::Off),
         ("low", NoiseSuppression::Low),
         ("moderate", NoiseSuppression::Moderate),
         ("high", NoiseSuppression::High),
     ];
-    Audio {
+    AudioSettings {
         bitrate: Bitrate::from_kbps(r.integer("audio.bitrate_kbps", 12..=128, "kbit/s")),
         echo_cancellation: r.switch("audio.echo_cancellation"),
         noise_suppression: r.word("audio.noise_suppression", &NOISE),

@@ -1,12 +1,6 @@
 //! An always-on two-way intercom for a home: the parts of the `intercom` program, as a library for its tests.
 #![forbid(unsafe_code)]
 
-pub mod access;
 pub mod cli;
 pub mod config;
-pub mod core;
-pub mod media;
-pub mod ops;
-pub mod reach;
 pub mod shell;
-pub mod units;

@@ -5,18 +5,20 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use intercom::access::people::Wish;
 use intercom::cli::{self, Command};
-use intercom::config::{self, Config, Place, Settled};
-use intercom::shell::run::Manner;
-use intercom::shell::{control, doctor, jail, journal, run, tls, update};
+use intercom::config::{self, ChosenConfig, Config, StatePaths};
+use intercom::shell::run::RunOptions;
+use intercom::shell::{checkup, control, jail, journal, prepare, run, tls, update};
+use intercom_core::people::register::Wish;
 
 fn main() -> ExitCode {
     // Started by ourselves, to be the process that decodes strangers' pictures; nothing else of this program runs there.
-    if std::env::args_os().nth(1).is_some_and(|argument| argument == jail::ARGUMENT) {
-        return match jail::serve() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(_) => ExitCode::FAILURE,
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().is_some_and(|argument| argument == jail::ARGUMENT) {
+        let codec = arguments.next().and_then(|word| jail::Codec::of_word(&word));
+        return match codec.map(jail::serve) {
+            Some(Ok(())) => ExitCode::SUCCESS,
+            _ => ExitCode::FAILURE,
         };
     }
     let command = match cli::parse(std::env::args_os().skip(1)) {
@@ -38,7 +40,7 @@ fn execute(command: Command) -> u8 {
             Ok(config) => say(&checked(&config)),
             Err(code) => code,
         },
-        Command::Doctor { config, json } => match doctor::examine(config.as_deref()) {
+        Command::Doctor { config, json } => match checkup::examine(config.as_deref()) {
             Ok(found) => {
                 say(&if json { found.json().to_string() } else { found.text() });
                 if found.is_well() { cli::DONE } else { cli::FAILED }
@@ -48,11 +50,13 @@ fn execute(command: Command) -> u8 {
                 cli::WRONG
             }
         },
-        Command::Run { config, no_link, last_good, notices } => match settle(config.as_deref(), last_good.as_deref()) {
-            Ok(settled) => start(settled, notices, !no_link),
-            Err(code) => code,
-        },
-        Command::Update { settle: true, .. } => settle_update(),
+        Command::Run { config, no_link, last_good, notices } => {
+            match choose_config(config.as_deref(), last_good.as_deref()) {
+                Ok(chosen) => start(chosen, notices, !no_link),
+                Err(code) => code,
+            }
+        }
+        Command::Update { settle: true, .. } => confirm_update(),
         Command::Update { source, restart, config, last_good, .. } => {
             install_update(source, restart, config.as_deref(), last_good.as_deref())
         }
@@ -78,6 +82,9 @@ fn execute(command: Command) -> u8 {
 /// The config's summary, and what is wrong with the certificates that it leads to.
 fn checked(config: &Config) -> String {
     let mut text = config.summary();
+    for warning in &config.warnings {
+        text = format!("{}\n{warning}", text.trim_end());
+    }
     if config.tls.is_none() {
         let public = config.network.public_address.as_ref().map(|public| public.host.as_str());
         for problem in tls::problems(&config.home.state_dir, public) {
@@ -96,8 +103,8 @@ fn install_update(source: Option<String>, restart: bool, path: Option<&Path>, la
     };
     let source = match source {
         Some(source) => source,
-        None => match settle(path, last_good) {
-            Ok(Settled { config: Config { update_url: Some(url), .. }, .. }) => url,
+        None => match choose_config(path, last_good) {
+            Ok(ChosenConfig { config: Config { update_url: Some(url), .. }, .. }) => url,
             Ok(_) => return say("the config has no [update] url"),
             Err(code) => return code,
         },
@@ -118,8 +125,8 @@ fn install_update(source: Option<String>, restart: bool, path: Option<&Path>, la
 }
 
 /// Tells what became of the last update.
-fn settle_update() -> u8 {
-    match update::Appliance::here().and_then(|appliance| appliance.settle()) {
+fn confirm_update() -> u8 {
+    match update::Appliance::here().and_then(|appliance| appliance.confirm()) {
         Ok(outcome) => say(&outcome.map_or_else(|| "nothing was updated".to_owned(), |outcome| outcome.to_string())),
         Err(error) => complain(cli::FAILED, &format!("intercom: {error}")),
     }
@@ -132,13 +139,13 @@ fn complain(code: u8, why: &str) -> u8 {
 
 /// Asks the running intercom, wherever it is.
 fn ask(path: Option<&Path>, request: &control::Request) -> Result<serde_json::Value, (u8, String)> {
-    let places = places(path)?;
-    let answer = control::find(&places).and_then(|place| control::ask(&place.run, request));
+    let all_paths = all_paths(path)?;
+    let answer = control::find(&all_paths).and_then(|paths| control::ask(&paths.run, request));
     answer.map_err(|error| failed(error.to_string()))
 }
 
-fn places(path: Option<&Path>) -> Result<Vec<Place>, (u8, String)> {
-    config::places(path).map_err(|errors| (cli::WRONG, errors.to_string()))
+fn all_paths(path: Option<&Path>) -> Result<Vec<StatePaths>, (u8, String)> {
+    config::state_paths(path).map_err(|errors| (cli::WRONG, errors.to_string()))
 }
 
 fn failed(why: String) -> (u8, String) {
@@ -148,14 +155,14 @@ fn failed(why: String) -> (u8, String) {
 /// Makes a link and prints it, has the TV show a code, or ends a person or a key; through the running intercom if there is
 /// one.
 fn link(revoke: Option<u64>, tv: bool, wish: Wish, path: Option<&Path>) -> Result<(), (u8, String)> {
-    let places = places(path)?;
-    let running = control::find(&places).ok();
+    let all_paths = all_paths(path)?;
+    let running = control::find(&all_paths).ok();
     // The one where an intercom runs, else where the next one will look.
-    let Some(place) = running.or(places.first()) else {
+    let Some(paths) = running.or(all_paths.first()) else {
         return Err(failed("no state directory".into()));
     };
     if let Some(number) = revoke {
-        let kept = control::revoke(place, number).map_err(failed)?;
+        let kept = control::revoke(paths, number).map_err(failed)?;
         println!("number {number} is revoked, and its visits are over");
         if !kept {
             println!(
@@ -165,9 +172,9 @@ fn link(revoke: Option<u64>, tv: bool, wish: Wish, path: Option<&Path>) -> Resul
         return Ok(());
     }
     if tv {
-        let links = control::new_code(place, wish.name.as_deref()).map_err(failed)?;
+        let links = control::new_code(paths, wish.name.as_deref()).map_err(failed)?;
         println!("the TV shows this code for ten minutes; one phone can use it once");
-        return run::print_links(&mut std::io::stdout().lock(), &links).map_err(|e| failed(e.to_string()));
+        return prepare::print_links(&mut std::io::stdout().lock(), &links).map_err(|e| failed(e.to_string()));
     }
     // One that runs knows its own port, whatever the config says by now.
     let network = match running {
@@ -176,7 +183,7 @@ fn link(revoke: Option<u64>, tv: bool, wish: Wish, path: Option<&Path>) -> Resul
     };
     let (port, public) = network.as_ref().map_or((0, None), |network| (network.port, network.public_address.as_ref()));
     let (days, devices) = (wish.days, wish.devices);
-    let new = control::new_link(place, wish, port, public).map_err(failed)?;
+    let new = control::new_link(paths, wish, port, public).map_err(failed)?;
     let number = new.person;
     let count = |n: u64, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
     println!(
@@ -188,19 +195,19 @@ fn link(revoke: Option<u64>, tv: bool, wish: Wish, path: Option<&Path>) -> Resul
         println!("no intercom runs here now; the link works as soon as one does");
     }
     if !new.kept {
-        println!("the disk does not take it: it works until the intercom is started anew");
+        println!("the disk does not take it: it works until the intercom is restarted");
     }
-    run::print_links(&mut std::io::stdout().lock(), &new.links).map_err(|e| failed(e.to_string()))
+    prepare::print_links(&mut std::io::stdout().lock(), &new.links).map_err(|e| failed(e.to_string()))
 }
 
 /// Mutes home's microphone or opens it again, and says how it is then.
 fn mute(on: bool, path: Option<&Path>) -> Result<String, (u8, String)> {
-    let places = places(path)?;
-    let there = || places.iter().find(|place| place.state.is_dir());
-    let Some(place) = control::find(&places).ok().or_else(there).or(places.first()) else {
+    let all_paths = all_paths(path)?;
+    let there = || all_paths.iter().find(|paths| paths.state.is_dir());
+    let Some(paths) = control::find(&all_paths).ok().or_else(there).or(all_paths.first()) else {
         return Err(failed("no state directory".to_owned()));
     };
-    let done = control::mute(place, on).map_err(failed)?;
+    let done = control::mute(paths, on).map_err(failed)?;
     let state = if done.muted { "muted" } else { "open" };
     let (not_kept, later) =
         ("the disk does not keep that: a restart may undo it", "no intercom runs here now; the next one starts so");
@@ -213,12 +220,12 @@ fn mute(on: bool, path: Option<&Path>) -> Result<String, (u8, String)> {
 
 /// Makes the home as on its first day, and says what that did.
 fn reset(path: Option<&Path>) -> Result<String, (u8, String)> {
-    let places = places(path)?;
-    let there = || places.iter().find(|place| place.state.is_dir());
-    let Some(place) = control::find(&places).ok().or_else(there).or(places.first()) else {
+    let all_paths = all_paths(path)?;
+    let there = || all_paths.iter().find(|paths| paths.state.is_dir());
+    let Some(paths) = control::find(&all_paths).ok().or_else(there).or(all_paths.first()) else {
         return Err(failed("no state directory".to_owned()));
     };
-    let done = control::reset(place).map_err(failed)?;
+    let done = control::reset(paths).map_err(failed)?;
     let people = if done.people == 1 { "1 person".to_owned() } else { format!("{} people", done.people) };
     let then = match done.ran {
         control::Ran::No => "No intercom runs here now.",
@@ -231,7 +238,7 @@ fn reset(path: Option<&Path>) -> Result<String, (u8, String)> {
 }
 
 fn say(text: &str) -> u8 {
-    // Whoever reads only the beginning, as `head` does, has what they wanted.
+    // Anyone who reads only the beginning, as `head` does, has what they wanted.
     let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
     cli::DONE
 }
@@ -244,9 +251,9 @@ fn load(path: Option<&Path>) -> Result<Config, u8> {
 }
 
 /// What runs, and what is to be told of its config.
-fn settle(path: Option<&Path>, last_good: Option<&Path>) -> Result<Settled, u8> {
+fn choose_config(path: Option<&Path>, last_good: Option<&Path>) -> Result<ChosenConfig, u8> {
     match last_good {
-        None => Ok(Settled { config: load(path)?, mistakes: Vec::new(), keep: None, trial: None }),
+        None => Ok(ChosenConfig { config: load(path)?, mistakes: Vec::new(), keep: None, trial: None }),
         Some(last_good) => config::load_or_last_good(path, last_good).map_err(|errors| {
             eprintln!("{errors}");
             cli::WRONG
@@ -254,11 +261,11 @@ fn settle(path: Option<&Path>, last_good: Option<&Path>) -> Result<Settled, u8> 
     }
 }
 
-fn start(settled: Settled, notices: Option<PathBuf>, print_links: bool) -> u8 {
-    let Settled { config, mistakes, keep, trial } = settled;
+fn start(chosen: ChosenConfig, notices: Option<PathBuf>, print_links: bool) -> u8 {
+    let ChosenConfig { config, mistakes, keep, trial } = chosen;
     let level = config.log_level;
     journal::log_to_stderr(level);
-    match run::run(config, Manner { print_links, mistakes, notices, keep, trial }) {
+    match run::run(config, RunOptions { print_links, mistakes, notices, keep, trial }) {
         Ok(()) => cli::DONE,
         Err(error) => {
             eprintln!("intercom: {error}");

@@ -2,7 +2,7 @@
 // side with that, and shows what comes; it stands at the document's head and imports nothing, so that it runs before the
 // rest has arrived. main.js takes over what was begun here, once there is a picture or a reason to say something.
 
-/** The signaling version this page speaks (src/core/protocol.rs). */
+/** The signaling version this page speaks (src/core/call/protocol.rs). */
 export const VERSION = 1;
 
 const VIDEO_MAX_BITRATE = 1_200_000;
@@ -83,7 +83,7 @@ function memory(name) {
   };
 }
 
-/** The key to go in with, or null. One out of the address leaves it, and is only tried: whoever made the link may be wrong, or mean harm. */
+/** The key to go in with, or null. One out of the address leaves it, and is only tried: anyone who made the link may be wrong, or mean harm. */
 export function takeKey() {
   const fresh = keyFromHash(location.hash);
   if (fresh) {

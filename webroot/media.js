@@ -33,13 +33,13 @@ export class Media {
   #camera = null;
   #cameras = 0;
   #known = new Set();
-  #settle = 0;
+  #pending = 0;
 
   constructor(on) {
     this.#on = on;
     navigator.mediaDevices?.addEventListener?.('devicechange', () => {
-      clearTimeout(this.#settle);
-      this.#settle = setTimeout(() => this.#devicesChanged(), 400);
+      clearTimeout(this.#pending);
+      this.#pending = setTimeout(() => this.#devicesChanged(), 400);
     });
   }
 

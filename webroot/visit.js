@@ -83,7 +83,7 @@ class Visit extends EventTarget {
     this.#quickFailures = 0;
     this.#quickSince = null;
     this.#breaks = 0;
-    // A link with a key counts more than a code of before.
+    // A link with a key counts more than a code from before.
     if (keyFromHash(location.hash)) brief.remove('intercom.code');
     this.#code = takeCode();
     this.#key = takeKey();
@@ -107,7 +107,7 @@ class Visit extends EventTarget {
     this.#end('left', null);
   }
 
-  /** The page goes away or is put to rest; `start` begins anew. */
+  /** The page goes away or is put to rest; `start` starts again. */
   suspend() {
     this.#signal.send({ type: 'leave' });
     this.#stop();
@@ -304,7 +304,7 @@ class Visit extends EventTarget {
   #greet() {
     this.#signal.send(hello(this.#key, this.#session));
     if (this.#asked) return;
-    // A new visit: home does not know any connection of before. The offer follows without waiting for the welcome.
+    // A new visit: home does not know any connection from before. The offer follows without waiting for the welcome.
     if (this.#peer?.answered) this.#build();
     this.#repeat();
   }
@@ -452,7 +452,7 @@ class Visit extends EventTarget {
     }
   }
 
-  /** Home was updated under an open page, or a cache gave an old page: fetching it anew helps, once. */
+  /** Home was updated under an open page, or a cache gave an old page: fetching it again helps, once. */
   #otherVersion() {
     if (brief.get('intercom.reloaded')) return this.#end('unsupported', 'version');
     brief.set('intercom.reloaded', '1');

@@ -17,7 +17,7 @@ export function stateWords(view, online) {
       if (view.thin) return THIN;
       if (view.stuck) return NO_PICTURE;
       if (view.barred) return BARRED;
-      return { title: 'One moment', text: 'The connection broke off. It comes back by itself.' };
+      return { title: 'One moment', text: 'The connection was lost. It comes back by itself.' };
     case 'offline':
       if (!online) return DEVICE_OFFLINE;
       if (view.refused) return REFUSED;
@@ -50,8 +50,8 @@ export function stateWords(view, online) {
       }
       if (view.reason === 'code') {
         return {
-          title: 'This link is used up',
-          text: 'A link opens home for some days, on a few devices; a code on the TV once, within ten minutes. Ask someone at home for a new one.',
+          title: 'This link or code has expired',
+          text: 'A link works for some days, on a few devices. A code on the TV works once, within ten minutes. Ask someone at home for a new one.',
         };
       }
       return {
@@ -76,32 +76,32 @@ const DEVICE_OFFLINE = {
 };
 const NO_PICTURE = {
   title: 'No picture yet',
-  text: 'The connection stands, but home’s picture does not come through. The page keeps trying.',
+  text: 'You are connected, but home’s picture does not come through. The page keeps trying.',
 };
 const THIN = {
   title: 'Sound comes first',
-  text: 'This connection is very thin. Home can be heard already, and its picture follows as soon as it gets through.',
+  text: 'This connection is very slow. You can hear home already, and the picture follows as soon as it gets through.',
 };
 const REFUSED = {
   title: 'Home does not let this page in',
   text: 'Load it again: your browser may ask once more whether you trust home. If it says that it cannot connect, home is off, and you can try later.',
 };
 const BARRED = {
-  title: 'Still on the way',
+  title: 'No connection yet',
   text: 'Home answers, but its picture cannot reach you. A network on the way may block it. The page keeps trying.',
 };
 const UNSUPPORTED = {
   'no-webrtc': {
-    title: 'This browser cannot do it',
-    text: 'It has no live video calls. Please use a current Chrome, Edge, Safari or Firefox.',
+    title: 'This browser does not support video calls',
+    text: 'Please use a current Chrome, Edge, Safari or Firefox.',
   },
   'no-h264': {
     title: 'This browser cannot show home',
-    text: 'It lacks H.264 video. Chrome, Edge and Safari have it; a new Firefox fetches it in its first minutes, so try again soon.',
+    text: 'It does not support H.264 video. Chrome, Edge and Safari do. A new Firefox downloads it in its first minutes, so try again soon.',
   },
   version: {
     title: 'This page is too old',
-    text: 'Home has been updated and this page still comes from before. Close it and open it again in a minute.',
+    text: 'Home was updated. Close this page, and open it again in a minute.',
   },
 };
 
@@ -149,7 +149,7 @@ export const NOTES = {
   'cam-missing': 'This device has no camera, so home cannot see you.',
   'mic-busy': 'The microphone does not start. Perhaps another program is using it.',
   'cam-busy': 'The camera does not start. Perhaps another program is using it.',
-  'bad-link': 'There is no key in that. The link ends with #k= and some letters.',
+  'bad-link': 'There is no key in that. Paste the whole link, with all letters behind the # sign.',
 };
 
 /** What to show when the browser refuses; `devices` is 'microphone', 'camera' or 'both'. */

@@ -211,7 +211,7 @@ fn eld(card: u32, device: u32) -> Option<Vec<u8>> {
 
 /// The name of who listens, from an ELD as the High Definition Audio specification (7.3.3.34) lays it out; `None` if
 /// nothing is plugged in, or nothing that plays sound.
-fn listener(eld: &[u8]) -> Option<String> {
+pub fn listener(eld: &[u8]) -> Option<String> {
     let version = eld.first()? >> 3;
     let formats = eld.get(5)? >> 4;
     if version == 0 || formats == 0 {

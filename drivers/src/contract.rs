@@ -1,121 +1,19 @@
-//! The contract between the intercom and its hardware: traits, frames and errors; std and `toml` only.
+//! The contract between the intercom and its hardware: traits, frames and errors; std, `toml` and [`intercom_base`] only.
 //!
 //! A driver is one `const` entry of a table in [`crate::registry`]: its name, a `configure` function that
 //! turns its TOML options into an [`Opener`] or fails at boot in words, and an opener that is tried again for
 //! ever at run time. Every call that waits takes a deadline. Failure is data ([`DeviceError`]).
 //!
 //! Sound is mono, signed 16 bit, 48 000 samples a second on this side of the contract, whatever the device
-//! speaks; pictures are [`I420`] (BT.601, limited range), or H.264 where a camera encodes by itself.
+//! speaks; pictures are [`I420`] (BT.601, limited range), H.264 where a camera encodes by itself, or JPEG where it is on
+//! the network.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Samples a second of all sound that crosses the contract.
-pub const SAMPLE_RATE: u32 = 48_000;
-
-/// A planar YUV 4:2:0 picture, planes tightly packed one after the other: `width*height` bytes of Y, then
-/// `ceil(width/2)*ceil(height/2)` bytes each of U and V. BT.601, limited range (Y 16–235).
-#[derive(Clone, PartialEq, Eq)]
-pub struct I420 {
-    width: usize,
-    height: usize,
-    data: Vec<u8>,
-}
-
-impl I420 {
-    /// A black picture of `width` x `height` pixels.
-    pub fn black(width: usize, height: usize) -> I420 {
-        let chroma = width.div_ceil(2) * height.div_ceil(2);
-        let mut data = vec![16; width * height + 2 * chroma];
-        data[width * height..].fill(128);
-        I420 { width, height, data }
-    }
-
-    /// Wraps packed planes; `None` if `data` is not exactly as long as the size needs.
-    pub fn from_packed(width: usize, height: usize, data: Vec<u8>) -> Option<I420> {
-        let chroma = width.div_ceil(2) * height.div_ceil(2);
-        (width > 0 && height > 0 && data.len() == width * height + 2 * chroma).then_some(I420 { width, height, data })
-    }
-
-    /// Width in pixels; also the stride of the Y plane.
-    pub fn width(&self) -> usize {
-        self.width
-    }
-
-    /// Height in pixels.
-    pub fn height(&self) -> usize {
-        self.height
-    }
-
-    /// Width of the U and V planes, and their stride.
-    pub fn chroma_width(&self) -> usize {
-        self.width.div_ceil(2)
-    }
-
-    /// Height of the U and V planes.
-    pub fn chroma_height(&self) -> usize {
-        self.height.div_ceil(2)
-    }
-
-    /// The Y, U and V planes.
-    pub fn planes(&self) -> [&[u8]; 3] {
-        let (y, chroma) = self.data.split_at(self.width * self.height);
-        let (u, v) = chroma.split_at(chroma.len() / 2);
-        [y, u, v]
-    }
-
-    /// The Y, U and V planes, to write to.
-    pub fn planes_mut(&mut self) -> [&mut [u8]; 3] {
-        let (y, chroma) = self.data.split_at_mut(self.width * self.height);
-        let half = chroma.len() / 2;
-        let (u, v) = chroma.split_at_mut(half);
-        [y, u, v]
-    }
-
-    /// All three planes as one packed slice.
-    pub fn packed(&self) -> &[u8] {
-        &self.data
-    }
-
-    /// All three planes as one packed slice, to write to.
-    pub fn packed_mut(&mut self) -> &mut [u8] {
-        &mut self.data
-    }
-}
-
-impl fmt::Debug for I420 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "I420({}x{})", self.width, self.height)
-    }
-}
-
-/// Recycles picture buffers, so that a camera at full rate allocates nothing: a buffer comes back into use
-/// once nobody else holds it.
-#[derive(Default)]
-pub struct PicturePool {
-    pictures: Vec<Arc<I420>>,
-}
-
-impl PicturePool {
-    /// A picture of the wanted size that nobody else holds; its content is whatever it held last.
-    pub fn take(&mut self, width: usize, height: usize) -> Arc<I420> {
-        self.pictures.retain(|p| p.width == width && p.height == height);
-        let free = self.pictures.iter_mut().position(|p| Arc::get_mut(p).is_some());
-        match free {
-            Some(i) => self.pictures.swap_remove(i),
-            None => Arc::new(I420::black(width, height)),
-        }
-    }
-
-    /// Remembers a picture for later re-use; at most eight are kept.
-    pub fn keep(&mut self, picture: &Arc<I420>) {
-        if self.pictures.len() < 8 {
-            self.pictures.push(Arc::clone(picture));
-        }
-    }
-}
+use intercom_base::picture::I420;
 
 /// What a frame is made of.
 #[derive(Clone)]
@@ -124,6 +22,9 @@ pub enum Image {
     Picture(Arc<I420>),
     /// One H.264 access unit in Annex B form (start codes included), out of the camera's own encoder.
     H264(Arc<[u8]>),
+    /// One JPEG of a camera on the network. Nobody knows who chose its bytes, so it is decoded in the jail, by
+    /// `jpeg::Jpeg`, and nowhere else.
+    Jpeg(Arc<[u8]>),
 }
 
 impl fmt::Debug for Image {
@@ -131,6 +32,7 @@ impl fmt::Debug for Image {
         match self {
             Image::Picture(picture) => picture.fmt(f),
             Image::H264(unit) => write!(f, "H264({} bytes)", unit.len()),
+            Image::Jpeg(bytes) => write!(f, "Jpeg({} bytes)", bytes.len()),
         }
     }
 }
@@ -151,7 +53,7 @@ impl VideoFrame {
     pub fn picture(&self) -> Option<&Arc<I420>> {
         match &self.image {
             Image::Picture(picture) => Some(picture),
-            Image::H264(_) => None,
+            Image::H264(_) | Image::Jpeg(_) => None,
         }
     }
 }

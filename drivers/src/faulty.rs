@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use intercom_base::picture::I420;
+
 use crate::clock;
 use crate::contract::{
-    BoxedOpener, CameraEncoder, CaptureAudio, CaptureVideo, DeviceError, Display, I420, Opener, PlayAudio, VideoFrame,
+    BoxedOpener, CameraEncoder, CaptureAudio, CaptureVideo, DeviceError, Display, Opener, PlayAudio, VideoFrame,
     VideoMode,
 };
 

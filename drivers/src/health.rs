@@ -1,4 +1,4 @@
-//! Judges a camera's stream: which frames to believe, and when it has to be opened anew.
+//! Judges a camera's stream: which frames to believe, and when it has to be opened again.
 
 use std::time::{Duration, Instant};
 
@@ -38,7 +38,7 @@ impl Health {
         Some(std::mem::take(&mut self.untold))
     }
 
-    /// Somebody waited for `time` in vain. What is wrong, if it must be opened anew.
+    /// Somebody waited for `time` in vain. What is wrong, if it must be opened again.
     pub fn waited(&mut self, time: Duration) -> Option<String> {
         self.waited += time;
         let seconds = self.waited.as_secs();
@@ -137,7 +137,7 @@ mod tests {
     fn a_camera_that_never_did_is_taken_as_it_is() {
         let mut agreed = Agreed::new((640, 480));
         assert!((0..3).all(|_| !agreed.take((640, 488))));
-        assert!(!agreed.take((16, 16)), "a damaged header starts the count anew");
+        assert!(!agreed.take((16, 16)), "a damaged header starts the count again");
         assert_eq!([(); 5].map(|()| agreed.take((640, 488))), [false, false, false, false, true]);
         assert_eq!(agreed.size(), (640, 488));
         assert!(!agreed.take((640, 480)));

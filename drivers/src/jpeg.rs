@@ -1,8 +1,9 @@
-//! Decodes the JPEGs that cameras send for frames; one that is cut or damaged is an error, never a panic.
+//! JPEGs that cameras send for frames: their size, read in Rust, and their pixels, decoded by libjpeg-turbo, which is C. One that is
+//! cut or damaged is an error, never a panic.
 
+use intercom_base::picture::I420;
 use turbojpeg::{Decompressor, Subsamp, YuvImage};
 
-use crate::contract::I420;
 use crate::range;
 
 /// Why a frame could not be used.
@@ -10,7 +11,28 @@ use crate::range;
 pub struct BadFrame(pub String);
 
 /// Longest side of a picture, in pixels.
-const SIDE: usize = 4096;
+pub const LONGEST_SIDE: usize = 4096;
+
+/// Width and height of a JPEG in pixels, 1 to [`LONGEST_SIDE`] each, as its frame header (ITU-T T.81, B.2.2) says.
+///
+/// # Errors
+/// If it has no such header before its first scan, or one of another size.
+pub fn size(bytes: &[u8]) -> Result<(usize, usize), BadFrame> {
+    let no_jpeg = || BadFrame("no JPEG".into());
+    if !bytes.starts_with(&[0xFF, 0xD8]) {
+        return Err(no_jpeg());
+    }
+    let frame = |&(marker, _): &(u8, usize)| matches!(marker, 0xC0..=0xCF) && !matches!(marker, 0xC4 | 0xC8 | 0xCC);
+    let (_, at) = segments(bytes).take_while(|(marker, _)| *marker != 0xDA).find(frame).ok_or_else(no_jpeg)?;
+    // The marker, a length, the bits of a sample, then height and width.
+    let &[high, low, wide, narrow] = bytes.get(at + 5..).and_then(<[u8]>::first_chunk).ok_or_else(no_jpeg)?;
+    let (width, height) =
+        (usize::from(u16::from_be_bytes([wide, narrow])), usize::from(u16::from_be_bytes([high, low])));
+    match (1..=LONGEST_SIDE).contains(&width) && (1..=LONGEST_SIDE).contains(&height) {
+        true => Ok((width, height)),
+        false => Err(BadFrame(format!("a JPEG of {width}x{height}"))),
+    }
+}
 
 /// Decodes the frames of one camera.
 #[derive(Default)]
@@ -21,17 +43,10 @@ pub struct Jpeg {
 }
 
 impl Jpeg {
-    /// Width and height of a JPEG in pixels, 1 to 4096 each.
-    pub fn size(&mut self, bytes: &[u8]) -> Result<(usize, usize), BadFrame> {
-        let header = opened(&mut self.decoder)?.read_header(bytes).map_err(bad);
-        match header.map(|header| (header.width, header.height)) {
-            Ok((width, height)) if (1..=SIDE).contains(&width) && (1..=SIDE).contains(&height) => Ok((width, height)),
-            Ok((width, height)) => Err(BadFrame(format!("a JPEG of {width}x{height}"))),
-            Err(error) => Err(self.forget(error)),
-        }
-    }
-
-    /// Decodes one frame into `picture`, whose size the frame must have, and brings it to the contract's range.
+    /// Decodes one frame into `picture`, whose size the frame must have ([`size`]), and brings it to the contract's range.
+    ///
+    /// # Errors
+    /// If it is cut, damaged or of another size.
     pub fn decode(&mut self, bytes: &[u8], picture: &mut I420) -> Result<(), BadFrame> {
         // Many webcams leave out the Huffman tables. The library then takes those of the standard, but only if it
         // never saw others; here each frame stands for itself.
@@ -153,18 +168,30 @@ fn with_tables<'a>(bytes: &'a [u8], room: &'a mut Vec<u8>) -> &'a [u8] {
 
 /// Where the first scan begins in a JPEG that has defined no Huffman table before.
 fn scan_without_tables(bytes: &[u8]) -> Option<usize> {
-    let mut at = 2;
-    loop {
-        let &[0xFF, marker] = bytes.get(at..at + 2)? else { return None };
-        match marker {
-            0xC4 => return None,
-            0xDA => return Some(at),
-            // A byte of padding before the marker.
-            0xFF => at += 1,
-            0x01 | 0xD0..=0xD8 => at += 2,
-            _ => at += 2 + usize::from(u16::from_be_bytes(*bytes.get(at + 2..)?.first_chunk()?)),
-        }
+    match segments(bytes).find(|(marker, _)| matches!(marker, 0xC4 | 0xDA)) {
+        Some((0xDA, at)) => Some(at),
+        _ => None,
     }
+}
+
+/// The markers of a JPEG behind its first one, and where each stands, as far as their lengths lead from one to the next.
+fn segments(bytes: &[u8]) -> impl Iterator<Item = (u8, usize)> {
+    let mut next = 2;
+    std::iter::from_fn(move || {
+        loop {
+            let at = next;
+            let &[0xFF, marker] = bytes.get(at..)?.first_chunk()? else { return None };
+            next += match marker {
+                // A byte of padding before the marker.
+                0xFF => 1,
+                0x01 | 0xD0..=0xD8 => 2,
+                _ => 2 + usize::from(u16::from_be_bytes(*bytes.get(at + 2..)?.first_chunk()?)),
+            };
+            if marker != 0xFF {
+                return Some((marker, at));
+            }
+        }
+    })
 }
 
 /// The Huffman tables of ITU-T T.81, annex K.3, as a DHT segment holds them.
@@ -268,6 +295,27 @@ pub mod samples {
 mod tests {
     use super::samples::*;
     use super::*;
+
+    #[test]
+    fn the_size_is_read_as_the_decoder_reads_it() {
+        for (width, height) in [(64, 48), (65, 49), (1, 1)] {
+            let good = jpeg(&smooth(width, height), Subsamp::Sub2x1);
+            assert_eq!(size(&good), Ok((width, height)));
+            assert_eq!(size(&without_tables(&good)), Ok((width, height)));
+            for cut in 0..good.len() {
+                if let Ok(found) = size(&good[..cut]) {
+                    assert_eq!(found, (width, height), "cut at {cut}");
+                }
+            }
+        }
+        let mut large = jpeg(&smooth(64, 48), Subsamp::Gray);
+        let (_, at) = segments(&large).find(|(marker, _)| *marker == 0xC0).expect("a frame header");
+        for (side, fits) in [(0u16, false), (4096, true), (4097, false), (65535, false)] {
+            large[at + 5..at + 7].copy_from_slice(&side.to_be_bytes());
+            assert_eq!(size(&large).is_ok(), fits, "{side} lines");
+        }
+        assert!(size(b"no JPEG at all").is_err() && size(&[0xFF, 0xD8, 0xFF, 0xDA, 0, 2]).is_err());
+    }
 
     #[test]
     fn jpegs_of_all_samplings_and_odd_sizes_keep_their_colours() {

@@ -6,6 +6,8 @@ pub mod contract;
 pub mod faulty;
 pub mod registry;
 
+#[cfg(any(feature = "microphone-alsa", feature = "speaker-alsa"))]
+mod alsa_messages;
 mod camera;
 #[cfg(any(feature = "microphone-alsa", feature = "speaker-alsa"))]
 mod cards;
@@ -14,11 +16,15 @@ mod display;
 #[cfg(any(feature = "microphone-alsa", feature = "speaker-alsa"))]
 #[allow(dead_code)] // Each direction uses its half.
 mod formats;
+#[cfg(any(test, fuzzing))]
+#[allow(missing_docs)] // For `make fuzz` alone.
+pub mod fuzz;
 #[cfg(any(feature = "camera-v4l2", feature = "camera-http-mjpeg"))]
 #[allow(dead_code)] // Only the kernel's cameras agree on a size.
 mod health;
-#[cfg(any(feature = "camera-v4l2", feature = "camera-http-mjpeg"))]
-mod jpeg;
+#[cfg(feature = "jpeg")]
+#[allow(dead_code)] // Each driver uses its part.
+pub mod jpeg;
 mod microphone;
 #[cfg(any(feature = "microphone-alsa", feature = "speaker-alsa"))]
 mod mixer;
@@ -40,11 +46,8 @@ mod pace;
 mod pcm;
 #[cfg(any(feature = "camera-exec", feature = "microphone-exec", feature = "display-exec"))]
 mod process;
-#[cfg(any(feature = "camera-exec", feature = "camera-v4l2", feature = "camera-http-mjpeg"))]
+#[cfg(any(feature = "camera-exec", feature = "jpeg"))]
 mod range;
-#[cfg(any(feature = "microphone-alsa", feature = "speaker-alsa"))]
-#[allow(dead_code)] // As above.
-mod resample;
 mod speaker;
 #[cfg(any(
     feature = "camera-v4l2",

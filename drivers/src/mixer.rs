@@ -12,7 +12,7 @@ const TO_THE_EAR: &[&str] =
 const FROM_THE_MOUTH: &[&str] =
     &["Capture", "Mic", "Internal Mic", "Front Mic", "Headset", "Headset Mic", "Digital", "ADC"];
 
-/// Whoever left a control at zero did not mean silence for ever.
+/// Anyone who left a control at zero did not mean silence for ever.
 const FROM_ZERO: i64 = 80;
 
 /// What is done with one control.

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::contract::SAMPLE_RATE;
+use intercom_base::sound::SAMPLE_RATE;
 
-/// How late the other side may come before time is not made up for but started anew.
+/// How late the other side may come before time is not made up for but counted from there.
 const SLIP: Duration = Duration::from_millis(500);
 
 /// How long `samples` of sound last.

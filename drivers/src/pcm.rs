@@ -8,13 +8,13 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use alsa::pcm::{Access, Format, HwParams, PCM, State};
-use alsa::{Direction, Output, ValueOr};
+use alsa::{Direction, ValueOr};
+use intercom_base::sound::SAMPLE_RATE;
 use rustix::io::Errno;
 
 use crate::cards::{self, Endpoint, Found};
-use crate::clock;
-use crate::contract::{DeviceError, SAMPLE_RATE};
-use crate::formats;
+use crate::contract::DeviceError;
+use crate::{alsa_messages, clock, formats};
 
 /// The word that lets the machine choose.
 pub const AUTO: &str = "auto";
@@ -207,10 +207,17 @@ fn open_card(card: &Endpoint, direction: Direction, buffer: Duration) -> Result<
     Err(first.unwrap_or_else(|| DeviceError::Absent(format!("ALSA device {}", card.describe()))))
 }
 
+/// Longest name of a PCM, in bytes. A name can be a whole definition of a device, and alsa-lib reads its brackets by recursion.
+const LONGEST_NAME: usize = 1000;
+
 /// Opens a PCM of alsa-lib's, through its converting plug if it speaks no format of ours.
 fn open_pcm(device: &str, direction: Direction, buffer: Duration) -> Result<Alsa, DeviceError> {
+    if device.len() > LONGEST_NAME {
+        let begin: String = device.chars().take(20).collect();
+        return Err(DeviceError::Absent(format!("ALSA device {begin}…: a name has at most {LONGEST_NAME} bytes")));
+    }
     // alsa-lib would print to stderr what belongs into our error.
-    let messages = Output::local_error_handler().ok();
+    alsa_messages::listen();
     let open = |name: &str| -> Result<Alsa, alsa::Error> {
         let text = CString::new(name).map_err(|_| alsa::Error::new("snd_pcm_open", Errno::INVAL.raw_os_error()))?;
         let pcm = PCM::open(&text, direction, true)?;
@@ -225,9 +232,8 @@ fn open_pcm(device: &str, direction: Direction, buffer: Duration) -> Result<Alsa
         if convertible { open(&format!("plug:{{SLAVE=\"{device}\"}}")).map_err(|_| error) } else { Err(error) }
     });
     result.map_err(|error| {
-        let said = messages.map(|output| output.borrow().to_string()).unwrap_or_default();
-        let said = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
-        let detail = if said.is_empty() { String::new() } else { format!(" ({})", said.trim()) };
+        let said = alsa_messages::last();
+        let detail = if said.is_empty() { String::new() } else { format!(" ({said})") };
         failure(error, &format!("ALSA device {device}{detail}"))
     })
 }
@@ -425,6 +431,28 @@ mod tests {
             assert!(what.contains(device) && what.contains("there "), "{error}");
         }
         assert!(Alsa::open("nul\0byte", Direction::Capture, BUFFER).is_err());
+    }
+
+    #[test]
+    fn names_of_any_length_are_answered_in_words() {
+        // alsa-lib's own buffer for what it says has 256 bytes; the brackets and the plugin's name are told in messages of their own.
+        let long = [
+            "x".repeat(240),
+            "x".repeat(300),
+            "ü".repeat(400),
+            "%s%n".repeat(200),
+            "hw:CARD=".to_owned() + &"x".repeat(900),
+            format!("plug:{{SLAVE={{type {}}}}}", "x".repeat(400)),
+            format!("plug:{{SLAVE={{type hw card \"{}\"}}}}", "x".repeat(400)),
+            format!("plug:{{SLAVE={}", "{".repeat(900)),
+            "plug:".repeat(190),
+        ];
+        for name in long {
+            let Err(error) = Alsa::open(&name, Direction::Capture, BUFFER) else { panic!("it opens {name}") };
+            assert!(error.to_string().contains(&name), "{error}");
+        }
+        let error = Alsa::open(&"ü".repeat(5000), Direction::Capture, BUFFER).err().expect("an error").to_string();
+        assert!(error.contains("at most 1000 bytes") && error.len() < 400, "{error}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Brings full-range pictures (JPEG, some Y4M) to the contract's limited range.
 
-use crate::contract::I420;
+use intercom_base::picture::I420;
 
 /// Scales Y 0–255 to 16–235 and U, V 0–255 to 16–240 in place (ITU-T T.871 to BT.601).
 pub fn full_to_limited(picture: &mut I420) {

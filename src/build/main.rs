@@ -81,7 +81,7 @@ fn gzip(content: &[u8]) -> io::Result<Vec<u8>> {
     encoder.finish()
 }
 
-/// Every file below `folder`; editors' hidden and backup files are not for visitors.
+/// Every file below `folder`; editors' hidden and backup files are not for viewers.
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();

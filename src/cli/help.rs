@@ -37,7 +37,7 @@ Usage: intercom run [--config FILE] [--no-link] [--last-good FILE]
                   kept in a log); ask for one with `intercom link`
   --last-good FILE
                   keep the settings there once they run; if the config is wrong later,
-                  those of before run instead, and the TV tells the mistake
+                  those from before run instead, and the TV tells the mistake
   --notices FOLDER
                   what else the TV has to tell: the first line of each file in there (at
                   most four, by name; none that begins with a dot), at any time
@@ -45,7 +45,7 @@ Usage: intercom run [--config FILE] [--no-link] [--last-good FILE]
 Prints a line `open: https://ADDRESS:PORT/#k=KEY` for each address at which this
 home can be reached, a QR code of the best one, and the fingerprints of home's CA and
 of the certificate that a browser shows at the best address.
-Whoever has the link can see and hear this home.
+Anyone with the link can see and hear this home.
 ";
 
 /// What `intercom link --help` prints.
@@ -63,7 +63,7 @@ Usage: intercom link [--tv] [--name NAME] [--days N] [--devices N] [--config FIL
                   each with a key of its own; default 3: messengers open links in
                   a browser of their own, so the first device is often the wrong one
   --revoke N      end the person or the key of number N: the link stops working,
-                  and whoever visits with it is sent away at once
+                  and anyone who visits with it is sent away at once
   --config FILE   the config that the running intercom was started with
 
 Works at once if the intercom runs, else as soon as it does. The link is shown
@@ -79,9 +79,9 @@ Usage: intercom mute [--off] [--config FILE]
   --off           open it again
   --config FILE   the config that the running intercom was started with
 
-While it is muted nobody hears home, whoever comes and goes; the TV and the viewers'
-pages say so. A restart of the intercom opens it again. A key or a button can do the
-same: see [buttons] in etc/intercom.toml.
+While it is muted nobody hears home; the TV and the viewers' pages say so. Home stays
+muted over restarts, updates and power cuts. A key or a button can do the same: see
+[buttons] in etc/intercom.toml.
 ";
 
 /// What `intercom status --help` prints.
@@ -159,7 +159,7 @@ three times, what runs now runs again, and the TV says so. What is not signed wi
 key of the image's maker, not newer, or failed before is not taken. Of a folder, such
 as a stick, the newest is taken; without FILE, the config's [update] url.
 
-  --restart       start the machine anew as soon as nobody is visiting
+  --restart       restart the machine as soon as nobody is visiting
   --settle        what has started runs well: tell what became of the last update
   --config FILE   the settings; see `intercom run --help`
   --last-good FILE

@@ -1,34 +1,10 @@
 //! `public_address`: `host` or `host:port`, an IPv6 address in brackets.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use intercom_base::settings::PublicAddress;
 
 use super::reader::Wrong;
-
-/// How the outside reaches the router's forwarded port.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PublicAddress {
-    /// IP address (without brackets) or host name. Only an IP address becomes an ICE candidate: nothing is resolved.
-    pub host: String,
-    /// Port, our own if not said.
-    pub port: u16,
-}
-
-impl PublicAddress {
-    /// The socket address, if the host is an IP address.
-    pub fn socket(&self) -> Option<SocketAddr> {
-        self.host.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, self.port))
-    }
-}
-
-/// `host:port` as it stands in a link, an IPv6 address in brackets.
-impl std::fmt::Display for PublicAddress {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.host.contains(':') {
-            true => write!(f, "[{}]:{}", self.host, self.port),
-            false => write!(f, "{}:{}", self.host, self.port),
-        }
-    }
-}
 
 /// What [`parse`] takes, for error messages.
 pub(super) const ALLOWED: &str =

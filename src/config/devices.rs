@@ -1,5 +1,6 @@
 //! Chooses the drivers: by their word, or by `auto`, which takes real hardware where there is some and says why.
 
+use intercom_core::devices::doctor::{self, Kind};
 use intercom_drivers::contract::{
     BoxedOpener, CaptureAudio, CaptureVideo, Display, Driver, PlayAudio, Sighting, Wanted,
 };
@@ -7,7 +8,6 @@ use intercom_drivers::registry;
 
 use super::problem::{list, nearest, quoted};
 use super::reader::{Reader, Wrong};
-use crate::ops::doctor::{self, Kind};
 
 /// A device chosen by its word.
 pub struct Device<D: ?Sized + 'static> {

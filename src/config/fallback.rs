@@ -3,12 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::problem::{BRIEF, clipped};
-use super::trials::{Trial, Trials};
+use intercom_media::scene::NOTICE_LETTERS;
+
+use super::problem::clipped;
+use super::trials::{ConfigTrial, Trials};
 use super::{BUILT_IN, Config, ConfigErrors, chosen, parse};
 
 /// The config that runs, and what is to be said and kept.
-pub struct Settled {
+pub struct ChosenConfig {
     /// What runs.
     pub config: Config,
     /// For people: what is wrong with the config that was meant, and what runs instead. Empty if nothing is.
@@ -16,7 +18,7 @@ pub struct Settled {
     /// Text to be kept as the last good config once it runs; `None` if that is there already.
     pub keep: Option<(PathBuf, String)>,
     /// What is to be remembered of this start; `None` if there is nothing else that could run.
-    pub trial: Option<Trial>,
+    pub trial: Option<ConfigTrial>,
 }
 
 /// Reads the config that a command line means or, if it is wrong or failed to start since the machine was switched on,
@@ -24,7 +26,7 @@ pub struct Settled {
 ///
 /// # Errors
 /// If none of them can run here; they tell of the config that was meant.
-pub fn load_or_last_good(given: Option<&Path>, last_good: &Path) -> Result<Settled, ConfigErrors> {
+pub fn load_or_last_good(given: Option<&Path>, last_good: &Path) -> Result<ChosenConfig, ConfigErrors> {
     // Its relative paths still begin at the folder of the config that was meant.
     let file = given.map_or_else(|| super::SYSTEM_CONFIG.to_owned(), |path| path.display().to_string());
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
@@ -36,9 +38,9 @@ pub fn load_or_last_good(given: Option<&Path>, last_good: &Path) -> Result<Settl
         kept: std::fs::read_to_string(last_good).ok(),
         first: chosen(None).map_or_else(|_| BUILT_IN.to_owned(), |(text, _)| text),
     };
-    let Choice { config, mistakes, keep, tried } = texts.settle(&trials, &|text| parse(text, &file))?;
-    let trial = tried.map(|(text, is_new)| Trial::new(record, trials, &text, is_new));
-    Ok(Settled { config, mistakes, keep: keep.map(|text| (last_good.to_owned(), text)), trial })
+    let Choice { config, mistakes, keep, tried } = texts.choose(&trials, &|text| parse(text, &file))?;
+    let trial = tried.map(|(text, is_new)| ConfigTrial::new(record, trials, &text, is_new));
+    Ok(ChosenConfig { config, mistakes, keep: keep.map(|text| (last_good.to_owned(), text)), trial })
 }
 
 /// What may run, best first.
@@ -61,7 +63,7 @@ struct Choice<C> {
 }
 
 impl Texts {
-    fn settle<C>(
+    fn choose<C>(
         self,
         trials: &Trials,
         parse: &dyn Fn(&str) -> Result<C, ConfigErrors>,
@@ -82,7 +84,7 @@ impl Texts {
                     }
                     Err(why) => {
                         let told = ConfigErrors::whole(&file, why, None, String::new());
-                        (told.clone(), clipped(&told.brief(), BRIEF))
+                        (told.clone(), clipped(&told.brief(), NOTICE_LETTERS))
                     }
                 }
             }
@@ -130,13 +132,13 @@ mod tests {
     }
 
     fn try_out(wanted: &str, kept: Option<&str>) -> Choice<String> {
-        texts(wanted, kept).settle(&Trials::default(), &parse).unwrap()
+        texts(wanted, kept).choose(&Trials::default(), &parse).unwrap()
     }
 
     /// The trials after this text failed so often.
     fn failed(text: &str, is_new: bool, times: usize) -> Trials {
         (0..times).fold(Trials::default(), |trials, _| {
-            Trials::parse(&Trial::new(PathBuf::new(), trials, text, is_new).failed("TCP port 443: in use"), "")
+            Trials::parse(&ConfigTrial::new(PathBuf::new(), trials, text, is_new).failed("TCP port 443: in use"), "")
         })
     }
 
@@ -171,32 +173,32 @@ mod tests {
             assert_eq!(choice.mistakes[1], FIRST);
         }
         let nothing = Texts { first: "bad too".into(), ..texts("bad", None) };
-        assert!(nothing.settle(&Trials::default(), &parse).is_err(), "then there is nothing to run");
+        assert!(nothing.choose(&Trials::default(), &parse).is_err(), "then there is nothing to run");
     }
 
     #[test]
     fn a_config_that_cannot_be_read_is_a_mistake_like_any_other() {
         let gone = ConfigErrors::whole("/settings/intercom.toml", "cannot be read".to_owned(), None, String::new());
         let texts = Texts { wanted: Err(gone), ..texts("", Some("old")) };
-        let choice = texts.settle(&Trials::default(), &parse).unwrap();
+        let choice = texts.choose(&Trials::default(), &parse).unwrap();
         assert_eq!((&*choice.config, &*choice.mistakes[0]), ("old", "intercom.toml: cannot be read"));
     }
 
     #[test]
     fn one_that_could_not_start_makes_way_and_is_told_until_it_is_edited() {
         let trials = failed("new", true, 1);
-        let choice = texts("new", Some("old")).settle(&trials, &parse).unwrap();
+        let choice = texts("new", Some("old")).choose(&trials, &parse).unwrap();
         assert_eq!((&*choice.config, choice.keep), ("old", None));
         assert_eq!(choice.mistakes, ["intercom.toml: TCP port 443: in use", LAST]);
-        let edited = texts("new, edited", Some("old")).settle(&trials, &parse).unwrap();
+        let edited = texts("new, edited", Some("old")).choose(&trials, &parse).unwrap();
         assert_eq!((&*edited.config, edited.mistakes.len()), ("new, edited", 0));
-        let never_any = texts("new", None).settle(&trials, &parse).unwrap();
+        let never_any = texts("new", None).choose(&trials, &parse).unwrap();
         assert_eq!((&*never_any.config, &*never_any.mistakes[1]), ("first", FIRST));
     }
 
     #[test]
     fn one_that_ran_before_is_given_up_late_and_that_of_the_first_day_never() {
-        let config = |wanted: &str, trials: &Trials| texts(wanted, Some(wanted)).settle(trials, &parse).unwrap().config;
+        let config = |wanted: &str, trials: &Trials| texts(wanted, Some(wanted)).choose(trials, &parse).unwrap().config;
         assert_eq!(config("old", &failed("old", false, 2)), "old");
         assert_eq!(config("old", &failed("old", false, 3)), "first");
         assert_eq!(config("first", &failed("first", false, 9)), "first");

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-/// Letters of a mistake on the TV: two lines, also beside a code.
-pub const BRIEF: usize = 112;
+use intercom_media::scene::NOTICE_LETTERS;
 
 /// Letters that are read at a glance; a longer list of what is allowed is for the log.
 const SHORT: usize = 48;
@@ -27,11 +26,11 @@ pub struct Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.key.is_empty() {
-            write!(f, "{}: ", self.key)?;
+            write!(f, "{}: ", printable(&self.key))?;
         }
-        f.write_str(&self.what)?;
+        f.write_str(&printable(&self.what))?;
         if let Some(nearest) = &self.nearest {
-            write!(f, "; did you mean {nearest}?")?;
+            write!(f, "; did you mean {}?", printable(nearest))?;
         }
         if !self.allowed.is_empty() {
             f.write_str(if self.nearest.is_some() { " Allowed: " } else { "; allowed: " })?;
@@ -39,6 +38,11 @@ impl fmt::Display for Problem {
         }
         Ok(())
     }
+}
+
+/// What the file says is repeated to a terminal and on the TV, so without its control characters.
+fn printable(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter }).collect()
 }
 
 impl Problem {
@@ -72,7 +76,7 @@ impl ConfigErrors {
         ConfigErrors { file: file.to_owned(), problems: vec![problem] }
     }
 
-    /// The first problem for people who stand before a screen, in [`BRIEF`] letters: the file without its folders, the
+    /// The first problem for people who stand before a screen, in [`NOTICE_LETTERS`] letters: the file without its folders, the
     /// line, what is wrong, and what to do about it. What is left out for the room is in the log.
     pub fn brief(&self) -> String {
         let file =
@@ -84,11 +88,11 @@ impl ConfigErrors {
             more => format!(" (and {more} more)"),
         };
         let key = if problem.key.is_empty() { String::new() } else { format!("{}: ", problem.key) };
-        let what = format!("{file}{line}: {key}{}", problem.what);
-        let way_out = problem.way_out();
+        let what = printable(&format!("{file}{line}: {key}{}", problem.what));
+        let way_out = printable(&problem.way_out());
         let sayings = [format!("{what}{way_out}{more}"), format!("{what}{way_out}"), format!("{what}{more}")];
-        let fits = |saying: &&String| saying.chars().count() <= BRIEF;
-        sayings.iter().find(fits).cloned().unwrap_or_else(|| clipped(&what, BRIEF))
+        let fits = |saying: &&String| saying.chars().count() <= NOTICE_LETTERS;
+        sayings.iter().find(fits).cloned().unwrap_or_else(|| clipped(&what, NOTICE_LETTERS))
     }
 }
 

@@ -24,6 +24,7 @@ pub(super) struct Reader<'t> {
     root: DeTable<'t>,
     defaults: DeTable<'static>,
     problems: Vec<Problem>,
+    warnings: Vec<Problem>,
     known: Known,
 }
 
@@ -64,7 +65,29 @@ impl<'t> Reader<'t> {
         }
         let defaults = DeTable::parse_recoverable(BUILT_IN).0.into_inner();
         let known = Known::new();
-        Ok(Reader { text, root: root.into_inner(), defaults, problems: Vec::new(), known })
+        Ok(Reader { text, root: root.into_inner(), defaults, problems: Vec::new(), warnings: Vec::new(), known })
+    }
+
+    /// The key `old` is called `new` now, in the same table. One that the user wrote goes on working, with a warning.
+    pub fn renamed(&mut self, table: &str, old: &str, new: &str) {
+        let Some(inside) = find_table(&mut self.root, table) else { return };
+        let Some((key, value)) = inside.remove_entry(old) else { return };
+        let line = Some(line_of(self.text, key.span().start));
+        let (old, what) = (format!("{table}.{old}"), format!("this key is called {new} now"));
+        if inside.contains_key(new) {
+            let allowed = format!("only {new}");
+            self.problems.push(Problem { line, key: old, what, nearest: None, allowed });
+            return;
+        }
+        inside.insert(Spanned::new(key.span(), new.to_owned().into()), value);
+        let what = format!("{what}; the previous name still works");
+        self.warnings.push(Problem { line, key: old, what, nearest: None, allowed: String::new() });
+    }
+
+    /// What should be changed, and works as it is.
+    pub fn warnings(&self, file: &str) -> Vec<String> {
+        let sentence = |warning: &Problem| in_order(file, vec![warning.clone()]).to_string();
+        self.warnings.iter().map(sentence).collect()
     }
 
     /// The value of `path` as `convert` takes it, else the default's. `allowed` says what `convert` takes;
@@ -301,6 +324,14 @@ fn find<'d, 't>(root: &'d DeTable<'t>, path: &str) -> Option<(usize, &'d Spanned
     match (rest, value.get_ref()) {
         (None, _) => Some((key.span().start, value)),
         (Some(rest), DeValue::Table(table)) => find(table, rest),
+        _ => None,
+    }
+}
+
+/// The table `name` of the document's own, to be changed.
+fn find_table<'d, 't>(root: &'d mut DeTable<'t>, name: &str) -> Option<&'d mut DeTable<'t>> {
+    match root.get_mut(name)?.get_mut() {
+        DeValue::Table(table) => Some(table),
         _ => None,
     }
 }

@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
+use intercom_base::settings::{AudioSettings, NoiseSuppression, Rung};
+use intercom_core::call::protocol::Volume;
 use intercom_drivers::contract::Driver;
 
-use super::{Audio, Chime, ChimeSound, Config, Device, Drivers, NoiseSuppression, Rung};
-use crate::core::protocol::Volume;
+use super::{Chime, ChimeSound, Config, Device, Drivers};
 
 impl Config {
     /// What would run with this config, one thing a line.
@@ -70,7 +71,7 @@ fn rung(rung: &Rung) -> String {
     format!("{width}x{height} at {} fps, {} to {max}", rate.fps(), floor.kbps())
 }
 
-fn enhancement(audio: &Audio) -> String {
+fn enhancement(audio: &AudioSettings) -> String {
     let echo = if audio.echo_cancellation { "echo cancelled" } else { "echo left in" };
     let noise = match audio.noise_suppression {
         NoiseSuppression::Off => "noise left in",

@@ -3,11 +3,12 @@
 use std::io::Read;
 use std::sync::Arc;
 
+use intercom_core::call::protocol::Volume;
+use intercom_media::{chime, ramp};
+
 use super::problem::{nearest, quoted};
 use super::reader::{Reader, Wrong};
 use super::{existing, plain};
-use crate::core::protocol::Volume;
-use crate::media::{chime, ramp};
 
 /// The kernel's KEY_CNT.
 const KEYS: u16 = 0x300;
@@ -46,7 +47,8 @@ pub(super) fn read_chime(r: &mut Reader<'_>, file: &str) -> Chime {
     let volume = r.integer("chime.volume_percent", 0..=100, "percent") as u8;
     let gain = ramp::gain(volume);
     let mut sound = |key: &str, ours: fn() -> Vec<i16>| {
-        let allowed = "\"default\", \"\" for none, or the path of a WAV file (16 bit, mono or stereo, at most 10 s)";
+        let allowed = "\"default\", \"\" for none, or the path of a WAV file (16 bit, mono or stereo, at 44100 Hz, \
+            48000 Hz or another common rate, at most 10 s)";
         r.text(key, allowed, |name| {
             let sound = match name {
                 "default" => ours(),
@@ -61,7 +63,9 @@ pub(super) fn read_chime(r: &mut Reader<'_>, file: &str) -> Chime {
 }
 
 pub(super) fn read_volume(r: &mut Reader<'_>) -> Volume {
-    let [percent, mut least, mut most] = ["percent", "least_percent", "most_percent"]
+    r.renamed("volume", "least_percent", "min_percent");
+    r.renamed("volume", "most_percent", "max_percent");
+    let [percent, mut least, mut most] = ["percent", "min_percent", "max_percent"]
         .map(|key| r.integer(&format!("volume.{key}"), 0..=100, "percent") as u8);
     let mut hold = |key: &str, wrong: bool, what: String, allowed: &str| {
         let path = format!("volume.{key}");
@@ -69,10 +73,10 @@ pub(super) fn read_volume(r: &mut Reader<'_>) -> Volume {
             r.complain(r.line(&path), &path, Wrong::new(what), allowed);
         }
     };
-    hold("least_percent", least > most, format!("{least} is more than most_percent, {most}"), "at most most_percent");
+    hold("min_percent", least > most, format!("{least} is more than max_percent, {most}"), "at most max_percent");
     // Where only the volume is written, the defaults of the limits give way.
     let (below, above) = (percent < least, percent > most);
-    let (says_least, says_most) = (r.says("volume.least_percent"), r.says("volume.most_percent"));
+    let (says_least, says_most) = (r.says("volume.min_percent"), r.says("volume.max_percent"));
     let mut hold = |wrong: bool, what: String, allowed: &str| {
         if wrong && r.says("volume.percent") {
             r.complain(r.line("volume.percent"), "volume.percent", Wrong::new(what), allowed);
@@ -80,14 +84,10 @@ pub(super) fn read_volume(r: &mut Reader<'_>) -> Volume {
     };
     hold(
         below && says_least,
-        format!("{percent} is less than least_percent, {least}"),
-        "from least_percent to most_percent",
+        format!("{percent} is less than min_percent, {least}"),
+        "from min_percent to max_percent",
     );
-    hold(
-        above && says_most,
-        format!("{percent} is more than most_percent, {most}"),
-        "from least_percent to most_percent",
-    );
+    hold(above && says_most, format!("{percent} is more than max_percent, {most}"), "from min_percent to max_percent");
     if r.says("volume.percent") {
         (least, most) = (least.min(percent), most.max(percent));
     }
@@ -187,15 +187,35 @@ mod tests {
     fn the_volume_stays_within_its_limits_and_limits_that_are_not_written_give_way() {
         let volume = |text: &str| take(&format!("[volume]\n{text}\n")).volume;
         assert_eq!(volume("percent = 10"), Volume { percent: 10, least: 10, most: 100 });
-        assert_eq!(volume("most_percent = 60"), Volume { percent: 60, least: 20, most: 60 });
-        assert_eq!(volume("most_percent = 10"), Volume { percent: 10, least: 10, most: 10 });
-        let fixed = volume("percent = 50\nleast_percent = 50\nmost_percent = 50");
+        assert_eq!(volume("max_percent = 60"), Volume { percent: 60, least: 20, most: 60 });
+        assert_eq!(volume("max_percent = 10"), Volume { percent: 10, least: 10, most: 10 });
+        let fixed = volume("percent = 50\nmin_percent = 50\nmax_percent = 50");
         assert_eq!(fixed, Volume { percent: 50, least: 50, most: 50 });
         let wrong = |text: &str| complaint(&format!("[volume]\n{text}\n"));
-        assert!(wrong("percent = 70\nmost_percent = 60").contains("volume.percent: 70 is more than most_percent, 60"));
-        assert!(wrong("percent = 5\nleast_percent = 10").contains("volume.percent: 5 is less than least_percent, 10"));
-        assert!(wrong("least_percent = 50\nmost_percent = 40").contains("50 is more than most_percent, 40"));
+        assert!(wrong("percent = 70\nmax_percent = 60").contains("volume.percent: 70 is more than max_percent, 60"));
+        assert!(wrong("percent = 5\nmin_percent = 10").contains("volume.percent: 5 is less than min_percent, 10"));
+        assert!(wrong("min_percent = 50\nmax_percent = 40").contains("50 is more than max_percent, 40"));
         assert!(wrong("percent = 101").contains("too large"));
+    }
+
+    #[test]
+    fn a_mistake_is_repeated_without_control_characters() {
+        let path = complaint("[chime]\nleave = \"no\\u0007\\u001b[31mfile\"\n");
+        assert!(path.contains("no\u{fffd}\u{fffd}[31mfile") && !path.chars().any(char::is_control), "{path:?}");
+    }
+
+    #[test]
+    fn limits_under_their_previous_names_go_on_working_and_say_how_they_are_called_now() {
+        let config = take("[volume]\nleast_percent = 30\n\nmost_percent = 80\n");
+        assert_eq!(config.volume, Volume { percent: 80, least: 30, most: 80 });
+        let [least, most] = config.warnings.as_slice() else { panic!("{:?}", config.warnings) };
+        assert!(least.contains(":2: volume.least_percent: this key is called min_percent now"), "{least}");
+        assert!(most.contains(":4: volume.most_percent: this key is called max_percent now"), "{most}");
+        let wrong = |text: &str| complaint(&format!("[volume]\n{text}\n"));
+        assert!(wrong("least_percent = 130").contains(":2: volume.min_percent: 130 is too large"));
+        let twice = wrong("min_percent = 10\nleast_percent = 20");
+        assert!(twice.contains(":3: volume.least_percent: this key is called min_percent now"), "{twice}");
+        assert_eq!(take("[volume]\nmin_percent = 30\n").warnings, [] as [String; 0]);
     }
 
     #[test]

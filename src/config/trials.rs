@@ -41,8 +41,10 @@ impl Trials {
         let mut trials = Trials { boot: boot.to_owned(), tried: Vec::new() };
         if lines.next() == Some(boot) {
             let read = |line: &str| {
-                let mut words = line.splitn(4, ' ');
-                let hash = words.next().filter(|hash| hash.len() == 64)?.to_owned();
+                // A last line without an end may have the half of one.
+                let mut words = line.trim_end_matches('\r').splitn(4, ' ');
+                let is_hash = |word: &&str| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+                let hash = words.next().filter(is_hash)?.to_owned();
                 let (begun, failures) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
                 Some(Tried { hash, begun, failures, why: words.next().unwrap_or_default().to_owned() })
             };
@@ -79,7 +81,7 @@ impl Trials {
 
 /// A start with one text. It goes well, fails, or is never heard of again; each leaves a text for the file.
 #[derive(Clone, Debug)]
-pub struct Trial {
+pub struct ConfigTrial {
     /// Where the texts are kept.
     pub file: PathBuf,
     trials: Trials,
@@ -88,9 +90,9 @@ pub struct Trial {
     is_new: bool,
 }
 
-impl Trial {
-    pub(super) fn new(file: PathBuf, trials: Trials, text: &str, is_new: bool) -> Trial {
-        Trial { file, trials, hash: hash(text), is_new }
+impl ConfigTrial {
+    pub(super) fn new(file: PathBuf, trials: Trials, text: &str, is_new: bool) -> ConfigTrial {
+        ConfigTrial { file, trials, hash: hash(text), is_new }
     }
 
     /// It begins; `None` if that need not be remembered.
@@ -126,8 +128,8 @@ fn hash(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn trial(trials: &Trials, text: &str, is_new: bool) -> Trial {
-        Trial::new(PathBuf::new(), trials.clone(), text, is_new)
+    fn trial(trials: &Trials, text: &str, is_new: bool) -> ConfigTrial {
+        ConfigTrial::new(PathBuf::new(), trials.clone(), text, is_new)
     }
 
     fn read(text: &str) -> Trials {
@@ -181,6 +183,9 @@ mod tests {
         assert!(trials.to_text().len() < 2000);
         assert!(trials.against("19", false).is_some() && trials.against("0", false).is_none());
         assert_eq!(read("boot\nx y z\n\0\n").tried, []);
+        assert_eq!(read(&format!("boot\n{} 1 0 \n", "^".repeat(64))).tried, [], "no hash");
+        let cut = read(&format!("boot\n{} 1 0 a port\r", "0f".repeat(32)));
+        assert_eq!((cut.tried[0].why.as_str(), read(&cut.to_text())), ("a port", cut.clone()));
         assert_eq!(read(&trials.to_text()), trials);
     }
 }

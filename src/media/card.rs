@@ -1,10 +1,10 @@
 //! The card that viewers see while home's camera is away: the last picture, dimmed, with a sentence.
 
-use intercom_drivers::contract::I420;
+use intercom_base::picture::I420;
 
-use crate::media::paint::{self, Colour};
-use crate::media::scale::{self, Rect};
-use crate::media::text::{self, Align, Style, Weight};
+use crate::paint::{self, Colour};
+use crate::scale::{self, Rect};
+use crate::text::{self, Align, Style, Weight};
 
 const WHITE: Colour = Colour::rgb(244, 246, 250);
 const TOP: Colour = Colour::rgb(30, 37, 50);
@@ -64,8 +64,10 @@ pub fn camera_off(canvas: &mut I420, x: f32, y: f32, size: f32) {
 
 #[cfg(test)]
 mod tests {
+    use intercom_base::testing::pictures::room;
+
     use super::*;
-    use crate::media::test_pictures::{dump_png, room};
+    use crate::test_pictures::dump_png;
 
     #[test]
     fn it_fills_every_size_and_is_dark_with_light_words() {

@@ -5,15 +5,18 @@ use std::fmt;
 use std::io::Cursor;
 
 use hound::{SampleFormat, WavReader, WavSpec};
-
-/// Samples a second of everything that is played.
-const RATE: u32 = 48_000;
+use intercom_base::resample::Resampler;
+use intercom_base::sound::SAMPLE_RATE;
 
 /// A file may be no longer than this.
 pub const LONGEST_SECONDS: u32 = 10;
 
 /// Most bytes of a file worth reading: the longest sound, stereo, at the highest rate, and room for a head.
 pub const LARGEST_FILE: u64 = LONGEST_SECONDS as u64 * HIGHEST_RATE as u64 * 4 + 65_536;
+
+/// What files of sound have. A filter for any other rate would take seconds to make.
+const RATES: [u32; 13] =
+    [8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 88_200, 96_000, 176_400, HIGHEST_RATE];
 
 const HIGHEST_RATE: u32 = 192_000;
 
@@ -80,7 +83,7 @@ impl std::error::Error for WavError {
     }
 }
 
-/// Reads a WAV file of 16 bit PCM, mono or stereo, at 8 to 192 kHz: mono, 48 kHz, its ends faded.
+/// Reads a WAV file of 16 bit PCM, mono or stereo, at 8, 11.025, 12 … 192 kHz: mono, 48 kHz, its ends faded.
 ///
 /// # Errors
 /// If it is none, is cut off, or lasts too long.
@@ -90,7 +93,7 @@ pub fn from_wav(file: &[u8]) -> Result<Vec<i16>, WavError> {
     let right = spec.bits_per_sample == 16
         && spec.sample_format == SampleFormat::Int
         && (1..=2).contains(&spec.channels)
-        && (8000..=HIGHEST_RATE).contains(&spec.sample_rate);
+        && RATES.contains(&spec.sample_rate);
     if !right {
         return Err(WavError::Format(spec));
     }
@@ -99,14 +102,14 @@ pub fn from_wav(file: &[u8]) -> Result<Vec<i16>, WavError> {
     }
     let samples: Vec<i16> = reader.samples().collect::<Result<_, _>>().map_err(WavError::Broken)?;
     let channels = usize::from(spec.channels);
-    let mono = samples.chunks_exact(channels).map(|frame| frame.iter().map(|s| f32::from(*s)).sum::<f32>());
-    let mono: Vec<f32> = mono.map(|sum| sum / channels as f32).collect();
+    let mono = samples.chunks_exact(channels).map(|frame| frame.iter().map(|s| i32::from(*s)).sum::<i32>());
+    let mono: Vec<i16> = mono.map(|sum| (sum / channels as i32) as i16).collect();
     if mono.is_empty() {
         return Err(WavError::Empty);
     }
-    let mut sound = if spec.sample_rate == RATE { mono } else { resample(&mono, spec.sample_rate) };
+    let mut sound = resample(&mono, spec.sample_rate);
     fade(&mut sound);
-    Ok(sound.into_iter().map(|sample| sample as i16).collect())
+    Ok(sound)
 }
 
 /// The sound at another loudness; `gain` is at most 1.0.
@@ -115,11 +118,11 @@ pub fn at(gain: f32, sound: &[i16]) -> Vec<i16> {
 }
 
 fn ring(notes: [f32; 2]) -> Vec<i16> {
-    let mut sound = vec![0f32; (LENGTH * RATE as f32) as usize];
+    let mut sound = vec![0f32; (LENGTH * SAMPLE_RATE as f32) as usize];
     for (begin, pitch) in [0.0, SECOND_NOTE].into_iter().zip(notes) {
-        let first = (begin * RATE as f32) as usize;
+        let first = (begin * SAMPLE_RATE as f32) as usize;
         for (n, sample) in sound[first..].iter_mut().enumerate() {
-            let time = n as f32 / RATE as f32;
+            let time = n as f32 / SAMPLE_RATE as f32;
             let attack = 0.5 - 0.5 * (PI * (n as f32 / FADE as f32).min(1.0)).cos();
             let partials = PARTIALS
                 .iter()
@@ -130,7 +133,7 @@ fn ring(notes: [f32; 2]) -> Vec<i16> {
     let peak = sound.iter().fold(0f32, |peak, sample| peak.max(sample.abs()));
     sound.iter_mut().for_each(|sample| *sample *= PEAK * 32_767.0 / peak);
     // Longer than at a file's end, because the bell is not quite silent by then.
-    let tail = sound.len() - RATE as usize / 5;
+    let tail = sound.len() - SAMPLE_RATE as usize / 5;
     let length = (sound.len() - tail) as f32;
     for (n, sample) in sound[tail..].iter_mut().enumerate() {
         *sample *= 0.5 + 0.5 * (PI * (n + 1) as f32 / length).cos();
@@ -138,41 +141,31 @@ fn ring(notes: [f32; 2]) -> Vec<i16> {
     sound.into_iter().map(|sample| sample as i16).collect()
 }
 
-fn fade(sound: &mut [f32]) {
+fn fade(sound: &mut [i16]) {
     let length = FADE.min(sound.len() / 2);
-    let gain = |n: usize| n as f32 / length as f32;
-    sound.iter_mut().take(length).enumerate().for_each(|(n, sample)| *sample *= gain(n));
-    sound.iter_mut().rev().take(length).enumerate().for_each(|(n, sample)| *sample *= gain(n));
+    let fade = |(n, sample): (usize, &mut i16)| *sample = (f32::from(*sample) * n as f32 / length as f32) as i16;
+    sound.iter_mut().take(length).enumerate().for_each(fade);
+    sound.iter_mut().rev().take(length).enumerate().for_each(fade);
 }
 
-/// A windowed sinc, reckoned anew for each sample: it is done once, at the start, and need not be quick.
-fn resample(sound: &[f32], rate: u32) -> Vec<f32> {
-    let ratio = f64::from(rate) / f64::from(RATE);
-    // Below the lower of both rates' halves.
-    let cutoff = 0.94 * (1.0 / ratio).min(1.0) as f32;
-    let reach = 12.0 / cutoff;
-    let length = (sound.len() as f64 / ratio).round() as usize;
-    let one = |n: usize| {
-        let place = n as f64 * ratio;
-        let first = (place - f64::from(reach)).ceil().max(0.0) as usize;
-        let last = ((place + f64::from(reach)).floor() as usize).min(sound.len().saturating_sub(1));
-        let mut sum = 0.0;
-        for (sample, at) in sound[first..=last].iter().zip(first..) {
-            let away = (at as f64 - place) as f32;
-            let x = PI * away * cutoff;
-            let sinc = if x.abs() < 1e-4 { 1.0 } else { x.sin() / x };
-            let window = 0.5 + 0.5 * (PI * away / reach).cos();
-            sum += sample * cutoff * sinc * window;
-        }
-        sum.clamp(-32_768.0, 32_767.0)
-    };
-    (0..length).map(one).collect()
+/// The whole sound at our rate, no later than it was and as long.
+fn resample(sound: &[i16], rate: u32) -> Vec<i16> {
+    let Some(mut resampler) = Resampler::new(rate, SAMPLE_RATE) else { return sound.to_vec() };
+    let length = (sound.len() as f64 * f64::from(SAMPLE_RATE) / f64::from(rate)).round() as usize;
+    let delay = (resampler.delay().as_secs_f64() * f64::from(SAMPLE_RATE)).round() as usize;
+    let mut out = Vec::with_capacity(length + 2 * delay);
+    resampler.process(sound, &mut out);
+    resampler.flush(&mut out);
+    out.drain(..delay.min(out.len()));
+    out.resize(length, 0);
+    out
 }
 
 #[cfg(test)]
 mod tests {
+    use intercom_base::testing::sound::{largest_step, level_db, tone_share};
+
     use super::*;
-    use crate::media::test_sound::{largest_step, level_db, tone_share};
 
     fn wav(spec: WavSpec, samples: impl IntoIterator<Item = i16>) -> Vec<u8> {
         let mut file = Cursor::new(Vec::new());
@@ -193,7 +186,7 @@ mod tests {
     #[test]
     fn ours_are_short_soft_bells_that_rise_and_fall_without_a_click() {
         for (sound, first, second) in [(arrive(), LOW, HIGH), (leave(), HIGH, LOW)] {
-            assert!(sound.len() < RATE as usize * 12 / 10);
+            assert!(sound.len() < SAMPLE_RATE as usize * 12 / 10);
             let (one, other) = (&sound[960..8640], &sound[14_400..28_800]);
             assert!(tone_share(one, first) > 0.5 && tone_share(one, second) < 0.1);
             assert!(tone_share(other, second) > 0.5 && tone_share(other, second) > 2.0 * tone_share(other, first));
@@ -238,7 +231,9 @@ mod tests {
         assert!(refuse(&whole[..whole.len() / 2]).contains("no whole WAV file"));
         assert!(refuse(&wav(spec(1, 48_000), [])).contains("no sound"));
         assert!(refuse(&wav(spec(4, 48_000), [0; 8])).contains("4 channels"));
-        assert!(refuse(&wav(spec(1, 4000), [0; 8])).contains("4000 Hz"));
+        for rate in [4000, 8001, 191_999] {
+            assert!(refuse(&wav(spec(1, rate), [0; 8])).contains(&format!("{rate} Hz")));
+        }
         assert!(refuse(&wav(spec(1, 8000), (0..80_001).map(|_| 0))).contains("longer than 10 s"));
         let float = WavSpec { bits_per_sample: 32, sample_format: SampleFormat::Float, ..spec(1, 48_000) };
         let mut file = Cursor::new(Vec::new());

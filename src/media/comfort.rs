@@ -1,7 +1,7 @@
 //! Comfort noise: the background of a viewer's room, remembered while it is heard, and gone on with where no sound
 //! comes (a pause of the sender, a long loss), so that the line does not sound dead.
 
-use crate::media::voice::BLOCK;
+use crate::voice::BLOCK;
 
 /// Order of the linear prediction that remembers the colour of the noise.
 const ORDER: usize = 12;
@@ -107,8 +107,9 @@ fn analyse(block: &[i16; BLOCK], power: f32) -> Shape {
 
 #[cfg(test)]
 mod tests {
+    use intercom_base::testing::sound::{level_db, tone, tone_share};
+
     use super::*;
-    use crate::media::test_sound::{level_db, tone, tone_share};
 
     /// A soft hum in soft noise, as of a room.
     fn room(samples: usize) -> Vec<i16> {

@@ -98,10 +98,10 @@ impl Lateness {
     fn count_losses(&mut self) {
         // The window is in order but for what the network reordered; its ends may be off by that.
         let (Some(first), Some(last)) = (self.recent.front(), self.recent.back()) else { return };
-        let expected = last.sequence.saturating_sub(first.sequence) + 1;
+        let expected = last.sequence.saturating_sub(first.sequence).saturating_add(1);
         let missing = expected.saturating_sub(self.recent.len() as u64);
         let few = if self.lossy { LOSSY * 2 } else { LOSSY };
-        self.lossy = missing > 1 && missing * few > expected;
+        self.lossy = missing > 1 && missing > expected / few;
     }
 }
 

@@ -3,7 +3,7 @@
 //! Browsers turn microphones up and down themselves, each in its own way. What is left between two viewers is matched here,
 //! slowly enough that nobody hears it happen, and only by what is speech: nothing changes in a pause.
 
-use crate::media::voice::BLOCK;
+use crate::voice::BLOCK;
 
 /// Nobody is turned up or down by more than so many dB.
 const MOST: f32 = 12.0;
@@ -108,8 +108,9 @@ fn factor(db: f32) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use intercom_base::testing::sound::{largest_step, level_db, speech_like};
+
     use super::*;
-    use crate::media::test_sound::{largest_step, level_db, speech_like};
 
     const TARGET: Option<f32> = Some(-24.0);
 
@@ -163,7 +164,7 @@ mod tests {
         let (mut leveler, mut out) = (Leveler::default(), sound.clone());
         out.as_chunks_mut::<BLOCK>().0.iter_mut().for_each(|block| leveler.apply(block, None));
         assert_eq!(out, sound);
-        // And whoever was turned up comes back to it.
+        // And anyone who was turned up comes back to it.
         let (_, mut leveler) = levelled(&sound);
         assert!(leveler.gain_db() > 1.0);
         sound.clone().as_chunks_mut::<BLOCK>().0.iter_mut().for_each(|block| leveler.apply(block, None));

@@ -1,7 +1,7 @@
 //! Mixes the viewers' sound into one: nobody is turned down until the sum would clip, and then all, softly.
 
-use crate::media::ramp::Ramp;
-use crate::media::voice::BLOCK;
+use crate::ramp::Ramp;
+use crate::voice::BLOCK;
 
 /// The limiter keeps the sum below this: 1 dB under full scale.
 const CEILING: f32 = 0.89 * 32_768.0;
@@ -77,8 +77,9 @@ fn soft(sample: f32) -> i16 {
 
 #[cfg(test)]
 mod tests {
+    use intercom_base::testing::sound::{largest_step, level_db, tone, tone_share};
+
     use super::*;
-    use crate::media::test_sound::{largest_step, level_db, tone, tone_share};
 
     fn mix(voices: &[Vec<i16>]) -> Vec<i16> {
         let mut mixer = Mixer::default();

@@ -1,4 +1,22 @@
 //! Opus both ways: 48 kHz, mono, 20 ms packets, with forward error correction inside.
+//!
+//! # Silence (DTX)
+//!
+//! The encoder's own judgement takes a steady tone for background. So `Hush` tells silence from speech first, and DTX
+//! is allowed only then:
+//!
+//! - What is louder than 45 dB under full scale is never silence. What is softer than 66 dB under full scale always
+//!   is.
+//! - In between, silence is what is at most 4 dB louder than the quietest packet of the last seconds.
+//! - Half a second of silent packets makes a pause, so that none falls between two words.
+//!
+//! In a pause, the first packet of two bytes is sent. It says that nothing follows until somebody speaks again (RFC
+//! 7587 section 3.1.3). After it, only the codec's packets now and then are sent.
+//!
+//! # Loss (FEC)
+//!
+//! `intercom_core::rate::speech` orders bitrate and expected loss ([`OpusEncoder::set_path`]). With no expected loss,
+//! the encoder spends nothing on FEC. With more, the voice itself suffers.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,9 +24,9 @@ use std::sync::Arc;
 use audiopus::coder::{Decoder, Encoder};
 use audiopus::packet::{self, Packet};
 use audiopus::{Application, Bandwidth, Channels, MutSignals, SampleRate, Signal};
+use intercom_base::units::Bitrate;
 
-use crate::media::comfort::power;
-use crate::units::Bitrate;
+use crate::comfort::power;
 
 /// Samples of a packet that we send: 20 ms.
 pub const PACKET: usize = 960;
@@ -207,8 +225,9 @@ impl OpusDecoder {
 
 #[cfg(test)]
 mod tests {
+    use intercom_base::testing::sound::{level_db, speech_like, tone, tone_share};
+
     use super::*;
-    use crate::media::test_sound::{level_db, speech_like, tone, tone_share};
 
     const RATE: Bitrate = Bitrate::from_kbps(32);
 
@@ -272,7 +291,7 @@ mod tests {
         for (kbps, loss) in [(32, 10), (32, 30), (24, 20), (20, 10)] {
             assert!(share(kbps, loss) > 0.5, "{kbps} kbit/s, {loss} %: {}", share(kbps, loss));
         }
-        // Below 18 kbit/s the encoder gives none: whoever chooses the bitrate must know.
+        // Below 18 kbit/s the encoder gives none: anyone who chooses the bitrate must know.
         assert_eq!(share(16, 30), 0.0);
     }
 
@@ -330,7 +349,7 @@ mod tests {
                     (true, false) => lossy.conceal(&mut b[..PACKET]).unwrap(),
                 };
                 if lost {
-                    sum += good.iter().zip(got).map(|(x, y)| f64::from(*x - *y).powi(2)).sum::<f64>();
+                    sum += good.iter().zip(got).map(|(x, y)| (f64::from(*x) - f64::from(*y)).powi(2)).sum::<f64>();
                 }
             }
             sum
@@ -358,7 +377,7 @@ mod tests {
     #[test]
     #[ignore = "measures"]
     fn measure_cost() {
-        use crate::media::test_pictures::thread_cpu_ms;
+        use crate::test_pictures::thread_cpu_ms;
         let sound = speech_like(48_000 * 10);
         for complexity in [0, 2, 4, 5, 7, 9] {
             let mut best = (f64::MAX, f64::MAX);

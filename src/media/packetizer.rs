@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::media::opus::PACKET;
-use crate::media::voice::BLOCK;
+use crate::opus::PACKET;
+use crate::voice::BLOCK;
 
 /// Capture times may be off by so much from block to block before that is a gap: 20 ms.
 const TOLERANCE: Duration = Duration::from_millis(20);
@@ -152,8 +152,9 @@ fn fade_out(sound: &mut [i16]) {
 #[cfg(test)]
 #[allow(clippy::disallowed_methods)]
 mod tests {
+    use intercom_base::testing::sound::{largest_step, level_db, tone};
+
     use super::*;
-    use crate::media::test_sound::{largest_step, level_db, tone};
 
     const MS: Duration = Duration::from_millis(1);
 

@@ -1,8 +1,8 @@
 //! Draws shapes into I420 pictures: anti-aliased, each given by its signed distance.
 
-use intercom_drivers::contract::I420;
+use intercom_base::picture::I420;
 
-use crate::media::scale::Rect;
+use crate::scale::Rect;
 
 /// A colour in Y, U and V (BT.601, limited range).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

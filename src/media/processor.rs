@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
-use crate::config::Audio;
-use crate::media::echo::Enhancer;
-use crate::media::voice::BLOCK;
+use intercom_base::settings::AudioSettings;
+
+use crate::echo::Enhancer;
+use crate::voice::BLOCK;
 
 /// 10 ms that the speaker plays, as reference for the echo canceller.
 #[derive(Clone, Debug)]
@@ -25,7 +26,7 @@ pub trait Processor: Send {
 }
 
 /// What `audio` wants to be done.
-pub fn processor(audio: &Audio) -> Box<dyn Processor> {
+pub fn processor(audio: &AudioSettings) -> Box<dyn Processor> {
     match Enhancer::new(audio) {
         Some(enhancer) => Box::new(enhancer),
         None => Box::new(Identity),

@@ -55,8 +55,9 @@ impl Ramp {
 
 #[cfg(test)]
 mod tests {
+    use intercom_base::testing::sound::{largest_step, level_db, tone};
+
     use super::*;
-    use crate::media::test_sound::{largest_step, level_db, tone};
 
     #[test]
     fn the_scale_is_even_to_the_ear_and_ends_in_silence() {

@@ -1,6 +1,6 @@
 //! Scales I420 pictures into a part of another: area average when shrinking, bilinear when enlarging.
 
-use intercom_drivers::contract::I420;
+use intercom_base::picture::I420;
 
 /// A part of a picture in pixels. Chroma has half the resolution, so even numbers fit exactly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,8 @@ impl Rect {
         } else {
             ((self.height * width / height).max(2), self.height)
         };
-        let (w, h) = (w & !1, h & !1);
+        // One that is a pixel high has no room for two.
+        let (w, h) = (w.min(self.width) & !1, h.min(self.height) & !1);
         Rect { x: self.x + (self.width - w) / 4 * 2, y: self.y + (self.height - h) / 4 * 2, width: w, height: h }
     }
 
@@ -201,8 +202,10 @@ fn push_quantised(exact: &[f64], weights: &mut Vec<u16>) {
 
 #[cfg(test)]
 mod tests {
+    use intercom_base::testing::pictures::moving_scene;
+
     use super::*;
-    use crate::media::test_pictures::{moving_scene, thread_cpu_ms};
+    use crate::test_pictures::thread_cpu_ms;
 
     fn flat(width: usize, height: usize, y: u8) -> I420 {
         let mut picture = I420::black(width, height);
@@ -254,6 +257,11 @@ mod tests {
     #[test]
     fn shapes_are_kept_and_centred() {
         let screen = Rect { x: 0, y: 0, width: 1280, height: 720 };
+        for (width, height) in [(0, 0), (1, 1), (1, 50), (50, 1)] {
+            let small = Rect { x: 0, y: 0, width, height };
+            let inside = small.fit(640, 360);
+            assert!(inside.width <= width && inside.height <= height, "{inside:?} in {small:?}");
+        }
         assert_eq!(screen.fit(640, 360), screen);
         assert_eq!(screen.fit(640, 480), Rect { x: 160, y: 0, width: 960, height: 720 });
         assert_eq!(screen.fit(720, 1280), Rect { x: 438, y: 0, width: 404, height: 720 });

@@ -79,8 +79,9 @@ fn joint(sound: &[i16], by: usize, room: usize, fit: Fit) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use intercom_base::testing::sound::{largest_step, level_db, speech_like, tone, tone_share};
+
     use super::*;
-    use crate::media::test_sound::{largest_step, level_db, speech_like, tone, tone_share};
 
     /// Plays `sound` through the stretch, as a voice does: a stretch of 40 ms in ten blocks of 10 ms.
     fn through(sound: &[i16], stretch: fn(&mut Vec<i16>) -> usize) -> (Vec<i16>, usize) {

@@ -4,9 +4,9 @@
 use std::sync::OnceLock;
 
 use ab_glyph::{Font, FontRef, GlyphId, PxScale, ScaleFont, point};
-use intercom_drivers::contract::I420;
+use intercom_base::picture::I420;
 
-use crate::media::paint::{Colour, Mask};
+use crate::paint::{Colour, Mask};
 
 /// Which of the two weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use intercom_drivers::contract::{I420, PicturePool};
+use intercom_base::picture::{I420, PicturePool};
 use openh264::decoder::{DecodedYUV, Decoder};
 use openh264::formats::YUVSource;
 
-use crate::media::h264;
+use crate::h264;
 
 /// Pictures are at most so wide, and at most so high; phones send up to 1920x1080 in either orientation.
 pub const LONGEST_SIDE: usize = 1920;
@@ -44,7 +44,7 @@ impl std::error::Error for DecodeError {
 
 /// Decodes one viewer's camera.
 pub struct VideoDecoder {
-    /// Made with the first keyframe, and made anew after a failure.
+    /// Made with the first keyframe, and made again after a failure.
     decoder: Option<Decoder>,
     pool: PicturePool,
 }
@@ -124,11 +124,12 @@ fn packed(yuv: &DecodedYUV<'_>, pool: &mut PicturePool) -> Option<Arc<I420>> {
 mod tests {
     use std::time::Duration;
 
+    use intercom_base::settings::Rung;
+    use intercom_base::testing::pictures::moving_scene;
+    use intercom_base::units::{Bitrate, FrameRate};
+
     use super::*;
-    use crate::config::Rung;
-    use crate::media::test_pictures::moving_scene;
-    use crate::media::video_encoder::VideoEncoder;
-    use crate::units::{Bitrate, FrameRate};
+    use crate::video_encoder::VideoEncoder;
 
     fn stream(width: usize, height: usize, frames: usize) -> Vec<Arc<[u8]>> {
         let rung = Rung {
@@ -216,7 +217,7 @@ mod tests {
     #[test]
     #[ignore = "measures"]
     fn measure_cost() {
-        use crate::media::test_pictures::thread_cpu_ms;
+        use crate::test_pictures::thread_cpu_ms;
         for (width, height) in [(640, 480), (1280, 720)] {
             let units = stream(width, height, 30);
             let mut best = f64::MAX;

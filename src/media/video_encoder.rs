@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use intercom_drivers::contract::I420;
+use intercom_base::picture::I420;
+use intercom_base::settings::Rung;
+use intercom_base::units::Bitrate;
 use intercom_openh264_options as options;
 use openh264::encoder::{
     BitRate, Complexity, Encoder, EncoderConfig, FrameRate, FrameType, IntraFramePeriod, Profile, QpRange,
@@ -12,9 +14,6 @@ use openh264::encoder::{
 };
 use openh264::formats::YUVSource;
 use openh264::{OpenH264API, Timestamp};
-
-use crate::config::Rung;
-use crate::units::Bitrate;
 
 /// One access unit in Annex B form (H.264 Annex B; start codes included).
 #[derive(Clone, Debug)]
@@ -189,9 +188,10 @@ impl YUVSource for Planes<'_> {
 
 #[cfg(test)]
 mod tests {
+    use intercom_base::testing::pictures::moving_scene;
+    use intercom_base::units;
+
     use super::*;
-    use crate::media::test_pictures::moving_scene;
-    use crate::units;
 
     fn rung(width: u32, height: u32, floor: u64, max: u64) -> Rung {
         Rung {
@@ -294,7 +294,9 @@ mod tests {
     #[test]
     #[ignore = "measures"]
     fn measure_cost() {
-        use crate::media::test_pictures::{room, thread_cpu_ms};
+        use intercom_base::testing::pictures::room;
+
+        use crate::test_pictures::thread_cpu_ms;
         type Picture = fn(usize, usize, usize) -> I420;
         for (name, scene) in [("all moves", moving_scene as Picture), ("quiet room", room)] {
             for (w, h, kbps) in [(640, 480, 1200), (1280, 720, 2500), (480, 270, 400)] {

@@ -1,12 +1,13 @@
 //! One viewer's sound: jitter buffer and decoder together give steady blocks without clicks.
 
-use std::sync::Arc;
 use std::time::Instant;
 
-use crate::media::comfort::{Comfort, power};
-use crate::media::jitter::{Advice, Counts, JitterBuffer, Piece};
-use crate::media::opus::{LONGEST_PACKET, OpusDecoder, OpusError};
-use crate::media::stretch;
+use intercom_base::sound::OpusPacket;
+
+use crate::comfort::{Comfort, power};
+use crate::jitter::{Advice, Counts, JitterBuffer, Piece};
+use crate::opus::{LONGEST_PACKET, OpusDecoder, OpusError};
+use crate::stretch;
 
 /// Samples of a block: 10 ms.
 pub const BLOCK: usize = 480;
@@ -51,10 +52,9 @@ impl Voice {
         })
     }
 
-    /// Takes a packet in; `sequence` counts packets, `sample` samples at 48 kHz, both
-    /// extended beyond what RTP has room for.
-    pub fn insert(&mut self, sequence: u64, sample: u64, data: Arc<[u8]>, arrived: Instant) {
-        self.buffer.insert(sequence, sample, data, arrived);
+    /// Takes a packet in.
+    pub fn insert(&mut self, packet: OpusPacket) {
+        self.buffer.insert(packet);
     }
 
     /// What happened to the packets so far.
@@ -227,12 +227,14 @@ impl Voice {
 #[cfg(test)]
 #[allow(clippy::disallowed_methods)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
+    use intercom_base::testing::sound::{largest_step, level_db, tone, tone_share};
+    use intercom_base::units::Bitrate;
+
     use super::*;
-    use crate::media::opus::{OpusEncoder, PACKET};
-    use crate::media::test_sound::{largest_step, level_db, tone, tone_share};
-    use crate::units::Bitrate;
+    use crate::opus::{OpusEncoder, PACKET};
 
     /// A tone of 220 Hz in packets; its own largest step is about 230.
     fn packets(count: usize) -> Vec<Arc<[u8]>> {
@@ -263,7 +265,8 @@ mod tests {
             for (n, data) in packets.iter().enumerate() {
                 let n = n as u64;
                 if arrival(n).is_some_and(|at| at <= ms && at + 10 > ms) {
-                    room.voice.insert(n, 7_000_000 + n * 960, Arc::clone(data), now);
+                    let (sample, data) = (7_000_000 + n * 960, Arc::clone(data));
+                    room.voice.insert(OpusPacket { sequence: n, sample, data, arrived: now });
                 }
             }
             room.pull(now);
@@ -349,7 +352,8 @@ mod tests {
         for block in 0..600u64 {
             let now = room.origin + Duration::from_millis(block * 10);
             if let Some(sound) = sound.as_chunks::<PACKET>().0.get(block as usize / 2).filter(|_| block % 2 == 0) {
-                room.voice.insert(block / 2, block / 2 * 960, encoder.encode(sound).unwrap().unwrap(), now);
+                let (sequence, data) = (block / 2, encoder.encode(sound).unwrap().unwrap());
+                room.voice.insert(OpusPacket { sequence, sample: sequence * 960, data, arrived: now });
             }
             room.pull(now);
         }
@@ -408,7 +412,8 @@ mod tests {
         for n in 0..2000u64 {
             let data: Vec<u8> = (0..random.usize(0..60)).map(|_| random.u8(..)).collect();
             let now = origin + Duration::from_millis(n * 10);
-            voice.insert(n, n * 480 + random.u64(0..3000), data.into(), now);
+            let (sample, data) = (n * 480 + random.u64(0..3000), data.into());
+            voice.insert(OpusPacket { sequence: n, sample, data, arrived: now });
             voice.pull(now, &mut out);
         }
     }

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use intercom_core::reach::Addresses;
+use intercom_core::reach::ranking::{self, Candidate};
 use rustix::net::RecvFlags;
 
-use crate::reach::Addresses;
-use crate::reach::ranking::{self, Candidate};
 use crate::shell::clock;
 use crate::shell::netlink::{self, readable};
 use crate::shell::pulse::{self, Pulse};
@@ -57,7 +57,7 @@ fn route_to(outside: &str) -> Option<IpAddr> {
     Some(socket.local_addr().ok()?.ip())
 }
 
-/// The newest addresses, for whoever asks; cloned freely.
+/// The newest addresses, for anyone who asks; cloned freely.
 #[derive(Clone, Debug, Default)]
 pub struct AddressBook(Arc<Mutex<Addresses>>);
 
@@ -83,19 +83,19 @@ impl AddressBook {
 
 /// The running watch.
 #[derive(Debug)]
-pub struct Watch {
+pub struct AddressWatch {
     worker: Worker,
     stop: Arc<AtomicBool>,
     wake: Wake,
 }
 
-impl Watch {
+impl AddressWatch {
     /// Keeps `book` up to date from now on, and calls `on_change` with each new state, from the thread `addresses`.
     pub fn start(
         book: AddressBook,
         public: Option<SocketAddr>,
         mut on_change: impl FnMut(Addresses) + Send + 'static,
-    ) -> io::Result<Watch> {
+    ) -> io::Result<AddressWatch> {
         let stop = Arc::new(AtomicBool::new(false));
         let wake = Wake::new()?;
         let (stopped, woken) = (stop.clone(), wake.clone());
@@ -112,7 +112,7 @@ impl Watch {
             }
             Exit::Done
         })?;
-        Ok(Watch { worker, stop, wake })
+        Ok(AddressWatch { worker, stop, wake })
     }
 
     /// The thread's pulse.
@@ -174,7 +174,7 @@ mod tests {
     fn the_watch_tells_of_the_first_state_and_stops_at_once() {
         let book = AddressBook::new(Addresses { local: vec!["192.0.2.99".parse().unwrap()], ..Addresses::default() });
         let (sender, changes) = crossbeam_channel::bounded(4);
-        let watch = Watch::start(book.clone(), None, move |addresses| {
+        let watch = AddressWatch::start(book.clone(), None, move |addresses| {
             let _ = sender.try_send(addresses);
         })
         .unwrap();

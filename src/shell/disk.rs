@@ -4,9 +4,9 @@ use std::io;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use intercom_core::people::keys::Key;
+use intercom_core::people::register::Wish;
 
-use crate::access::keys::Key;
-use crate::access::people::Wish;
 use crate::shell::key_file::{KeyFile, KeyFileError};
 use crate::shell::mute_file::MuteFile;
 use crate::shell::pulse;
@@ -17,7 +17,7 @@ use crate::shell::worker::{Exit, Worker, spawn_worker};
 /// While nobody comes, the thread looks this often whether it is still wanted.
 const REST: Duration = Duration::from_secs(10);
 
-/// Jobs that may wait; whoever finds no room has to do without.
+/// Jobs that may wait; anyone who finds no room has to do without.
 pub const JOBS: usize = 16;
 
 /// A link, its token, and why the disk does not take it, if it does not.
@@ -26,7 +26,7 @@ pub type Made = Result<(NewLink, Key, Option<StateError>), KeyFileError>;
 /// What is to be stored.
 #[derive(Debug)]
 pub enum Job {
-    /// A key for whoever has shown a token; answered with [`ToLoop::Minted`].
+    /// A key for anyone who has shown a token; answered with [`ToLoop::Minted`].
     Key(ExchangeId, For),
     /// A link for somebody new.
     Link(Wish, Sender<Made>),
@@ -51,9 +51,9 @@ pub fn spawn_disk(jobs: Receiver<Job>, keys: KeyFile, mute: MuteFile, to_loop: T
                 Err(RecvTimeoutError::Timeout) => continue,
                 Err(RecvTimeoutError::Disconnected) => return Exit::Done,
             };
-            // A disk that does not answer is no reason to begin anew: it would not answer then, either.
+            // A disk that does not answer is no reason to start again: it would not answer then, either.
             pulse::rest();
-            // Whoever asked may be gone by now.
+            // Anyone who asked may be gone by now.
             match job {
                 Job::Key(exchange, whom) => to_loop.tell(ToLoop::Minted(exchange, mint(&keys, &whom))),
                 Job::Link(wish, answer) => drop(answer.try_send(keys.invite_for_now(&wish))),
@@ -75,7 +75,7 @@ fn mint(keys: &KeyFile, whom: &For) -> Option<(NewKey, String)> {
             Some((new, key.to_text()))
         }
         Err(error) => {
-            log::error!("no key for whoever came in: {error}");
+            log::error!("no key for anyone who came in: {error}");
             None
         }
     }

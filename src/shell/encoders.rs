@@ -6,21 +6,19 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
-use intercom_drivers::contract::I420;
+use intercom_base::picture::I420;
+use intercom_base::settings::Rung;
+use intercom_base::units::Bitrate;
+use intercom_core::call::items::{EncodedVideo, EncoderOrder};
+use intercom_core::call::protocol::RungName;
+use intercom_core::rate::encoding::{EncoderPlan, Job, Source};
+use intercom_media::video_encoder::{EncodeError, VideoEncoder};
+use intercom_media::{card, scale};
 
-use crate::config::Rung;
-use crate::core::encoding::{EncoderPlan, Job, Source};
-use crate::core::items::{EncodedVideo, EncoderOrder};
-use crate::core::protocol::RungName;
-use crate::media::card;
-use crate::media::scale;
-use crate::media::video_encoder::{EncodeError, VideoEncoder};
-use crate::shell::clock;
 use crate::shell::priority::Class;
-use crate::shell::pulse;
 use crate::shell::wake::Wake;
 use crate::shell::worker::{Exit, Worker, spawn_in};
-use crate::units::Bitrate;
+use crate::shell::{clock, pulse};
 
 /// The way into one encoder thread: its orders and its newest-frame slot, behind one lock and one signal, so that
 /// whatever comes first takes effect at once.
@@ -43,7 +41,7 @@ struct Post {
     /// What the camera encoded by itself, in order.
     units: VecDeque<Unit>,
     /// When the camera last sent something that was not for this encoder.
-    relay: Option<Instant>,
+    alive: Option<Instant>,
     /// Some unit was dropped.
     broken: bool,
     /// The camera is to make a keyframe.
@@ -96,7 +94,7 @@ impl EncoderControl {
         let now = clock::now();
         let mut post = self.lock();
         post.frame = Some((Raw { picture: Arc::clone(picture), captured }, now));
-        (post.relay, post.camera_lost) = (None, false);
+        (post.alive, post.camera_lost) = (None, false);
         post.units.clear();
         // While nobody watches, the frame waits in the slot and the thread sleeps on.
         if post.run.is_some() {
@@ -121,10 +119,10 @@ impl EncoderControl {
     }
 
     /// The camera works, and what it sent is not for this encoder.
-    pub fn relay(&self) {
+    pub fn mark_alive(&self) {
         let now = clock::now();
         let mut post = self.lock();
-        post.relay = Some(now);
+        post.alive = Some(now);
         post.frame = None;
         post.camera_lost = false;
     }
@@ -170,8 +168,8 @@ pub fn spawn_encoder(
         RungName::Reduced => "video-reduced",
     };
     spawn_in(Class::Video, label, move || {
-        let mut studio = Studio::new(name, rung, frames.clone(), wake.clone());
-        match studio.work(&control) {
+        let mut encoder_thread = EncoderThread::new(name, rung, frames.clone(), wake.clone());
+        match encoder_thread.work(&control) {
             Ok(()) => Exit::Done,
             Err(error) => {
                 log::error!("{label}: {error}");
@@ -193,7 +191,7 @@ enum Outcome {
 }
 
 /// What an encoder thread works with. *When* it encodes *what* is decided by its [`EncoderPlan`].
-struct Studio {
+struct EncoderThread {
     name: RungName,
     rung: Rung,
     frames: Sender<EncodedVideo>,
@@ -209,9 +207,9 @@ struct Studio {
     dropped: u64,
 }
 
-impl Studio {
-    fn new(name: RungName, rung: Rung, frames: Sender<EncodedVideo>, wake: Wake) -> Studio {
-        Studio {
+impl EncoderThread {
+    fn new(name: RungName, rung: Rung, frames: Sender<EncodedVideo>, wake: Wake) -> EncoderThread {
+        EncoderThread {
             name,
             rung,
             frames,
@@ -285,7 +283,7 @@ impl Studio {
             self.newest = Some(frame);
             self.card = None;
         }
-        if let Some(arrived) = post.relay.take() {
+        if let Some(arrived) = post.alive.take() {
             plan.handle_relay(arrived);
             (self.newest, self.card) = (None, None);
         }
@@ -405,135 +403,4 @@ impl Studio {
 }
 
 #[cfg(test)]
-mod tests {
-    use crossbeam_channel::{Receiver, bounded};
-
-    use super::*;
-    use crate::media::test_pictures::moving_scene;
-    use crate::media::video_decoder::VideoDecoder;
-    use crate::units::FrameRate;
-
-    /// Long enough for a busy machine; only a failing test waits for it.
-    const LONG: Duration = Duration::from_secs(20);
-
-    struct Room {
-        control: Arc<EncoderControl>,
-        frames: Receiver<EncodedVideo>,
-        worker: Worker,
-        sent: usize,
-    }
-
-    fn room(bound: usize) -> Room {
-        let rung = Rung {
-            width: 320,
-            height: 180,
-            rate: FrameRate::from_fps(30.0),
-            floor: Bitrate::from_kbps(100),
-            max: Bitrate::from_kbps(1000),
-        };
-        let control = Arc::new(EncoderControl::default());
-        let (sender, frames) = bounded(bound);
-        let worker = spawn_encoder(RungName::Full, rung, control.clone(), sender, Wake::new().unwrap()).unwrap();
-        Room { control, frames, worker, sent: 0 }
-    }
-
-    impl Room {
-        fn camera(&mut self, width: usize, height: usize) {
-            let picture = Arc::new(moving_scene(width, height, self.sent));
-            self.sent += 1;
-            self.control.publish(&picture, clock::now());
-        }
-
-        fn run(&self) {
-            self.control.order(EncoderOrder::Run(Bitrate::from_kbps(800)));
-        }
-
-        fn next(&self) -> EncodedVideo {
-            self.frames.recv_timeout(LONG).expect("a frame")
-        }
-
-        fn close(self) {
-            self.control.stop();
-            self.worker.dismiss();
-            assert!(self.worker.join_within(LONG));
-        }
-    }
-
-    #[test]
-    fn the_first_viewer_gets_the_frame_at_hand_as_a_keyframe_and_nobody_gets_nothing() {
-        let mut room = room(8);
-        room.camera(320, 180);
-        room.run();
-        let first = room.next();
-        assert!(first.keyframe);
-        let picture = VideoDecoder::new().decode(&first.data).unwrap().unwrap();
-        assert_eq!((picture.width(), picture.height()), (320, 180));
-        room.control.order(EncoderOrder::Stop);
-        while room.frames.recv_timeout(Duration::from_millis(200)).is_ok() {}
-        room.camera(320, 180);
-        assert!(room.frames.recv_timeout(Duration::from_millis(200)).is_err(), "stopped is stopped");
-        room.camera(320, 180);
-        room.run();
-        assert!(room.next().keyframe, "who comes anew cannot start in the middle");
-        room.close();
-    }
-
-    #[test]
-    fn ticks_go_on_without_a_camera_and_their_times_grow() {
-        let mut room = room(8);
-        room.camera(320, 180);
-        room.run();
-        let frames: Vec<_> = (0..10).map(|_| room.next()).collect();
-        assert!(frames[0].keyframe && frames[1..].iter().all(|frame| !frame.keyframe));
-        assert!(frames.windows(2).all(|w| w[1].captured > w[0].captured));
-        room.close();
-    }
-
-    #[test]
-    fn a_keyframe_is_made_of_what_is_there() {
-        let mut room = room(8);
-        room.camera(320, 180);
-        room.run();
-        assert!(room.next().keyframe);
-        room.control.order(EncoderOrder::Keyframe);
-        assert!((0..5).any(|_| room.next().keyframe));
-        room.close();
-    }
-
-    #[test]
-    fn another_camera_size_is_scaled_and_a_lost_camera_is_the_card() {
-        let mut room = room(8);
-        room.camera(640, 480);
-        room.run();
-        let mut decoder = VideoDecoder::new();
-        let picture = decoder.decode(&room.next().data).unwrap().unwrap();
-        assert!(picture.planes()[0][90 * 320 + 4] < 30, "4:3 stands between black edges");
-        assert!(picture.planes()[0][90 * 320 + 160] > 60);
-        room.control.camera_lost();
-        let white = |picture: &I420| picture.planes()[0].iter().filter(|p| **p > 200).count();
-        let card = (0..40).filter_map(|_| decoder.decode(&room.next().data).unwrap()).find(|p| white(p) > 150);
-        assert!(card.is_some(), "the card's words");
-        room.close();
-    }
-
-    #[test]
-    fn when_the_loop_is_behind_raw_frames_are_dropped_and_the_stream_stays_whole() {
-        let mut room = room(2);
-        room.camera(320, 180);
-        room.run();
-        // Nobody takes frames out for a while.
-        while room.frames.len() < 2 {
-            clock::sleep_until(clock::now() + Duration::from_millis(5));
-        }
-        for _ in 0..10 {
-            room.camera(320, 180);
-            clock::sleep_until(clock::now() + Duration::from_millis(33));
-        }
-        let mut decoder = VideoDecoder::new();
-        for _ in 0..8 {
-            room.camera(320, 180);
-            assert!(decoder.decode(&room.next().data).unwrap().is_some(), "nothing that was encoded is missing");
-        }
-        room.close();
-    }
-}
+mod tests;

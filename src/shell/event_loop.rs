@@ -5,22 +5,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::TrySendError;
+use intercom_core::call::chimes::Chime;
+use intercom_core::call::fairness::{self, Limits, Occupant, Source};
+use intercom_core::call::home::{Home, HomeOutput, SocketId};
+use intercom_core::call::items::{EncodedVideo, EncoderOrder, ToSpeaker, ViewerFrame};
+use intercom_core::call::protocol::RungName;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use crate::core::chimes::Chime;
-use crate::core::fairness::{self, Limits, Place, Source};
-use crate::core::home::{Home, HomeOutput, SocketId};
-use crate::core::items::{EncodedVideo, EncoderOrder, ToPictures, ToSpeaker};
-use crate::core::protocol::RungName;
-use crate::ops::stages::Stages;
-use crate::shell::clock;
 use crate::shell::disk::Job;
-use crate::shell::pulse;
-use crate::shell::signaling::{Heard, Leaving, SignalSocket, Turn};
+use crate::shell::signal_socket::{Heard, Leaving, SignalSocket, Turn};
+use crate::shell::stages::Stages;
 use crate::shell::udp::Udp;
 use crate::shell::wake::Wake;
 use crate::shell::wires::{Chimes, LoopInputs, LoopOutputs, ToLoop};
+use crate::shell::{clock, pulse};
 
 /// Items taken from each channel in one turn.
 const PER_TURN: usize = 32;
@@ -50,7 +49,6 @@ pub struct EventLoop {
     stages: Stages,
     wall_due: Instant,
     pictures_lost: bool,
-    visitors_kept: Option<ToPictures>,
     /// What the thread `disk` has had no room for; it is offered again every turn.
     mute_unstored: Option<bool>,
     dropped_sound: u64,
@@ -77,7 +75,6 @@ impl EventLoop {
             stages: Stages::default(),
             wall_due: clock::now(),
             pictures_lost: false,
-            visitors_kept: None,
             mute_unstored: None,
             dropped_sound: 0,
             turns: 0,
@@ -292,7 +289,7 @@ impl EventLoop {
         let places: Vec<_> = self
             .leaving
             .iter()
-            .map(|(source, leaving)| Place { owner: *source, rank: (), since: leaving.since() })
+            .map(|(source, leaving)| Occupant { owner: *source, rank: (), since: leaving.since() })
             .collect();
         // Of equals the first may go: nobody's visit hangs on a goodbye.
         if let Some(index) = fairness::evict(&places, source, LEAVING, || 0) {
@@ -344,11 +341,11 @@ impl EventLoop {
                     log::debug!("Opus encoder: {speech:?}");
                     self.outputs.speech.order(speech);
                 }
-                HomeOutput::Presence(present) => self.outputs.presence.set(present),
-                HomeOutput::Sound(spoken) => self.play(ToSpeaker::Spoken(spoken)),
-                HomeOutput::Conference(spoken) => {
+                HomeOutput::Visited(visited) => self.outputs.devices.activity.set_visited(visited),
+                HomeOutput::Sound(spoken) => self.play(ToSpeaker::AudioIn(spoken)),
+                HomeOutput::MixMinus(spoken) => {
                     // What does not fit is concealed; who left without a word is forgotten after a while.
-                    if let Err(TrySendError::Full(_)) = self.outputs.conference.try_send(spoken) {
+                    if let Err(TrySendError::Full(_)) = self.outputs.mix_minus.try_send(spoken) {
                         self.dropped_sound += 1;
                     }
                 }
@@ -360,11 +357,12 @@ impl EventLoop {
                     }
                 }
                 HomeOutput::Muted(muted) => {
-                    self.outputs.presence.levels().set_muted(muted);
+                    self.outputs.devices.levels.set_muted(muted);
                     self.mute_unstored = Some(muted);
                 }
-                HomeOutput::Volume(percent) => self.outputs.presence.levels().set_volume(percent),
-                HomeOutput::Pictures(pictures) => self.hand_picture(pictures),
+                HomeOutput::Volume(percent) => self.outputs.devices.levels.set_volume(percent),
+                HomeOutput::Picture(frame) => self.hand_picture(frame),
+                HomeOutput::Viewers(viewers) => self.outputs.board.set_viewers(viewers),
                 HomeOutput::Code(code) => self.outputs.board.set_code(code),
                 HomeOutput::Mint { exchange, whom } => {
                     if self.outputs.disk.try_send(Job::Key(exchange, whom)).is_err() {
@@ -377,9 +375,6 @@ impl EventLoop {
             && self.outputs.disk.try_send(Job::Muted(muted)).is_ok()
         {
             self.mute_unstored = None;
-        }
-        if let Some(kept) = self.visitors_kept.take() {
-            self.hand_picture(kept);
         }
         self.udp.flush();
     }
@@ -400,18 +395,11 @@ impl EventLoop {
         }
     }
 
-    fn hand_picture(&mut self, mut item: ToPictures) {
-        match &mut item {
-            // A frame that found the channel full is a gap for the next one.
-            ToPictures::Frame { gap, .. } => *gap |= std::mem::take(&mut self.pictures_lost),
-            ToPictures::Visitors(_) => self.visitors_kept = None,
-        }
-        if let Err(TrySendError::Full(item)) = self.outputs.pictures.try_send(item) {
-            match item {
-                ToPictures::Frame { .. } => self.pictures_lost = true,
-                // Who visits must arrive: it is offered again every turn.
-                visitors @ ToPictures::Visitors(_) => self.visitors_kept = Some(visitors),
-            }
+    fn hand_picture(&mut self, mut frame: ViewerFrame) {
+        // A frame that found the channel full is a gap for the next one.
+        frame.gap |= std::mem::take(&mut self.pictures_lost);
+        if let Err(TrySendError::Full(_)) = self.outputs.pictures.try_send(frame) {
+            self.pictures_lost = true;
         }
     }
 }

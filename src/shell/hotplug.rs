@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::net::RecvFlags;
 use rustix::net::netlink::KOBJECT_UEVENT;
 
-use crate::shell::devices::Presence;
+use crate::shell::devices::Activity;
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 use crate::shell::{clock, netlink, pulse};
 
@@ -28,7 +28,7 @@ const REST: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// If the system has no thread to give.
-pub fn spawn_hotplug(presence: Arc<Presence>) -> io::Result<Worker> {
+pub fn spawn_hotplug(activity: Arc<Activity>) -> io::Result<Worker> {
     spawn_worker("hotplug", move || {
         let messages = match netlink::listen(Some(KOBJECT_UEVENT), GROUPS) {
             Ok(messages) => messages,
@@ -37,14 +37,14 @@ pub fn spawn_hotplug(presence: Arc<Presence>) -> io::Result<Worker> {
                 return Exit::Done;
             }
         };
-        while !presence.is_stopped() {
+        while !activity.is_stopped() {
             pulse::beat(REST);
             netlink::readable(&[messages.as_fd()], clock::now() + REST);
             if read(&messages) {
-                presence.sleep(SETTLE);
+                activity.sleep(SETTLE);
                 // Those of the same burst tell nothing more.
                 read(&messages);
-                presence.hint();
+                activity.hint();
             }
         }
         Exit::Done
@@ -86,9 +86,9 @@ mod tests {
 
     #[test]
     fn the_thread_ends_when_told() {
-        let presence = Arc::new(Presence::new());
-        let worker = spawn_hotplug(presence.clone()).unwrap();
-        presence.stop();
+        let activity = Arc::new(Activity::new());
+        let worker = spawn_hotplug(activity.clone()).unwrap();
+        activity.stop();
         worker.dismiss();
         assert!(worker.join_within(Duration::from_secs(20)));
     }

@@ -9,35 +9,42 @@ use std::time::{Duration, Instant};
 
 use log::{LevelFilter, Log, Metadata, Record};
 use simplelog::{ConfigBuilder, ThreadLogMode, WriteLogger};
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
 
 use crate::shell::clock;
 
 /// Ours, whose records are written with care.
-const OURS: [&str; 2] = ["intercom", "intercom_drivers"];
+const OURS: [&str; 5] = ["intercom", "intercom_base", "intercom_core", "intercom_drivers", "intercom_media"];
 
-/// Where records are made that clients can bring about, with all that is inside.
-const OF_CLIENTS: [&str; 6] = [
-    "intercom::core::home",
-    "intercom::core::peer",
+/// Where records are made that clients can bring about, or anyone who stands between home and its camera, with all that is inside.
+const OF_CLIENTS: [&str; 7] = [
+    "intercom_core::call::home",
+    "intercom_core::call::peer",
+    "intercom::shell::devices::jpegs",
     "intercom::shell::devices::pictures",
     "intercom::shell::gateway",
     "intercom::shell::jail",
-    "intercom::shell::signaling",
+    "intercom::shell::signal_socket",
 ];
 /// And where inside of them people at home do.
-const OF_HOME: &str = "intercom::core::home::levels";
+const OF_HOME: &str = "intercom_core::call::home::levels";
+
+/// UTC, to the millisecond.
+const TIME: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
 /// The same text is logged once in this time.
 const PERIOD: Duration = Duration::from_secs(60);
 /// Texts that differ only in their numbers, addresses and such: so many in that time.
 const ALIKE: u32 = 10;
-/// Kinds of text that are counted; past it, everything is forgotten and counted anew.
+/// Kinds of text that are counted; past it, everything is forgotten and counted again.
 const MOST: usize = 512;
 
 /// Logs to standard error from now on. The first call counts.
 pub fn log_to_stderr(level: LevelFilter) {
     let format = ConfigBuilder::new()
-        .set_time_format_rfc3339()
+        .set_time_format_custom(TIME)
         .set_thread_level(LevelFilter::Error)
         .set_thread_mode(ThreadLogMode::Names)
         .set_target_level(LevelFilter::Debug)
@@ -195,15 +202,33 @@ mod tests {
             assert!(takes(library, Level::Warn) && !takes(library, Level::Info) && !takes(library, Level::Trace));
         }
         assert!(takes("intercom::shell::udp", Level::Trace) && takes("intercom_drivers", Level::Debug));
+        assert!(takes("intercom_core::call::home", Level::Info) && takes("intercom_media::echo", Level::Debug));
         for of_clients in [
-            "core::home",
-            "core::home::media",
-            "shell::gateway::door",
-            "shell::devices::pictures",
-            "shell::jail::keeper",
+            "intercom_core::call::home",
+            "intercom_core::call::home::media",
+            "intercom::shell::gateway::acceptor",
+            "intercom::shell::devices::jpegs",
+            "intercom::shell::devices::pictures",
+            "intercom::shell::jail::keeper",
         ] {
-            assert!(is_of_clients(&format!("intercom::{of_clients}")), "{of_clients}");
+            assert!(is_of_clients(of_clients), "{of_clients}");
         }
-        assert!(!is_of_clients("intercom::core::home::levels") && !is_of_clients("intercom::shell::devices::camera"));
+        assert!(
+            !is_of_clients("intercom_core::call::home::levels") && !is_of_clients("intercom::shell::devices::camera")
+        );
+    }
+
+    /// A module that moves takes its name along here.
+    #[test]
+    fn every_name_is_a_module_that_is_there() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        for name in OF_CLIENTS.into_iter().chain([OF_HOME]) {
+            let path = name.replace("intercom_core::", "src/core/").replace("intercom::", "src/").replace("::", "/");
+            assert!(root.join(&path).is_dir() || root.join(format!("{path}.rs")).is_file(), "{name}");
+        }
+        let crates = std::fs::read_to_string(root.join("Cargo.toml")).unwrap();
+        for ours in OURS {
+            assert!(crates.contains(&format!("{} = {{ path", ours.replace('_', "-"))) || ours == "intercom", "{ours}");
+        }
     }
 }

@@ -5,15 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use intercom_core::call::items::{For, NewKey, NewLink};
+use intercom_core::people::keys::Key;
+use intercom_core::people::register::{Link, People, Role, Wish};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::access::keys::Key;
-use crate::access::people::{Link, People, Role, Wish};
-use crate::core::items::{For, NewKey, NewLink};
-use crate::shell::clock;
-use crate::shell::reset;
 use crate::shell::state::{self, Lock, StateError};
+use crate::shell::{clock, reset};
 
 /// The file of keys could not be used.
 #[derive(Debug)]
@@ -44,7 +43,7 @@ impl fmt::Display for KeyFileError {
             }
             KeyFileError::Entropy(problem) => write!(f, "no random numbers for a key: {problem}"),
             KeyFileError::UsedUp => f.write_str("the link is used up, or over"),
-            KeyFileError::Reset => f.write_str("this home is being reset; try again when it has started anew"),
+            KeyFileError::Reset => f.write_str("this home is being reset; try again when it has restarted"),
         }
     }
 }

@@ -1,11 +1,13 @@
 //! Touches the world, and is thin: clock, event loop, sockets, gateway, device and encoder threads.
 
 pub mod addresses;
+pub mod bind;
+pub mod checkup;
 pub mod clock;
 pub mod control;
+mod daemon;
 pub mod devices;
 pub mod disk;
-pub mod doctor;
 pub mod encoders;
 pub mod event_loop;
 pub mod gateway;
@@ -16,17 +18,18 @@ pub mod key_file;
 pub mod metered;
 pub mod mute_file;
 pub mod netlink;
-pub mod notices;
-pub mod patience;
+pub mod notice_board;
+pub mod prepare;
 pub mod priority;
 pub mod pulse;
 pub mod reset;
 pub mod run;
 pub mod service;
-pub mod signaling;
+pub mod signal_socket;
+pub mod stages;
+pub mod start_record;
 pub mod state;
 pub mod tls;
-pub mod trial;
 pub mod udp;
 pub mod update;
 pub mod wake;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::core::heartbeat::Beat;
+use intercom_core::devices::heartbeat::Beat;
+
 use crate::shell::clock;
 
 /// The longest that any thread may work, or wait for a device, beyond the wait that it announced.

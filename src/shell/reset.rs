@@ -1,6 +1,6 @@
 //! `intercom reset`: what phones know this home by is forgotten, so that it is as on its first day, whole or not at all.
 //!
-//! A mark in the state directory begins it. From then on the keys count for nothing, and whoever opens the directory next
+//! A mark in the state directory begins it. From then on the keys count for nothing, and anyone who opens the directory next
 //! finishes what a power cut left. Then the mark says that it was made, until a phone is paired.
 
 use std::io;
@@ -48,7 +48,7 @@ pub fn is_made(state_dir: &Path) -> bool {
     state::read(&path(state_dir)).is_ok_and(|mark| mark.as_deref() == Some(MADE))
 }
 
-/// Finishes what was begun, if anything was. Only for whoever has the claim on the directory.
+/// Finishes what was begun, if anything was. Only for anyone who has the claim on the directory.
 ///
 /// # Errors
 /// If files cannot be removed.
@@ -76,7 +76,7 @@ fn forget(state_dir: &Path) -> Result<(), StateError> {
     Ok(())
 }
 
-/// It holds no secret, and whoever runs the intercom must be able to read it, whoever asked for the reset.
+/// It holds no secret, and anyone who runs the intercom must be able to read it, no matter who asked for the reset.
 fn mark(state_dir: &Path, text: &str) -> Result<(), StateError> {
     state::write(&path(state_dir), text.as_bytes(), 0o644)
 }
@@ -87,8 +87,9 @@ fn path(state_dir: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use intercom_core::people::register::Wish;
+
     use super::*;
-    use crate::access::people::Wish;
     use crate::shell::key_file::KeyFile;
     use crate::shell::state::tests::TestDir;
 

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use intercom_core::devices::doctor::{Kind, State};
+use intercom_core::devices::heartbeat::{Judge, News};
 use sd_notify::NotifyState;
 
-use crate::core::heartbeat::{Judge, News};
-use crate::ops::doctor::{Kind, State};
 use crate::shell::clock;
-use crate::shell::devices::Presence;
+use crate::shell::devices::DeviceContext;
 use crate::shell::pulse::Pulse;
 
 /// How often the threads' pulses are felt where no service manager wants it more often.
@@ -17,7 +17,7 @@ const INTERVAL: Duration = Duration::from_secs(5);
 /// Feels every pulse, and answers to the service manager if there is one (sd_notify(3)).
 pub struct Guardian {
     pulses: Vec<Arc<Pulse>>,
-    presence: Arc<Presence>,
+    devices: DeviceContext,
     judge: Judge,
     interval: Duration,
     port: u16,
@@ -26,11 +26,11 @@ pub struct Guardian {
 
 impl Guardian {
     /// Tells the service manager that the intercom is ready on `port`.
-    pub fn new(pulses: Vec<Arc<Pulse>>, presence: Arc<Presence>, port: u16) -> Guardian {
+    pub fn new(pulses: Vec<Arc<Pulse>>, devices: DeviceContext, port: u16) -> Guardian {
         // systemd recommends half the time; a third forgives a late one.
         let watchdog = sd_notify::watchdog_enabled().map(|limit| limit / 3);
         let interval = watchdog.unwrap_or(INTERVAL).clamp(Duration::from_millis(10), INTERVAL);
-        let mut guardian = Guardian { pulses, presence, judge: Judge::default(), interval, port, told: String::new() };
+        let mut guardian = Guardian { pulses, devices, judge: Judge::default(), interval, port, told: String::new() };
         notify(&[NotifyState::Ready]);
         guardian.look();
         guardian
@@ -41,7 +41,7 @@ impl Guardian {
         self.interval
     }
 
-    /// Looks who is stuck; a service manager hears that we live only if nobody is, and else starts us anew.
+    /// Looks who is stuck; a service manager hears that we live only if nobody is, and else restarts us.
     pub fn look(&mut self) {
         let beats: Vec<_> = self.pulses.iter().map(|pulse| pulse.last()).collect();
         for news in self.judge.judge(&beats, self.interval, clock::now()) {
@@ -50,8 +50,8 @@ impl Guardian {
                 News::GoesOn(name) => log::warn!("thread {name} goes on"),
             }
         }
-        let devices = Kind::ALL.iter().filter_map(|kind| Some((*kind, self.presence.device(*kind)?)));
-        let status = status(self.port, self.presence.is_present(), devices, self.judge.stuck());
+        let devices = Kind::ALL.iter().filter_map(|kind| Some((*kind, self.devices.health.device(*kind)?)));
+        let status = status(self.port, self.devices.activity.is_visited(), devices, self.judge.stuck());
         if self.told != status {
             notify(&[NotifyState::Status(&status)]);
             self.told = status;

@@ -151,7 +151,7 @@ impl Lock {
         Lock::wait_until(path, None)
     }
 
-    /// The same for what must go on: whoever has it may hang, and is waited for for two seconds.
+    /// The same for what must go on: anyone who has it may hang, and is waited for for two seconds.
     pub fn wait_briefly(path: &Path) -> Result<Lock, StateError> {
         Lock::wait_until(path, Some(clock::now() + LOCK_WITHIN))
     }

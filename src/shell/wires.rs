@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender};
-
-use crate::core::home::Mute;
-pub use crate::core::items::{
-    EncodedAudio, EncodedVideo, EncoderOrder, ExchangeId, For, Hearers, NewKey, NewLink, Speech, Spoken, ToPictures,
-    ToSpeaker, VisitId, Visitor,
+use intercom_core::call::home::Mute;
+pub use intercom_core::call::items::{
+    AudioIn, EncodedAudio, EncodedVideo, EncoderOrder, ExchangeId, For, NewKey, NewLink, Recipients, Speech, ToSpeaker,
+    ViewerFrame, ViewerInfo, VisitId,
 };
-use crate::core::protocol::{CameraState, RungName};
-use crate::reach::links::Links;
+use intercom_core::call::protocol::{CameraState, RungName};
+use intercom_core::reach::links::Links;
+
 use crate::shell::disk::Job;
 use crate::shell::wake::Wake;
 
@@ -23,7 +23,7 @@ pub enum ToLoop {
     /// A viewer's pictures cannot be decoded: ask them for a keyframe.
     KeyframeWanted(VisitId),
     /// The machine's addresses changed.
-    Addresses(crate::reach::Addresses),
+    Addresses(intercom_core::reach::Addresses),
     /// End every visit of this key or person, who come in no more; whether there was one, else which persons there are, for who asks.
     Revoked(u64, Sender<Result<(), Vec<u64>>>),
     /// A link was made (already stored).
@@ -76,9 +76,9 @@ pub struct LoopOutputs {
     /// To the speaker thread; bound 64: when full the packet is dropped.
     pub speaker: Sender<ToSpeaker>,
     /// What viewers say, to the Opus encoders of the others; bound 64: when full the packet is dropped.
-    pub conference: Sender<Spoken>,
+    pub mix_minus: Sender<AudioIn>,
     /// To the picture thread; bound 16: when full frames are dropped up to the next keyframe.
-    pub pictures: Sender<ToPictures>,
+    pub pictures: Sender<ViewerFrame>,
     /// What the speaker plays when somebody arrives, and when somebody leaves.
     pub chimes: Chimes,
     /// What the TV shows besides pictures.
@@ -89,8 +89,8 @@ pub struct LoopOutputs {
     pub encoders: Vec<(RungName, Arc<crate::shell::encoders::EncoderControl>)>,
     /// Orders for the Opus encoder.
     pub speech: Arc<SpeechControl>,
-    /// Whether anybody visits: pauses and wakes camera and microphone.
-    pub presence: Arc<crate::shell::devices::Presence>,
+    /// Pauses and wakes camera and microphone, and sets home's sound.
+    pub devices: crate::shell::devices::DeviceContext,
 }
 
 /// The newest order for the Opus encoder; one that was not taken yet is replaced.

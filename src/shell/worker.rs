@@ -7,8 +7,8 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use intercom_core::call::contain::contain;
 
-use crate::core::contain::contain;
 use crate::shell::clock;
 use crate::shell::priority::Class;
 use crate::shell::pulse::{self, Pulse};
@@ -35,7 +35,7 @@ pub struct Worker {
 
 /// Starts a thread that calls `work` until it says [`Exit::Done`] or the worker is dismissed.
 ///
-/// `work` must set up what it needs anew on each call, because a panic may leave halves behind. Between two
+/// `work` must set up what it needs again on each call, because a panic may leave halves behind. Between two
 /// calls there is a pause of 1 s that doubles up to 10 s; a call that lasted 10 s resets it, so that a worker
 /// which fails at once each time does not turn into a storm. The thread has a [`Pulse`], which is felt once
 /// `work` beats it: from then on it must, before each wait, and at least every [`pulse::GRACE`] while it works.
@@ -53,7 +53,7 @@ pub fn spawn_in(class: Class, name: &str, work: impl FnMut() -> Exit + Send + 's
     let pulse = Pulse::new(name);
     let own = Arc::clone(&pulse);
     let handle = thread::Builder::new().name(name.to_owned()).spawn(move || {
-        // Dropped in the reverse order: whoever waits for the end finds all that the work owned (ports!) given back.
+        // Dropped in the reverse order: anyone who waits for the end finds all that the work owned (ports!) given back.
         let _alive = alive;
         let _silence = Silence;
         own.adopt();

@@ -144,7 +144,7 @@ fn once(plan: &Plan) -> Run {
         .flat_map(|chromium| (0..plan.viewers.min(CHROMIUM_VIEWERS)).map(|_| chromium.viewer()))
         .collect();
     if let Some(chromium) = &chromium {
-        settle(chromium);
+        wait_until_quiet(chromium);
     }
     for page in &pages {
         // At its own size, so that the browser's scaling by CPU is not measured as ours.
@@ -258,7 +258,7 @@ fn once(plan: &Plan) -> Run {
 }
 
 /// Waits until Chromium has done with its own start, as a viewer's browser has long before the visit; 10 s at most.
-fn settle(chromium: &Chromium) {
+fn wait_until_quiet(chromium: &Chromium) {
     let step = Duration::from_millis(500);
     let mut before = proc::tree(chromium.pid()).cpu;
     for _ in 0..20 {

@@ -1,5 +1,6 @@
-//! A viewer without a browser, for load: it signals and receives as a page does, and only counts what comes.
+//! A viewer without a browser, for load and attacks: it signals and receives as a page does, and only counts what comes.
 
+use std::collections::{HashMap, HashSet};
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::sync::Arc;
@@ -29,6 +30,8 @@ struct Counts {
     stop: AtomicBool,
     frames: AtomicU64,
     sounds: AtomicU64,
+    packets: AtomicU64,
+    missing: AtomicU64,
 }
 
 impl Viewer {
@@ -47,6 +50,12 @@ impl Viewer {
     /// Pictures that came so far.
     pub fn frames(&self) -> u64 {
         self.counts.frames.load(Ordering::Relaxed)
+    }
+
+    /// RTP packets that came so far, and how many of those sent before the newest did not, by their numbers.
+    #[allow(dead_code)] // The bench counts pictures.
+    pub fn packets(&self) -> (u64, u64) {
+        (self.counts.packets.load(Ordering::Relaxed), self.counts.missing.load(Ordering::Relaxed))
     }
 
     /// Packets of sound that came so far.
@@ -80,6 +89,7 @@ fn run(address: SocketAddr, key: &str, counts: &Counts) -> Result<(), Failure> {
     say(&mut socket, &json!({ "type": "offer", "pc": 1, "rev": 1, "sdp": offer.to_sdp_string() }))?;
     socket.get_ref().sock.set_nonblocking(true)?;
 
+    let mut arrivals = Arrivals::default();
     let mut next_ping = Instant::now();
     let mut buffer = vec![0; 2000];
     while !counts.stop.load(Ordering::Relaxed) {
@@ -94,6 +104,9 @@ fn run(address: SocketAddr, key: &str, counts: &Counts) -> Result<(), Failure> {
         udp.set_read_timeout(Some(wait.clamp(Duration::from_millis(1), Duration::from_millis(50))))?;
         let input = match udp.recv_from(&mut buffer) {
             Ok((size, source)) => {
+                arrivals.take(&buffer[..size]);
+                counts.packets.store(arrivals.packets, Ordering::Relaxed);
+                counts.missing.store(arrivals.missing(), Ordering::Relaxed);
                 let contents = buffer[..size].try_into()?;
                 Input::Receive(Instant::now(), Receive { proto: Protocol::Udp, source, destination: local, contents })
             }
@@ -104,6 +117,45 @@ fn run(address: SocketAddr, key: &str, counts: &Counts) -> Result<(), Failure> {
     }
     let _ = say(&mut socket, &json!({ "type": "leave" }));
     Ok(())
+}
+
+/// Which RTP packets came, by what their headers say, which SRTP leaves in the clear (RFC 3550 section 5.1, RFC 5761 section 4).
+#[derive(Default)]
+struct Arrivals {
+    packets: u64,
+    streams: HashMap<u32, Numbers>,
+}
+
+/// Of one stream: its first number, how far it got, and which of the numbers between them are open.
+struct Numbers {
+    highest: u64,
+    open: HashSet<u64>,
+}
+
+impl Arrivals {
+    fn take(&mut self, bytes: &[u8]) {
+        let &[first, kind, high, low, _, _, _, _, a, b, c, d, ..] = bytes else { return };
+        if first >> 6 != 2 || (64..96).contains(&(kind & 127)) {
+            return;
+        }
+        self.packets += 1;
+        let number = u16::from_be_bytes([high, low]);
+        // Far from zero, so that one that comes late before the first is a number as well.
+        let start = Numbers { highest: (1 << 20) + u64::from(number), open: HashSet::new() };
+        let numbers = self.streams.entry(u32::from_be_bytes([a, b, c, d])).or_insert(start);
+        let ahead = number.wrapping_sub(numbers.highest as u16) as i16;
+        if ahead > 0 {
+            let newest = numbers.highest + ahead as u64;
+            numbers.open.extend(numbers.highest + 1..newest);
+            numbers.highest = newest;
+        } else {
+            numbers.open.remove(&numbers.highest.saturating_sub(u64::from(ahead.unsigned_abs())));
+        }
+    }
+
+    fn missing(&self) -> u64 {
+        self.streams.values().map(|numbers| numbers.open.len() as u64).sum()
+    }
 }
 
 /// Sends what str0m has to send and gives the time of its next wish.

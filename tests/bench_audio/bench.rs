@@ -9,7 +9,7 @@ mod speech;
 
 use std::time::Duration;
 
-use intercom::config::{Audio, NoiseSuppression};
+use intercom_base::settings::{AudioSettings, NoiseSuppression};
 
 use home::{Heard, Jump, Setup, run};
 use measures::{later_ms, lowered_db, recovery, reduction_db};
@@ -96,8 +96,8 @@ fn single(viewer: &Speech) -> Vec<(String, Setup, &Speech)> {
     let changed = |jump: Jump| Setup { jump: Some(Jump { at: JUMP, ..jump }), ..base() };
     let speaker = Jump { truth: 0.08, told: 0.08, speaker_gone: 0.8, ..Jump::default() };
     let microphone = Jump { heard_late: 0.03, microphone_gone: 0.5, ..Jump::default() };
-    let no_noise = Audio { noise_suppression: NoiseSuppression::Off, ..base().audio };
-    let gain = Audio { gain_control: true, ..base().audio };
+    let no_noise = AudioSettings { noise_suppression: NoiseSuppression::Off, ..base().audio };
+    let gain = AudioSettings { gain_control: true, ..base().audio };
     let lines = [
         ("living room, 60 ms", base()),
         ("small room, 60 ms", Setup { room: SMALL, ..base() }),

@@ -3,13 +3,14 @@
 
 use std::time::{Duration, Instant};
 
-use intercom::config::{Audio, NoiseSuppression};
-use intercom::media::mixer::Mixer;
-use intercom::media::opus::{LONGEST_PACKET, OpusDecoder, OpusEncoder, PACKET};
-use intercom::media::packetizer::Packetizer;
-use intercom::media::processor::{Played, processor};
-use intercom::media::voice::{BLOCK, Voice};
-use intercom::units::Bitrate;
+use intercom_base::settings::{AudioSettings, NoiseSuppression};
+use intercom_base::sound::OpusPacket;
+use intercom_base::units::Bitrate;
+use intercom_media::mixer::Mixer;
+use intercom_media::opus::{LONGEST_PACKET, OpusDecoder, OpusEncoder, PACKET};
+use intercom_media::packetizer::Packetizer;
+use intercom_media::processor::{Played, processor};
+use intercom_media::voice::{BLOCK, Voice};
 
 use super::room::{Loudspeaker, Noise, Room, Through, between};
 
@@ -40,7 +41,7 @@ impl Jump {
 /// A home and what happens in it.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    pub audio: Audio,
+    pub audio: AudioSettings,
     pub room: Room,
     /// From the writing of a block to its leaving the speaker, in truth and as it says, in seconds.
     pub delay: f64,
@@ -65,7 +66,7 @@ impl Setup {
     /// A quiet home, all as it should be. Without gain: it makes what is left of the echo louder along with everything else.
     pub fn usual(room: Room) -> Setup {
         Setup {
-            audio: Audio {
+            audio: AudioSettings {
                 hear_each_other: true,
                 bitrate: Bitrate::from_kbps(32),
                 echo_cancellation: true,
@@ -227,7 +228,8 @@ impl Incoming {
                     let sound: [i16; PACKET] = whole(sound).try_into().expect("a packet");
                     // Nothing is sent in silence.
                     if let Some(data) = encoder.encode(&sound).expect("encoded") {
-                        self.voice.insert(*number, number * PACKET as u64, data, now);
+                        let (sequence, sample) = (*number, number * PACKET as u64);
+                        self.voice.insert(OpusPacket { sequence, sample, data, arrived: now });
                     }
                     self.packets.next();
                 }

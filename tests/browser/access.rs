@@ -26,7 +26,7 @@ pub fn wrong_key(lab: &mut Lab) {
         assert!(!page.text().contains("Test home"), "home's name is not for strangers");
         page.close();
     }
-    // Whoever has the key is not delayed by that.
+    // Anyone who has the key is not delayed by that.
     let page = lab.viewer(Permission::Undecided);
     page.open(&link);
     living(&page);
@@ -88,7 +88,7 @@ pub fn spent_link(lab: &mut Lab) {
     late.open(&link);
     late.wait_state("wrong-link", PATIENCE);
     assert_eq!(late.eval("lab.frames.length"), 0);
-    assert!(late.text().contains("This link is used up"), "{}", late.text());
+    assert!(late.text().contains("This link or code has expired"), "{}", late.text());
     let stored = std::fs::read_to_string(home.state_dir().join("keys.toml")).expect("the keys");
     assert!(stored.contains("name = \"Ελένη\"") && !stored.contains("[[link]]"), "{stored}");
 }
@@ -139,7 +139,7 @@ pub fn reset(lab: &mut Lab) {
     assert_eq!(other.eval("lab.frames.length"), 0);
     wait("a code on the TV", PATIENCE, || code(&home));
     keep_tv(&home, "tv-reset");
-    // Whoever scans that is at home again.
+    // Anyone who scans that is at home again.
     let phone = lab.viewer(Permission::Undecided);
     phone.open(&code(&home).expect("a code"));
     living(&phone);

@@ -33,7 +33,7 @@ fn next_chime(wav: &Path, before: usize) -> Sound {
 /// The pitch that fills the first note, and the one that is strongest in the second.
 fn notes(chime: &Sound) -> (f64, f64) {
     let part = |from: usize, to: usize| {
-        let sound = Sound { rate: chime.rate, samples: chime.samples[from..to].to_vec(), gaps: 0 };
+        let sound = Sound { rate: chime.rate, samples: chime.samples[from..to].to_vec(), ..Sound::SILENCE };
         if sound.share_at(NOTES.0) > sound.share_at(NOTES.1) { NOTES.0 } else { NOTES.1 }
     };
     (part(960, 8640), part(14_400, 28_800))
@@ -51,7 +51,7 @@ pub fn chimes(lab: &mut Lab) {
     assert_eq!(notes(&arriving), NOTES, "rising");
     assert!(arriving.loudness() > 0.005, "{}", arriving.loudness());
     // The rest of the chime's last block.
-    let before = settled(&wav);
+    let before = heard_until_quiet(&wav);
     page.reload();
     living(&page);
     std::thread::sleep(Duration::from_secs(5));
@@ -62,7 +62,7 @@ pub fn chimes(lab: &mut Lab) {
 }
 
 /// Waits until nothing is played any more; how much was, until then.
-fn settled(wav: &Path) -> usize {
+fn heard_until_quiet(wav: &Path) -> usize {
     wait("silence at home", PATIENCE, || {
         let before = samples(wav);
         std::thread::sleep(Duration::from_secs(1));
@@ -80,7 +80,7 @@ fn beep(wav: &Path) -> f64 {
 /// The loudest 10 ms of beeps.
 fn loudest_beep(heard: &Sound) -> f64 {
     let blocks = heard.samples.chunks_exact(480).map(|block| {
-        let block = Sound { rate: heard.rate, samples: block.to_vec(), gaps: 0 };
+        let block = Sound { rate: heard.rate, samples: block.to_vec(), ..Sound::SILENCE };
         if block.share_at(BEEP_HZ) > 0.5 { block.loudness() } else { 0.0 }
     });
     blocks.fold(0.0, f64::max)

@@ -69,6 +69,8 @@ pub fn loopback(lab: &mut Lab) {
     let beeps = sound.beeps(400.0);
     assert!(beeps.len() >= 2, "beeps at {beeps:?}, loudness {}", sound.loudness());
     assert!(page.stats()["video"]["framesDecoded"].as_u64() > Some(20), "{}", page.stats());
+    // A busy machine makes it small, and nothing makes it large.
+    assert!((0.05..2.0).contains(&sound.pace), "the pace of the browser's sound: {}", sound.pace);
 }
 
 /// A viewer who says yes, no and nothing.

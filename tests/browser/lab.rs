@@ -144,7 +144,7 @@ pub fn run(turns: &[&[Lane]]) -> ExitCode {
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// What became of all tests. Whoever holds it may write to the terminal.
+/// What became of all tests. Anyone who holds it may write to the terminal.
 #[derive(Default)]
 struct Tally {
     passed: usize,

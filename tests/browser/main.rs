@@ -25,7 +25,8 @@ fn main() -> std::process::ExitCode {
     lab::run(&[&[ALONE], &[SOUND_AND_NETWORKS, PAGES]])
 }
 
-/// The instruments, and what would feel another test beside it: who counts each gap, or has several viewers listen.
+/// The instruments, and what would feel another test beside it: who counts each gap, has several viewers listen, or judges
+/// how well words are understood.
 const ALONE: Lane = &[
     ("instruments_read_the_strips_test_vector", instruments::strip_vector),
     ("instruments_see_and_hear_a_loopback_call", instruments::loopback),
@@ -35,6 +36,10 @@ const ALONE: Lane = &[
     ("four_viewers_at_once", watching::four),
     ("feels_the_volume_at_home", feels::volume),
     ("feels_company", feels::company),
+    ("words_over_an_ordinary_path", spoken::ordinary_path),
+    ("words_over_a_lossy_path", spoken::lossy_path),
+    ("words_over_a_rough_path", spoken::rough_path),
+    ("words_over_a_thin_path", spoken::thin_path),
 ];
 
 /// What listens to a single viewer, and what is cut off and waits.
@@ -44,10 +49,6 @@ const SOUND_AND_NETWORKS: Lane = &[
     ("a_viewer_is_seen_and_heard_at_home", both_ways::seen_and_heard),
     ("feels_home_chimes", feels::chimes),
     ("feels_home_is_muted", feels::mute),
-    ("words_over_an_ordinary_path", spoken::ordinary_path),
-    ("words_over_a_lossy_path", spoken::lossy_path),
-    ("words_over_a_rough_path", spoken::rough_path),
-    ("words_over_a_thin_path", spoken::thin_path),
     ("the_socket_dies_while_ice_is_checking", networks::socket_dies_while_checking),
     ("a_browsers_addresses_get_their_names_late", networks::names_come_late),
     ("the_socket_falls_silent", networks::socket_falls_silent),
@@ -73,6 +74,7 @@ const PAGES: Lane = &[
     ("home_restarts_in_a_visit", trouble::restart),
     ("home_loses_power_in_a_visit", trouble::power_cut),
     ("another_certificate_under_an_open_page", trust::another_certificate),
+    ("a_ca_that_could_sign_for_every_site", trust::early_authority),
     ("a_reload", trouble::reload),
     ("a_double_click", trouble::double_click),
     ("two_tabs", trouble::two_tabs),

@@ -62,7 +62,7 @@ fn recognise(heard: &Sound) -> Vec<String> {
     command.args(["-adcin", "yes", "-adchdr", "44", "-cepext", ".wav", "-hyp"]).arg(path("words"));
     run(&mut command);
     let words = std::fs::read_to_string(path("words")).expect("the recogniser's words");
-    // Behind the words stand the file's name and a score in brackets; whoever understood nothing says "(null)".
+    // Behind the words stand the file's name and a score in brackets; anyone who understood nothing says "(null)".
     let words = words.rsplit_once('(').map_or("", |(words, _)| words);
     words.split_whitespace().filter(|word| *word != "(null)").map(str::to_owned).collect()
 }

@@ -34,7 +34,7 @@ pub fn socket_stays_away(lab: &mut Lab) {
     undisturbed(&page, since);
 }
 
-/// A visitor whose key outlives the program's run.
+/// A viewer whose key outlives the program's run.
 fn visit_for_long(lab: &mut Lab) -> Page {
     let (link, _) = lab.home().lasting_link();
     let page = lab.viewer(Permission::Undecided);
@@ -155,7 +155,7 @@ pub fn strangers(lab: &mut Lab) {
     }
     undisturbed(&page, since);
     drop(half_open);
-    // And the next visitor comes in.
+    // And the next viewer comes in.
     living(&lab.visit(Permission::Undecided));
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use rcgen::{KeyPair, PublicKeyData};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, PublicKeyData};
 use sha2::{Digest, Sha256};
 
 use crate::harness::chromium::{Options, Permission};
@@ -17,7 +17,7 @@ use crate::watching::{PATIENCE, living};
 pub fn another_certificate(lab: &mut Lab) {
     let mut home = Daemon::start(Setup::default());
     let (link, _) = home.lasting_link();
-    // The first visitor's handshake makes the leaf.
+    // The first viewer's handshake makes the leaf.
     let first = lab.viewer(Permission::Undecided);
     first.open(&link);
     living(&first);
@@ -47,4 +47,31 @@ pub fn another_certificate(lab: &mut Lab) {
     page.keep_screenshot("another-certificate");
     page.click("#again");
     page.wait_for("the browser tells of the certificate", PATIENCE, "!document.body.dataset.state");
+}
+
+/// A CA of an early version could sign for every site: nobody is asked to install it. A new one is offered as ever.
+pub fn early_authority(lab: &mut Lab) {
+    let mut home = Daemon::start(Setup::default());
+    let (link, _) = home.lasting_link();
+    let trust = format!("{}/trust.html", link.rsplit_once("/#").expect("a fragment").0);
+    let page = lab.viewer(Permission::Undecided);
+    page.open(&trust);
+    page.wait_for("the page", PATIENCE, "!!document.querySelector('details[open]')");
+    // What it learns of the certificate it learns in a moment.
+    page.sleep(Duration::from_secs(1));
+    assert!(page.visible("#get a") && page.visible("#before") && !page.visible("#unlimited"), "{}", page.text());
+
+    home.terminate();
+    let key = KeyPair::generate().expect("a key");
+    let mut early = CertificateParams::default();
+    early.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let early = early.self_signed(&key).expect("a CA");
+    std::fs::write(home.state_dir().join("ca.pem"), early.pem()).expect("the CA");
+    std::fs::write(home.state_dir().join("ca.key"), key.serialize_pem()).expect("its key");
+    std::fs::remove_dir_all(home.state_dir().join("leaves")).expect("the leaves");
+    home.launch();
+    page.open(&trust);
+    page.wait_for("it warns", PATIENCE, "document.getElementById('unlimited')?.checkVisibility()");
+    assert!(!page.visible("#get a") && !page.visible("#before"), "{}", page.text());
+    page.keep_screenshot("early-authority");
 }

@@ -1,6 +1,7 @@
 //! Holds the walls: which packages are used, which are absent, and which room may touch what.
 
 mod document;
+mod documents;
 mod packages;
 mod source;
 mod walls;

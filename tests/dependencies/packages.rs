@@ -1,4 +1,4 @@
-//! The ten packages are there and used, and no async runtime is.
+//! The ten packages are there and used. What must not be there, `deny.toml` says.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,22 +18,6 @@ const PACKAGES: [&str; 10] = [
     "crossbeam-channel",
     "toml",
     "simplelog",
-];
-
-/// Async runtimes, and the packages that come with one.
-const RUNTIMES: [&str; 12] = [
-    "tokio",
-    "async-std",
-    "smol",
-    "mio",
-    "async-executor",
-    "async-global-executor",
-    "async-io",
-    "async-reactor-trait",
-    "glommio",
-    "monoio",
-    "compio",
-    "embassy-executor",
 ];
 
 /// Every member's manifest: where it is, and what it says.
@@ -62,10 +46,6 @@ fn locked(lock: &str) -> BTreeSet<String> {
     packages.iter().map(|package| package["name"].as_str().expect("a name").to_owned()).collect()
 }
 
-fn runtimes_in(lock: &str) -> Vec<String> {
-    locked(lock).into_iter().filter(|name| RUNTIMES.contains(&name.as_str())).collect()
-}
-
 /// Whether some source really uses the package: a path into it, in a file that has no module of that name.
 fn uses(sources: &[Source], package: &str) -> bool {
     let name = package.replace('-', "_");
@@ -75,20 +55,6 @@ fn uses(sources: &[Source], package: &str) -> bool {
         let inside = format!("{name}::");
         !shadowed && paths.iter().any(|path| path.starts_with(&inside))
     })
-}
-
-#[test]
-fn no_async_runtime_is_anywhere_in_the_tree() {
-    let lock = fs::read_to_string(root().join("Cargo.lock")).expect("Cargo.lock");
-    assert!(locked(&lock).len() > 100, "this is not our Cargo.lock");
-    let runtimes = runtimes_in(&lock);
-    assert!(runtimes.is_empty(), "an async runtime is in Cargo.lock: {runtimes:?}; cargo tree -i NAME tells why");
-}
-
-#[test]
-fn an_async_runtime_would_be_noticed() {
-    let lock = "[[package]]\nname = \"serde\"\n[[package]]\nname = \"mio\"\n[[package]]\nname = \"tokio-not\"\n";
-    assert_eq!(runtimes_in(lock), ["mio"]);
 }
 
 #[test]

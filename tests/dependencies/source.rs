@@ -25,6 +25,9 @@ impl Source {
     }
 }
 
+/// What is built for tests, and for `make fuzz`, and for nothing else.
+const TESTS_ONLY: [&str; 2] = ["#[cfg(test)]", "#[cfg(any(test, fuzzing))]"];
+
 /// All `.rs` files under `folder` that go into a build without tests.
 pub fn sources(root: &Path, folder: &str) -> Vec<Source> {
     let mut files = Vec::new();
@@ -70,8 +73,12 @@ pub fn code(text: &str) -> String {
     let bare = blank(text, true);
     let mut code = bare.clone();
     let mut from = 0;
-    while let Some(at) = bare[from..].find("#[cfg(test)]").map(|at| at + from) {
-        let body = at + "#[cfg(test)]".len();
+    let next = |from: usize| {
+        let found = TESTS_ONLY.iter().filter_map(|mark| Some((bare[from..].find(mark)? + from, mark.len())));
+        found.min()
+    };
+    while let Some((at, length)) = next(from) {
+        let body = at + length;
         let end = end_of_item(&bare, body);
         let blanked: String = code[at..end].chars().map(|c| if c == '\n' { '\n' } else { ' ' }).collect();
         code.replace_range(at..end, &blanked);
@@ -109,8 +116,9 @@ fn end_of_item(code: &str, from: usize) -> usize {
 fn test_modules(code: &str, path: &Path) -> Vec<PathBuf> {
     let is_root = ["mod.rs", "lib.rs", "main.rs"].iter().any(|name| path.ends_with(name));
     let folder = if is_root { path.parent().expect("a folder").to_owned() } else { path.with_extension("") };
-    code.split("#[cfg(test)]")
-        .skip(1)
+    TESTS_ONLY
+        .iter()
+        .flat_map(|mark| code.split(mark).skip(1))
         .filter_map(|behind| {
             let (item, _) = behind.split_once(';')?;
             let name = item.split_whitespace().last()?;

@@ -19,7 +19,7 @@ fn file(path: &str, text: &str) -> Source {
     Source { path: path.into(), code: code(text) }
 }
 
-const CONNECTION: &str = "src/core/peer/connection.rs";
+const CONNECTION: &str = "src/core/call/peer/connection.rs";
 
 fn names_rtc(source: &Source) -> Option<String> {
     let paths = source.paths();
@@ -34,10 +34,10 @@ fn one_file_sees_str0ms_rtc() {
         all.iter().any(|source| source.path == CONNECTION && source.paths().contains("str0m::Rtc")),
         "{CONNECTION} is not it"
     );
-    assert_none("only src/core/peer/connection.rs names str0m::Rtc", offenders(&all, names_rtc));
-    assert!(names_rtc(&file("src/core/home.rs", "use str0m::{Input, Rtc as R};")).is_some());
-    assert!(names_rtc(&file("src/core/home.rs", "use str0m::*;")).is_some());
-    assert!(names_rtc(&file("src/core/home.rs", "// Rtc\nuse str0m::Input;")).is_none());
+    assert_none("only src/core/call/peer/connection.rs names str0m::Rtc", offenders(&all, names_rtc));
+    assert!(names_rtc(&file("src/core/call/home.rs", "use str0m::{Input, Rtc as R};")).is_some());
+    assert!(names_rtc(&file("src/core/call/home.rs", "use str0m::*;")).is_some());
+    assert!(names_rtc(&file("src/core/call/home.rs", "// Rtc\nuse str0m::Input;")).is_none());
 }
 
 const CLOCKS: [&str; 2] = ["src/shell/clock.rs", "drivers/src/clock.rs"];
@@ -86,8 +86,8 @@ fn touches(source: &Source) -> Option<String> {
 }
 
 #[test]
-fn core_and_media_touch_nothing() {
-    for room in ["src/core", "src/media"] {
+fn base_core_and_media_touch_nothing() {
+    for room in ["src/base", "src/core", "src/media"] {
         assert_none("this room decides or computes, and touches nothing", offenders(&sources(root(), room), touches));
     }
     assert!(touches(&file("src/core/a.rs", "use std::{fs::File, thread};")).is_some());
@@ -110,7 +110,7 @@ fn only_main_and_config_see_the_registry() {
 }
 
 /// The modules of the drivers' crate that the rest may see.
-const OPEN: [&str; 3] = ["contract", "faulty", "registry"];
+const OPEN: [&str; 4] = ["contract", "faulty", "jpeg", "registry"];
 
 fn names_driver(source: &Source) -> Option<String> {
     let inner = |path: &String| {
@@ -139,13 +139,46 @@ fn src_cannot_name_a_single_driver() {
     }
 }
 
+/// What a library in C decodes that strangers may have chosen. H.264 of a camera at home is decoded on the camera's thread as well.
+fn decodes_strangers_pictures(source: &Source) -> Option<String> {
+    let paths = source.paths();
+    let names = |path: &str| paths.iter().any(|found| found == path || found.starts_with(&format!("{path}::")));
+    let is_jail = source.path.starts_with("src/shell/jail/");
+    let is_decoder = ["src/media/video_decoder.rs", "src/shell/devices/coded.rs"].contains(&source.path.as_str());
+    match () {
+        () if !is_jail && names("intercom_drivers::jpeg") => Some("decodes JPEG".into()),
+        () if !is_jail && !is_decoder && (names("intercom_media::video_decoder") || names("openh264::decoder")) => {
+            Some("decodes H.264".into())
+        }
+        () => None,
+    }
+}
+
+#[test]
+fn strangers_pictures_are_decoded_in_the_jail_only() {
+    assert_none("strangers' pictures go to the jail", offenders(&sources(root(), "src"), decodes_strangers_pictures));
+    for (path, code) in [
+        ("src/shell/devices/pictures.rs", "use intercom_media::video_decoder::VideoDecoder;"),
+        ("src/media/scene/mod.rs", "use openh264::decoder::Decoder;"),
+        ("src/shell/devices/camera.rs", "use intercom_drivers::jpeg::{self, Jpeg};"),
+    ] {
+        assert!(decodes_strangers_pictures(&file(path, code)).is_some(), "{code}");
+    }
+    let decodes = |source: &Source| source.paths().iter().any(|path| path.ends_with("jpeg::Jpeg")).then(String::new);
+    let on_the_network: Vec<Source> = sources(root(), "drivers/src/camera/http_mjpeg");
+    assert!(!on_the_network.is_empty());
+    let on_the_network: Vec<Source> =
+        on_the_network.into_iter().filter(|source| !source.path.ends_with("/tests.rs")).collect();
+    assert_none("the driver of cameras on the network decodes nothing", offenders(&on_the_network, decodes));
+}
+
 #[test]
 fn drivers_never_import_src() {
     let names_us = |source: &Source| {
         source.paths().iter().any(|path| path == "intercom" || path.starts_with("intercom::")).then(|| "src".to_owned())
     };
     assert_none("drivers never import src", offenders(&sources(root(), "drivers"), names_us));
-    assert!(names_us(&file("drivers/src/a.rs", "use intercom::units::Bitrate;")).is_some());
+    assert!(names_us(&file("drivers/src/a.rs", "use intercom::config::Config;")).is_some());
     let mut manifests = Vec::new();
     crate::source::gather(&root().join("drivers"), &mut manifests);
     for path in manifests.iter().filter(|path| path.ends_with("Cargo.toml")) {
@@ -158,12 +191,12 @@ fn drivers_never_import_src() {
     }
 }
 
-/// The contract stands on std and `toml` alone, so that a driver can be written against it anywhere.
+/// The contract stands on std, `toml` and the base alone, so that a driver can be written against it anywhere.
 #[test]
-fn the_contract_needs_std_and_toml_only() {
+fn the_contract_needs_std_toml_and_the_base_only() {
     let all = sources(root(), "drivers/src");
     let contract = all.iter().find(|source| source.path.ends_with("/contract.rs")).expect("the contract");
-    let own = ["std", "core", "toml", "fmt", "crate", "self", "super"];
+    let own = ["std", "core", "toml", "intercom_base", "fmt", "crate", "self", "super"];
     let is_module = |head: &str| head.chars().next().is_some_and(|c| c.is_ascii_lowercase());
     let primitive =
         |head: &str| ["u8", "u16", "u32", "u64", "i16", "i32", "i64", "usize", "f32", "f64", "str"].contains(&head);
@@ -175,7 +208,7 @@ fn the_contract_needs_std_and_toml_only() {
 
 #[test]
 fn src_has_no_unsafe_code() {
-    for path in ["src/lib.rs", "src/main.rs"] {
+    for path in ["src/lib.rs", "src/main.rs", "src/base/lib.rs", "src/core/lib.rs", "src/media/lib.rs"] {
         let text = fs::read_to_string(root().join(path)).expect(path);
         assert!(code(&text).contains("#![forbid(unsafe_code)]"), "{path} does not forbid unsafe code");
     }

@@ -18,7 +18,7 @@ mod speech;
 
 use std::time::Duration;
 
-use intercom::config::{Audio, NoiseSuppression};
+use intercom_base::settings::{AudioSettings, NoiseSuppression};
 
 use home::{Heard, Jump, Setup, run};
 use measures::{later_ms, lowered_db, reduction_db};
@@ -106,7 +106,7 @@ fn who_talks_at_home_is_heard_while_the_viewer_talks() {
 #[test]
 fn a_voice_far_away_is_made_louder_and_noise_softer() {
     let quiet = Setup { noise_db: -62.0, ..setup() };
-    let with_gain = Setup { audio: Audio { gain_control: true, ..quiet.audio }, ..quiet.clone() };
+    let with_gain = Setup { audio: AudioSettings { gain_control: true, ..quiet.audio }, ..quiet.clone() };
     let (before, after) = (hear(&quiet, SILENT, -45.0), hear(&with_gain, SILENT, -45.0));
     let louder = active_level(&after.enhanced[240_000..]) - active_level(&before.enhanced[240_000..]);
     assert!((6.0..26.0).contains(&louder), "louder by {louder:.1} dB");
@@ -117,7 +117,7 @@ fn a_voice_far_away_is_made_louder_and_noise_softer() {
 
 #[test]
 fn all_of_it_can_be_turned_off() {
-    let audio = Audio { echo_cancellation: false, noise_suppression: NoiseSuppression::Off, ..setup().audio };
+    let audio = AudioSettings { echo_cancellation: false, noise_suppression: NoiseSuppression::Off, ..setup().audio };
     let heard = hear(&Setup { audio, ..setup() }, -24.0, -30.0);
     assert!(heard.enhanced == heard.microphone);
 }

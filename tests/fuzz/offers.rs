@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use intercom::core::peer::{Identity, OfferError, Peer, PeerOutput, PlayoutDelay};
-use intercom::units::Bitrate;
+use intercom_base::units::Bitrate;
+use intercom_core::call::peer::{Identity, OfferError, Peer, PeerOutput, PlayoutDelay};
 use str0m::change::SdpAnswer;
 use str0m::media::{Direction, MediaKind, Mid};
 use str0m::net::{Protocol, Receive};

@@ -32,6 +32,7 @@ pub fn appliance(guest: &Path) {
     assert_eq!(machine.run("stat -c '%a %U %G' /settings/intercom.toml").trim(), "750 root intercom-config");
     strangers_pictures_are_decoded_in_the_jail(&mut machine);
     the_version_is_kept_and_the_data_has_the_disk(&mut machine);
+    crate::notices::licences_and_sources_are_told(&mut machine, &disk);
     machine.run("test -s /var/lib/private/intercom/last-good.toml");
 
     // The plug is pulled in the middle of the visit, and the settings are edited on another computer, badly.
@@ -39,7 +40,7 @@ pub fn appliance(guest: &Path) {
     let line = SMALL.lines().count() + 1;
     disk.settings(&format!("{SMALL}[hoem]\n{}", disk.public_address()));
     let mut machine = disk.start();
-    // The settings that ran before are in force: the page comes back by itself, with the key of before.
+    // The settings that ran before are in force: the page comes back by itself, with the key from before.
     page.wait_state("live", BOOT);
     page.close();
     machine.run(&format!("journalctl -o cat -u intercom | grep -F 'intercom.toml, line {line}: hoem'"));
@@ -106,7 +107,7 @@ fn tries_that_were_used_up_are_given_back(disk: &Disk) {
         env!("CARGO_PKG_VERSION")
     ));
     drop(machine);
-    // The recovery starts the machine again after a minute.
+    // The recovery restarts the machine after a minute.
     disk.power().goes_down(BOOT);
     the_version_is_kept_and_the_data_has_the_disk(&mut disk.start());
 }
@@ -114,11 +115,13 @@ fn tries_that_were_used_up_are_given_back(disk: &Disk) {
 /// Under the unit that is shipped both walls stand, and the process behind them has nothing but its three descriptors. It dies in the
 /// middle of a visit, and the viewer is on the TV again.
 fn strangers_pictures_are_decoded_in_the_jail(machine: &mut Machine) {
-    let status = machine.run("intercom status --config /settings/intercom.toml");
-    let status: serde_json::Value = serde_json::from_str(&status).expect("a status is JSON");
-    assert_eq!(status["jail"]["landlock"], true, "{status}");
-    assert_eq!(status["jail"]["seccomp"], true, "{status}");
-    let pid = status["jail"]["pid"].as_u64().expect("its process");
+    let pid = wait("a process in the jail", PATIENCE, || {
+        let status = machine.run("intercom status --config /settings/intercom.toml");
+        let status: serde_json::Value = serde_json::from_str(&status).expect("a status is JSON");
+        let jail = &status["jail"]["h264"];
+        assert!(jail["landlock"] == true && jail["seccomp"] == true, "{status}");
+        jail["pid"].as_u64()
+    });
     let about = machine
         .run(&format!("grep -E '^(NoNewPrivs|Seccomp|CapEff|Threads):' /proc/{pid}/status; ls /proc/{pid}/fd | wc -l"));
     let about: Vec<&str> = about.split_whitespace().collect();

@@ -52,7 +52,7 @@ pub fn webcam(image: &Path) {
         camera.set(Mood::Good);
         page.wait_for("the page is content again", PATIENCE, "document.querySelector('#note').hidden");
         the_page_shows_blue_and_red(&page);
-        assert!(camera.starts() > starts, "{mood:?} was mended without opening it anew");
+        assert!(camera.starts() > starts, "{mood:?} was mended without opening it again");
     }
 
     camera.unplug();

@@ -11,7 +11,7 @@ use crate::looks::{HALVES, chromium, connections, the_page_says_that_the_camera_
 use crate::machine::Machine;
 use crate::webcam::{ENCODER, Mood, NAME, Webcam};
 
-/// What the log says when nothing is encoded anew.
+/// What the log says when nothing is encoded again.
 const AS_IT_IS: &str = "camera: its own H.264 goes to viewers as it is";
 
 pub fn coded(image: &Path) {
@@ -65,7 +65,7 @@ pub fn coded(image: &Path) {
     assert_eq!(connections(&page), at_first, "without a new connection");
     page.close();
     let log = guest.run("cat /run/log");
-    assert!(!log.contains("encoded anew"), "{log}");
+    assert!(!log.contains("encoded again"), "{log}");
     ends_cleanly(&mut guest);
 }
 

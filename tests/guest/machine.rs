@@ -69,7 +69,22 @@ pub struct Machine {
 
 impl Machine {
     /// Starts it with a screen of this kind (`VGA` for bochs-drm, `virtio-vga`), and waits until it takes commands.
+    ///
+    /// It was seen once that QEMU's emulation ended in the first seconds, before Debian's kernel had said a word. That is told, and it is
+    /// started again, once.
     pub fn start(image: &Path, screen: &str) -> Machine {
+        let mut machine = Machine::begin(image, screen);
+        if let Err(gone) = machine.try_answer(BOOT, "boot") {
+            let silent = fs::metadata(machine.folder.path().join("console")).is_ok_and(|console| console.len() == 0);
+            assert!(silent, "{gone}");
+            eprintln!("!! started again: {gone}");
+            machine = Machine::begin(image, screen);
+            machine.answer_within(BOOT);
+        }
+        machine
+    }
+
+    fn begin(image: &Path, screen: &str) -> Machine {
         let folder = TempDir::new("guest");
         let port = free_port();
         let mut command = Command::new("qemu-system-x86_64");
@@ -82,9 +97,7 @@ impl Machine {
             .arg(image.join("initramfs"))
             .args(["-append", "console=ttyS0 quiet mitigations=off panic=1 random.trust_cpu=on"])
             .args(["-device", "virtio-rng-pci"]);
-        let mut machine = Machine::launch(command, folder, port, true);
-        machine.answer_within(BOOT);
-        machine
+        Machine::launch(command, folder, port, true)
     }
 
     /// Starts a disk with the image on it as a UEFI firmware does, and hands over what is on the disk `visitor`, but does not
@@ -115,7 +128,7 @@ impl Machine {
             .args(["-drive", &format!("if=pflash,format=raw,file={}", at("variables"))])
             .args(["-drive", &format!("if=virtio,format=raw,readonly={},file={}", switch(parts.read_only), disk.display())])
             .args(["-drive", &format!("if=virtio,format=raw,readonly=on,file={}", visitor.display())])
-            // A watchdog of the mainboard that may start the machine anew.
+            // A watchdog of the mainboard that may restart the machine.
             .args(["-global", "ICH9-LPC.noreboot=false"])
             .args(["-object", &format!("filter-dump,id=wire,netdev=net,file={}", at("wire"))])
             .arg("-smbios")
@@ -307,17 +320,27 @@ impl Machine {
 
     /// Reads lines until the one that tells how the command went.
     fn answer(&mut self, limit: Duration, what: &str) -> (String, String) {
+        self.try_answer(limit, what).unwrap_or_else(|gone| panic!("{gone}"))
+    }
+
+    /// The same, or in words that the machine is gone.
+    fn try_answer(&mut self, limit: Duration, what: &str) -> Result<(String, String), String> {
         let end = Instant::now() + limit;
         let (mut output, mut line) = (String::new(), Vec::new());
         loop {
             match self.shell.read_until(b'\n', &mut line) {
-                Ok(0) => panic!("the guest is gone: {what}"),
+                Ok(0) => {
+                    // A machine that is gone can be asked nothing more.
+                    let console = fs::read_to_string(self.folder.path().join("console")).unwrap_or_default();
+                    let ended = self.process.wait();
+                    return Err(format!("the guest is gone: {what}; QEMU ended with {ended:?}\n{output}\n{console}"));
+                }
                 Ok(_) if line.ends_with(b"\n") => {
                     let text = String::from_utf8_lossy(&line).trim_end().to_owned();
                     line.clear();
                     // Behind whatever the firmware left on the line.
                     match text.rsplit_once("@@ ") {
-                        Some((_, status)) => return (status.to_owned(), output),
+                        Some((_, status)) => return Ok((status.to_owned(), output)),
                         None => output += &format!("{text}\n"),
                     }
                 }

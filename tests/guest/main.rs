@@ -3,6 +3,8 @@
 #![allow(clippy::disallowed_methods, reason = "tests look at real programs in real time")]
 
 mod appliance;
+#[path = "../deb/bill.rs"]
+mod bill;
 mod cameras;
 mod coded;
 mod console;
@@ -14,6 +16,7 @@ mod harness;
 mod home;
 mod looks;
 mod machine;
+mod notices;
 mod sound;
 mod updates;
 mod usbip;

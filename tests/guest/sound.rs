@@ -58,7 +58,7 @@ pub fn sound(image: &Path) {
     home_hears(&mut guest);
 
     // The speaker is pulled and put back while somebody talks. A home that stands still for longer than a page waits is
-    // connected to anew, so that only what comes now is counted.
+    // connected to again, so that only what comes now is counted.
     let before = connections(&page);
     replug(&mut guest, hda, slot.trim(), ["speaker: .*not there: ", "speaker: .* works"]);
     home_hears(&mut guest);
@@ -125,12 +125,12 @@ fn home_hears(guest: &mut Machine) {
     let end = Instant::now() + PATIENCE;
     loop {
         let samples = guest.played()[before..].iter().step_by(2).map(|&s| f64::from(s) / 32_768.0).collect();
-        let sound = Sound { rate: 48_000.0, samples, gaps: 0 };
+        let sound = Sound { samples, ..Sound::SILENCE };
         // A beep lasts 20 ms, which tells its pitch to 50 Hz.
         let pitch = |at: f64| {
             let start = (at * sound.rate) as usize;
             let beep = sound.samples[start..].iter().copied().take(960).collect();
-            Sound { rate: sound.rate, samples: beep, gaps: 0 }.strongest(200.0, 1200.0)
+            Sound { rate: sound.rate, samples: beep, ..Sound::SILENCE }.strongest(200.0, 1200.0)
         };
         let pitches: Vec<f64> = sound.beeps(BEEP).into_iter().map(pitch).collect();
         if sound.loudness() > 0.001 && pitches.iter().filter(|pitch| (**pitch - BEEP).abs() <= 50.0).count() >= 3 {
@@ -147,7 +147,7 @@ fn gaps(guest: &mut Machine, what: &str) -> u64 {
     total.trim().parse().unwrap_or(0)
 }
 
-/// Unbinds a card from its driver and binds it again; the log must tell anew that it is away, and afterwards back.
+/// Unbinds a card from its driver and binds it again; the log must tell again that it is away, and afterwards back.
 fn replug(guest: &mut Machine, driver: &str, device: &str, patterns: [&str; 2]) {
     let [away, back] = patterns.map(|pattern| (pattern, count(guest, pattern)));
     // It waits until nobody has the card open any more.

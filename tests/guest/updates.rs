@@ -23,7 +23,7 @@ pub fn updates(guest: &Path) {
 
     // A stranger's stick changes nothing, and is told of.
     machine.plug_in(&strange);
-    told(&mut machine, "it is not signed by whoever made this intercom's image");
+    told(&mut machine, "it is not signed by the maker of this intercom's image");
     machine.pull_out();
     assert_eq!(kernels(&mut machine), ["intercom_0.1.0.efi", "recovery.efi"]);
 
@@ -38,7 +38,7 @@ pub fn updates(guest: &Path) {
     told(&mut machine, "Updated from version 0.1.0 to 0.1.1");
     the_tv_tells_something(&mut machine, "appliance-updated");
     assert_eq!(kernels(&mut machine), ["intercom_0.1.0.efi", "intercom_0.1.1.efi", "recovery.efi"]);
-    // The data is as it was: the page comes in with the key of before.
+    // The data is as it was: the page comes in with the key from before.
     page.open(&format!("https://127.0.0.1:{}/", disk.port));
     page.wait_state("live", BOOT);
     page.open("about:blank");
@@ -66,7 +66,7 @@ pub fn recovery(guest: &Path) {
     let (mut machine, _chromium, page) = first_visit(&disk);
     let keys = machine.run("sha256sum /var/lib/private/intercom/keys*");
 
-    // Somebody with a keyboard starts the machine anew and holds a key down; the second entry is the reset.
+    // Somebody with a keyboard restarts the machine and holds a key down; the second entry is the reset.
     drop(machine);
     let mut machine = the_boot_menu_resets(&disk);
     machine.answer_within(BOOT);
@@ -80,7 +80,7 @@ pub fn recovery(guest: &Path) {
 
     drop(machine);
     disk.break_both_roots();
-    // The version takes its own tries away, and starts the machine again.
+    // The version takes its own tries away, and restarts the machine.
     disk.power().goes_down(BOOT);
     let mut machine = disk.power();
     wait("the recovery's words", BOOT, || {
@@ -96,12 +96,12 @@ pub fn recovery(guest: &Path) {
     page.wait_state("live", BOOT);
     page.close();
 
-    // A disk that forgot its data: the home begins anew, and says so.
+    // A disk that forgot its data: the home starts again, and says so.
     drop(machine);
     disk.break_data();
     let mut machine = disk.start();
-    told(&mut machine, "The data partition was broken and is made anew: phones must scan the code again");
-    the_tv_tells_something(&mut machine, "appliance-data-anew");
+    told(&mut machine, "The data partition was broken and is made again: phones must scan the code again");
+    the_tv_tells_something(&mut machine, "appliance-data-again");
 }
 
 /// Switches a machine on, and lets a viewer in, who is there.
@@ -151,7 +151,7 @@ fn kernels(machine: &mut Machine) -> Vec<String> {
     names.lines().map(str::to_owned).collect()
 }
 
-/// The notice comes, for the TV as well as for whoever asks.
+/// The notice comes, for the TV as well as for anyone who asks.
 pub fn told(machine: &mut Machine, what: &str) {
     let end = Instant::now() + PATIENCE * 3;
     loop {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, bounded};
-use intercom::shell::gateway::{Gateway, GatewayConfig, GatewayHandle, Patience};
+use intercom::shell::gateway::{Gateway, GatewayConfig, GatewayHandle, Timeouts};
 use intercom::shell::tls::Certificates;
 use intercom::shell::wake::Wake;
 use intercom::shell::wires::OpenSocket;
@@ -21,16 +21,16 @@ pub struct Front {
 
 /// As patient as the real one.
 pub fn open() -> Front {
-    open_with(Patience::default(), 16)
+    open_with(Timeouts::default(), 16)
 }
 
 /// With deadlines of a few hundred milliseconds, so that tests of them are quick.
 pub fn open_impatient() -> Front {
     let short = Duration::from_millis(300);
-    open_with(Patience { handshake: short, idle: short, head: short, refusal: short, ..Patience::default() }, 16)
+    open_with(Timeouts { handshake: short, idle: short, head: short, refusal: short, ..Timeouts::default() }, 16)
 }
 
-pub fn open_with(patience: Patience, sockets: usize) -> Front {
+pub fn open_with(timeouts: Timeouts, sockets: usize) -> Front {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let n = COUNT.fetch_add(1, Ordering::Relaxed);
     let dir = std::env::temp_dir().join(format!("intercom-hostile-{}-{n}", std::process::id()));
@@ -43,7 +43,7 @@ pub fn open_with(patience: Patience, sockets: usize) -> Front {
         private_dir: dir.join("gateway"),
         sockets: sender,
         wake: Wake::new().unwrap(),
-        patience,
+        timeouts,
     })
     .unwrap();
     Front { handle, certificates, sockets: receiver, dir }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::thread;
 use std::time::Duration;
 
@@ -18,16 +18,23 @@ use tungstenite::Message;
 use crate::client::{LONG, loopback};
 use crate::signal::{Socket, any_certificate, open_over};
 
+/// An attack that is to be the only one has this for itself.
+pub static ALONE: RwLock<()> = RwLock::new(());
+
+fn beside_others() -> RwLockReadGuard<'static, ()> {
+    ALONE.read().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The program with a state of its own.
-struct Program {
+pub struct Program {
     process: Child,
     dir: PathBuf,
-    port: u16,
-    key: String,
+    pub port: u16,
+    pub key: String,
 }
 
 impl Program {
-    fn start(name: &str) -> Program {
+    pub fn start(name: &str) -> Program {
         let dir = std::env::temp_dir().join(format!("intercom-attacked-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
         let port = {
@@ -66,7 +73,7 @@ impl Program {
         SocketAddr::from(([127, 0, 0, 1], self.port))
     }
 
-    fn status(&self) -> Value {
+    pub fn status(&self) -> Value {
         let output = Command::new(env!("CARGO_BIN_EXE_intercom"))
             .args(["status", "--config"])
             .arg(self.dir.join("intercom.toml"))
@@ -75,11 +82,11 @@ impl Program {
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
     }
 
-    fn descriptors(&self) -> usize {
+    pub fn descriptors(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap().count()
     }
 
-    fn kilobytes(&self) -> u64 {
+    pub fn kilobytes(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
@@ -95,7 +102,7 @@ impl Program {
     }
 
     /// Waits until as many descriptors are open as before, or two more, and home knows of no socket.
-    fn settles(&self, before: usize) {
+    pub fn returns_to(&self, before: usize) {
         let until = intercom::shell::clock::now() + LONG;
         loop {
             let (status, now) = (self.status(), self.descriptors());
@@ -117,8 +124,8 @@ impl Drop for Program {
 }
 
 /// Ports of one address run out in a flood; that is the attacker's trouble.
-fn dial(from: IpAddr, to: SocketAddr) -> Option<TcpStream> {
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).ok()?;
+pub fn dial(from: IpAddr, to: SocketAddr) -> Option<TcpStream> {
+    let socket = socket2::Socket::new(socket2::Domain::for_address(to), socket2::Type::STREAM, None).ok()?;
     socket.bind(&SocketAddr::new(from, 0).into()).ok()?;
     socket.connect_timeout(&to.into(), Duration::from_secs(5)).ok()?;
     socket.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
@@ -126,11 +133,27 @@ fn dial(from: IpAddr, to: SocketAddr) -> Option<TcpStream> {
     Some(socket.into())
 }
 
+/// A connection that comes to nothing, by turns: bare, half a handshake, half a head, garbage.
+pub fn connect_for_nothing(from: IpAddr, to: SocketAddr, n: u64) {
+    let Some(mut stream) = dial(from, to) else { return };
+    let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+    let _ = match n % 4 {
+        0 => Ok(0),
+        1 => stream.write(&[0x16, 3, 1, 2, 0, 1, 0]),
+        2 => stream.write(b"GET / HTTP/1.1\r\nHost:"),
+        _ => stream.write(&[n as u8; 300]),
+    };
+}
+
 /// Whether a viewer from there is let in whose `hello` takes 300 ms.
 fn comes_in(program: &Program, from: IpAddr) -> bool {
-    let Some(mut socket) = program.socket(from) else { return false };
+    program.socket(from).is_some_and(|socket| is_welcome(socket, &program.key))
+}
+
+/// The same of a socket that is open.
+pub fn is_welcome(mut socket: Socket, key: &str) -> bool {
     thread::sleep(Duration::from_millis(300));
-    let hello = json!({ "type": "hello", "v": 1, "key": program.key });
+    let hello = json!({ "type": "hello", "v": 1, "key": key });
     let said = socket.send(Message::text(hello.to_string()));
     let welcome = said.is_ok() && matches!(socket.read(), Ok(Message::Text(text)) if text.contains("welcome"));
     let _ = socket.send(Message::text(json!({ "type": "leave" }).to_string()));
@@ -138,18 +161,18 @@ fn comes_in(program: &Program, from: IpAddr) -> bool {
 }
 
 /// Threads that go on until they are told.
-struct Attack {
+pub struct Attack {
     stop: Arc<AtomicBool>,
     threads: Vec<thread::JoinHandle<()>>,
     done: Arc<AtomicU64>,
 }
 
 impl Attack {
-    fn new() -> Attack {
+    pub fn new() -> Attack {
         Attack { stop: Arc::default(), threads: Vec::new(), done: Arc::default() }
     }
 
-    fn with(&mut self, threads: usize, work: impl Fn(u64) + Send + Clone + 'static) {
+    pub fn with(&mut self, threads: usize, work: impl Fn(u64) + Send + Clone + 'static) {
         for _ in 0..threads {
             let (stop, done) = (Arc::clone(&self.stop), Arc::clone(&self.done));
             let work = work.clone();
@@ -161,7 +184,7 @@ impl Attack {
         }
     }
 
-    fn end(self) -> u64 {
+    pub fn end(self) -> u64 {
         self.stop.store(true, Ordering::Relaxed);
         self.threads.into_iter().for_each(|thread| thread.join().unwrap());
         self.done.load(Ordering::Relaxed)
@@ -170,21 +193,15 @@ impl Attack {
 
 #[test]
 fn a_crowd_at_one_address_keeps_no_viewer_out_and_takes_little() {
+    let _turn = beside_others();
     let program = Program::start("crowd");
     let (address, attacker) = (program.address(), loopback(1));
     assert!(comes_in(&program, loopback(2)));
     let (descriptors, memory) = (program.descriptors(), program.kilobytes());
     let mut attack = Attack::new();
-    // Some thousand connections a second: bare ones, garbage, half a handshake, half a head.
+    // Some thousand connections a second.
     attack.with(2, move |n| {
-        let Some(mut stream) = dial(attacker, address) else { return };
-        let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
-        let _ = match n % 4 {
-            0 => Ok(0),
-            1 => stream.write(&[0x16, 3, 1, 2, 0, 1, 0]),
-            2 => stream.write(b"GET / HTTP/1.1\r\nHost:"),
-            _ => stream.write(&[n as u8; 300]),
-        };
+        connect_for_nothing(attacker, address, n);
     });
     // Datagrams: noise, and what looks like STUN.
     let udp = Arc::new(UdpSocket::bind((attacker, 0)).unwrap());
@@ -208,6 +225,7 @@ fn a_crowd_at_one_address_keeps_no_viewer_out_and_takes_little() {
 
 #[test]
 fn a_flood_of_websockets_from_one_address_keeps_no_viewer_out() {
+    let _turn = beside_others();
     let program = Arc::new(Program::start("websockets"));
     assert!(comes_in(&program, loopback(2)));
     let mut attack = Attack::new();
@@ -231,6 +249,7 @@ fn a_flood_of_websockets_from_one_address_keeps_no_viewer_out() {
 
 #[test]
 fn sockets_that_flood_and_do_not_read_are_gone_soon_although_their_far_end_holds_them() {
+    let _turn = beside_others();
     let program = Arc::new(Program::start("pinned"));
     assert!(comes_in(&program, loopback(2)));
     let descriptors = program.descriptors();
@@ -247,12 +266,13 @@ fn sockets_that_flood_and_do_not_read_are_gone_soon_although_their_far_end_holds
     }
     assert!(held.len() > 30, "it was an attack: {}", held.len());
     assert!(comes_in(&program, loopback(2)));
-    program.settles(descriptors);
+    program.returns_to(descriptors);
     drop(held);
 }
 
 #[test]
 fn sockets_that_say_wrong_things_flood_or_do_not_read_keep_no_viewer_out() {
+    let _turn = beside_others();
     let program = Arc::new(Program::start("sockets"));
     let attacker = loopback(1);
     assert!(comes_in(&program, loopback(2)));
@@ -283,7 +303,7 @@ fn sockets_that_say_wrong_things_flood_or_do_not_read_keep_no_viewer_out() {
     assert!(tries > 20, "it was an attack: {tries}");
     assert!(most < descriptors + 120, "{most} descriptors, {descriptors} before");
     // All of them are gone soon, and are not only said to be.
-    program.settles(descriptors);
-    // Whoever attacked may come in as well, once they behave.
+    program.returns_to(descriptors);
+    // Anyone who attacked may come in as well, once they behave.
     assert!(comes_in(&program, attacker) || comes_in(&program, attacker));
 }

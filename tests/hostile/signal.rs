@@ -13,7 +13,7 @@ use tungstenite::client::IntoClientRequest;
 /// The WebSocket.
 pub type Socket = WebSocket<StreamOwned<ClientConnection, TcpStream>>;
 
-/// Settings that take whatever certificate home shows; whoever shares them resumes sessions.
+/// Settings that take whatever certificate home shows; anyone who shares them resumes sessions.
 pub fn any_certificate() -> Arc<ClientConfig> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();

@@ -5,10 +5,10 @@ use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use intercom::core::protocol::{ErrorCode, FromHome, MAX_HELLO, MAX_MESSAGE};
 use intercom::shell::clock;
-use intercom::shell::gateway::Patience;
-use intercom::shell::signaling::{Heard, SignalSocket, Turn};
+use intercom::shell::gateway::Timeouts;
+use intercom::shell::signal_socket::{Heard, SignalSocket, Turn};
+use intercom_core::call::protocol::{ErrorCode, FromHome, MAX_HELLO, MAX_MESSAGE};
 use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Message, WebSocket};
 
@@ -166,7 +166,7 @@ fn a_wrong_handshake_is_refused_in_http() {
 
 #[test]
 fn when_the_loop_takes_no_more_newcomers_are_told_to_come_back() {
-    let front = front::open_with(Patience::default(), 1);
+    let front = front::open_with(Timeouts::default(), 1);
     let _first = open(&front, b"");
     let refused = loop {
         // The first one is handed over right after its answer is sent.
@@ -202,7 +202,7 @@ fn messages_and_frames_over_the_bound_are_refused() {
     let mut page = open(&front, b"");
     let mut home = Home::of(&front);
     let _ = big(MAX_HELLO + 1, &mut page);
-    assert_eq!(home.next(), None, "whoever has shown no key says little");
+    assert_eq!(home.next(), None, "anyone who has shown no key says little");
 }
 
 #[test]

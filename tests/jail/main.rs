@@ -3,27 +3,37 @@
 // A test's time begins at some time.
 #![allow(clippy::disallowed_methods)]
 
+mod camera;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use intercom::config::Rung;
-use intercom::media::video_encoder::VideoEncoder;
-use intercom::shell::devices::Presence;
 use intercom::shell::devices::pictures::{Decode, Undecoded};
-use intercom::shell::jail::{Jail, Program, raise};
+use intercom::shell::jail::wire::{Answer, ORDER_HEAD};
+use intercom::shell::jail::{Codec, Jail, JailReport, JailReports, Program, raise};
 use intercom::shell::wires::VisitId;
-use intercom::units::{Bitrate, FrameRate};
-use intercom_drivers::contract::I420;
+use intercom_base::picture::I420;
+use intercom_base::settings::Rung;
+use intercom_base::units::{Bitrate, FrameRate};
+use intercom_media::video_encoder::VideoEncoder;
 use landlock::{AccessFs, CompatLevel, Compatible, RulesetAttr};
 
 const ONE: VisitId = VisitId(1);
 
-fn jail() -> (Jail, Arc<Presence>) {
-    let presence = Arc::new(Presence::new());
-    (Jail::new(Program::at(env!("CARGO_BIN_EXE_intercom")), Arc::clone(&presence)), presence)
+fn jail_for(codec: Codec) -> (Jail, Arc<JailReports>) {
+    let reports = Arc::new(JailReports::default());
+    (Jail::new(codec, Program::at(env!("CARGO_BIN_EXE_intercom")), Arc::clone(&reports)), reports)
+}
+
+fn jail() -> (Jail, Arc<JailReports>) {
+    jail_for(Codec::H264)
+}
+
+fn starts(reports: &JailReports, codec: Codec) -> u64 {
+    reports.all().get(&codec).expect("a report").starts
 }
 
 /// A stream of grey pictures that become lighter, the first one a keyframe.
@@ -53,9 +63,19 @@ fn signal(pid: u32, name: &str) {
     assert!(Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().expect("kill").success());
 }
 
+/// It takes the system a moment to end it.
+fn kill(pid: u32) {
+    signal(pid, "KILL");
+    let until = Instant::now() + Duration::from_secs(20);
+    while fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z ")) {
+        assert!(Instant::now() < until);
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn pictures_come_out_as_they_went_in_of_several_streams_and_sizes() {
-    let (mut jail, presence) = jail();
+    let (mut jail, reports) = jail();
     let (small, large) = (stream(320, 240, 5), stream(642, 362, 5));
     for n in 0..5 {
         for (visit, units, size) in [(ONE, &small, (320, 240)), (VisitId(2), &large, (642, 362))] {
@@ -68,39 +88,118 @@ fn pictures_come_out_as_they_went_in_of_several_streams_and_sizes() {
     assert!(jail.decode(ONE, true, &small[0]).expect("decoded").is_some());
     jail.forget(VisitId(2));
     assert!(matches!(jail.decode(VisitId(2), false, &large[1]), Err(Undecoded::Broken(_))));
-    assert_eq!(presence.jail().expect("a report").starts, 1);
+    assert_eq!(starts(&reports, Codec::H264), 1);
 }
 
 #[test]
 fn one_that_is_killed_at_rest_is_nobodys_fault_and_the_next_keyframe_shows() {
-    let (mut jail, presence) = jail();
+    let (mut jail, reports) = jail();
     let units = stream(320, 240, 3);
     assert!(jail.decode(ONE, true, &units[0]).expect("decoded").is_some());
     let first = jail.pid().expect("a process");
-    signal(first, "KILL");
-    // It takes the system a moment to end it.
-    let until = Instant::now() + Duration::from_secs(20);
-    while fs::read_to_string(format!("/proc/{first}/stat")).is_ok_and(|stat| !stat.contains(") Z ")) {
-        assert!(Instant::now() < until);
-        std::thread::yield_now();
-    }
+    kill(first);
     assert_eq!(jail.decode(ONE, false, &units[1]), Err(Undecoded::Lost { by_this: false }));
     assert!(jail.decode(ONE, true, &units[0]).expect("decoded").is_some());
     assert!(jail.pid().is_some_and(|pid| pid != first));
-    assert_eq!(presence.jail().expect("a report").starts, 2);
+    assert_eq!(starts(&reports, Codec::H264), 2);
 }
 
 #[test]
 fn one_that_hangs_is_replaced_and_the_picture_is_back_with_the_next_keyframe() {
-    let (mut jail, _) = jail();
+    let (mut jail, reports) = jail();
     let units = stream(320, 240, 3);
     assert!(jail.decode(ONE, true, &units[0]).expect("decoded").is_some());
     let first = jail.pid().expect("a process");
     signal(first, "STOP");
     // It would never answer.
     assert_eq!(jail.decode(ONE, false, &units[1]), Err(Undecoded::Lost { by_this: true }));
+    assert_eq!(reports.all()[&Codec::H264].pid, None, "nobody is told of a process that is gone");
     assert!(jail.decode(ONE, true, &units[0]).expect("decoded").is_some(), "the first keyframe shows");
     assert!(!fs::exists(format!("/proc/{first}")).expect("/proc"), "the other one is gone");
+}
+
+/// What computes for ever is told from what waits for a processor: it is noticed sooner.
+#[test]
+fn one_that_computes_for_ever_is_replaced_sooner_than_one_that_gets_no_processor() {
+    let folder = std::env::temp_dir().join(format!("intercom-endless-jail-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder");
+    let unit = &stream(320, 240, 1)[0];
+    let (script, ready, picture) = (folder.join("program"), folder.join("ready"), folder.join("picture"));
+    fs::write(&ready, Answer::Ready { files: true, calls: true }.to_bytes()).expect("an answer");
+    fs::write(&picture, Answer::Picture { width: 32, height: 32 }.to_bytes()).expect("an answer");
+    // One picture comes, and nothing after it.
+    let [ready, picture] = [ready, picture].map(|file| file.display().to_string());
+    let (length, least) = (ORDER_HEAD + unit.len(), "/dev/null");
+    let words = format!(
+        "#!/bin/sh\n/bin/cat {ready} >&0\n/bin/dd bs=1 count={length} of={least} 2>{least}\n/bin/cat {picture} >&0\nwhile :; do :; done\n"
+    );
+    fs::write(&script, words).expect("a script");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).expect("a program");
+    let mut jail = Jail::new(Codec::H264, Program::at(&script), Arc::new(JailReports::default()));
+    let until = Instant::now() + Duration::from_secs(20);
+    while jail.decode(ONE, true, unit) == Err(Undecoded::Lost { by_this: false }) {
+        assert!(Instant::now() < until, "it begins");
+    }
+    let noticed_after = |jail: &mut Jail| {
+        let asked = Instant::now();
+        assert_eq!(jail.decode(ONE, false, unit), Err(Undecoded::Lost { by_this: true }));
+        asked.elapsed()
+    };
+    let endless = noticed_after(&mut jail);
+    let (mut jail, _) = self::jail();
+    assert!(jail.decode(ONE, true, unit).expect("decoded").is_some());
+    signal(jail.pid().expect("a process"), "STOP");
+    let stopped = noticed_after(&mut jail);
+    assert!(2 * endless < stopped, "{endless:?}, and without a processor {stopped:?}");
+    fs::remove_dir_all(folder).expect("the folder");
+}
+
+/// A service manager asks every process of a service, and a terminal every process in its foreground.
+#[test]
+fn one_that_is_asked_to_end_ends_with_its_keeper_only() {
+    let (mut jail, reports) = jail();
+    let units = stream(320, 240, 4);
+    assert!(jail.decode(ONE, true, &units[0]).expect("decoded").is_some());
+    for (name, unit) in ["TERM", "INT", "HUP"].into_iter().zip(&units[1..]) {
+        signal(jail.pid().expect("a process"), name);
+        assert!(jail.decode(ONE, false, unit).expect("decoded").is_some(), "{name}");
+    }
+    assert_eq!(starts(&reports, Codec::H264), 1);
+}
+
+/// As on a machine that works at something else: it begins late, and answers late.
+#[test]
+fn one_that_is_slow_is_waited_for_and_not_replaced() {
+    let folder = std::env::temp_dir().join(format!("intercom-slow-jail-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder");
+    let script = folder.join("program");
+    fs::write(&script, format!("#!/bin/sh\n/bin/sleep 4\nexec {} \"$@\"\n", env!("CARGO_BIN_EXE_intercom")))
+        .expect("a script");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).expect("a program");
+    let reports = Arc::new(JailReports::default());
+    let mut jail = Jail::new(Codec::H264, Program::at(&script), Arc::clone(&reports));
+    let units = stream(320, 240, 3);
+    let first = Instant::now();
+    let mut tries = 0;
+    // What comes meanwhile is not waited for, beyond the first one.
+    while jail.decode(ONE, true, &units[0]) == Err(Undecoded::Lost { by_this: false }) {
+        tries += 1;
+        assert!(first.elapsed() < Duration::from_secs(25), "it is shut out for being slow");
+        std::thread::sleep(Duration::from_millis(33));
+    }
+    // Waited for as long as the first one, there would be seven.
+    assert!(tries > 12, "pictures wait for it: {tries} tries");
+    let pid = jail.pid().expect("a process");
+    assert_eq!((starts(&reports, Codec::H264), reports.all()[&Codec::H264].pid), (1, Some(pid)));
+    signal(pid, "STOP");
+    let wakes = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_secs(2));
+        signal(pid, "CONT");
+    });
+    assert!(jail.decode(ONE, false, &units[1]).expect("decoded").is_some());
+    wakes.join().expect("woken");
+    assert_eq!(jail.pid(), Some(pid));
+    fs::remove_dir_all(folder).expect("the folder");
 }
 
 #[test]
@@ -117,7 +216,7 @@ fn it_ends_with_its_keeper_and_one_that_cannot_start_is_no_picture() {
     fs::write(&script, format!("#!/bin/sh\necho start >>'{}'\n", starts.display())).expect("a script");
     fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).expect("a program");
     for program in ["/no/such/program".as_ref(), script.as_path()] {
-        let mut jail = Jail::new(Program::at(program), Arc::new(Presence::new()));
+        let mut jail = Jail::new(Codec::H264, Program::at(program), Arc::new(JailReports::default()));
         for _ in 0..200 {
             assert_eq!(jail.decode(ONE, true, unit), Err(Undecoded::Lost { by_this: false }), "{program:?}");
         }
@@ -129,12 +228,18 @@ fn it_ends_with_its_keeper_and_one_that_cannot_start_is_no_picture() {
 
 #[test]
 fn the_process_inside_has_three_descriptors_no_rights_and_its_walls() {
-    let (mut jail, presence) = jail();
     // As a library would leave it that forgets to close what it opens on exec.
     let leaked = fs::File::open("/etc/passwd").expect("a file");
     rustix::io::fcntl_setfd(&leaked, rustix::io::FdFlags::empty()).expect("a flag");
+    let (mut jail, reports) = jail();
     assert!(jail.decode(ONE, true, &stream(320, 240, 1)[0]).expect("decoded").is_some());
-    let pid = jail.pid().expect("a process");
+    has_nothing_but_its_walls(jail.pid().expect("a process"), reports.all()[&Codec::H264]);
+    let (mut jail, reports) = jail_for(Codec::Jpeg);
+    assert!(jail.decode_jpeg(&camera::jpeg(320, 240, 90)).expect("decoded").is_some());
+    has_nothing_but_its_walls(jail.pid().expect("a process"), reports.all()[&Codec::Jpeg]);
+}
+
+fn has_nothing_but_its_walls(pid: u32, report: JailReport) {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("its status");
     let field = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name)).expect(name);
@@ -149,7 +254,6 @@ fn the_process_inside_has_three_descriptors_no_rights_and_its_walls() {
         // It is read by nobody but root.
         Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied),
     }
-    let report = presence.jail().expect("a report");
     assert!(report.seccomp, "this kernel has seccomp");
     let has_landlock = landlock::Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)

@@ -113,7 +113,7 @@ fn whoever_holds_the_keys_lock_delays_neither_mute_nor_revocation() {
         assert!(mute.join().expect("mute").contains("is muted"));
         let said = say(&home, "link --revoke 1");
         assert!(said.contains("its visits are over") && said.contains("the disk does not take that"), "{said}");
-        assert!(link.join().expect("link").contains("until the intercom is started anew"));
+        assert!(link.join().expect("link").contains("until the intercom is restarted"));
     });
     drop(lock);
     home.wait("kept after all", || fs::read_to_string(home.at("state/muted")).ok().filter(|text| text == "muted\n"));

@@ -35,7 +35,7 @@ fn allowed() -> [i64; 4] {
 }
 
 /// Waits until every thread stands where it belongs, which each sees to itself when it begins.
-fn settle(home: &Home, [live, video, rest, tv]: [i64; 4]) {
+fn wait_for_priorities(home: &Home, [live, video, rest, tv]: [i64; 4]) {
     let expected = [
         (&["loop", "microphone", "opus", "speaker"][..], live),
         (&["video-full", "video-reduced"], video),
@@ -53,7 +53,7 @@ fn settle(home: &Home, [live, video, rest, tv]: [i64; 4]) {
 fn sound_and_network_go_before_video_and_video_before_the_tv() {
     let mut home = Home::new("");
     home.start(|_| ());
-    settle(&home, allowed());
+    wait_for_priorities(&home, allowed());
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_command_that_a_sound_thread_starts_does_not_go_before_others() {
     let (_, [policy, real_time, nice]) = standing(&stat).expect("a line of /proc");
     assert_eq!([policy, real_time, nice], [0, 0, 0], "{stat}");
     // The thread that started it stands where it always does.
-    settle(&home, allowed());
+    wait_for_priorities(&home, allowed());
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn without_rights_it_runs_all_the_same_and_says_so_only_to_who_asks() {
     let mut home = Home::new("[log]\nlevel = \"debug\"\n");
     let no_rights = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "prlimit", "--rtprio=0:0", "--nice=0:0"];
     home.start_by(&no_rights);
-    settle(&home, [0, 0, 0, -5]);
+    wait_for_priorities(&home, [0, 0, 0, -5]);
     let told = "thread loop runs like any other: no real time";
     home.wait("the reason", || home.log().contains(told).then_some(()));
     let lines =

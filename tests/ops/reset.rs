@@ -16,7 +16,7 @@ fn is_running(home: &Home) {
     home.wait("an answer", || notices(home));
 }
 
-/// Keys and certificates of before.
+/// Keys and certificates from before.
 fn remains(home: &Home) -> Vec<&'static str> {
     let names = ["keys.toml", "leaves", "ca.pem", "ca.key"];
     names.into_iter().filter(|name| home.at("state").join(name).exists()).collect()
@@ -54,7 +54,7 @@ fn a_home_that_does_not_run_is_reset_in_its_folder() {
     say(&home, "link");
     home.terminate();
     assert_eq!(home.wait_end(), 0, "{}", home.log());
-    // As the first visitor leaves it.
+    // As the first viewer leaves it.
     std::fs::create_dir_all(home.at("state/leaves")).expect("a folder");
     std::fs::write(home.at("state/leaves/192.0.2.1.pem"), "x").expect("a leaf");
     assert_eq!(remains(&home).len(), 4);

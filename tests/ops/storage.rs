@@ -59,7 +59,7 @@ fn told(home: &Home, wanted: &[&str]) {
 fn a_link_for_now(home: &Home, number: u32) {
     let (done, said) = say(home, "link");
     assert!(done && said.starts_with(&format!("person {number}:")), "{said}");
-    assert!(said.contains("until the intercom is started anew") && said.contains("#p="), "{said}");
+    assert!(said.contains("until the intercom is restarted") && said.contains("#p="), "{said}");
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_disk_that_fills_up_is_told_and_what_came_meanwhile_is_kept_once_there_is_ro
     a_link_for_now(&home, 3);
     let (done, said) = say(&home, "link --revoke 2");
     assert!(done && said.contains("the disk does not take that"), "{said}");
-    let stored = fs::read_to_string(inside(&home, "keys.toml")).expect("the keys of before");
+    let stored = fs::read_to_string(inside(&home, "keys.toml")).expect("the keys from before");
     assert!(stored.contains("Anna") && !stored.contains("number = 3"), "{stored}");
 
     fs::remove_file(inside(&home, "filler")).expect("room");
@@ -164,7 +164,7 @@ fn damaged_keys_or_certificates_are_left_alone_and_keep_no_new_phone_out() {
         told(&home, &[DAMAGED]);
         let (done, said) = say(&home, "link");
         assert!(done && said.starts_with("person 1:"), "{name}: {said}");
-        // Whoever knows how to mend it may, and a reset needs no more than what is there.
+        // Anyone who knows how to mend it may, and a reset needs no more than what is there.
         assert_eq!(fs::read_to_string(&file).expect("the file"), broken);
         let (done, said) = say(&home, "reset");
         assert!(done, "{name}: {said}");

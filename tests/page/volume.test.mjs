@@ -37,7 +37,7 @@ test('where home sets limits they hold, and where it allows nothing there is no 
   }
 });
 
-test('while the hand moves it, echoes of before do not move it back', () => {
+test('while the hand moves it, echoes from before do not move it back', () => {
   const volume = fresh();
   const told = [];
   for (let now = 0; now <= 640; now += 20) {

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use intercom::core::keeper::{Keeper, Step};
-use intercom::core::supervisor::Change;
+use intercom_base::picture::I420;
+use intercom_base::sound::SAMPLE_RATE;
+use intercom_core::devices::keeper::{Keeper, Step};
+use intercom_core::devices::supervisor::Change;
 use intercom_drivers::contract::{
-    CaptureAudio, CaptureVideo, DeviceError, Display, I420, Image, Opener, PlayAudio, SAMPLE_RATE, VideoFrame,
-    VideoMode,
+    CaptureAudio, CaptureVideo, DeviceError, Display, Image, Opener, PlayAudio, VideoFrame, VideoMode,
 };
 use intercom_drivers::faulty::{Faults, FaultyOpener};
 
@@ -19,7 +20,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// How long things go wrong.
 const STORM: Duration = Duration::from_secs(600);
 
-/// A device is opened at most so often in any minute: after ten good seconds the pauses begin anew with 0.5, 1, 2 and
+/// A device is opened at most so often in any minute: after ten good seconds the pauses start again with 0.5, 1, 2 and
 /// 4 s, and four such rounds fit into a minute.
 const OPENS_A_MINUTE: usize = 16;
 

@@ -1,8 +1,9 @@
 //! Nobody takes what is there for all: places before `hello`, seats, frames, checks to addresses that a viewer named.
 
-use intercom::core::home::SocketId;
-use intercom::core::protocol::{ByeReason, ErrorCode, FromHome, FromPage};
 use std::net::{IpAddr, SocketAddr};
+
+use intercom_core::call::home::SocketId;
+use intercom_core::call::protocol::{ByeReason, ErrorCode, FromHome, FromPage};
 
 use crate::terms::{ms, ordinary, s};
 use crate::world::{HOME, World};
@@ -28,7 +29,7 @@ fn error(world: &World, viewer: usize) -> Option<ErrorCode> {
 /// A viewer whose datagrams are all lost.
 fn visit_without_media(world: &mut World, key: u64) -> usize {
     let viewer = world.viewer(ordinary());
-    world.viewers[viewer].key = format!("{}{key}", crate::world::KEY);
+    world.viewers[viewer].key = format!("{}{key}", crate::keys::KEY);
     world.viewers[viewer].blocked = true;
     world.open_socket(viewer);
     let now = world.now;
@@ -123,7 +124,7 @@ fn pings_and_binary_frames_and_bytes_cost_as_much_as_words() {
         flood(&mut world, 20);
         assert!(world.viewers[viewer].closed_by_home.is_some(), "{what} {before_hello}");
         assert_eq!(error(&world, viewer), (!before_hello).then_some(ErrorCode::TooFast), "strangers hear nothing");
-        assert_eq!(world.visitors.len(), usize::from(!before_hello), "a visit stays");
+        assert_eq!(world.listed.len(), usize::from(!before_hello), "a visit stays");
     }
 }
 
@@ -136,7 +137,7 @@ fn no_key_has_more_than_half_of_the_seats_but_the_one_of_run() {
     }
     let third = visit_of(&mut world, 7);
     assert_eq!(error(&world, third), Some(ErrorCode::KeyBusy));
-    assert_eq!(world.visitors.len(), 2, "those who see home are left alone");
+    assert_eq!(world.listed.len(), 2, "those who see home are left alone");
     let other = visit_of(&mut world, 8);
     assert!(world.viewers[other].shown.len() > 10);
 
@@ -164,7 +165,7 @@ fn one_key_with_sockets_and_no_media_keeps_nobody_out() {
     for _ in 0..30 {
         visit_without_media(&mut world, 7);
     }
-    assert_eq!(world.visitors.len(), 4);
+    assert_eq!(world.listed.len(), 4);
     for key in 1..=4 {
         let viewer = visit_of(&mut world, key);
         assert!(world.viewers[viewer].shown.len() > 10, "key {key}: {}", world.home.status());
@@ -179,9 +180,9 @@ fn a_visit_with_a_socket_and_without_media_ends_after_twenty_seconds() {
     let mut world = World::new();
     let viewer = visit_without_media(&mut world, 1);
     world.run(s(19));
-    assert_eq!(world.visitors.len(), 1);
+    assert_eq!(world.listed.len(), 1);
     world.run(s(2));
-    assert!(world.visitors.is_empty());
+    assert!(world.listed.is_empty());
     assert!(heard(&world, viewer, &FromHome::Bye { reason: ByeReason::NoMedia }));
 
     // It counts again from a new socket, but not for ever.
@@ -190,21 +191,21 @@ fn a_visit_with_a_socket_and_without_media_ends_after_twenty_seconds() {
         world.run(s(10));
         world.reconnect(viewer);
         world.run(ms(200));
-        assert_eq!(world.visitors.len(), 1);
+        assert_eq!(world.listed.len(), 1);
     }
     world.run(s(18));
-    assert_eq!(world.visitors.len(), 1);
+    assert_eq!(world.listed.len(), 1);
     world.run(s(3));
-    assert!(world.visitors.is_empty());
+    assert!(world.listed.is_empty());
 
     // Media that is lost counts from there.
     let viewer = visit_of(&mut world, 1);
     world.run(s(60));
     world.viewers[viewer].blocked = true;
     world.run(s(15));
-    assert_eq!(world.visitors.len(), 1);
+    assert_eq!(world.listed.len(), 1);
     world.run(s(30));
-    assert!(world.visitors.is_empty());
+    assert!(world.listed.is_empty());
 }
 
 #[test]
@@ -221,7 +222,7 @@ fn an_address_that_a_viewer_named_gets_few_checks_and_only_so_many_addresses_do(
         if n % 30 == 0 {
             world.run(ms(700));
         }
-        if world.visitors.is_empty() {
+        if world.listed.is_empty() {
             break;
         }
     }

@@ -1,8 +1,8 @@
 //! How a visit feels: chimes when somebody comes and goes, home's microphone muted, home's speaker turned up and down.
 
-use intercom::core::chimes::Chime;
-use intercom::core::home::{Mute, ORPHAN_LIFE};
-use intercom::core::protocol::{FromHome, FromPage, Volume};
+use intercom_core::call::chimes::Chime;
+use intercom_core::call::home::{Mute, ORPHAN_LIFE};
+use intercom_core::call::protocol::{FromHome, FromPage, Volume};
 
 use crate::terms::{ms, ordinary, s};
 use crate::world::World;
@@ -41,7 +41,7 @@ fn set(world: &mut World, viewer: usize, percent: u8) {
 fn home_chimes_when_the_picture_is_seen_and_when_the_visit_is_over() {
     let mut world = World::new();
     let a = world.visit(ordinary());
-    assert!(world.run_until(s(5), |w| w.visitors.iter().any(|v| v.connected)));
+    assert!(world.run_until(s(5), |w| w.listed.iter().any(|v| v.connected)));
     assert_eq!(chimes(&world), [Chime::Arrive]);
     world.run(s(20));
     leave(&mut world, a);
@@ -58,10 +58,10 @@ fn who_knocks_and_never_sees_home_is_not_heard() {
     let now = world.now;
     world.viewers[a].open_page(now);
     world.run(s(10));
-    assert_eq!(world.visitors.len(), 1);
+    assert_eq!(world.listed.len(), 1);
     world.kill_socket(a);
     world.run(ORPHAN_LIFE + s(10));
-    assert!(world.visitors.is_empty() && world.chimes.is_empty());
+    assert!(world.listed.is_empty() && world.chimes.is_empty());
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_family_that_comes_together_is_one_chime_and_an_hour_of_reloading_next_to_no
     let mut world = World::new();
     let viewers: Vec<usize> = (0..4).map(|_| world.visit(ordinary())).collect();
     world.run(s(10));
-    assert_eq!(world.visitors.iter().filter(|v| v.connected).count(), 4);
+    assert_eq!(world.listed.iter().filter(|v| v.connected).count(), 4);
     assert_eq!(chimes(&world), [Chime::Arrive]);
     viewers.into_iter().for_each(|viewer| leave(&mut world, viewer));
     world.run(s(10));

@@ -4,8 +4,10 @@
 #![allow(clippy::disallowed_methods)]
 
 mod devices;
+mod encoder;
 mod fairness;
 mod feels;
+mod keys;
 mod network;
 mod pairing;
 mod sockets;

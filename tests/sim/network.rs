@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use intercom::core::protocol::{FromHome, FromPage, RungName};
-use intercom::units::Bitrate;
+use intercom_base::units::Bitrate;
+use intercom_core::call::protocol::{FromHome, FromPage, RungName};
 use str0m_netem::{Bitrate as LinkRate, DataSize, NetemConfig, Probability, RandomLoss};
 
 use crate::terms::{ms, s};
@@ -88,7 +88,7 @@ fn a_viewer_that_stops_reading_harms_nobody_and_is_gone_after_a_while() {
     world.run(s(120));
     let gap = world.viewers[good].longest_gap(since, world.now);
     assert!(gap < ms(100), "the other viewer's picture stood still for {gap:?}");
-    assert_eq!(world.visitors.len(), 1, "{}", world.home.status());
+    assert_eq!(world.listed.len(), 1, "{}", world.home.status());
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn clocks_jump_and_the_picture_does_not_care() {
     // The machine sleeps for an hour: everything is late at once.
     world.now += s(3600);
     world.run(s(60));
-    assert!(world.visitors.len() <= 1);
+    assert!(world.listed.len() <= 1);
     let b = world.visit(NetemConfig::new().latency(ms(20)));
     assert!(world.run_until(s(5), |w| w.viewers[b].shown.len() > 30), "home works after the sleep");
 }
@@ -186,7 +186,7 @@ fn an_hour_of_visits() {
         world.run(s(random.u64(60..300)));
         world.viewers.clear();
         world.forget_sockets();
-        assert!(world.visitors.is_empty(), "a visit was left over at {:?}: {:?}", world.age(), world.visitors);
+        assert!(world.listed.is_empty(), "a visit was left over at {:?}: {:?}", world.age(), world.listed);
         assert!(!world.present);
         assert!(world.home.poll_timeout().is_none(), "an empty home waits for input only");
     }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use intercom::access::keys::Key;
-use intercom::core::items::NewLink;
-use intercom::core::protocol::{ErrorCode, FromHome, FromPage};
-use intercom::reach::Addresses;
+use intercom_core::call::items::NewLink;
+use intercom_core::call::protocol::{ErrorCode, FromHome, FromPage};
+use intercom_core::people::keys::Key;
+use intercom_core::reach::Addresses;
 use str0m_netem::NetemConfig;
 
 use crate::terms::s;
@@ -66,7 +66,7 @@ fn whoever_reads_the_code_gets_a_key_and_goes_in_with_it_by_name() {
     world.viewers[page].say(&FromPage::Hello { v: 1, key, resume: None }, now);
     world.run(s(1));
     assert!(world.viewers[page].heard.iter().any(|message| matches!(message, FromHome::Welcome { .. })));
-    assert_eq!(world.visitors[0].name.as_deref(), Some("Anna"));
+    assert_eq!(world.listed[0].name.as_deref(), Some("Anna"));
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_key_for_one_code_never_goes_to_whoever_read_the_next() {
         let now = world.now;
         world.viewers[late].say(&FromPage::Hello { v: 1, key, resume: None }, now);
         world.run(s(1));
-        assert_eq!(world.visitors[0].name.as_deref(), Some("Bert"));
+        assert_eq!(world.listed[0].name.as_deref(), Some("Bert"));
     }
 }
 

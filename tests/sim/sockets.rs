@@ -1,6 +1,6 @@
 //! Signaling that cannot cut the call off: every order of offer, candidates and socket death.
 
-use intercom::core::protocol::FromPage;
+use intercom_core::call::protocol::FromPage;
 
 use crate::terms::{ms, ordinary, s};
 use crate::world::World;
@@ -18,7 +18,7 @@ fn a_visit_shows_home_and_hears_it() {
     assert!(viewer.sound > 200, "home is heard: {}", viewer.sound);
     assert_eq!(viewer.broken, 0);
     assert!(world.heard.values().sum::<u64>() > 200, "the viewer is heard at home");
-    assert!(world.visitors[0].connected);
+    assert!(world.listed[0].connected);
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn the_socket_may_die_at_any_moment_and_the_picture_comes_up() {
             "socket killed after {kill_at} ms: no picture; {:?}",
             world.home.status()
         );
-        assert_eq!(world.visitors.iter().filter(|v| v.connected).count(), 1);
+        assert_eq!(world.listed.iter().filter(|v| v.connected).count(), 1);
     }
 }
 
@@ -130,7 +130,7 @@ fn a_visit_without_socket_and_media_ends_after_thirty_seconds_and_everything_sto
     world.kill_socket(a);
     world.viewers[a].blocked = true;
     world.run(s(120));
-    assert!(world.visitors.is_empty(), "{:?}", world.visitors);
+    assert!(world.listed.is_empty(), "{:?}", world.listed);
     assert!(!world.present);
     assert!(world.encoders.iter().all(|e| e.bitrate.is_none()), "nobody watches: no encoding");
 }
@@ -166,7 +166,7 @@ fn a_rebuilt_connection_replaces_the_old_one() {
     world.viewers[a].say_offer(now);
     world.viewers[a].say_candidate(now);
     assert!(world.run_until(s(5), |w| w.viewers[a].shown_since(now + s(1)) > 30), "{:?}", world.home.status());
-    assert_eq!(world.visitors.len(), 1);
+    assert_eq!(world.listed.len(), 1);
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn leaving_ends_the_visit_at_once() {
     let now = world.now;
     world.viewers[a].say(&FromPage::Leave {}, now);
     world.run(ms(100));
-    assert!(world.visitors.is_empty());
+    assert!(world.listed.is_empty());
     assert!(!world.present);
 }
 

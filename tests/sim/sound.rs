@@ -124,12 +124,12 @@ fn several_hear_each_other_and_each_has_one_stream_of_sound() {
         viewer
     });
     world.run(s(2));
-    assert!(world.conference.is_empty(), "nobody says anything");
+    assert!(world.mix_minus.is_empty(), "nobody says anything");
     for viewer in [a, b] {
         world.viewers[viewer].speak(world.now);
     }
     world.run(s(2));
-    assert_eq!(world.conference.len(), 2);
+    assert_eq!(world.mix_minus.len(), 2);
     let before = [a, b, listener].map(|viewer| world.viewers[viewer].sound);
     let from = world.now;
     world.run(s(10));
@@ -141,10 +141,10 @@ fn several_hear_each_other_and_each_has_one_stream_of_sound() {
 
     leave(&mut world, b);
     world.run(s(2));
-    assert_eq!(world.conference.len(), 1, "the listener hears who is left");
+    assert_eq!(world.mix_minus.len(), 1, "the listener hears who is left");
     leave(&mut world, listener);
     world.run(s(2));
-    assert!(world.conference.is_empty(), "what one alone says is for home");
+    assert!(world.mix_minus.is_empty(), "what one alone says is for home");
     assert!(world.heard.values().all(|packets| *packets > 500), "{:?}", world.heard);
     let (from, heard) = (world.now, world.viewers[a].sound);
     world.run(s(5));
@@ -161,7 +161,7 @@ fn where_viewers_are_not_to_hear_each_other_they_hear_home() {
         world.viewers[viewer].speak(world.now);
     }
     world.run(s(5));
-    assert!(world.conference.is_empty());
+    assert!(world.mix_minus.is_empty());
     assert!(world.viewers.iter().all(|viewer| viewer.sound > 200));
     assert!(world.heard.values().all(|packets| *packets > 200), "home hears both");
 }

@@ -1,6 +1,6 @@
 //! Who has no key, too many keys, or bad manners.
 
-use intercom::core::protocol::{ByeReason, CameraState, ErrorCode, FromHome, FromPage};
+use intercom_core::call::protocol::{ByeReason, CameraState, ErrorCode, FromHome, FromPage};
 use str0m_netem::NetemConfig;
 
 use crate::terms::{ms, s};
@@ -80,17 +80,6 @@ fn whoever_says_no_hello_hears_nothing() {
 }
 
 #[test]
-fn a_crowd_of_strangers_does_not_keep_a_viewer_out() {
-    let mut world = World::new();
-    let stranger = world.viewer(near());
-    for _ in 0..500 {
-        world.open_socket(stranger);
-    }
-    let a = world.visit(near());
-    assert!(world.run_until(s(3), |w| w.viewers[a].shown.len() > 10));
-}
-
-#[test]
 fn malformed_messages_get_an_answer_and_harm_nobody() {
     let mut world = World::new();
     let good = world.visit(near());
@@ -137,7 +126,7 @@ fn a_flood_of_messages_loses_its_socket_only() {
     }
     world.run(s(2));
     assert!(world.viewers[a].closed_by_home.is_some());
-    assert_eq!(world.visitors.len(), 1, "the visit stays");
+    assert_eq!(world.listed.len(), 1, "the visit stays");
     assert!(world.viewers[a].longest_gap(since, world.now) < ms(100), "and so does its picture");
 }
 
@@ -146,7 +135,9 @@ fn random_datagrams_reach_nobody() {
     let mut world = World::new();
     let a = world.visit(near());
     world.run(s(2));
-    let since = world.now;
+    world.viewers[a].speak(world.now);
+    world.run(s(1));
+    let (since, before) = (world.now, world.heard.values().sum::<u64>());
     let mut random = fastrand::Rng::with_seed(11);
     let viewer = world.viewers[a].address;
     for round in 0..3000 {
@@ -164,13 +155,15 @@ fn random_datagrams_reach_nobody() {
         }
         let now = world.now;
         world.home.handle_datagram(from, HOME.into(), &bytes, now);
-        if round % 100 == 0 {
-            world.run(ms(10));
-        }
+        world.run(ms(1));
     }
-    world.run(s(3));
+    world.run(ms(100));
     let gap = world.viewers[a].longest_gap(since, world.now);
-    assert!(gap < ms(200), "the picture stood still for {gap:?}");
+    assert!(gap < ms(100), "the picture stood still for {gap:?}");
+    // The other way nothing is lost, and nothing comes in that the viewer did not say.
+    let (packets, said) = (world.heard.values().sum::<u64>() - before, (world.now - since).as_millis() as u64 / 20);
+    assert!(packets.abs_diff(said) <= 2, "home heard {packets} packets of {said}");
+    assert!(world.stray.is_empty(), "strangers were answered: {:?}", world.stray);
 }
 
 #[test]
@@ -214,7 +207,7 @@ fn a_revoked_key_ends_its_visits() {
     assert_eq!(world.home.handle_revoked(1, now), Ok(()));
     world.run(s(1));
     assert!(world.viewers[a].heard.contains(&FromHome::Bye { reason: ByeReason::Revoked }));
-    assert!(world.visitors.is_empty());
+    assert!(world.listed.is_empty());
 }
 
 #[test]

@@ -4,9 +4,9 @@ use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 
-use intercom::core::home::SocketId;
-use intercom::core::protocol::{FromHome, FromPage};
-use intercom::media::opus::has_fec;
+use intercom_core::call::home::SocketId;
+use intercom_core::call::protocol::{FromHome, FromPage};
+use intercom_media::opus::has_fec;
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::media::{Direction, Frequency, MediaData, MediaKind, MediaTime, Mid};
 use str0m::net::{Protocol, Receive};
@@ -14,7 +14,8 @@ use str0m::rtp::Extension;
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc};
 use str0m_netem::{Input as LinkInput, Netem, NetemConfig, Output as LinkOutput, WithLen};
 
-use crate::world::{KEY, number_in};
+use crate::encoder::number_in;
+use crate::keys::KEY;
 
 #[derive(Clone)]
 pub struct Packet {

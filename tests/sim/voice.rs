@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use intercom::core::items::Speech;
-use intercom::media::opus::{OpusEncoder, PACKET};
-use intercom::units::Bitrate;
+use intercom_base::units::Bitrate;
+use intercom_core::call::items::Speech;
+use intercom_media::opus::{OpusEncoder, PACKET};
 
 /// Somebody who talks at home, through the real encoder.
 pub struct Voice {

@@ -6,147 +6,25 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use intercom::access::people::{Link, People, Person, Role};
-use intercom::config::Rung;
-use intercom::core::chimes::Chime;
-use intercom::core::encoding::stride;
-use intercom::core::home::{Doorkeeper, Home, HomeConfig, HomeOutput, SocketId};
-use intercom::core::items::{
-    EncodedAudio, EncodedVideo, EncoderOrder, ExchangeId, For, Hearers, Invited, NewKey, NewLink, PairingCode, Speech,
-    Spoken, ToPictures, VisitId, Visitor,
+use intercom_base::settings::Rung;
+use intercom_base::units::{Bitrate, FrameRate};
+use intercom_core::call::chimes::Chime;
+use intercom_core::call::home::{Home, HomeConfig, HomeOutput, SocketId};
+use intercom_core::call::items::{
+    AudioIn, EncodedAudio, EncoderOrder, ExchangeId, For, NewKey, PairingCode, Recipients, Speech, ViewerFrame,
+    ViewerInfo, VisitId,
 };
-use intercom::core::peer::Identity;
-use intercom::core::protocol::{CameraState, FromHome, RungName, Volume};
-use intercom::reach::Addresses;
-use intercom::units::{Bitrate, FrameRate};
+use intercom_core::call::peer::Identity;
+use intercom_core::call::protocol::{CameraState, FromHome, RungName, Volume};
+use intercom_core::reach::Addresses;
 use str0m_netem::NetemConfig;
 
+use crate::encoder::FakeEncoder;
+use crate::keys::{KEY, Keys, hash};
 use crate::viewer::Viewer;
 use crate::voice::Voice;
 
-pub const KEY: &str = "a-key-of-this-home";
 pub const HOME: ([u8; 4], u16) = ([10, 0, 0, 1], 8443);
-
-/// A valid key for each number, [`KEY`] and then the number, and those that were minted; each wrong one waits a second longer.
-#[derive(Default)]
-struct Keys {
-    wrong: u32,
-    added: Vec<NewKey>,
-    /// The links.
-    people: People,
-    /// No key outlives the process yet.
-    fresh: bool,
-}
-
-/// A hash that is as good as any in here.
-fn hash(key: &str) -> [u8; 32] {
-    std::array::from_fn(|n| key.as_bytes().get(n).copied().unwrap_or(0))
-}
-
-impl Doorkeeper for Keys {
-    fn verify(&self, key: &str) -> Option<u64> {
-        let added = self.added.iter().find(|added| added.hash == hash(key)).map(|added| added.number);
-        let given = || key.strip_prefix(KEY)?.parse().ok();
-        added.or_else(given)
-    }
-
-    fn handle_wrong(&mut self, _address: IpAddr, _now: Instant) -> Duration {
-        self.wrong += 1;
-        Duration::from_secs(self.wrong.into())
-    }
-
-    fn invited(&self, token: &str, unix: Duration) -> Option<Invited> {
-        self.people.invited(token, unix)
-    }
-
-    fn person(&self, key: u64) -> (u64, Option<&str>) {
-        let added = self.added.iter().find(|added| added.number == key);
-        added.map_or((key, None), |added| (added.person, added.name.as_deref()))
-    }
-
-    fn has_keys(&self) -> bool {
-        !self.fresh || !self.added.is_empty()
-    }
-
-    fn handle_added(&mut self, key: NewKey, unix: Duration) {
-        if key.by_link {
-            self.people.use_link(key.person, unix);
-        }
-        self.added.push(key);
-    }
-
-    fn handle_invited(&mut self, link: NewLink) {
-        let NewLink { person, name, hash, until, devices } = link;
-        let somebody = Person { number: person, name, role: Role::Family };
-        self.people.take_link(somebody, Link { person, hash, until, devices, used: 0 });
-    }
-
-    fn handle_revoked(&mut self, number: u64) -> Option<Vec<u64>> {
-        let _links = self.people.revoke(number);
-        (number < 1000).then(|| vec![number])
-    }
-
-    fn handle_reset(&mut self) -> usize {
-        self.added.len()
-    }
-
-    fn numbers(&self) -> Vec<u64> {
-        self.added.iter().map(|added| added.person).collect()
-    }
-}
-
-/// Encodes nothing: frames of the ordered size, numbered, at the rung's rate.
-pub struct FakeEncoder {
-    rung: RungName,
-    period: Duration,
-    pub bitrate: Option<Bitrate>,
-    keyframe: bool,
-    /// What all frames need, and ticks since the last one.
-    floor: Bitrate,
-    ticks: u64,
-    due: Instant,
-    pub keyframes: u64,
-    pub frames: u64,
-}
-
-impl FakeEncoder {
-    fn frame(&mut self, number: u32, captured: Instant, now: Instant) -> Option<EncodedVideo> {
-        let bitrate = self.bitrate?;
-        let keyframe = std::mem::take(&mut self.keyframe);
-        self.ticks += 1;
-        if !keyframe && self.ticks < stride(bitrate, self.floor) {
-            return None;
-        }
-        self.ticks = 0;
-        let bitrate = bitrate.max(self.floor);
-        let even = bitrate.bps() as f64 / 8.0 * self.period.as_secs_f64();
-        let size = if keyframe { even * 4.0 } else { even } as usize;
-        self.frames += 1;
-        self.keyframes += u64::from(keyframe);
-        let data: Arc<[u8]> = access_unit(keyframe, number, size).into();
-        Some(EncodedVideo { rung: self.rung, data, keyframe, captured, encode_began: now, encoded: now })
-    }
-}
-
-/// An Annex B access unit that carries `number`: SPS, PPS and IDR slice, or a single slice.
-fn access_unit(keyframe: bool, number: u32, size: usize) -> Vec<u8> {
-    let mut unit = Vec::with_capacity(size + 64);
-    if keyframe {
-        unit.extend([0, 0, 0, 1, 0x67, 0x42, 0xe0, 0x1f, 0xda, 0x01, 0x40, 0x16, 0xe8]);
-        unit.extend([0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x80]);
-    }
-    unit.extend([0, 0, 0, 1, if keyframe { 0x65 } else { 0x41 }, 0x88]);
-    // Digits, so that no start code can appear.
-    unit.extend(format!("{number:08}").bytes());
-    unit.resize(unit.len().max(size), b'.');
-    unit
-}
-
-/// The number in an access unit of [`access_unit`].
-pub fn number_in(unit: &[u8]) -> Option<u32> {
-    let slice = unit.windows(6).position(|w| w[..4] == [0, 0, 0, 1] && matches!(w[4], 0x65 | 0x41))?;
-    std::str::from_utf8(unit.get(slice + 6..slice + 14)?).ok()?.parse().ok()
-}
 
 /// When the world begins, in UTC since 1970.
 const UNIX: Duration = Duration::from_secs(1_790_000_000);
@@ -158,7 +36,7 @@ pub struct World {
     pub encoders: [FakeEncoder; 2],
     pub viewers: Vec<Viewer>,
     pub present: bool,
-    pub visitors: Vec<Visitor>,
+    pub listed: Vec<ViewerInfo>,
     /// What the TV offers.
     pub code: Option<PairingCode>,
     /// Keys that were asked for, and for whom, and not made yet.
@@ -170,7 +48,7 @@ pub struct World {
     /// As home said last.
     pub volume: Option<u8>,
     /// Whom the others hear, and who so has packets of their own.
-    pub conference: BTreeSet<VisitId>,
+    pub mix_minus: BTreeSet<VisitId>,
     /// Sound packets that reached the speaker, per visit.
     pub heard: HashMap<VisitId, u64>,
     /// Camera frames that reached the picture thread, per visit.
@@ -205,7 +83,7 @@ impl World {
 
     /// A home that has never been started before.
     pub fn fresh() -> World {
-        let mut world = World::of(8, Keys { fresh: true, ..Keys::default() }, true);
+        let mut world = World::of(8, Keys::none(), true);
         world.home.handle_started(world.now);
         world.run(Duration::ZERO);
         world
@@ -270,14 +148,14 @@ impl World {
             encoders: [encoder(RungName::Full, full), encoder(RungName::Reduced, reduced)],
             viewers: Vec::new(),
             present: false,
-            visitors: Vec::new(),
+            listed: Vec::new(),
             code: None,
             minting: VecDeque::new(),
             minted: 0,
             chimes: Vec::new(),
             muted: false,
             volume: None,
-            conference: BTreeSet::new(),
+            mix_minus: BTreeSet::new(),
             heard: HashMap::new(),
             seen: HashMap::new(),
             stray: HashMap::new(),
@@ -413,9 +291,9 @@ impl World {
             let data = self.voice.next(self.speech);
             let captured = now.checked_sub(self.sound_age).unwrap_or(now);
             self.sounds.push(captured);
-            let speakers: Vec<VisitId> = self.conference.iter().copied().collect();
-            let theirs = speakers.iter().map(|visit| Hearers::Only(*visit));
-            for to in theirs.chain([Hearers::AllBut(speakers.as_slice().into())]) {
+            let speakers: Vec<VisitId> = self.mix_minus.iter().copied().collect();
+            let theirs = speakers.iter().map(|visit| Recipients::Only(*visit));
+            for to in theirs.chain([Recipients::AllBut(speakers.as_slice().into())]) {
                 let data = Arc::clone(&data);
                 self.home.handle_audio(&EncodedAudio { to, data, captured, sample }, now);
             }
@@ -509,19 +387,19 @@ impl World {
                     }
                 }
                 HomeOutput::Speech(speech) => self.speech = Some(speech),
-                HomeOutput::Presence(present) => {
+                HomeOutput::Visited(present) => {
                     self.present = present;
                     self.sound_due = now;
                 }
-                HomeOutput::Sound(Spoken::Packet { visit, .. }) => *self.heard.entry(visit).or_default() += 1,
-                HomeOutput::Sound(Spoken::Gone(_)) => {}
-                HomeOutput::Conference(Spoken::Packet { visit, .. }) => drop(self.conference.insert(visit)),
-                HomeOutput::Conference(Spoken::Gone(visit)) => drop(self.conference.remove(&visit)),
+                HomeOutput::Sound(AudioIn::Packet(visit, _)) => *self.heard.entry(visit).or_default() += 1,
+                HomeOutput::Sound(AudioIn::Gone(_)) => {}
+                HomeOutput::MixMinus(AudioIn::Packet(visit, _)) => drop(self.mix_minus.insert(visit)),
+                HomeOutput::MixMinus(AudioIn::Gone(visit)) => drop(self.mix_minus.remove(&visit)),
                 HomeOutput::Chime(chime) => self.chimes.push((now, chime)),
                 HomeOutput::Muted(muted) => self.muted = muted,
                 HomeOutput::Volume(percent) => self.volume = Some(percent),
-                HomeOutput::Pictures(ToPictures::Frame { visit, .. }) => *self.seen.entry(visit).or_default() += 1,
-                HomeOutput::Pictures(ToPictures::Visitors(visitors)) => self.visitors = visitors,
+                HomeOutput::Picture(ViewerFrame { visit, .. }) => *self.seen.entry(visit).or_default() += 1,
+                HomeOutput::Viewers(listed) => self.listed = listed,
                 HomeOutput::Code(code) => self.code = code,
                 HomeOutput::Mint { exchange, whom } => self.minting.push_back((exchange, whom)),
             }

@@ -36,7 +36,7 @@ mod tests {
 
     use super::*;
 
-    /// `policy` and `priority` of proc_pid_stat(5), of whoever reads it.
+    /// `policy` and `priority` of proc_pid_stat(5), of anyone who reads it.
     fn standing(stat: &str) -> [i32; 2] {
         let tail = stat.rsplit_once(')').unwrap().1;
         let field = |number: usize| tail.split_whitespace().nth(number - 3).unwrap().parse().unwrap();

@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use intercom_base::picture::I420;
+
 use crate::clock;
-use crate::contract::{BoxedOpener, ConfigError, DeviceError, Display, Driver, I420, Opener, Wanted};
+use crate::contract::{BoxedOpener, ConfigError, DeviceError, Display, Driver, Opener, Wanted};
 use crate::options::Options;
 use crate::process::Process;
 

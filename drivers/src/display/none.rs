@@ -1,6 +1,8 @@
 //! No screen: pictures of viewers are not shown.
 
-use crate::contract::{BoxedOpener, ConfigError, DeviceError, Display, Driver, I420, Opener, Wanted};
+use intercom_base::picture::I420;
+
+use crate::contract::{BoxedOpener, ConfigError, DeviceError, Display, Driver, Opener, Wanted};
 use crate::options::Options;
 
 /// The entry of the registry's table.

@@ -8,10 +8,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use intercom_base::picture::I420;
 use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix, yuv420_to_rgb};
 
 use crate::clock;
-use crate::contract::{BoxedOpener, ConfigError, DeviceError, Display, Driver, I420, Opener, Wanted};
+use crate::contract::{BoxedOpener, ConfigError, DeviceError, Display, Driver, Opener, Wanted};
 use crate::options::Options;
 
 /// The entry of the registry's table.

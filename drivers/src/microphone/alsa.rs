@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use alsa::Direction;
+use intercom_base::resample::Resampler;
+use intercom_base::sound::SAMPLE_RATE;
 
-use crate::cards;
-use crate::contract::{BoxedOpener, CaptureAudio, ConfigError, DeviceError, Driver, Opener, SAMPLE_RATE, Wanted};
-use crate::mixer;
+use crate::contract::{BoxedOpener, CaptureAudio, ConfigError, DeviceError, Driver, Opener, Wanted};
 use crate::options::Options;
 use crate::pcm::{self, AUTO, Alsa, Pcm, PcmError, duration};
-use crate::resample::Resampler;
+use crate::{cards, mixer};
 
 /// The entry of the registry's table.
 pub const DRIVER: Driver<dyn CaptureAudio> = Driver {
@@ -250,10 +250,11 @@ impl<P: Pcm> CaptureAudio for Microphone<P> {
 
 #[cfg(test)]
 mod tests {
+    use intercom_base::testing::sound::{fit, sine};
+
     use super::*;
     use crate::clock;
     use crate::pcm::fake::{Fake, numbered, odd_pieces, words};
-    use crate::resample::tests::{quality, tone};
 
     const BLOCK: usize = 960;
     const FRAMES: usize = 9600;
@@ -407,7 +408,7 @@ mod tests {
     fn a_card_of_another_rate_is_heard_clean_and_in_time() {
         for (rate, channels) in [(8_000, 1), (16_000, 1), (44_100, 2), (96_000, 8), (192_000, 2)] {
             let path = std::env::temp_dir().join(format!("intercom-mic-{rate}-{}.raw", std::process::id()));
-            let frames = tone(1000.0, rate, rate as usize).into_iter();
+            let frames = sine(1000.0, rate, rate as usize).into_iter();
             let bytes: Vec<u8> =
                 frames.flat_map(|s| std::iter::repeat_n(s.to_le_bytes(), channels)).flatten().collect();
             std::fs::write(&path, bytes).unwrap();
@@ -433,7 +434,7 @@ mod tests {
                 last = Some(when);
                 heard.extend_from_slice(&block);
             }
-            let (db, _) = quality(&heard[4_800..], 1000.0, SAMPLE_RATE);
+            let (db, _) = fit(&heard[4_800..], 1000.0, SAMPLE_RATE);
             assert!(db > 75.0, "{rate}: {db:.1} dB");
             std::fs::remove_file(path).unwrap();
         }

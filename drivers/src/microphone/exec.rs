@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use intercom_base::sound::SAMPLE_RATE;
+
 use crate::clock;
-use crate::contract::{BoxedOpener, CaptureAudio, ConfigError, DeviceError, Driver, Opener, SAMPLE_RATE, Wanted};
+use crate::contract::{BoxedOpener, CaptureAudio, ConfigError, DeviceError, Driver, Opener, Wanted};
 use crate::options::Options;
 use crate::process::Process;
 

@@ -3,8 +3,10 @@
 use std::f64::consts::TAU;
 use std::time::Instant;
 
+use intercom_base::sound::SAMPLE_RATE;
+
 use crate::clock;
-use crate::contract::{BoxedOpener, CaptureAudio, ConfigError, DeviceError, Driver, Opener, SAMPLE_RATE, Wanted};
+use crate::contract::{BoxedOpener, CaptureAudio, ConfigError, DeviceError, Driver, Opener, Wanted};
 use crate::options::Options;
 use crate::pace::{Pace, duration_of};
 

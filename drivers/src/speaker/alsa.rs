@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use alsa::Direction;
+use intercom_base::resample::Resampler;
+use intercom_base::sound::SAMPLE_RATE;
 
-use crate::cards;
-use crate::contract::{BoxedOpener, ConfigError, DeviceError, Driver, Opener, PlayAudio, SAMPLE_RATE, Wanted};
-use crate::mixer;
+use crate::contract::{BoxedOpener, ConfigError, DeviceError, Driver, Opener, PlayAudio, Wanted};
 use crate::options::Options;
 use crate::pace::Pace;
 use crate::pcm::{self, AUTO, Alsa, Pcm, PcmError};
-use crate::resample::Resampler;
+use crate::{cards, mixer};
 
 /// The entry of the registry's table.
 pub const DRIVER: Driver<dyn PlayAudio> = Driver {
@@ -242,11 +242,12 @@ impl<P: Pcm> PlayAudio for Speaker<P> {
 
 #[cfg(test)]
 mod tests {
+    use intercom_base::testing::sound::{fit, sine};
+
     use super::*;
     use crate::clock;
     use crate::pcm::duration;
     use crate::pcm::fake::{Fake, numbered, odd_pieces, words};
-    use crate::resample::tests::{quality, tone};
 
     const BLOCK: usize = 960;
 
@@ -309,7 +310,7 @@ mod tests {
             let mut card = Fake::new(2, rate as usize / 25);
             (card.nominal, card.rate) = (rate, f64::from(rate));
             let mut speaker = Speaker::new(card);
-            let sound = tone(1000.0, SAMPLE_RATE, 96_000);
+            let sound = sine(1000.0, SAMPLE_RATE, 96_000);
             for (n, piece) in odd_pieces(&sound).into_iter().enumerate() {
                 let delay = speaker.write(piece).unwrap();
                 // What was written and not played yet, and what the converter keeps: 32 samples of the lower rate.
@@ -319,7 +320,7 @@ mod tests {
             }
             let heard = &speaker.pcm.heard;
             assert!(heard.len().abs_diff(2 * rate as usize) <= 1, "{} frames at {rate}", heard.len());
-            let (db, _) = quality(&heard[rate as usize / 10..], 1000.0, rate);
+            let (db, _) = fit(&heard[rate as usize / 10..], 1000.0, rate);
             assert!(db > 75.0, "{rate}: {db:.1} dB");
             assert_eq!(speaker.underruns(), 0);
         }
@@ -412,7 +413,7 @@ mod tests {
         let mut opener = opener(device);
         let mut speaker = opener.open().expect("alsa-lib opens it");
         assert!(opener.describe().contains("at 44100 Hz"), "{}", opener.describe());
-        for piece in odd_pieces(&tone(1000.0, SAMPLE_RATE, 48_000)) {
+        for piece in odd_pieces(&sine(1000.0, SAMPLE_RATE, 48_000)) {
             speaker.write(piece).unwrap();
         }
         speaker.pause();
@@ -425,7 +426,7 @@ mod tests {
             "{} frames are not a second and the converter's rest",
             left.len()
         );
-        let (db, _) = quality(&left[4_410..44_000], 1000.0, 44_100);
+        let (db, _) = fit(&left[4_410..44_000], 1000.0, 44_100);
         assert!(db > 75.0, "{db:.1} dB");
         std::fs::remove_file(path).unwrap();
     }

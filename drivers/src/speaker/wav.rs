@@ -6,8 +6,10 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use intercom_base::sound::SAMPLE_RATE;
+
 use crate::clock;
-use crate::contract::{BoxedOpener, ConfigError, DeviceError, Driver, Opener, PlayAudio, SAMPLE_RATE, Wanted};
+use crate::contract::{BoxedOpener, ConfigError, DeviceError, Driver, Opener, PlayAudio, Wanted};
 use crate::options::Options;
 use crate::pace::Pace;
 

@@ -8,9 +8,9 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use crate::media::echo::fraction::{Fraction, TAPS};
-use crate::media::echo::timeline::Timeline;
-use crate::media::voice::BLOCK;
+use crate::echo::fraction::{Fraction, TAPS};
+use crate::echo::timeline::Timeline;
+use crate::voice::BLOCK;
 
 /// The reference is read this much (seconds) before it is audible, if it has been written by then: reports are not
 /// exact.
@@ -20,7 +20,7 @@ pub const EARLY: f64 = 0.02;
 const KEPT: usize = 1 << 17;
 /// Stretches of sound without a break that are kept.
 const MOST_STRETCHES: usize = 16;
-/// If the place is off by more samples (2 ms) it is taken anew; by less, it is steered to.
+/// If the place is off by more samples (2 ms) it is taken again; by less, it is steered to.
 const SNAP: f64 = 96.0;
 /// It is steered by at most this many samples in each: 300 ppm, which moves an echo's place unnoticed.
 const STEER: f64 = 300e-6;

@@ -8,7 +8,7 @@ use sonora_aec3::block_processor::BlockProcessor;
 use sonora_aec3::common::BLOCK_SIZE;
 use sonora_aec3::config::EchoCanceller3Config;
 
-use crate::media::voice::BLOCK;
+use crate::voice::BLOCK;
 
 /// 10 ms in three bands of 8 kHz each, the lowest first.
 pub type Bands = [[f32; SPLIT_BAND_SIZE]; NUM_BANDS];

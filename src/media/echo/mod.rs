@@ -1,13 +1,74 @@
 //! Echo, noise and gain: what makes home's sound fit to be sent while the speaker plays.
+//!
+//! [`crate::processor`] is the place between microphone and encoder. This is what stands there: WebRTC's echo
+//! canceller (AEC3), noise suppressor and gain control (AGC2), in the port `sonora`, at 48 kHz throughout. It never
+//! mutes anybody: both sides may speak at once. Canceller and suppressor are driven by us, below `sonora`'s front.
+//! That front hides their tuning and their order.
+//!
+//! ```text
+//! speaker thread ─ mixed block ─> card's buffer ─> loudspeaker ~~ room ~~> microphone ─> card ─> microphone thread
+//!       │                         buffer_ms (40)                           `captured` tells when       │ 10 ms blocks
+//!       │ the same block, and when it becomes audible                                                  │ channel, ≤ 8
+//!       v                                                                                              v
+//! channel `played`, ≤ 16 ─> ALIGNER (keeps 2.7 s) ────── reference, 10 ms ──────> CANCELLER ─> noise ─> gain
+//!                              ^                                                                            │
+//!                              └── earlier or later ── WATCH (0.5 s heard, 1.4 s written) <─ both           v
+//!                                             network <─ loop <─ Opus encoder (6.5) <─ packetizer (20 = 2 blocks)
+//! ```
+//!
+//! Numbers are ms. The aligner delays no sound. The filter banks of canceller and suppressor do. `make bench-audio`
+//! prints by how much.
+//!
+//! # Aligner (`align.rs`, `timeline.rs`, `fraction.rs`)
+//!
+//! - Each card tells when its blocks pass: with jitter, by a clock of its own, and with jumps. A line is drawn through
+//!   the reports of each. Five reports that are off make a jump. One does not.
+//! - For each block that was heard, the reference is read that was audible then, 20 ms early. It is read between the
+//!   samples where the clocks differ. It is steered by at most 300 ppm, so nothing clicks.
+//! - What was not played is silence.
+//! - What is written too late to be read that early is read later from then on.
+//!
+//! # Canceller (`canceller.rs`)
+//!
+//! - It finds the echo within half a second behind its reference by itself. So a card's report may be wrong by that
+//!   much.
+//! - It is tuned for people who talk at once: a longer filter, and a suppressor that believes sooner that somebody
+//!   talks at home.
+//! - The filter's length is a compromise. A longer one takes away more, but learns more slowly, and echo comes through
+//!   at the first words.
+//!
+//! # Noise
+//!
+//! What is noise is learnt behind the canceller. WebRTC learns it in front, where a viewer's echo counts as noise.
+//! That lowers the person who talks at home at the same time.
+//!
+//! # Watching the delay (`delay_watch.rs`)
+//!
+//! - It compares what was heard with what was written, by whitened cross-correlation, ten times a second.
+//! - It sees an echo that comes before its reference, because the speaker is faster than it says. No canceller finds
+//!   that.
+//! - It also sees an echo that jumps. Then the reference is moved, so that the echo is again where the canceller
+//!   learnt it.
+//! - The canceller restarts only if what it learnt cannot have been the echo's place. After a device changed, the new
+//!   path is learnt over the old one.
+//!
+//! # What is left alone
+//!
+//! A microphone that hears no room (`CaptureAudio::hears_a_room`, the stand-in `tone`) is sent as it is. A tone would
+//! be taken for noise.
+//!
+//! `make bench-audio` runs all of this, and the playout before it, in simulated rooms. It prints what is left of the
+//! echo.
 
 pub mod align;
 mod canceller;
+mod delay_watch;
 mod fraction;
 mod timeline;
-mod watch;
 
 use std::time::Instant;
 
+use intercom_base::settings::{AudioSettings, NoiseSuppression};
 use sonora::config::{AdaptiveDigital, GainController2, MaxProcessingRate, Pipeline};
 use sonora::high_pass_filter::HighPassFilter;
 use sonora::three_band_filter_bank::{NUM_BANDS, SPLIT_BAND_SIZE, ThreeBandFilterBank};
@@ -15,12 +76,11 @@ use sonora::{AudioProcessing, Config, StreamConfig};
 use sonora_ns::config::{NsConfig, SuppressionLevel};
 use sonora_ns::noise_suppressor::NoiseSuppressor;
 
-use crate::config::{Audio, NoiseSuppression};
-use crate::media::echo::align::Aligner;
-use crate::media::echo::canceller::{Bands, Canceller};
-use crate::media::echo::watch::Watch;
-use crate::media::processor::{Played, Processor};
-use crate::media::voice::BLOCK;
+use crate::echo::align::Aligner;
+use crate::echo::canceller::{Bands, Canceller};
+use crate::echo::delay_watch::DelayWatch;
+use crate::processor::{Played, Processor};
+use crate::voice::BLOCK;
 
 /// The canceller of WebRTC (AEC3), its noise suppressor and its gain control (AGC2), in the port `sonora`, behind the
 /// [`Aligner`]. The canceller finds the echo in the half second behind the reference by itself; what the speaker
@@ -38,7 +98,7 @@ pub struct Enhancer {
 
 impl Enhancer {
     /// Does what `audio` wants; `None` if that is nothing.
-    pub fn new(audio: &Audio) -> Option<Enhancer> {
+    pub fn new(audio: &AudioSettings) -> Option<Enhancer> {
         let echo = audio.echo_cancellation.then(Echo::default);
         let noise = noise_suppressor(audio.noise_suppression);
         let gain = audio.gain_control.then(|| gain_control(audio.max_gain_db));
@@ -111,7 +171,7 @@ const CLIPPED: f32 = 32_700.0;
 #[derive(Default)]
 struct Echo {
     aligner: Aligner,
-    watch: Watch,
+    watch: DelayWatch,
     canceller: Canceller,
 }
 

@@ -1,6 +1,6 @@
 //! Smooths the instants that a sound card tells for its blocks: reports jitter, the card's own clock does not.
 
-use crate::media::voice::BLOCK;
+use crate::voice::BLOCK;
 
 /// Seconds of a sample by a card whose clock runs as ours does.
 const SAMPLE: f64 = 1.0 / 48_000.0;

@@ -56,7 +56,7 @@ impl Play {
             while let Some((when, sequence, n)) = arrivals.next_if(|(when, ..)| *when <= now) {
                 let at = self.origin + Duration::from_millis(when);
                 self.arrived.entry(n).or_insert(when);
-                self.buffer.insert(sequence, n * FRAME, packet(n), at);
+                self.buffer.insert(OpusPacket { sequence, sample: n * FRAME, data: packet(n), arrived: at });
             }
             let at = self.origin + Duration::from_millis(now);
             self.buffer.skip_excess(at, self.ahead as usize);
@@ -338,11 +338,12 @@ fn it_never_holds_more_than_its_bound() {
     let mut buffer = JitterBuffer::new();
     let now = Instant::now();
     for n in 0..100_000u64 {
-        buffer.insert(n, (n * 7919 * FRAME) % (40 * 48_000), packet(n), now);
+        let sample = (n * 7919 * FRAME) % (40 * 48_000);
+        buffer.insert(OpusPacket { sequence: n, sample, data: packet(n), arrived: now });
     }
     assert!(buffer.packets.len() <= MOST_PACKETS);
     for n in [u64::MAX, u64::MAX - 1, 0, 1 << 63, (1 << 63) - 1] {
-        buffer.insert(n, n, packet(n), now);
+        buffer.insert(OpusPacket { sequence: n, sample: n, data: packet(n), arrived: now });
         buffer.next(now, 0);
         buffer.skip_excess(now, 0);
         buffer.advice(now, 0);
@@ -367,7 +368,7 @@ fn over_a_day_with_drifting_clocks_the_delay_stays_where_it_is() {
             while next_arrival <= ms {
                 if random.u16(0..200) != 0 {
                     let at = origin + Duration::from_secs_f64(next_arrival / 1000.0);
-                    buffer.insert(n, n * FRAME, Arc::clone(&data), at);
+                    buffer.insert(OpusPacket { sequence: n, sample: n * FRAME, data: Arc::clone(&data), arrived: at });
                 }
                 n += 1;
                 next_arrival = n as f64 * packet_ms + f64::from(random.u8(0..25));

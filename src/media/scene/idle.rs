@@ -1,12 +1,12 @@
 //! The card of a home that nobody visits: the clock, what works, and at times a code for a new viewer's phone.
 
-use intercom_drivers::contract::I420;
+use intercom_base::picture::I420;
 
-use crate::media::paint::{self, Colour};
-use crate::media::scale::Rect;
-use crate::media::scene::look::{AMBER, BOTTOM, GREEN, GREY, INK, MUTED, Pill, TOP, WHITE, line};
-use crate::media::scene::{Health, Pairing, Scene};
-use crate::media::text::{self, Style, Weight};
+use crate::paint::{self, Colour};
+use crate::scale::Rect;
+use crate::scene::look::{AMBER, BOTTOM, GREEN, GREY, INK, MUTED, Pill, TOP, WHITE, line};
+use crate::scene::{Health, Pairing, Scene};
+use crate::text::{self, Style, Weight};
 
 /// How far the card's content wanders, in units of a 720th of the screen's height.
 const WANDER: (f32, f32) = (44.0, 20.0);
@@ -20,6 +20,9 @@ const CROWDED: usize = 5;
 /// Lines of all notices together, and of one.
 const MOST_LINES: usize = 6;
 const MOST_OF_ONE: usize = 4;
+
+/// Letters of a notice that is never cut: two lines, also beside a code.
+pub const NOTICE_LETTERS: usize = 112;
 
 /// Letters' size of a notice.
 const NOTICE: f32 = 27.0;
@@ -144,7 +147,6 @@ fn code(pairing: &Pairing<'_>, canvas: &mut I420, middle: (f32, f32), unit: f32)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::BRIEF;
 
     /// Whole words in lines that fit, without an ellipsis.
     fn is_whole(notices: &[String], size: f32, room: f32) -> bool {
@@ -155,7 +157,7 @@ mod tests {
     #[test]
     fn a_mistake_of_the_longest_kind_is_never_cut() {
         let mut mistake = "intercom.toml, line 1234: microphone.alsa.device:".to_owned();
-        while mistake.chars().count() < BRIEF - 8 {
+        while mistake.chars().count() < NOTICE_LETTERS - 8 {
             mistake += " mammoth";
         }
         let told = [mistake, "Until that is mended, the settings that ran last are used".to_owned()];

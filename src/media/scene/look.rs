@@ -1,10 +1,10 @@
 //! What all scenes share: colours, and words on a ground of their own.
 
-use intercom_drivers::contract::I420;
+use intercom_base::picture::I420;
 
-use crate::media::paint::{self, Colour};
-use crate::media::scale::Rect;
-use crate::media::text::{self, Align, Style, Weight};
+use crate::paint::{self, Colour};
+use crate::scale::Rect;
+use crate::text::{self, Align, Style, Weight};
 
 pub(super) const WHITE: Colour = Colour::rgb(244, 246, 250);
 pub(super) const MUTED: Colour = Colour::rgb(148, 160, 182);

@@ -1,12 +1,14 @@
 //! The TV's picture: an idle card with a clock, or the viewers who visit.
 
-mod guests;
 mod idle;
 mod look;
+mod viewers;
 
-use intercom_drivers::contract::I420;
+pub use idle::NOTICE_LETTERS;
 
-use crate::media::scale::Rect;
+use intercom_base::picture::I420;
+
+use crate::scale::Rect;
 
 /// All that the picture depends on.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +28,7 @@ pub struct Scene<'a> {
     /// A code for a new viewer's phone, while one is offered.
     pub pairing: Option<Pairing<'a>>,
     /// Who visits.
-    pub guests: &'a [Guest<'a>],
+    pub viewers: &'a [ViewerTile<'a>],
     /// What home's own camera sees, to be shown small; `None` if it is off or not wanted.
     pub own: Option<&'a I420>,
     /// Where everything that stays for long stands now, each -1.0 to 1.0: it wanders, so that no screen burns in.
@@ -63,7 +65,7 @@ pub struct Pairing<'a> {
 
 /// One viewer.
 #[derive(Clone, Copy, Debug)]
-pub struct Guest<'a> {
+pub struct ViewerTile<'a> {
     /// Their name.
     pub name: &'a str,
     /// How long they have been here, in words; may be empty.
@@ -88,20 +90,22 @@ pub struct Guest<'a> {
 pub fn compose(scene: &Scene<'_>, canvas: &mut I420) {
     let screen = Rect::of(canvas);
     let unit = (screen.width.min(screen.height) as f32 / 720.0).max(0.1);
-    match scene.guests {
+    match scene.viewers {
         [] => idle::draw(scene, canvas, unit),
-        _ => guests::draw(scene, canvas, unit),
+        _ => viewers::draw(scene, canvas, unit),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::media::test_pictures::{dump_png, room, thread_cpu_ms};
+    use intercom_base::testing::pictures::room;
 
-    fn guest<'a>(name: &'a str, number: usize, picture: Option<&'a I420>) -> Guest<'a> {
+    use super::*;
+    use crate::test_pictures::{dump_png, thread_cpu_ms};
+
+    fn viewer<'a>(name: &'a str, number: usize, picture: Option<&'a I420>) -> ViewerTile<'a> {
         let camera = picture.is_some();
-        Guest {
+        ViewerTile {
             name,
             stay: "12 min",
             number,
@@ -114,7 +118,7 @@ mod tests {
         }
     }
 
-    fn scene<'a>(guests: &'a [Guest<'a>]) -> Scene<'a> {
+    fn scene<'a>(viewers: &'a [ViewerTile<'a>]) -> Scene<'a> {
         let yes = Some(true);
         Scene {
             home: "Grandma’s kitchen",
@@ -124,7 +128,7 @@ mod tests {
             notices: &[],
             health: Health { camera: yes, microphone: yes, speaker: yes, network: yes, muted: false },
             pairing: None,
-            guests,
+            viewers,
             own: None,
             drift: (0.0, 0.0),
         }
@@ -143,13 +147,13 @@ mod tests {
         let mut picture = I420::black(720, 1280);
         picture.planes_mut()[0].fill(200);
         let mut canvas = I420::black(1280, 720);
-        compose(&scene(&[guest("Visitor 1", 0, Some(&picture))]), &mut canvas);
+        compose(&scene(&[viewer("Viewer 1", 0, Some(&picture))]), &mut canvas);
         assert_eq!(luma(&canvas, 640, 360), 200, "the picture");
         assert_eq!(luma(&canvas, 640, 2), 200, "up to the upper edge");
         assert!((40..120).contains(&luma(&canvas, 100, 360)), "a dark glow beside it");
         assert!((40..120).contains(&luma(&canvas, 1200, 360)));
         let landscape = room(640, 360, 0);
-        compose(&scene(&[guest("Visitor 1", 0, Some(&landscape))]), &mut canvas);
+        compose(&scene(&[viewer("Viewer 1", 0, Some(&landscape))]), &mut canvas);
         assert!(luma(&canvas, 2, 360).abs_diff(landscape.planes()[0][180 * 640 + 1]) < 20, "no bars");
     }
 
@@ -159,25 +163,25 @@ mod tests {
         compose(&scene(&[]), &mut canvas);
         assert_eq!(red(&canvas), 0);
         let dark = I420::black(64, 64);
-        for guests in [
-            vec![guest("Anna", 0, None)],
-            vec![guest("Anna", 0, Some(&dark))],
-            vec![guest("Anna", 0, Some(&dark)), guest("Visitor 2", 1, None)],
+        for viewers in [
+            vec![viewer("Anna", 0, None)],
+            vec![viewer("Anna", 0, Some(&dark))],
+            vec![viewer("Anna", 0, Some(&dark)), viewer("Viewer 2", 1, None)],
         ] {
             for drift in [(-1.0, -1.0), (1.0, 1.0)] {
                 // What is not known to be off counts as on.
                 for state in [None, Some(true)] {
                     let health = Health { camera: state, microphone: Some(false), ..Health::default() };
-                    compose(&Scene { drift, health, own: Some(&dark), ..scene(&guests) }, &mut canvas);
-                    assert!(red(&canvas) > 20, "{} {drift:?} {state:?}", guests.len());
+                    compose(&Scene { drift, health, own: Some(&dark), ..scene(&viewers) }, &mut canvas);
+                    assert!(red(&canvas) > 20, "{} {drift:?} {state:?}", viewers.len());
                 }
             }
         }
-        let guests = [guest("Anna", 0, None)];
+        let viewers = [viewer("Anna", 0, None)];
         let health = Health { camera: Some(false), microphone: Some(false), ..Health::default() };
-        compose(&Scene { health, ..scene(&guests) }, &mut canvas);
+        compose(&Scene { health, ..scene(&viewers) }, &mut canvas);
         assert_eq!(red(&canvas), 0, "nothing goes out");
-        let connecting = [Guest { connected: false, ..guest("Anna", 0, None) }];
+        let connecting = [ViewerTile { connected: false, ..viewer("Anna", 0, None) }];
         compose(&scene(&connecting), &mut canvas);
         assert_eq!(red(&canvas), 0, "who is not here yet does not watch");
     }
@@ -185,10 +189,10 @@ mod tests {
     #[test]
     fn who_speaks_has_a_frame_where_there_are_several() {
         let dark = I420::black(640, 360);
-        let silent = [guest("Anna", 0, Some(&dark)), guest("Ben", 1, None)];
-        let drawn = |guests: &[Guest<'_>]| {
+        let silent = [viewer("Anna", 0, Some(&dark)), viewer("Ben", 1, None)];
+        let drawn = |viewers: &[ViewerTile<'_>]| {
             let mut canvas = I420::black(1280, 720);
-            compose(&scene(guests), &mut canvas);
+            compose(&scene(viewers), &mut canvas);
             canvas
         };
         let before = drawn(&silent);
@@ -200,28 +204,29 @@ mod tests {
             changed
         };
         for who in 0..2 {
-            let mut guests = silent;
-            guests[who].speaking = true;
-            let canvas = drawn(&guests);
+            let mut viewers = silent;
+            viewers[who].speaking = true;
+            let canvas = drawn(&viewers);
             dump_png(&canvas, &format!("speaks-{who}"));
             let changed = halves(&canvas);
             assert!(changed[who] > 3000 && changed[1 - who] == 0, "{who}: {changed:?}");
-            guests[who].connected = false;
-            let gone = drawn(&[Guest { speaking: false, ..guests[0] }, Guest { speaking: false, ..guests[1] }]);
-            assert_eq!(drawn(&guests).packed(), gone.packed(), "who is away does not speak");
+            viewers[who].connected = false;
+            let gone =
+                drawn(&[ViewerTile { speaking: false, ..viewers[0] }, ViewerTile { speaking: false, ..viewers[1] }]);
+            assert_eq!(drawn(&viewers).packed(), gone.packed(), "who is away does not speak");
         }
         let [alone, _] = silent;
-        assert_eq!(drawn(&[Guest { speaking: true, ..alone }]).packed(), drawn(&[alone]).packed());
+        assert_eq!(drawn(&[ViewerTile { speaking: true, ..alone }]).packed(), drawn(&[alone]).packed());
     }
 
     #[test]
     fn whether_home_is_heard_changes_the_sign() {
-        let guests = [guest("Anna", 0, None)];
+        let viewers = [viewer("Anna", 0, None)];
         let signs = [(1, 1), (1, 0), (0, 1), (0, 0), (1, 2), (0, 2)].map(|(camera, microphone)| {
             let (camera, muted) = (Some(camera == 1), microphone == 2);
             let health = Health { camera, microphone: Some(microphone > 0), muted, ..Health::default() };
             let mut canvas = I420::black(1280, 720);
-            compose(&Scene { health, ..scene(&guests) }, &mut canvas);
+            compose(&Scene { health, ..scene(&viewers) }, &mut canvas);
             canvas.packed()[..1280 * 90].to_vec()
         });
         for (n, sign) in signs.iter().enumerate() {
@@ -236,15 +241,15 @@ mod tests {
             row[..320].fill(235);
         }
         let (far, mut canvas) = (I420::black(1280, 720), I420::black(1280, 720));
-        let guests = [guest("Anna", 0, Some(&far))];
-        compose(&Scene { own: Some(&own), ..scene(&guests) }, &mut canvas);
+        let viewers = [viewer("Anna", 0, Some(&far))];
+        compose(&Scene { own: Some(&own), ..scene(&viewers) }, &mut canvas);
         assert_eq!((luma(&canvas, 1080, 640), luma(&canvas, 1220, 640)), (16, 235));
     }
 
     #[test]
     fn a_phone_reads_the_code_off_the_screen() {
         let text = "https://192.168.1.20:8443/#p=AAAAAAAAAAAAAAAAAAAAAA";
-        let code = crate::reach::qr::modules(text).unwrap();
+        let code = crate::qr::modules(text).unwrap();
         let pairing = Pairing { side: code.side, modules: &code.dark, title: "Scan to visit", left: "9:41 left" };
         for (width, height) in [(1280, 720), (1920, 1080), (720, 1280), (640, 480)] {
             for drift in [(-1.0, 1.0), (1.0, -1.0)] {
@@ -266,10 +271,10 @@ mod tests {
     #[test]
     fn nothing_bright_stays_where_it_is() {
         let far = I420::black(1280, 720);
-        for guests in [vec![], vec![guest("Anna", 0, Some(&far))]] {
+        for viewers in [vec![], vec![viewer("Anna", 0, Some(&far))]] {
             let [one, other] = [(-1.0, -1.0), (1.0, 1.0)].map(|drift| {
                 let mut canvas = I420::black(1280, 720);
-                compose(&Scene { drift, ..scene(&guests) }, &mut canvas);
+                compose(&Scene { drift, ..scene(&viewers) }, &mut canvas);
                 canvas
             });
             let both = one.planes()[0].iter().zip(other.planes()[0]).filter(|(a, b)| **a > 180 && **b > 180).count();
@@ -281,21 +286,21 @@ mod tests {
     #[test]
     fn every_size_and_every_state_is_drawn_without_a_panic() {
         let pictures = [room(640, 480, 0), room(90, 160, 0), room(33, 17, 0)];
-        let code = crate::reach::qr::modules("https://192.168.1.20:8443/#p=AAAAAAAAAAAAAAAAAAAAAA").unwrap();
+        let code = crate::qr::modules("https://192.168.1.20:8443/#p=AAAAAAAAAAAAAAAAAAAAAA").unwrap();
         let pairing = Pairing { side: code.side, modules: &code.dark, title: "Scan to visit", left: "9:41 left" };
         for (width, height) in [(1280, 720), (64, 36), (2, 2), (1, 1), (720, 1280), (641, 361)] {
             for count in [0, 1, 2, 3, 5, 9, 32] {
-                let guests: Vec<Guest<'_>> = (0..count)
-                    .map(|n| Guest {
+                let viewers: Vec<ViewerTile<'_>> = (0..count)
+                    .map(|n| ViewerTile {
                         camera: n % 2 == 0,
                         microphone: n % 3 == 0,
                         connected: n % 5 != 4,
                         was_connected: n % 2 == 0,
-                        ..guest("Visitor with a long name", n, pictures.get(n % 4))
+                        ..viewer("Viewer with a long name", n, pictures.get(n % 4))
                     })
                     .collect();
                 let own = pictures.get(count % 4);
-                let scene = Scene { own, pairing: Some(pairing), drift: (1.0, -1.0), ..scene(&guests) };
+                let scene = Scene { own, pairing: Some(pairing), drift: (1.0, -1.0), ..scene(&viewers) };
                 compose(&scene, &mut I420::black(width, height));
             }
         }
@@ -314,36 +319,36 @@ mod tests {
             scenes.push((name.to_owned(), canvas));
         };
         let (wide, tall, old) = (room(1280, 720, 3), room(720, 1280, 9), room(640, 480, 30));
-        let new = Guest { connected: false, was_connected: false, stay: "", ..guest("Visitor 2", 0, None) };
-        let coming = Guest { camera: true, stay: "", ..guest("Anna", 0, None) };
-        let silent = Guest { microphone: false, ..guest("Visitor 3", 2, None) };
-        let muted = Guest { microphone: false, ..guest("Onkel Jürgen", 3, Some(&old)) };
-        let broken = Guest { connected: false, ..guest("Anna", 0, Some(&wide)) };
+        let new = ViewerTile { connected: false, was_connected: false, stay: "", ..viewer("Viewer 2", 0, None) };
+        let coming = ViewerTile { camera: true, stay: "", ..viewer("Anna", 0, None) };
+        let silent = ViewerTile { microphone: false, ..viewer("Viewer 3", 2, None) };
+        let muted = ViewerTile { microphone: false, ..viewer("Onkel Jürgen", 3, Some(&old)) };
+        let broken = ViewerTile { connected: false, ..viewer("Anna", 0, Some(&wide)) };
         let all = [
-            guest("Anna", 0, Some(&wide)),
-            guest("Ελένη", 1, Some(&tall)),
+            viewer("Anna", 0, Some(&wide)),
+            viewer("Ελένη", 1, Some(&tall)),
             silent,
             muted,
-            Guest { number: 4, name: "Visitor 5", ..new },
-            guest("ნინო", 5, None),
+            ViewerTile { number: 4, name: "Viewer 5", ..new },
+            viewer("ნინო", 5, None),
         ];
-        let shots: [(&str, Vec<Guest<'_>>); 11] = [
+        let shots: [(&str, Vec<ViewerTile<'_>>); 11] = [
             ("idle", vec![]),
             ("connecting", vec![new]),
             ("coming", vec![coming]),
             ("one-wide", vec![all[0]]),
             ("one-tall", vec![all[1]]),
-            ("sound-only", vec![guest("Բաբուշկա Наталья", 1, None)]),
+            ("sound-only", vec![viewer("Բաբուշկա Наталья", 1, None)]),
             ("broken", vec![broken]),
-            ("broken-sound", vec![Guest { picture: None, camera: false, ..broken }]),
+            ("broken-sound", vec![ViewerTile { picture: None, camera: false, ..broken }]),
             ("two", all[..2].to_vec()),
             ("four", all[..4].to_vec()),
             ("six", all.to_vec()),
         ];
-        for (name, guests) in shots {
-            look(name, &Scene { own: Some(&old), ..scene(&guests) }, (1280, 720));
+        for (name, viewers) in shots {
+            look(name, &Scene { own: Some(&old), ..scene(&viewers) }, (1280, 720));
         }
-        let code = crate::reach::qr::modules("https://192.168.1.20:8443/#p=AAAAAAAAAAAAAAAAAAAAAA").unwrap();
+        let code = crate::qr::modules("https://192.168.1.20:8443/#p=AAAAAAAAAAAAAAAAAAAAAA").unwrap();
         let pairing = Pairing { side: code.side, modules: &code.dark, title: "Scan to visit", left: "9:41 left" };
         let offering = Scene { pairing: Some(pairing), ..scene(&[]) };
         look("pairing-small", &Scene { drift: (-1.0, 1.0), ..offering }, (1024, 768));
@@ -371,13 +376,13 @@ mod tests {
     #[ignore = "prints what the scenes cost"]
     fn cost_of_the_scenes() {
         let (wide, old) = (room(1280, 720, 3), room(640, 480, 30));
-        let guests = [guest("Anna", 0, Some(&wide)), guest("Ελένη", 1, Some(&old)), guest("Visitor 3", 2, None)];
+        let viewers = [viewer("Anna", 0, Some(&wide)), viewer("Ελένη", 1, Some(&old)), viewer("Viewer 3", 2, None)];
         for count in 0..=3 {
-            let scene = Scene { own: Some(&old), ..scene(&guests[..count]) };
+            let scene = Scene { own: Some(&old), ..scene(&viewers[..count]) };
             let mut canvas = I420::black(1280, 720);
             let begun = thread_cpu_ms();
             (0..10).for_each(|_| compose(&scene, &mut canvas));
-            println!("{count} visitors: {:.2} ms", (thread_cpu_ms() - begun) / 10.0);
+            println!("{count} viewers: {:.2} ms", (thread_cpu_ms() - begun) / 10.0);
         }
     }
 }

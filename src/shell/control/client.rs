@@ -6,20 +6,18 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use intercom_base::settings::PublicAddress;
+use intercom_core::people::keys::KeyId;
+use intercom_core::people::names;
+use intercom_core::people::register::Wish;
+use intercom_core::reach::links;
 use serde_json::Value;
 
-use crate::access::keys::KeyId;
-use crate::access::names;
-use crate::access::people::Wish;
-use crate::config::{Place, PublicAddress};
-use crate::reach::links;
-use crate::shell::addresses;
-use crate::shell::clock;
+use crate::config::StatePaths;
 use crate::shell::control::{Claim, PATIENCE, Request, no_such_number};
 use crate::shell::key_file::KeyFile;
 use crate::shell::mute_file::MuteFile;
-use crate::shell::reset;
-use crate::shell::state;
+use crate::shell::{addresses, clock, reset, state};
 
 /// Longest answer that a command line reads.
 const LONGEST_ANSWER: u64 = 256 * 1024;
@@ -49,18 +47,18 @@ impl fmt::Display for AskError {
 
 impl std::error::Error for AskError {}
 
-/// The first of these places where an intercom runs.
+/// The first of these where an intercom runs.
 ///
 /// # Errors
 /// If there is none; what the first one says.
-pub fn find(places: &[Place]) -> Result<&Place, AskError> {
+pub fn find(all_paths: &[StatePaths]) -> Result<&StatePaths, AskError> {
     let mut why = None;
-    for place in places {
-        match ask(&place.run, &Request::Status {}) {
-            Ok(status) if !place.shared || is_of(&status, &place.state) => return Ok(place),
+    for paths in all_paths {
+        match ask(&paths.run, &Request::Status {}) {
+            Ok(status) if !paths.shared || is_of(&status, &paths.state) => return Ok(paths),
             Ok(_) => {}
             // Where none runs, its state is what people know.
-            Err(AskError::NotRunning(_)) => drop(why.get_or_insert(AskError::NotRunning(place.state.clone()))),
+            Err(AskError::NotRunning(_)) => drop(why.get_or_insert(AskError::NotRunning(paths.state.clone()))),
             Err(error) => drop(why.get_or_insert(error)),
         }
     }
@@ -118,10 +116,10 @@ pub struct LinkMade {
 
 /// Makes a link: asks the daemon, or, if there is none, writes it where the next one will find it. `port` and
 /// `public` are those of the configuration, for the latter case.
-pub fn new_link(place: &Place, wish: Wish, port: u16, public: Option<&PublicAddress>) -> Result<LinkMade, String> {
+pub fn new_link(paths: &StatePaths, wish: Wish, port: u16, public: Option<&PublicAddress>) -> Result<LinkMade, String> {
     let wish = wish.tidy()?;
-    let state_dir = &place.state;
-    match ask(&place.run, &Request::Link(wish.clone())) {
+    let state_dir = &paths.state;
+    match ask(&paths.run, &Request::Link(wish.clone())) {
         Ok(answer) => {
             let person = answer["person"].as_u64().ok_or("intercom gave an answer without a person")?;
             Ok(LinkMade { person, links: links_in(&answer), running: true, kept: answer["kept"] != false })
@@ -138,9 +136,9 @@ pub fn new_link(place: &Place, wish: Wish, port: u16, public: Option<&PublicAddr
 }
 
 /// Has the TV show a code for a new viewer whom home will call `name`; the links that say the same.
-pub fn new_code(place: &Place, name: Option<&str>) -> Result<links::Links, String> {
+pub fn new_code(paths: &StatePaths, name: Option<&str>) -> Result<links::Links, String> {
     let name = name.map(names::tidy).transpose()?;
-    ask(&place.run, &Request::Code { name }).map(|answer| links_in(&answer)).map_err(|e| e.to_string())
+    ask(&paths.run, &Request::Code { name }).map(|answer| links_in(&answer)).map_err(|e| e.to_string())
 }
 
 /// What a reset did.
@@ -164,9 +162,9 @@ pub enum Ran {
 }
 
 /// Forgets all keys and certificates: through the daemon, which ends, or, if there is none, in the directory.
-pub fn reset(place: &Place) -> Result<ResetHome, String> {
-    let state_dir = &place.state;
-    match ask(&place.run, &Request::Reset {}) {
+pub fn reset(paths: &StatePaths) -> Result<ResetHome, String> {
+    let state_dir = &paths.state;
+    match ask(&paths.run, &Request::Reset {}) {
         Ok(answer) => {
             // Until its files are gone, however it ends; they count for nothing already.
             let until = clock::now() + PATIENCE * 5;
@@ -199,16 +197,16 @@ pub struct MuteDone {
 }
 
 /// Mutes home or opens it again: the intercom that runs or, if there is none, the next one.
-pub fn mute(place: &Place, on: bool) -> Result<MuteDone, String> {
-    match ask(&place.run, &Request::Mute { on }) {
+pub fn mute(paths: &StatePaths, on: bool) -> Result<MuteDone, String> {
+    match ask(&paths.run, &Request::Mute { on }) {
         Ok(answer) => Ok(MuteDone { muted: answer["muted"] == true, kept: answer["kept"] == true, running: true }),
-        Err(AskError::NotRunning(_)) if place.state.is_dir() => {
-            let _claim = Claim::take_existing(&place.state)?;
-            let file = MuteFile::in_dir(&place.state);
+        Err(AskError::NotRunning(_)) if paths.state.is_dir() => {
+            let _claim = Claim::take_existing(&paths.state)?;
+            let file = MuteFile::in_dir(&paths.state);
             file.store(on);
             match file.is_kept() {
                 true => Ok(MuteDone { muted: on, kept: true, running: false }),
-                false => Err(format!("the disk does not keep it: {} cannot be written", place.state.display())),
+                false => Err(format!("the disk does not keep it: {} cannot be written", paths.state.display())),
             }
         }
         Err(e) => Err(e.to_string()),
@@ -223,11 +221,11 @@ fn links_in(answer: &Value) -> links::Links {
 
 /// Ends a person or a key, and their visits, through the daemon or, if there is none, in the file. False if the disk does not
 /// take it: then it opens again after the next start.
-pub fn revoke(place: &Place, number: u64) -> Result<bool, String> {
-    match ask(&place.run, &Request::Revoke { id: number }) {
+pub fn revoke(paths: &StatePaths, number: u64) -> Result<bool, String> {
+    match ask(&paths.run, &Request::Revoke { id: number }) {
         Ok(answer) => Ok(answer["kept"] != false),
-        Err(AskError::NotRunning(_)) if number != KeyId::TEMPORARY.0 && place.state.is_dir() => {
-            let revoked = KeyFile::in_dir(&place.state).revoke(number).map_err(|e| e.to_string())?;
+        Err(AskError::NotRunning(_)) if number != KeyId::TEMPORARY.0 && paths.state.is_dir() => {
+            let revoked = KeyFile::in_dir(&paths.state).revoke(number).map_err(|e| e.to_string())?;
             revoked.map(|()| true).map_err(|numbers| no_such_number(number, &numbers))
         }
         Err(e) => Err(e.to_string()),

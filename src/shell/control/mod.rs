@@ -17,31 +17,31 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
+use intercom_base::settings::PublicAddress;
+use intercom_core::call::home::Mute;
+use intercom_core::devices::doctor::{Device, Health, Network};
+use intercom_core::people::keys::{Key, KeyId};
+use intercom_core::people::names;
+use intercom_core::people::register::Wish;
+use intercom_core::reach::{Addresses, links};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, fchmod};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::access::keys::{Key, KeyId};
-use crate::access::names;
-use crate::access::people::Wish;
-use crate::config::PublicAddress;
-use crate::core::home::Mute;
-use crate::ops::doctor::{Device, Health, Network};
-use crate::reach::{Addresses, links};
 use crate::shell::addresses::AddressBook;
-use crate::shell::clock;
-use crate::shell::devices::Presence;
+use crate::shell::devices::DeviceHealth;
 use crate::shell::disk::Job;
-use crate::shell::notices::NoticeBoard;
+use crate::shell::jail::JailReports;
+use crate::shell::notice_board::NoticeBoard;
 use crate::shell::pulse::{self, Pulse};
-use crate::shell::reset;
 use crate::shell::state::{self, Lock, StateError};
 use crate::shell::tls::Certificates;
 use crate::shell::wake::Wake;
 use crate::shell::wires::{NewLink, ToLoop, ToLoopHandle};
 use crate::shell::worker::{Exit, Worker, spawn_worker};
+use crate::shell::{clock, reset};
 
 pub use client::{AskError, LinkMade, MuteDone, Ran, ResetHome, ask, find, mute, new_code, new_link, reset, revoke};
 
@@ -139,10 +139,12 @@ pub struct ControlConfig {
     pub port: u16,
     /// The public address, for links.
     pub public: Option<PublicAddress>,
-    /// The devices as the config has them; how each is, is asked of `presence`.
+    /// The devices as the config has them; how each is, is asked of `health`.
     pub devices: Vec<Device>,
     /// Knows how the devices are.
-    pub presence: Arc<Presence>,
+    pub health: Arc<DeviceHealth>,
+    /// How the jails are.
+    pub jails: Arc<JailReports>,
     /// Knows what the TV has to tell.
     pub notices: Arc<NoticeBoard>,
     /// Knows what is wrong with them.
@@ -161,7 +163,7 @@ pub struct ControlHandle {
 
 /// Opens `control.sock` (0600) and serves it in the thread `control`. One left by a killed daemon is replaced.
 pub fn start(mut config: ControlConfig) -> io::Result<ControlHandle> {
-    // Once: whoever mutes home looks for it first, and no answer waits for a disk.
+    // Once: anyone who mutes home looks for it first, and no answer waits for a disk.
     config.state_dir = std::fs::canonicalize(&config.state_dir).unwrap_or(config.state_dir);
     let path = config.run_dir.join("control.sock");
     let listener =
@@ -346,7 +348,7 @@ fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
             let text = of_loop(config, ToLoop::Status)?;
             let mut status: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
             status["notices"] = config.notices.all().into();
-            status["jail"] = json!(config.presence.jail());
+            status["jail"] = json!(config.jails.all());
             status["certificates"] =
                 json!({ "ca": config.certificates.fingerprint(), "shown": config.certificates.all_shown() });
             status["state_dir"] = config.state_dir.to_str().into();
@@ -371,7 +373,7 @@ fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
         Request::Health {} => {
             let mut devices = config.devices.clone();
             for device in &mut devices {
-                if let Some((name, state)) = config.presence.device(device.kind) {
+                if let Some((name, state)) = config.health.device(device.kind) {
                     (device.device, device.state) = (name, state);
                 }
             }

@@ -4,10 +4,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::thread;
 
 use crossbeam_channel::{Receiver, bounded};
+use intercom_core::people::register::Wish;
 
 use super::*;
-use crate::access::people::Wish;
-use crate::config::Place;
+use crate::config::StatePaths;
 use crate::shell::disk::spawn_disk;
 use crate::shell::key_file::KeyFile;
 use crate::shell::mute_file::MuteFile;
@@ -43,7 +43,8 @@ impl Daemon {
             port: 8443,
             public: None,
             devices: Vec::new(),
-            presence: Arc::new(Presence::new()),
+            health: Arc::default(),
+            jails: Arc::default(),
             notices: Arc::new(NoticeBoard::new(vec!["mend me".into()])),
             certificates: Arc::new(Certificates::open(&dir.0, None, None).unwrap()),
             reset: bounded(1).0,
@@ -53,8 +54,8 @@ impl Daemon {
     }
 }
 
-fn place(dir: &TestDir) -> Place {
-    Place::at(&dir.0)
+fn paths(dir: &TestDir) -> StatePaths {
+    StatePaths::at(&dir.0)
 }
 
 fn say(dir: &TestDir, bytes: &[u8]) -> String {
@@ -70,7 +71,7 @@ fn say(dir: &TestDir, bytes: &[u8]) -> String {
 fn a_link_is_made_told_to_the_loop_and_revoked() {
     let daemon = Daemon::start();
     let wish = Wish { name: Some(" Anna".into()), ..Wish::default() };
-    let link = new_link(&place(&daemon.dir), wish, 1, None).unwrap();
+    let link = new_link(&paths(&daemon.dir), wish, 1, None).unwrap();
     assert!(link.running);
     let best = link.links.best.unwrap();
     let token = best.strip_prefix("https://192.0.2.7:8443/#p=").unwrap();
@@ -87,8 +88,8 @@ fn a_link_is_made_told_to_the_loop_and_revoked() {
             answer.send(known).unwrap();
         }
     });
-    assert!(revoke(&place(&daemon.dir), 99).unwrap_err().contains("no key 99; there are the persons 1"));
-    assert!(revoke(&place(&daemon.dir), link.person).unwrap());
+    assert!(revoke(&paths(&daemon.dir), 99).unwrap_err().contains("no key 99; there are the persons 1"));
+    assert!(revoke(&paths(&daemon.dir), link.person).unwrap());
     loop_thread.join().unwrap();
     assert_eq!(invited(&daemon.dir), None);
 }
@@ -115,10 +116,10 @@ fn an_intercom_of_another_state_is_not_the_one_that_is_looked_for() {
             answer.send("{}".into()).unwrap();
         }
     });
-    let here = |state: &TestDir, shared| Place { state: state.0.clone(), run: daemon.dir.0.clone(), shared };
-    let places = [place(&other), here(&other, true), here(&daemon.dir, true)];
-    assert_eq!(find(&places), Ok(&places[2]));
-    assert_eq!(find(&places[..2]), Err(AskError::NotRunning(other.0.clone())));
+    let here = |state: &TestDir, shared| StatePaths { state: state.0.clone(), run: daemon.dir.0.clone(), shared };
+    let all_paths = [paths(&other), here(&other, true), here(&daemon.dir, true)];
+    assert_eq!(find(&all_paths), Ok(&all_paths[2]));
+    assert_eq!(find(&all_paths[..2]), Err(AskError::NotRunning(other.0.clone())));
     daemon.handle.stop();
     drop(daemon);
     loop_thread.join().unwrap();
@@ -147,7 +148,7 @@ fn neither_a_lock_nor_a_slow_client_delays_mute_and_revocation() {
     let file = std::fs::File::create(daemon.dir.0.join("keys.lock")).unwrap();
     rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).unwrap();
     let dir = daemon.dir.0.clone();
-    let link = thread::spawn(move || new_link(&Place::at(&dir), Wish::default(), 1, None).unwrap());
+    let link = thread::spawn(move || new_link(&StatePaths::at(&dir), Wish::default(), 1, None).unwrap());
     let _silent: Vec<_> = (0..3).map(|_| UnixStream::connect(daemon.dir.0.join("control.sock")).unwrap()).collect();
     let (events, mute) = (daemon.events.clone(), daemon.mute.clone());
     let loop_thread = thread::spawn(move || {
@@ -187,7 +188,7 @@ fn a_code_on_the_tv_is_the_loops_and_a_name_is_looked_at_first() {
         let link = "https://192.0.2.7:8443/#p=x".to_owned();
         links.send(links::Links { all: vec![link.clone()], best: Some(link) }).unwrap();
     });
-    assert_eq!(new_code(&place(&daemon.dir), Some("Anna")).unwrap().best.unwrap(), "https://192.0.2.7:8443/#p=x");
+    assert_eq!(new_code(&paths(&daemon.dir), Some("Anna")).unwrap().best.unwrap(), "https://192.0.2.7:8443/#p=x");
     loop_thread.join().unwrap();
     assert!(say(&daemon.dir, b"{\"command\":\"code\",\"name\":\"a\\nb\"}\n").contains("line ends"));
 }
@@ -200,7 +201,7 @@ fn rubbish_is_answered_and_the_next_one_served() {
     assert!(say(&daemon.dir, b"{\"command\":\"revoke\",\"id\":-1}\n").contains("error"));
     assert!(say(&daemon.dir, &[b'x'; LONGEST_REQUEST]).contains("one line of at most"));
     let _silent = UnixStream::connect(daemon.dir.0.join("control.sock")).unwrap();
-    assert!(new_link(&place(&daemon.dir), Wish::default(), 1, None).is_ok(), "behind a client that says nothing");
+    assert!(new_link(&paths(&daemon.dir), Wish::default(), 1, None).is_ok(), "behind a client that says nothing");
 }
 
 #[test]
@@ -225,7 +226,7 @@ fn a_socket_left_by_a_killed_daemon_is_replaced() {
 #[test]
 fn without_a_daemon_links_are_made_and_ended_in_the_file() {
     let dir = TestDir::new();
-    let nowhere = Place::at(&dir.0.join("not/there/yet"));
+    let nowhere = StatePaths::at(&dir.0.join("not/there/yet"));
     let public = PublicAddress { host: "home.example.org".into(), port: 443 };
     let link = new_link(&nowhere, Wish::default(), 8443, Some(&public)).unwrap();
     assert!(!link.running && link.links.best.unwrap().starts_with("https://home.example.org/#p="));

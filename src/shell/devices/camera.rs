@@ -2,21 +2,24 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use intercom_drivers::contract::{BoxedOpener, CaptureVideo, Image, VideoFrame};
+use intercom_base::picture::I420;
+use intercom_core::call::protocol::CameraState;
+use intercom_core::devices::doctor::Kind;
+use intercom_core::devices::keeper::{Keeper, Step};
+use intercom_core::devices::supervisor::Change;
+use intercom_drivers::contract::{BoxedOpener, CaptureVideo, DeviceError, Image, VideoFrame};
 
-use crate::core::keeper::{Keeper, Step};
-use crate::core::protocol::CameraState;
-use crate::core::supervisor::Change;
-use crate::shell::clock;
 use crate::shell::devices::coded::Coded;
+use crate::shell::devices::jpegs::{Decoded, Jpegs};
 use crate::shell::devices::pictures::Board;
-use crate::shell::devices::{Hints, Kind, Presence};
+use crate::shell::devices::{DeviceContext, Hints};
 use crate::shell::encoders::EncoderControl;
-use crate::shell::pulse;
+use crate::shell::jail::Jail;
 use crate::shell::wires::{ToLoop, ToLoopHandle};
 use crate::shell::worker::{Exit, Worker, spawn_worker};
+use crate::shell::{clock, pulse};
 
 /// A frame is awaited for this long at a time.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -40,18 +43,34 @@ pub struct Outlets {
 }
 
 impl Outlets {
-    fn publish(&self, frame: &VideoFrame, present: bool, coded: &mut Coded, open: &mut dyn CaptureVideo) {
+    /// Whether the camera did its part.
+    fn publish(
+        &self,
+        frame: &VideoFrame,
+        present: bool,
+        decoders: (&mut Coded, &mut Jpegs),
+        open: &mut dyn CaptureVideo,
+    ) -> Result<bool, DeviceError> {
+        let (coded, jpegs) = decoders;
         match &frame.image {
-            Image::Picture(picture) => {
-                self.full.publish(picture, frame.captured);
-                self.reduced.publish(picture, frame.captured);
-                self.board.set_own(picture);
-            }
+            Image::Picture(picture) => self.publish_picture(picture, frame.captured),
             Image::H264(unit) => {
                 let asked = coded.handle_unit(unit, (frame.sequence, frame.captured), present, self);
                 coded.ask(asked, open.encoder());
             }
+            Image::Jpeg(bytes) => match jpegs.decode(bytes, clock::now())? {
+                Decoded::Picture(picture) => self.publish_picture(&picture, frame.captured),
+                Decoded::Damaged => return Ok(false),
+                Decoded::NotNow => {}
+            },
         }
+        Ok(true)
+    }
+
+    fn publish_picture(&self, picture: &Arc<I420>, captured: Instant) {
+        self.full.publish(picture, captured);
+        self.reduced.publish(picture, captured);
+        self.board.set_own(picture);
     }
 
     fn camera_lost(&self) {
@@ -61,42 +80,43 @@ impl Outlets {
     }
 }
 
-/// Starts the camera thread.
+/// Starts the camera thread. `jail` decodes JPEGs.
 ///
 /// # Errors
 /// If the system has no thread to give.
 pub fn spawn_camera(
     mut opener: BoxedOpener<dyn CaptureVideo>,
     outlets: Outlets,
-    presence: Arc<Presence>,
+    jail: Jail,
+    context: DeviceContext,
     events: ToLoopHandle,
 ) -> io::Result<Worker> {
+    let mut jpegs = Jpegs::new(jail);
     spawn_worker("camera", move || {
         let mut keeper = Keeper::new(&mut *opener, SILENT, clock::now());
-        let mut hints = Hints::new(&presence);
+        let mut hints = Hints::new(&context.activity);
         let mut mode = String::new();
         let mut coded = Coded::new(false);
         loop {
-            if presence.is_stopped() {
+            if context.activity.is_stopped() {
                 return Exit::Done;
             }
             pulse::beat(GLANCE);
             let now = clock::now();
-            if hints.heed(&presence) {
+            if hints.heed(&context.activity) {
                 keeper.handle_hint(now);
             }
             let mut delivered = false;
             let change = match keeper.poll(now) {
                 Step::Use(open) => {
-                    let result = open.capture(now + PATIENCE).map(|frame| {
-                        if let Some(frame) = &frame {
-                            outlets.publish(frame, presence.is_present(), &mut coded, open);
-                        }
-                        delivered = frame.is_some();
-                        delivered
+                    let result = open.capture(now + PATIENCE).and_then(|frame| {
+                        let decoders = (&mut coded, &mut jpegs);
+                        let shown = |frame| outlets.publish(&frame, context.activity.is_visited(), decoders, open);
+                        delivered = frame.map_or(Ok(false), shown)?;
+                        Ok(delivered)
                     });
                     if result.is_err() {
-                        presence.closed(Kind::Camera);
+                        context.health.closed(Kind::Camera);
                     }
                     keeper.handle_use(result, clock::now())
                 }
@@ -105,16 +125,16 @@ pub fn spawn_camera(
                     if let Some(open) = keeper.device() {
                         mode = open.mode().to_string();
                         coded = Coded::new(open.encoder().is_some());
-                        presence.opened(Kind::Camera, &keeper.describe());
+                        context.health.opened(Kind::Camera, &keeper.describe());
                     }
                     keeper.handle_open(opened, clock::now())
                 }
                 Step::Wait(retry) => {
-                    hints.sleep(&presence, retry.saturating_duration_since(now).min(PATIENCE));
+                    hints.sleep(&context.activity, retry.saturating_duration_since(now).min(PATIENCE));
                     None
                 }
             };
-            presence.tell_change(Kind::Camera, &keeper.describe(), &mode, change.as_ref());
+            context.health.tell_change(Kind::Camera, &keeper.describe(), &mode, change.as_ref());
             match change {
                 Some(Change::Live) => {
                     events.tell(ToLoop::Camera(CameraState::Live));
@@ -125,8 +145,8 @@ pub fn spawn_camera(
                 }
                 None => {}
             }
-            if delivered && !presence.is_present() {
-                presence.wait(GLANCE);
+            if delivered && !context.activity.is_visited() {
+                context.activity.wait(GLANCE);
                 keeper.handle_rest(Ok(()), clock::now());
             }
         }
@@ -136,15 +156,15 @@ pub fn spawn_camera(
 #[cfg(test)]
 mod tests {
     use crossbeam_channel::{Receiver, Sender, bounded};
-    use intercom_drivers::contract::{DeviceError, I420, Opener, VideoMode};
-    use std::time::Instant;
+    use intercom_base::units::{Bitrate, FrameRate};
+    use intercom_core::call::items::{EncodedVideo, EncoderOrder};
+    use intercom_core::call::protocol::RungName;
+    use intercom_drivers::contract::{Opener, VideoMode};
 
     use super::*;
-    use crate::core::items::{EncodedVideo, EncoderOrder};
-    use crate::core::protocol::RungName;
     use crate::shell::encoders::spawn_encoder;
+    use crate::shell::jail::{Codec, Program};
     use crate::shell::wake::Wake;
-    use crate::units::{Bitrate, FrameRate};
 
     /// Long enough for a busy machine; only a failing test waits for it.
     const LONG: Duration = Duration::from_secs(20);
@@ -183,7 +203,7 @@ mod tests {
     }
 
     struct Room {
-        presence: Arc<Presence>,
+        context: DeviceContext,
         control: Arc<EncoderControl>,
         frames: Receiver<EncodedVideo>,
         news: Receiver<ToLoop>,
@@ -194,8 +214,8 @@ mod tests {
     fn room(lives: Vec<u32>) -> Room {
         let rate = FrameRate::from_fps(30.0);
         let (floor, max) = (Bitrate::from_kbps(100), Bitrate::from_kbps(500));
-        let rung = crate::config::Rung { width: 160, height: 90, rate, floor, max };
-        let (presence, control) = (Arc::new(Presence::new()), Arc::new(EncoderControl::default()));
+        let rung = intercom_base::settings::Rung { width: 160, height: 90, rate, floor, max };
+        let (context, control) = (DeviceContext::default(), Arc::new(EncoderControl::default()));
         let (video, frames) = bounded(8);
         let (events, news) = bounded(64);
         let (asking, asked) = bounded(100);
@@ -206,9 +226,14 @@ mod tests {
         let outlets = Outlets { full, size: (160, 90), reduced, board };
         let workers = [
             spawn_encoder(RungName::Full, rung, control.clone(), video, wake).unwrap(),
-            spawn_camera(opener, outlets, presence.clone(), handle).unwrap(),
+            spawn_camera(opener, outlets, no_jail(), context.clone(), handle).unwrap(),
         ];
-        Room { presence, control, frames, news, asked, workers }
+        Room { context, control, frames, news, asked, workers }
+    }
+
+    /// For a camera that sends no JPEGs.
+    fn no_jail() -> Jail {
+        Jail::new(Codec::Jpeg, Program::at("/nonexistent"), Arc::default())
     }
 
     impl Room {
@@ -220,7 +245,7 @@ mod tests {
         }
 
         fn close(self) {
-            self.presence.stop();
+            self.context.activity.stop();
             self.control.stop();
             for worker in self.workers {
                 worker.dismiss();
@@ -232,7 +257,7 @@ mod tests {
     #[test]
     fn the_loop_hears_of_a_pulled_plug_and_of_its_return_once_each() {
         let room = room(vec![3, u32::MAX]);
-        room.presence.set(true);
+        room.context.activity.set_visited(true);
         assert_eq!(room.camera(), CameraState::Live);
         assert_eq!(room.camera(), CameraState::Unplugged);
         assert_eq!(room.camera(), CameraState::Live);
@@ -245,7 +270,7 @@ mod tests {
         let room = room(vec![u32::MAX]);
         assert_eq!(room.camera(), CameraState::Live);
         while room.asked.recv_timeout(Duration::from_millis(200)).is_ok() {}
-        room.presence.set(true);
+        room.context.activity.set_visited(true);
         room.control.order(EncoderOrder::Run(Bitrate::from_kbps(300)));
         assert!(room.frames.recv_timeout(LONG).expect("a picture").keyframe);
         for _ in 0..5 {

@@ -1,21 +1,21 @@
 //! A camera that encodes H.264 by itself, on the camera's thread: its stream goes to the full rung's viewers as it is, and is
-//! decoded for those who need pixels. What becomes of each frame is decided by [`Relay`].
+//! decoded for those who need pixels. What becomes of each frame is decided by [`Passthrough`].
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use intercom_drivers::contract::{CameraEncoder, I420};
+use intercom_base::picture::I420;
+use intercom_core::rate::passthrough::{Obstacle, Passthrough, Unit, Wants};
+use intercom_drivers::contract::CameraEncoder;
+use intercom_media::h264::{self, ParameterSets};
+use intercom_media::video_decoder::VideoDecoder;
 
-use crate::core::relay::{Obstacle, Relay, Unit, Wants};
-use crate::media::h264::{self, ParameterSets};
-use crate::media::video_decoder::VideoDecoder;
-use crate::shell::clock;
 use crate::shell::devices::camera::Outlets;
-use crate::shell::encoders;
+use crate::shell::{clock, encoders};
 
 /// The stream of one camera, from its opening on.
 pub struct Coded {
-    relay: Relay,
+    passthrough: Passthrough,
     sets: ParameterSets,
     decoder: VideoDecoder,
     /// What the log was told last.
@@ -31,7 +31,12 @@ enum Told {
 impl Coded {
     /// Of a camera that was just opened.
     pub fn new(can_ask: bool) -> Coded {
-        Coded { relay: Relay::new(can_ask), sets: ParameterSets::default(), decoder: VideoDecoder::new(), told: None }
+        Coded {
+            passthrough: Passthrough::new(can_ask),
+            sets: ParameterSets::default(),
+            decoder: VideoDecoder::new(),
+            told: None,
+        }
     }
 
     /// Takes an access unit to wherever it is wanted. `present` says whether anybody visits.
@@ -44,7 +49,7 @@ impl Coded {
         let pixels = reduced.run.is_some() || outlets.board.wants_own();
         let wants = if present { Wants { full: full.run, keyframe: full.keyframe, pixels } } else { Wants::default() };
         let arrived = Unit { sequence, keyframe, bytes: unit.len(), suits };
-        let verdict = self.relay.handle_unit(arrived, wants, clock::now());
+        let verdict = self.passthrough.handle_unit(arrived, wants, clock::now());
         let mended = if keyframe { self.sets.put_before(unit) } else { None };
         let data = mended.map_or_else(|| Arc::clone(unit), Arc::from);
         if verdict.pass {
@@ -59,12 +64,12 @@ impl Coded {
                 outlets.board.set_own(picture);
                 outlets.reduced.publish(picture, captured);
             }
-            None => outlets.reduced.relay(),
+            None => outlets.reduced.mark_alive(),
         }
         match &picture {
             _ if verdict.pass => {}
             Some(picture) if full.run.is_some() => outlets.full.publish(picture, captured),
-            _ => outlets.full.relay(),
+            _ => outlets.full.mark_alive(),
         }
         if wants.full.is_some() {
             self.tell();
@@ -80,7 +85,7 @@ impl Coded {
             encoder.set_bitrate(bitrate);
         }
         if asked.keyframe && !encoder.request_keyframe() {
-            self.relay.handle_refused();
+            self.passthrough.handle_refused();
         }
     }
 
@@ -89,16 +94,16 @@ impl Coded {
             Ok(picture) => picture,
             Err(error) => {
                 log::debug!("camera: {error}");
-                self.relay.handle_undecodable();
+                self.passthrough.handle_undecodable();
                 None
             }
         }
     }
 
     fn tell(&mut self) {
-        let now = match self.relay.obstacle() {
+        let now = match self.passthrough.obstacle() {
             Some(obstacle) => Told::Encoded(obstacle),
-            None if self.relay.passes() => Told::Passes,
+            None if self.passthrough.passes() => Told::Passes,
             None => return,
         };
         if self.told.replace(now) == Some(now) {
@@ -106,12 +111,12 @@ impl Coded {
         }
         match now {
             Told::Passes => log::info!("camera: its own H.264 goes to viewers as it is"),
-            Told::Encoded(Obstacle::Unsuited(why)) => log::info!("camera: its own H.264 is encoded anew: {why}"),
+            Told::Encoded(Obstacle::Unsuited(why)) => log::info!("camera: its own H.264 is encoded again: {why}"),
             Told::Encoded(Obstacle::Deaf) => {
-                log::info!("camera: its own H.264 is encoded anew: it makes no keyframes when asked");
+                log::info!("camera: its own H.264 is encoded again: it makes no keyframes when asked");
             }
             Told::Encoded(Obstacle::TooMuch) => {
-                log::info!("camera: its own H.264 is encoded anew: it is more than the viewers' connections carry");
+                log::info!("camera: its own H.264 is encoded again: it is more than the viewers' connections carry");
             }
         }
     }
@@ -138,22 +143,23 @@ mod tests {
     use std::time::Duration;
 
     use crossbeam_channel::{Receiver, bounded};
+    use intercom_base::settings::Rung;
+    use intercom_base::testing::pictures::moving_scene;
+    use intercom_base::units::{Bitrate, FrameRate};
+    use intercom_core::call::items::{EncodedVideo, EncoderOrder};
+    use intercom_core::call::protocol::RungName;
     use intercom_drivers::contract::{CaptureVideo, DeviceError, Image, Opener, VideoFrame, VideoMode};
+    use intercom_media::video_encoder::VideoEncoder;
 
     use super::*;
-    use crate::config::Rung;
-    use crate::core::items::{EncodedVideo, EncoderOrder};
-    use crate::core::protocol::RungName;
-    use crate::media::test_pictures::moving_scene;
-    use crate::media::video_encoder::VideoEncoder;
-    use crate::shell::devices::Presence;
+    use crate::shell::devices::DeviceContext;
     use crate::shell::devices::camera::spawn_camera;
     use crate::shell::devices::pictures::Board;
     use crate::shell::encoders::{EncoderControl, spawn_encoder};
+    use crate::shell::jail::{Codec, Jail, Program};
     use crate::shell::wake::Wake;
     use crate::shell::wires::ToLoopHandle;
     use crate::shell::worker::Worker;
-    use crate::units::{Bitrate, FrameRate};
 
     /// Long enough for a busy machine; only a failing test waits for it.
     const LONG: Duration = Duration::from_secs(20);
@@ -238,7 +244,7 @@ mod tests {
 
     struct Room {
         shared: Arc<Shared>,
-        presence: Arc<Presence>,
+        context: DeviceContext,
         controls: [Arc<EncoderControl>; 2],
         frames: Receiver<EncodedVideo>,
         board: Arc<Board>,
@@ -246,7 +252,7 @@ mod tests {
     }
 
     fn room(obeys: bool, size: (u32, u32)) -> Room {
-        let (shared, presence) = (Arc::new(Shared::default()), Arc::new(Presence::new()));
+        let (shared, context) = (Arc::new(Shared::default()), DeviceContext::default());
         let controls: [Arc<EncoderControl>; 2] = Default::default();
         let (video, frames) = bounded(8);
         let (events, _news) = bounded(64);
@@ -264,13 +270,14 @@ mod tests {
             })
             .collect();
         let opener = Box::new(Opens(shared.clone(), obeys));
-        workers.push(spawn_camera(opener, outlets, presence.clone(), handle).unwrap());
-        presence.set(true);
+        let jail = Jail::new(Codec::Jpeg, Program::at("/nonexistent"), Arc::default());
+        workers.push(spawn_camera(opener, outlets, jail, context.clone(), handle).unwrap());
+        context.activity.set_visited(true);
         let deadline = clock::now() + LONG;
         while shared.sent.lock().unwrap().is_empty() && clock::now() < deadline {
             clock::sleep_until(clock::now() + Duration::from_millis(5));
         }
-        Room { shared, presence, controls, frames, board, workers }
+        Room { shared, context, controls, frames, board, workers }
     }
 
     impl Room {
@@ -297,7 +304,7 @@ mod tests {
         }
 
         fn close(self) {
-            self.presence.stop();
+            self.context.activity.stop();
             self.controls.iter().for_each(|control| control.stop());
             for worker in self.workers {
                 worker.dismiss();
@@ -317,7 +324,7 @@ mod tests {
         let mut decoder = VideoDecoder::new();
         let mut take = || {
             let frame = room.next(RungName::Full);
-            assert!(room.is_the_cameras(&frame), "encoded anew");
+            assert!(room.is_the_cameras(&frame), "encoded again");
             assert!(decoder.decode(&frame.data).unwrap().is_some(), "it lacks one before it");
             frame.keyframe
         };
@@ -388,7 +395,7 @@ mod tests {
         room.shared.gone.store(true, Ordering::Relaxed);
         take(false);
         room.shared.gone.store(false, Ordering::Relaxed);
-        room.presence.hint();
+        room.context.activity.hint();
         take(true);
         room.close();
     }

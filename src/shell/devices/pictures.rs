@@ -6,15 +6,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use intercom_drivers::contract::I420;
+use intercom_base::picture::I420;
+use intercom_core::call::items::PairingCode;
 
-use crate::core::items::PairingCode;
-use crate::shell::clock;
-use crate::shell::devices::Presence;
+use crate::shell::devices::Activity;
 use crate::shell::priority::Class;
-use crate::shell::pulse;
-use crate::shell::wires::{ToLoop, ToLoopHandle, ToPictures, VisitId, Visitor};
+use crate::shell::wires::{ToLoop, ToLoopHandle, ViewerFrame, ViewerInfo, VisitId};
 use crate::shell::worker::{Exit, Worker, spawn_in};
+use crate::shell::{clock, pulse};
 
 /// While nothing comes, the thread looks this often whether it is time to end.
 const REST: Duration = Duration::from_millis(500);
@@ -38,7 +37,7 @@ pub struct Board {
 #[derive(Clone, Debug, Default)]
 pub struct Shown {
     /// Who visits, in order of their coming.
-    pub visitors: Vec<Visitor>,
+    pub viewers: Vec<ViewerInfo>,
     /// Who of them speaks now.
     pub speaking: Vec<VisitId>,
     /// Their newest pictures.
@@ -51,6 +50,8 @@ pub struct Shown {
     pub screen: bool,
     /// Counts the changes.
     pub version: u64,
+    /// Counts those of `viewers`.
+    viewers_version: u64,
 }
 
 impl Board {
@@ -80,14 +81,15 @@ impl Board {
     }
 
     /// Who visits now; pictures of the others, and of cameras that are off, are taken down.
-    pub fn set_visitors(&self, visitors: Vec<Visitor>) {
+    pub fn set_viewers(&self, viewers: Vec<ViewerInfo>) {
         self.change(|shown| {
-            let on = |visit: &VisitId| visitors.iter().any(|visitor| visitor.visit == *visit && visitor.camera);
+            let on = |visit: &VisitId| viewers.iter().any(|viewer| viewer.visit == *visit && viewer.camera);
             shown.pictures.retain(|visit, _| on(visit));
-            if visitors.is_empty() {
+            if viewers.is_empty() {
                 shown.own = None;
             }
-            shown.visitors = visitors;
+            shown.viewers = viewers;
+            shown.viewers_version += 1;
         });
     }
 
@@ -96,15 +98,28 @@ impl Board {
         self.change(|shown| shown.speaking = speaking.to_vec());
     }
 
-    /// The newest picture of a viewer's camera.
+    /// The newest picture of a viewer's camera, if it is still on.
     pub fn set_picture(&self, visit: VisitId, picture: Arc<I420>) {
-        self.change(|shown| drop(shown.pictures.insert(visit, picture)));
+        self.change(|shown| {
+            if shown.viewers.iter().any(|viewer| viewer.visit == visit && viewer.camera) {
+                shown.pictures.insert(visit, picture);
+            }
+        });
+    }
+
+    /// Whose cameras are on, if that may have changed since `version`, which becomes the newest.
+    fn cameras_since(&self, version: &mut u64) -> Option<Vec<VisitId>> {
+        let shown = self.lock();
+        if std::mem::replace(version, shown.viewers_version) == shown.viewers_version {
+            return None;
+        }
+        Some(shown.viewers.iter().filter(|viewer| viewer.camera).map(|viewer| viewer.visit).collect())
     }
 
     /// The newest picture of home's own camera. It wakes nobody: who shows it looks often enough.
     pub fn set_own(&self, picture: &Arc<I420>) {
         let mut shown = self.lock();
-        if shown.screen && !shown.visitors.is_empty() {
+        if shown.screen && !shown.viewers.is_empty() {
             shown.own = Some(Arc::clone(picture));
         }
     }
@@ -112,7 +127,7 @@ impl Board {
     /// Whether home's own picture is shown now.
     pub fn wants_own(&self) -> bool {
         let shown = self.lock();
-        self.self_view && shown.screen && !shown.visitors.is_empty()
+        self.self_view && shown.screen && !shown.viewers.is_empty()
     }
 
     /// Home's camera is gone.
@@ -159,9 +174,9 @@ pub trait Decode: Send {
 /// Why there is no picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Undecoded {
-    /// The viewer's stream is broken: it must begin anew with a keyframe.
+    /// The viewer's stream is broken: it must start again with a keyframe.
     Broken(String),
-    /// The decoder itself is gone, perhaps by this very unit: all streams must begin anew.
+    /// The decoder itself is gone, perhaps by this very unit: all streams must start again.
     Lost {
         /// It was in the middle of this one.
         by_this: bool,
@@ -173,23 +188,23 @@ pub enum Undecoded {
 /// # Errors
 /// If the system has no thread to give.
 pub fn spawn_pictures<D: Decode>(
-    inbox: Receiver<ToPictures>,
+    inbox: Receiver<ViewerFrame>,
     board: Arc<Board>,
     events: ToLoopHandle,
-    presence: Arc<Presence>,
+    activity: Arc<Activity>,
     decoder: impl Fn() -> D + Send + 'static,
 ) -> io::Result<Worker> {
     spawn_in(Class::Background, "pictures", move || {
-        let mut feeds = Feeds { cameras: HashMap::new(), decoder: decoder() };
-        while !presence.is_stopped() {
+        let mut feeds = Feeds::new(decoder());
+        while !activity.is_stopped() {
             pulse::beat(REST);
             match inbox.recv_timeout(REST) {
-                Ok(news) => {
-                    if let Some(visit) = feeds.handle(news, &board, clock::now()) {
+                Ok(frame) => {
+                    if let Some(visit) = feeds.handle(&frame, &board, clock::now()) {
                         events.tell(ToLoop::KeyframeWanted(visit));
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => feeds.follow(&board),
                 Err(RecvTimeoutError::Disconnected) => return Exit::Done,
             }
         }
@@ -200,6 +215,8 @@ pub fn spawn_pictures<D: Decode>(
 /// The streams of all viewers whose camera is on.
 struct Feeds<D> {
     cameras: HashMap<VisitId, Feed>,
+    /// Of the board's viewers, as `cameras` has them.
+    version: u64,
     decoder: D,
 }
 
@@ -233,66 +250,68 @@ impl Feed {
 }
 
 impl<D: Decode> Feeds<D> {
-    /// Takes news in; who is to be asked for a keyframe, if anybody.
-    fn handle(&mut self, news: ToPictures, board: &Board, now: Instant) -> Option<VisitId> {
-        match news {
-            ToPictures::Visitors(visitors) => {
-                let cameras = visitors.iter().filter(|visitor| visitor.camera).map(|visitor| visitor.visit);
-                let mut kept: HashMap<VisitId, Feed> = HashMap::new();
-                for visit in cameras {
-                    kept.insert(visit, self.cameras.remove(&visit).unwrap_or_default());
+    fn new(decoder: D) -> Feeds<D> {
+        Feeds { cameras: HashMap::new(), version: 0, decoder }
+    }
+
+    /// Takes over from the board whose cameras are on.
+    fn follow(&mut self, board: &Board) {
+        let Some(cameras) = board.cameras_since(&mut self.version) else { return };
+        let mut kept: HashMap<VisitId, Feed> = HashMap::new();
+        for visit in cameras {
+            kept.insert(visit, self.cameras.remove(&visit).unwrap_or_default());
+        }
+        for gone in std::mem::replace(&mut self.cameras, kept).into_keys() {
+            self.decoder.forget(gone);
+        }
+    }
+
+    /// Takes a frame in; who is to be asked for a keyframe, if anybody.
+    fn handle(&mut self, frame: &ViewerFrame, board: &Board, now: Instant) -> Option<VisitId> {
+        let ViewerFrame { visit, ref data, keyframe, gap, .. } = *frame;
+        self.follow(board);
+        // A viewer who is not on the list has left meanwhile.
+        let feed = self.cameras.get_mut(&visit)?;
+        if !board.has_screen() {
+            // A screen that comes finds a stream that waits for a keyframe, and asks for it.
+            feed.needs_keyframe = true;
+            feed.asked = None;
+            return None;
+        }
+        if feed.left_alone.is_some_and(|until| now < until) {
+            return None;
+        }
+        feed.needs_keyframe |= gap;
+        if keyframe || !feed.needs_keyframe {
+            match self.decoder.decode(visit, feed.needs_keyframe, data) {
+                Ok(picture) => {
+                    feed.needs_keyframe = false;
+                    feed.broken = false;
+                    board_picture(board, visit, picture);
                 }
-                for gone in std::mem::replace(&mut self.cameras, kept).into_keys() {
-                    self.decoder.forget(gone);
-                }
-                board.set_visitors(visitors);
-                None
-            }
-            ToPictures::Frame { visit, data, keyframe, gap, .. } => {
-                // Whoever is not on the list has left, or is not announced yet; the announcement comes first.
-                let feed = self.cameras.get_mut(&visit)?;
-                if !board.has_screen() {
-                    // A screen that comes finds a stream that waits for a keyframe, and asks for it.
+                Err(Undecoded::Broken(error)) => {
                     feed.needs_keyframe = true;
-                    feed.asked = None;
-                    return None;
-                }
-                if feed.left_alone.is_some_and(|until| now < until) {
-                    return None;
-                }
-                feed.needs_keyframe |= gap;
-                if keyframe || !feed.needs_keyframe {
-                    match self.decoder.decode(visit, feed.needs_keyframe, &data) {
-                        Ok(picture) => {
-                            feed.needs_keyframe = false;
-                            feed.broken = false;
-                            board_picture(board, visit, picture);
-                        }
-                        Err(Undecoded::Broken(error)) => {
-                            feed.needs_keyframe = true;
-                            if !std::mem::replace(&mut feed.broken, true) {
-                                log::info!("pictures of visit {}: {error}", visit.0);
-                            }
-                        }
-                        Err(Undecoded::Lost { by_this }) => {
-                            if by_this {
-                                feed.handle_loss(now);
-                            }
-                            self.cameras.values_mut().for_each(|feed| feed.needs_keyframe = true);
-                        }
+                    if !std::mem::replace(&mut feed.broken, true) {
+                        log::info!("pictures of visit {}: {error}", visit.0);
                     }
                 }
-                let feed = self.cameras.get_mut(&visit)?;
-                let left_alone = feed.left_alone.is_some_and(|until| now < until);
-                let wanted = feed.needs_keyframe
-                    && !left_alone
-                    && feed.asked.is_none_or(|asked| now.saturating_duration_since(asked) >= ASK_AGAIN);
-                wanted.then(|| {
-                    feed.asked = Some(now);
-                    visit
-                })
+                Err(Undecoded::Lost { by_this }) => {
+                    if by_this {
+                        feed.handle_loss(now);
+                    }
+                    self.cameras.values_mut().for_each(|feed| feed.needs_keyframe = true);
+                }
             }
         }
+        let feed = self.cameras.get_mut(&visit)?;
+        let left_alone = feed.left_alone.is_some_and(|until| now < until);
+        let wanted = feed.needs_keyframe
+            && !left_alone
+            && feed.asked.is_none_or(|asked| now.saturating_duration_since(asked) >= ASK_AGAIN);
+        wanted.then(|| {
+            feed.asked = Some(now);
+            visit
+        })
     }
 }
 
@@ -304,12 +323,13 @@ fn board_picture(board: &Board, visit: VisitId, picture: Option<Arc<I420>>) {
 
 #[cfg(test)]
 mod tests {
+    use intercom_base::settings::Rung;
+    use intercom_base::testing::pictures::moving_scene;
+    use intercom_base::units::{Bitrate, FrameRate};
+    use intercom_media::video_decoder::VideoDecoder;
+    use intercom_media::video_encoder::VideoEncoder;
+
     use super::*;
-    use crate::config::Rung;
-    use crate::media::test_pictures::moving_scene;
-    use crate::media::video_decoder::VideoDecoder;
-    use crate::media::video_encoder::VideoEncoder;
-    use crate::units::{Bitrate, FrameRate};
 
     /// Decodes without a jail, and is lost over what begins with a mark.
     #[derive(Default)]
@@ -339,12 +359,12 @@ mod tests {
     }
 
     fn feeds() -> Feeds<Here> {
-        Feeds { cameras: HashMap::new(), decoder: Here::default() }
+        Feeds::new(Here::default())
     }
 
-    fn visitor(visit: u64, camera: bool) -> Visitor {
+    fn viewer(visit: u64, camera: bool) -> ViewerInfo {
         let since = clock::now();
-        Visitor { visit: VisitId(visit), name: None, since, camera, microphone: true, connected: true }
+        ViewerInfo { visit: VisitId(visit), name: None, since, camera, microphone: true, connected: true }
     }
 
     fn stream(frames: usize) -> Vec<(Arc<[u8]>, bool)> {
@@ -360,9 +380,9 @@ mod tests {
         (0..frames).map(frame).filter_map(|frame| frame.unwrap()).map(|f| (f.data, f.keyframe)).collect()
     }
 
-    fn frame(visit: u64, unit: &(Arc<[u8]>, bool), gap: bool) -> ToPictures {
+    fn frame(visit: u64, unit: &(Arc<[u8]>, bool), gap: bool) -> ViewerFrame {
         let (data, keyframe) = unit.clone();
-        ToPictures::Frame { visit: VisitId(visit), data, keyframe, gap, arrived: clock::now() }
+        ViewerFrame { visit: VisitId(visit), data, keyframe, gap, arrived: clock::now() }
     }
 
     fn screen() -> Board {
@@ -375,14 +395,14 @@ mod tests {
     fn without_a_screen_nothing_is_decoded_and_one_that_comes_gets_a_keyframe() {
         let (board, mut feeds) = (Board::default(), feeds());
         let (units, now) = (stream(4), clock::now());
-        feeds.handle(ToPictures::Visitors(vec![visitor(1, true)]), &board, now);
+        board.set_viewers(vec![viewer(1, true)]);
         for unit in &units {
-            assert_eq!(feeds.handle(frame(1, unit, false), &board, now), None);
+            assert_eq!(feeds.handle(&frame(1, unit, false), &board, now), None);
         }
         assert!(board.lock().pictures.is_empty());
         board.set_screen(true);
-        assert_eq!(feeds.handle(frame(1, &units[1], false), &board, now), Some(VisitId(1)));
-        assert_eq!(feeds.handle(frame(1, &units[0], false), &board, now), None);
+        assert_eq!(feeds.handle(&frame(1, &units[1], false), &board, now), Some(VisitId(1)));
+        assert_eq!(feeds.handle(&frame(1, &units[0], false), &board, now), None);
         assert!(!board.lock().pictures.is_empty());
         board.set_screen(false);
         assert!(board.lock().pictures.is_empty(), "an old picture does not come back with the next screen");
@@ -392,32 +412,35 @@ mod tests {
     fn pictures_of_announced_viewers_appear_and_disappear_with_them() {
         let (board, mut feeds) = (screen(), feeds());
         let (units, now) = (stream(3), clock::now());
-        assert_eq!(feeds.handle(frame(1, &units[0], false), &board, now), None);
+        assert_eq!(feeds.handle(&frame(1, &units[0], false), &board, now), None);
         assert!(board.lock().pictures.is_empty(), "not announced");
-        feeds.handle(ToPictures::Visitors(vec![visitor(1, true), visitor(2, false)]), &board, now);
+        board.set_viewers(vec![viewer(1, true), viewer(2, false)]);
         for unit in &units {
-            assert_eq!(feeds.handle(frame(1, unit, false), &board, now), None);
+            assert_eq!(feeds.handle(&frame(1, unit, false), &board, now), None);
         }
         assert_eq!(board.lock().pictures[&VisitId(1)].width(), 320);
-        feeds.handle(ToPictures::Visitors(vec![visitor(1, false), visitor(2, false)]), &board, now);
+        board.set_viewers(vec![viewer(1, false), viewer(2, false)]);
         assert!(board.lock().pictures.is_empty(), "the camera was switched off");
+        board.set_picture(VisitId(1), Arc::new(I420::black(320, 240)));
+        assert!(board.lock().pictures.is_empty(), "what was being decoded meanwhile");
+        feeds.follow(&board);
         assert_eq!(feeds.decoder.forgotten, [VisitId(1)]);
-        assert_eq!(board.lock().visitors.len(), 2);
+        assert_eq!(board.lock().viewers.len(), 2);
     }
 
     #[test]
     fn after_a_gap_a_keyframe_is_asked_for_but_not_with_every_frame() {
         let (board, mut feeds) = (screen(), feeds());
         let (units, now) = (stream(9), clock::now());
-        feeds.handle(ToPictures::Visitors(vec![visitor(1, true)]), &board, now);
-        feeds.handle(frame(1, &units[0], false), &board, now);
+        board.set_viewers(vec![viewer(1, true)]);
+        feeds.handle(&frame(1, &units[0], false), &board, now);
         let before = board.lock().version;
-        assert_eq!(feeds.handle(frame(1, &units[5], true), &board, now), Some(VisitId(1)));
-        assert_eq!(feeds.handle(frame(1, &units[6], false), &board, now), None);
+        assert_eq!(feeds.handle(&frame(1, &units[5], true), &board, now), Some(VisitId(1)));
+        assert_eq!(feeds.handle(&frame(1, &units[6], false), &board, now), None);
         let later = now + Duration::from_secs(1);
-        assert_eq!(feeds.handle(frame(1, &units[7], false), &board, later), Some(VisitId(1)), "it got lost");
+        assert_eq!(feeds.handle(&frame(1, &units[7], false), &board, later), Some(VisitId(1)), "it got lost");
         assert_eq!(board.lock().version, before, "nothing broken is shown");
-        assert_eq!(feeds.handle(frame(1, &units[0], false), &board, later), None);
+        assert_eq!(feeds.handle(&frame(1, &units[0], false), &board, later), None);
         assert_eq!(board.lock().version, before + 1);
     }
 
@@ -425,20 +448,20 @@ mod tests {
     fn a_decoder_that_is_lost_costs_all_a_keyframe_and_whoever_did_it_more_each_time() {
         let (board, mut feeds) = (screen(), feeds());
         let (units, now) = (stream(3), clock::now());
-        feeds.handle(ToPictures::Visitors(vec![visitor(1, true), visitor(2, true)]), &board, now);
+        board.set_viewers(vec![viewer(1, true), viewer(2, true)]);
         let deadly = (Arc::from([DEADLY, b" and more"].concat()), true);
         let mut at = now;
         for losses in 0..8 {
             // The other one is on the TV again with the next keyframe, at once.
-            assert_eq!(feeds.handle(frame(1, &units[0], false), &board, at), None, "loss {losses}");
-            assert_eq!(feeds.handle(frame(1, &units[1], false), &board, at), None, "loss {losses}");
-            feeds.handle(frame(2, &deadly, false), &board, at);
-            let asked = feeds.handle(frame(1, &units[2], false), &board, at + ASK_AGAIN);
+            assert_eq!(feeds.handle(&frame(1, &units[0], false), &board, at), None, "loss {losses}");
+            assert_eq!(feeds.handle(&frame(1, &units[1], false), &board, at), None, "loss {losses}");
+            feeds.handle(&frame(2, &deadly, false), &board, at);
+            let asked = feeds.handle(&frame(1, &units[2], false), &board, at + ASK_AGAIN);
             assert_eq!(asked, Some(VisitId(1)), "loss {losses}");
             let pause = Duration::from_secs([0, 1, 2, 4, 8, 16, 32, 60][losses]);
             if !pause.is_zero() {
                 let just_before = at + pause - Duration::from_millis(1);
-                assert_eq!(feeds.handle(frame(2, &deadly, false), &board, just_before), None);
+                assert_eq!(feeds.handle(&frame(2, &deadly, false), &board, just_before), None);
                 assert_eq!(feeds.cameras[&VisitId(2)].losses, losses as u32 + 1, "it is left alone");
             }
             at += pause + ASK_AGAIN * 2;
@@ -450,10 +473,10 @@ mod tests {
     fn the_thread_asks_the_loop_and_ends_when_told() {
         let (sender, inbox) = crossbeam_channel::bounded(16);
         let (events, asked) = crossbeam_channel::bounded(64);
-        let (board, presence) = (Arc::new(screen()), Arc::new(Presence::new()));
+        let (board, activity) = (Arc::new(screen()), Arc::new(Activity::new()));
         let handle = ToLoopHandle { events, wake: crate::shell::wake::Wake::new().unwrap() };
-        let worker = spawn_pictures(inbox, board.clone(), handle, presence.clone(), Here::default).unwrap();
-        sender.send(ToPictures::Visitors(vec![visitor(1, true)])).unwrap();
+        let worker = spawn_pictures(inbox, board.clone(), handle, activity.clone(), Here::default).unwrap();
+        board.set_viewers(vec![viewer(1, true)]);
         let units = stream(2);
         sender.send(frame(1, &units[1], false)).unwrap();
         let long = Duration::from_secs(20);
@@ -465,7 +488,7 @@ mod tests {
             shown = board.wait(shown.version, deadline);
         }
         assert!(!shown.pictures.is_empty());
-        presence.stop();
+        activity.stop();
         worker.dismiss();
         assert!(worker.join_within(long));
     }

@@ -6,22 +6,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
+use intercom_core::devices::doctor::Kind;
+use intercom_core::devices::keeper::{Keeper, Step};
+use intercom_core::devices::xruns::Xruns;
 use intercom_drivers::contract::{BoxedOpener, PlayAudio};
+use intercom_media::mixer::Mixer;
+use intercom_media::processor::Played;
+use intercom_media::ramp::Ramp;
+use intercom_media::voice::BLOCK;
+use intercom_media::voice_mixer::VoiceMixer;
 
-use crate::core::keeper::{Keeper, Step};
-use crate::core::xruns::Xruns;
-use crate::media::mixer::Mixer;
-use crate::media::party::Party;
-use crate::media::processor::Played;
-use crate::media::ramp::Ramp;
-use crate::media::voice::BLOCK;
-use crate::shell::clock;
 use crate::shell::devices::pictures::Board;
-use crate::shell::devices::{Hints, Kind, Presence, hear, tell_gaps};
+use crate::shell::devices::{DeviceContext, Hints, hear, tell_gaps};
 use crate::shell::priority::Class;
-use crate::shell::pulse;
 use crate::shell::wires::{ToSpeaker, VisitId};
 use crate::shell::worker::{Exit, Worker, spawn_in};
+use crate::shell::{clock, pulse};
 
 /// Bound of the channel of what was played, for the echo canceller: 160 ms. When it is full the block is dropped.
 pub const PLAYED: usize = 16;
@@ -43,19 +43,19 @@ pub fn spawn_speaker(
     mut opener: BoxedOpener<dyn PlayAudio>,
     inbox: Receiver<ToSpeaker>,
     played: Option<Sender<Played>>,
-    presence: Arc<Presence>,
+    context: DeviceContext,
     board: Arc<Board>,
 ) -> io::Result<Worker> {
     spawn_in(Class::Live, "speaker", move || {
         let mut keeper = Keeper::new(&mut *opener, Duration::MAX, clock::now());
-        let mut hints = Hints::new(&presence);
+        let mut hints = Hints::new(&context.activity);
         let mut xruns = Xruns::default();
-        let mut mix = Mix::new(presence.levels().speaker_gain());
+        let mut mix = Mix::new(context.levels.speaker_gain());
         let mut speaking = Vec::new();
-        while !presence.is_stopped() {
+        while !context.activity.is_stopped() {
             pulse::beat(REST);
             let now = clock::now();
-            if hints.heed(&presence) {
+            if hints.heed(&context.activity) {
                 keeper.handle_hint(now);
             }
             let mut gaps = None;
@@ -64,7 +64,7 @@ pub fn spawn_speaker(
                     let opened = keeper.open();
                     if opened.is_ok() {
                         xruns.handle_opened();
-                        presence.opened(Kind::Speaker, &keeper.describe());
+                        context.health.opened(Kind::Speaker, &keeper.describe());
                     }
                     keeper.handle_open(opened, clock::now())
                 }
@@ -74,13 +74,13 @@ pub fn spawn_speaker(
                         Err(RecvTimeoutError::Disconnected) => return Exit::Done,
                         _ => mix.clear(),
                     }
-                    tell(&mix.party, &mut speaking, &board);
+                    tell(&mix.voices, &mut speaking, &board);
                     None
                 }
                 Step::Use(open) if mix.is_silent() => {
-                    mix.party.forget(now);
-                    mix.party.rest();
-                    tell(&mix.party, &mut speaking, &board);
+                    mix.voices.forget(now);
+                    mix.voices.rest();
+                    tell(&mix.voices, &mut speaking, &board);
                     match inbox.recv_timeout(REST) {
                         Ok(news) => {
                             mix.handle(news);
@@ -89,7 +89,7 @@ pub fn spawn_speaker(
                         Err(RecvTimeoutError::Timeout) => {
                             let checked = open.check();
                             if checked.is_err() {
-                                presence.closed(Kind::Speaker);
+                                context.health.closed(Kind::Speaker);
                             }
                             keeper.handle_rest(checked, clock::now())
                         }
@@ -105,8 +105,8 @@ pub fn spawn_speaker(
                         }
                     }
                     let mut block = Box::new([0; BLOCK]);
-                    mix.pull(clock::now(), presence.levels().speaker_gain(), &mut block);
-                    tell(&mix.party, &mut speaking, &board);
+                    mix.pull(clock::now(), context.levels.speaker_gain(), &mut block);
+                    tell(&mix.voices, &mut speaking, &board);
                     let result = match open.write(&block[..]) {
                         Ok(delay) => {
                             if let Some(played) = &played {
@@ -120,7 +120,7 @@ pub fn spawn_speaker(
                             Ok(true)
                         }
                         Err(error) => {
-                            presence.closed(Kind::Speaker);
+                            context.health.closed(Kind::Speaker);
                             Err(error)
                         }
                     };
@@ -128,24 +128,24 @@ pub fn spawn_speaker(
                 }
             };
             tell_gaps(Kind::Speaker, &keeper.describe(), "ran dry", gaps);
-            presence.tell_change(Kind::Speaker, &keeper.describe(), "", change.as_ref());
+            context.health.tell_change(Kind::Speaker, &keeper.describe(), "", change.as_ref());
         }
         Exit::Done
     })
 }
 
 /// Tells the board when others speak than before.
-fn tell(party: &Party<VisitId>, known: &mut Vec<VisitId>, board: &Board) {
-    if !party.speaking().eq(known.iter().copied()) {
+fn tell(voices: &VoiceMixer<VisitId>, known: &mut Vec<VisitId>, board: &Board) {
+    if !voices.speaking().eq(known.iter().copied()) {
         known.clear();
-        known.extend(party.speaking());
+        known.extend(voices.speaking());
         board.set_speaking(known);
     }
 }
 
 /// What home hears: all who may speak, and the chime.
 struct Mix {
-    party: Party<VisitId>,
+    voices: VoiceMixer<VisitId>,
     mixer: Mixer,
     volume: Ramp,
     /// Chimes, one after the other, and how much of the first was played.
@@ -155,14 +155,14 @@ struct Mix {
 
 impl Mix {
     fn new(gain: f32) -> Mix {
-        let (party, chimes) = (Party::default(), VecDeque::new());
-        Mix { party, mixer: Mixer::default(), volume: Ramp::new(gain), chimes, played: 0 }
+        let (voices, chimes) = (VoiceMixer::default(), VecDeque::new());
+        Mix { voices, mixer: Mixer::default(), volume: Ramp::new(gain), chimes, played: 0 }
     }
 
     fn handle(&mut self, news: ToSpeaker) {
         match news {
-            ToSpeaker::Spoken(spoken) => {
-                if let Err(error) = hear(&mut self.party, spoken) {
+            ToSpeaker::AudioIn(spoken) => {
+                if let Err(error) = hear(&mut self.voices, spoken) {
                     log::error!("{error}");
                 }
             }
@@ -173,8 +173,8 @@ impl Mix {
 
     /// `gain` is for what viewers say; the chime has its own loudness.
     fn pull(&mut self, now: Instant, gain: f32, out: &mut [i16; BLOCK]) {
-        self.party.pull(now);
-        self.party.blocks().for_each(|(_, block)| self.mixer.add(block));
+        self.voices.pull(now);
+        self.voices.blocks().for_each(|(_, block)| self.mixer.add(block));
         self.mixer.turn(&mut self.volume, gain);
         if let Some(sound) = self.chimes.front() {
             let rest = &sound[self.played..];
@@ -192,11 +192,11 @@ impl Mix {
     }
 
     fn is_silent(&self) -> bool {
-        self.chimes.is_empty() && self.party.is_silent()
+        self.chimes.is_empty() && self.voices.is_silent()
     }
 
     fn clear(&mut self) {
-        self.party.clear();
+        self.voices.clear();
         self.chimes.clear();
         self.played = 0;
     }
@@ -205,13 +205,14 @@ impl Mix {
 #[cfg(test)]
 mod tests {
     use crossbeam_channel::{bounded, unbounded};
+    use intercom_base::sound::OpusPacket;
+    use intercom_base::testing::sound::{largest_step, level_db, tone, tone_share};
+    use intercom_base::units::Bitrate;
     use intercom_drivers::contract::{DeviceError, Opener};
+    use intercom_media::opus::{OpusEncoder, PACKET};
 
     use super::*;
-    use crate::media::opus::{OpusEncoder, PACKET};
-    use crate::media::test_sound::{largest_step, level_db, tone, tone_share};
-    use crate::shell::wires::Spoken;
-    use crate::units::Bitrate;
+    use crate::shell::wires::AudioIn;
 
     /// Long enough for a busy machine; only a failing test waits for it.
     const LONG: Duration = Duration::from_secs(20);
@@ -261,7 +262,7 @@ mod tests {
         inbox: Sender<ToSpeaker>,
         heard: Receiver<Option<Vec<i16>>>,
         played: Receiver<Played>,
-        presence: Arc<Presence>,
+        context: DeviceContext,
         board: Arc<Board>,
         worker: Worker,
     }
@@ -270,10 +271,10 @@ mod tests {
         let (inbox, receiver) = bounded(64);
         let (sender, heard) = unbounded();
         let (reference, played) = bounded(PLAYED);
-        let (presence, board) = (Arc::new(Presence::new()), Arc::new(Board::new(false)));
+        let (context, board) = (DeviceContext::default(), Arc::new(Board::new(false)));
         let opener = Box::new(Opens { failures, heard: sender });
-        let worker = spawn_speaker(opener, receiver, Some(reference), presence.clone(), board.clone()).unwrap();
-        Room { inbox, heard, played, presence, board, worker }
+        let worker = spawn_speaker(opener, receiver, Some(reference), context.clone(), board.clone()).unwrap();
+        Room { inbox, heard, played, context, board, worker }
     }
 
     impl Room {
@@ -287,13 +288,15 @@ mod tests {
                 for (viewer, encoder) in encoders.iter_mut().enumerate() {
                     let sound = sounds[viewer][n * PACKET..][..PACKET].try_into().unwrap();
                     self.inbox
-                        .send(ToSpeaker::Spoken(Spoken::Packet {
-                            visit: VisitId(viewer as u64),
-                            sequence: n as u64,
-                            sample: (n * PACKET) as u64,
-                            data: encoder.encode(sound).unwrap().expect("a tone is no silence"),
-                            arrived: clock::now(),
-                        }))
+                        .send(ToSpeaker::AudioIn(AudioIn::Packet(
+                            VisitId(viewer as u64),
+                            OpusPacket {
+                                sequence: n as u64,
+                                sample: (n * PACKET) as u64,
+                                data: encoder.encode(sound).unwrap().expect("a tone is no silence"),
+                                arrived: clock::now(),
+                            },
+                        )))
                         .unwrap();
                 }
                 clock::sleep_until(begin + Duration::from_millis(20 * (n as u64 + 1)));
@@ -310,7 +313,7 @@ mod tests {
         }
 
         fn close(self) {
-            self.presence.stop();
+            self.context.activity.stop();
             self.worker.dismiss();
             assert!(self.worker.join_within(LONG));
         }
@@ -354,7 +357,7 @@ mod tests {
     fn who_leaves_is_faded_out() {
         let room = room(0);
         room.speak(&[300.0], 20);
-        room.inbox.send(ToSpeaker::Spoken(Spoken::Gone(VisitId(0)))).unwrap();
+        room.inbox.send(ToSpeaker::AudioIn(AudioIn::Gone(VisitId(0)))).unwrap();
         let heard = room.until_rest();
         assert!(largest_step(&heard[heard.len().saturating_sub(4 * BLOCK)..]) < 600);
         room.close();
@@ -374,7 +377,7 @@ mod tests {
     #[test]
     fn a_chime_sounds_whole_and_alone_as_loud_as_it_is_and_then_it_rests() {
         let room = room(0);
-        room.presence.levels().set_volume(0);
+        room.context.levels.set_volume(0);
         let chime: Arc<[i16]> = tone(500.0, 10 * BLOCK + 100).into();
         room.inbox.send(ToSpeaker::Chime(Arc::clone(&chime))).unwrap();
         let heard = room.until_rest();
@@ -390,7 +393,7 @@ mod tests {
         std::thread::scope(|threads| {
             threads.spawn(|| room.speak(&[300.0], 80));
             clock::sleep_until(clock::now() + Duration::from_millis(800));
-            room.presence.levels().set_volume(50);
+            room.context.levels.set_volume(50);
         });
         let heard = room.until_rest();
         let (before, after) = (&heard[9600..24_000], &heard[48_000..67_200]);

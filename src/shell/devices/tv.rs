@@ -4,22 +4,23 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use intercom_drivers::contract::{BoxedOpener, DeviceError, Display, I420};
+use intercom_base::picture::I420;
+use intercom_core::devices::doctor::Kind;
+use intercom_core::devices::keeper::{Keeper, Step};
+use intercom_core::tv::captions::{Captions, Words};
+use intercom_core::tv::local_time;
+use intercom_drivers::contract::{BoxedOpener, DeviceError, Display};
+use intercom_media::qr::{self, Modules};
+use intercom_media::scene::{self, Health, Pairing, Scene, ViewerTile};
 
 use crate::config::Tv;
-use crate::core::captions::{Captions, Words};
-use crate::core::keeper::{Keeper, Step};
-use crate::core::local_time;
-use crate::media::scene::{self, Guest, Health, Pairing, Scene};
-use crate::reach::qr::{self, Modules};
 use crate::shell::addresses::AddressBook;
-use crate::shell::clock;
 use crate::shell::devices::pictures::{Board, Shown};
-use crate::shell::devices::{Hints, Kind, Presence};
-use crate::shell::notices::NoticeBoard;
+use crate::shell::devices::{DeviceContext, Hints};
+use crate::shell::notice_board::NoticeBoard;
 use crate::shell::priority::Class;
-use crate::shell::pulse;
 use crate::shell::worker::{Exit, Worker, spawn_in};
+use crate::shell::{clock, pulse};
 
 /// While nothing changes, the thread looks this often at the clock, and whether it is time to end.
 const REST: Duration = Duration::from_millis(500);
@@ -37,7 +38,7 @@ pub struct Subject {
     /// Who visits, and their pictures.
     pub board: Arc<Board>,
     /// Which devices work.
-    pub presence: Arc<Presence>,
+    pub context: DeviceContext,
     /// Whether there is a network.
     pub addresses: AddressBook,
     /// What people at home should mend.
@@ -50,22 +51,22 @@ pub struct Subject {
 /// If the system has no thread to give.
 pub fn spawn_tv(mut opener: BoxedOpener<dyn Display>, tv: Tv, subject: Subject) -> io::Result<Worker> {
     spawn_in(Class::Background, "tv", move || {
-        let Subject { board, presence, .. } = &subject;
+        let Subject { board, context, .. } = &subject;
         // What changes nothing is no silence: a calm card may stand for a minute.
         let mut keeper = Keeper::new(&mut *opener, Duration::MAX, clock::now());
-        let mut hints = Hints::new(presence);
+        let mut hints = Hints::new(&context.activity);
         let mut painter = Painter::default();
-        while !presence.is_stopped() {
+        while !context.activity.is_stopped() {
             pulse::beat(REST);
             let now = clock::now();
-            if hints.heed(presence) {
+            if hints.heed(&context.activity) {
                 keeper.handle_hint(now);
             }
             let change = match keeper.poll(now) {
                 Step::Use(display) => {
                     let result = painter.work(display, &subject, tv);
                     if result.is_err() {
-                        presence.closed(Kind::Display);
+                        context.health.closed(Kind::Display);
                         board.set_screen(false);
                     }
                     keeper.handle_use(result, clock::now())
@@ -75,18 +76,18 @@ pub fn spawn_tv(mut opener: BoxedOpener<dyn Display>, tv: Tv, subject: Subject) 
                     if let Some(display) = keeper.device() {
                         board.set_screen(display.is_seen());
                         painter.begin(display.size(), now);
-                        presence.opened(Kind::Display, &keeper.describe());
+                        context.health.opened(Kind::Display, &keeper.describe());
                     }
                     keeper.handle_open(opened, clock::now())
                 }
                 Step::Wait(retry) => {
                     let pause = retry.saturating_duration_since(now);
                     pulse::beat(pause);
-                    hints.sleep(presence, pause);
+                    hints.sleep(&context.activity, pause);
                     None
                 }
             };
-            presence.tell_change(Kind::Display, &keeper.describe(), "", change.as_ref());
+            context.health.tell_change(Kind::Display, &keeper.describe(), "", change.as_ref());
         }
         Exit::Done
     })
@@ -106,10 +107,10 @@ impl Author {
     fn write(&mut self, shown: &Shown, subject: &Subject, tv: Tv) -> Content {
         let (now, unix) = (clock::now(), clock::unix_time());
         let offset = self.offset_at(unix.as_secs());
-        self.captions.handle_visitors(&shown.visitors, unix);
-        let words = self.captions.words(&shown.visitors, shown.code.as_ref(), now, unix, offset);
+        self.captions.handle_viewers(&shown.viewers, unix);
+        let words = self.captions.words(&shown.viewers, shown.code.as_ref(), now, unix, offset);
         let network = Some(!subject.addresses.current().local.is_empty());
-        let health = Health { network, ..subject.presence.health() };
+        let health = Health { network, muted: subject.context.levels.is_muted(), ..subject.context.health.summary() };
         let code = shown.code.as_ref().and_then(|code| self.code_of(&code.link)).cloned();
         let own = shown.own.clone().filter(|_| tv.self_view);
         Content { shown: shown.clone(), words, notices: subject.notices.all(), health, code, own }
@@ -151,7 +152,7 @@ struct Painter {
     author: Author,
     canvas: I420,
     version: u64,
-    has_guests: bool,
+    has_viewers: bool,
     words: Words,
     notices: Vec<String>,
     health: Health,
@@ -169,7 +170,7 @@ impl Default for Painter {
             author: Author::default(),
             canvas: I420::black(2, 2),
             version: u64::MAX,
-            has_guests: false,
+            has_viewers: false,
             words: Words::default(),
             notices: Vec::new(),
             health: Health::default(),
@@ -191,7 +192,7 @@ impl Painter {
 
     /// Waits for something to change, and shows it; whether anything did.
     fn work(&mut self, display: &mut dyn Display, subject: &Subject, tv: Tv) -> Result<bool, DeviceError> {
-        let rest = if tv.self_view && self.has_guests { OWN } else { REST };
+        let rest = if tv.self_view && self.has_viewers { OWN } else { REST };
         let shown = subject.board.wait(self.version, clock::now() + rest);
         self.check(display, clock::now())?;
         if !display.is_seen() {
@@ -236,19 +237,19 @@ impl Painter {
 
     fn show(&mut self, display: &mut dyn Display, content: Content, subject: &Subject) -> Result<(), DeviceError> {
         let Content { shown, words, notices, health, code, own } = content;
-        let guests: Vec<Guest<'_>> = shown
-            .visitors
+        let viewers: Vec<ViewerTile<'_>> = shown
+            .viewers
             .iter()
-            .zip(&words.guests)
-            .map(|(visitor, words)| Guest {
+            .zip(&words.viewers)
+            .map(|(viewer, words)| ViewerTile {
                 name: &words.name,
                 stay: &words.stay,
                 number: words.number,
-                picture: shown.pictures.get(&visitor.visit).map(|picture| &**picture),
-                camera: visitor.camera,
-                microphone: visitor.microphone,
-                speaking: visitor.microphone && shown.speaking.contains(&visitor.visit),
-                connected: visitor.connected,
+                picture: shown.pictures.get(&viewer.visit).map(|picture| &**picture),
+                camera: viewer.camera,
+                microphone: viewer.microphone,
+                speaking: viewer.microphone && shown.speaking.contains(&viewer.visit),
+                connected: viewer.connected,
                 was_connected: words.was_connected,
             })
             .collect();
@@ -266,13 +267,13 @@ impl Painter {
             notices: &notices,
             health,
             pairing,
-            guests: &guests,
+            viewers: &viewers,
             own: own.as_deref(),
             drift: words.drift,
         };
         scene::compose(&scene, &mut self.canvas);
         let result = display.show(&self.canvas);
-        (self.version, self.has_guests) = (shown.version, !shown.visitors.is_empty());
+        (self.version, self.has_viewers) = (shown.version, !shown.viewers.is_empty());
         (self.words, self.notices, self.health, self.own) = (words, notices, health, own);
         result
     }
@@ -281,11 +282,11 @@ impl Painter {
 #[cfg(test)]
 mod tests {
     use crossbeam_channel::{Receiver, Sender, unbounded};
+    use intercom_base::units::FrameRate;
+    use intercom_core::call::items::{PairingCode, ViewerInfo, VisitId};
     use intercom_drivers::contract::Opener;
 
     use super::*;
-    use crate::core::items::{PairingCode, VisitId, Visitor};
-    use crate::units::FrameRate;
 
     /// Long enough for a busy machine; only a failing test waits for it.
     const LONG: Duration = Duration::from_secs(20);
@@ -320,34 +321,34 @@ mod tests {
         }
     }
 
-    type Room = (Arc<Board>, Arc<Presence>, Receiver<(Instant, I420)>, Worker);
+    type Room = (Arc<Board>, DeviceContext, Receiver<(Instant, I420)>, Worker);
 
     fn room(failures: u32) -> Room {
         let (sender, pictures) = unbounded();
-        let (board, presence) = (Arc::new(Board::default()), Arc::new(Presence::new()));
+        let (board, context) = (Arc::new(Board::default()), DeviceContext::default());
         let tv = Tv { width: 320, height: 180, rate: FrameRate::from_fps(25.0), self_view: true };
         let opener = Box::new(Opens(sender, failures));
         let subject = Subject {
             home: "Home".into(),
             board: board.clone(),
-            presence: presence.clone(),
+            context: context.clone(),
             addresses: AddressBook::default(),
             notices: Arc::default(),
         };
         let worker = spawn_tv(opener, tv, subject).unwrap();
-        (board, presence, pictures, worker)
+        (board, context, pictures, worker)
     }
 
-    fn visitor(visit: u64) -> Visitor {
+    fn viewer(visit: u64) -> ViewerInfo {
         let since = clock::now();
-        Visitor { visit: VisitId(visit), name: None, since, camera: true, microphone: true, connected: true }
+        ViewerInfo { visit: VisitId(visit), name: None, since, camera: true, microphone: true, connected: true }
     }
 
     #[test]
     fn it_shows_who_comes_and_then_their_picture() {
-        let (board, presence, pictures, worker) = room(1);
+        let (board, context, pictures, worker) = room(1);
         let (_, idle) = pictures.recv_timeout(LONG).expect("the idle card, after the display came");
-        board.set_visitors(vec![visitor(5)]);
+        board.set_viewers(vec![viewer(5)]);
         let (_, named) = pictures.recv_timeout(LONG).unwrap();
         assert_ne!(idle.packed(), named.packed());
         let mut light = I420::black(320, 180);
@@ -359,15 +360,15 @@ mod tests {
                 break;
             }
         }
-        presence.stop();
+        context.activity.stop();
         worker.dismiss();
         assert!(worker.join_within(LONG));
     }
 
     #[test]
     fn it_keeps_its_rate_however_fast_pictures_come() {
-        let (board, presence, pictures, worker) = room(0);
-        board.set_visitors(vec![visitor(1)]);
+        let (board, context, pictures, worker) = room(0);
+        board.set_viewers(vec![viewer(1)]);
         let picture = Arc::new(I420::black(64, 36));
         let mut shown = Vec::new();
         while shown.len() < 12 {
@@ -376,14 +377,14 @@ mod tests {
         }
         let length = shown[11].duration_since(shown[1]);
         assert!(length > Duration::from_millis(350), "ten pictures in {length:?} at 25 a second");
-        presence.stop();
+        context.activity.stop();
         worker.dismiss();
         assert!(worker.join_within(LONG));
     }
 
     #[test]
     fn home_sees_itself_while_somebody_visits_and_the_code_while_it_lasts() {
-        let (board, presence, pictures, worker) = room(0);
+        let (board, context, pictures, worker) = room(0);
         let (_, idle) = pictures.recv_timeout(LONG).unwrap();
         let mut own = I420::black(64, 36);
         own.planes_mut()[0].fill(200);
@@ -396,7 +397,7 @@ mod tests {
         board.set_code(None);
         board.set_own(&own);
         while pictures.recv_timeout(LONG).expect("a change").1.packed() == code.packed() {}
-        board.set_visitors(vec![visitor(1)]);
+        board.set_viewers(vec![viewer(1)]);
         loop {
             // As the camera does it; it wakes nobody, and is seen for all that.
             board.set_own(&own);
@@ -407,9 +408,9 @@ mod tests {
             }
             assert!(clock::now() < until, "home's own picture never came");
         }
-        board.set_visitors(vec![]);
+        board.set_viewers(vec![]);
         while corner(&pictures.recv_timeout(LONG).expect("the idle card").1) == 200 {}
-        presence.stop();
+        context.activity.stop();
         worker.dismiss();
         assert!(worker.join_within(LONG));
     }

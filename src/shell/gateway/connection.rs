@@ -5,9 +5,11 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crossbeam_channel::Sender;
+use intercom_core::call::fairness::{Occupant, Source};
+use intercom_core::call::protocol::{MAX_HELLO, MAX_MESSAGE};
 use rustix::event::PollFlags;
 use rustls::ServerConnection;
 use tungstenite::WebSocket;
@@ -17,8 +19,7 @@ use super::TlsStream;
 use super::head::{self, Head, LONGEST_HEAD, Method, Refusal};
 use super::relay::Relay;
 use super::reply::{self, FromPages};
-use crate::core::fairness::{Place, Source};
-use crate::core::protocol::{MAX_HELLO, MAX_MESSAGE};
+use super::timeouts::Timeouts;
 use crate::shell::metered::{Metered, abandon, is_not_ready};
 use crate::shell::tls::Certificates;
 use crate::shell::wake::Wake;
@@ -34,39 +35,9 @@ const TLS_HANDSHAKE: u8 = 0x16;
 /// Where the WebSocket is.
 const SIGNAL: &str = "/signal";
 
-/// How long strangers may take for what they do.
-#[derive(Clone, Copy, Debug)]
-pub struct Patience {
-    /// From the connection to its first byte, and from that to the end of the TLS handshake.
-    pub handshake: Duration,
-    /// From the handshake to the request's first byte: browsers connect ahead of need.
-    pub idle: Duration,
-    /// From the first byte of the request's head to its last.
-    pub head: Duration,
-    /// From the request to the end of its answer.
-    pub answer: Duration,
-    /// For a refusal to be sent.
-    pub refusal: Duration,
-    /// From the answer's end until the far end closes too.
-    pub linger: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Patience {
-        Patience {
-            handshake: Duration::from_secs(5),
-            idle: Duration::from_secs(10),
-            head: Duration::from_secs(5),
-            answer: Duration::from_secs(10),
-            refusal: Duration::from_secs(2),
-            linger: Duration::from_secs(1),
-        }
-    }
-}
-
 /// What all connections share.
 pub struct Context {
-    pub patience: Patience,
+    pub timeouts: Timeouts,
     pub certificates: Arc<Certificates>,
     pub port: u16,
     pub pages_socket: PathBuf,
@@ -156,7 +127,7 @@ impl Connection {
             local: socket.local_addr()?,
             source: Source::of(peer.ip()),
             opened: now,
-            deadline: (now + context.patience.handshake, Why::FirstByte),
+            deadline: (now + context.timeouts.handshake, Why::FirstByte),
             socket,
             tls: None,
             stage: Stage::First,
@@ -165,13 +136,13 @@ impl Connection {
     }
 
     /// The place that it takes.
-    pub fn place(&self) -> Place<Source, Progress> {
+    pub fn place(&self) -> Occupant<Source, Progress> {
         let progress = match self.stage {
             Stage::First | Stage::Handshake | Stage::Head { .. } => Progress::Unfinished,
             Stage::Waiting(_) | Stage::Relaying(_) | Stage::Replying { .. } => Progress::Asked,
             Stage::Lingering { .. } => Progress::Answered,
         };
-        Place { owner: self.source, rank: progress, since: self.opened }
+        Occupant { owner: self.source, rank: progress, since: self.opened }
     }
 
     /// When [`Connection::handle_deadline`] is due.
@@ -263,7 +234,7 @@ impl Connection {
             }
         };
         log::trace!("{}: too slow, {:?}", self.peer, self.deadline.1);
-        self.deadline = (now + context.patience.refusal, Why::Linger);
+        self.deadline = (now + context.timeouts.refusal, Why::Linger);
         self.reply(reply::refusal(refusal, true), false);
         self.handle_ready(context, now)
     }
@@ -296,12 +267,12 @@ impl Connection {
                 let tls = ServerConnection::new(config).map_err(io::Error::other)?;
                 self.tls = Some(Box::new(tls));
                 self.stage = Stage::Handshake;
-                self.deadline = (now + context.patience.handshake, Why::Handshake);
+                self.deadline = (now + context.timeouts.handshake, Why::Handshake);
             }
             // An HTTP method, which is in capitals.
             b'A'..=b'Z' => {
                 self.stage = Stage::Head { scanned: 0 };
-                self.deadline = (now + context.patience.head, Why::Head);
+                self.deadline = (now + context.timeouts.head, Why::Head);
             }
             _ => return Ok(Step::Out(Next::Close)),
         }
@@ -316,7 +287,7 @@ impl Connection {
         let eof = read?;
         if !tls.is_handshaking() {
             self.stage = Stage::Head { scanned: 0 };
-            self.deadline = (now + context.patience.idle, Why::Request);
+            self.deadline = (now + context.timeouts.idle, Why::Request);
             return Ok(Step::Go);
         }
         Ok(Step::Out(if eof { Next::Close } else { Next::Stay }))
@@ -325,7 +296,7 @@ impl Connection {
     fn head(&mut self, scanned: usize, context: &Context, now: Instant) -> io::Result<Step> {
         let eof = self.receive()?;
         if self.deadline.1 == Why::Request && !self.received.is_empty() {
-            self.deadline = (now + context.patience.head, Why::Head);
+            self.deadline = (now + context.timeouts.head, Why::Head);
         }
         let longest = &self.received[..self.received.len().min(LONGEST_HEAD)];
         let Some(end) = head::end_of_head(longest, scanned) else {
@@ -348,7 +319,7 @@ impl Connection {
 
     /// The request is known: decides what it gets.
     fn asked(&mut self, head: Head, context: &Context, now: Instant) {
-        self.deadline = (now + context.patience.answer, Why::Answer);
+        self.deadline = (now + context.timeouts.answer, Why::Answer);
         let with_body = head.method == Method::Get;
         if self.tls.is_none() {
             self.reply(reply::redirect(&head.secure_location(context.port)), false);
@@ -374,7 +345,7 @@ impl Connection {
     }
 
     fn refuse(&mut self, refusal: Refusal, with_body: bool, context: &Context, now: Instant) {
-        self.deadline = (now + context.patience.refusal, Why::Linger);
+        self.deadline = (now + context.timeouts.refusal, Why::Linger);
         self.reply(reply::refusal(refusal, with_body), false);
     }
 
@@ -415,7 +386,7 @@ impl Connection {
         }
         self.socket.shutdown(Shutdown::Write)?;
         self.stage = Stage::Lingering { discarded: 0 };
-        self.deadline = (now + context.patience.linger, Why::Linger);
+        self.deadline = (now + context.timeouts.linger, Why::Linger);
         Ok(Step::Go)
     }
 

@@ -149,7 +149,7 @@ pub fn parse(head: &[u8]) -> Result<Head, Refusal> {
         false => None,
     };
     let (target, host) = (target.to_owned(), host.to_ascii_lowercase());
-    // Whoever lists it with a weight, even with none, is a browser of nobody's: it gets the plain page.
+    // A client that lists it with a weight, even with none, is no known browser: it gets the plain page.
     let takes_gzip = fields.lists("accept-encoding", "gzip");
     Ok(Head { method, target, host, if_none_match: tags.map(str::to_owned), takes_gzip, upgrade })
 }
@@ -180,7 +180,7 @@ impl Head {
         }
     }
 
-    /// The one request that `pages` sees: made anew out of what was checked.
+    /// The one request that `pages` sees: made again out of what was checked.
     pub fn to_pages(&self) -> Vec<u8> {
         let method = match self.method {
             Method::Get => "GET",

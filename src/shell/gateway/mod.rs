@@ -10,24 +10,25 @@ use std::time::Duration;
 use crossbeam_channel::Sender;
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::shell::bind::bind_with_retry;
 use crate::shell::metered::Metered;
-use crate::shell::patience::patiently;
 use crate::shell::pulse::Pulse;
 use crate::shell::tls::Certificates;
 use crate::shell::wake::Wake;
 use crate::shell::wires::OpenSocket;
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 
+mod acceptor;
 mod connection;
-mod door;
 pub mod head;
 mod pages;
 mod relay;
 pub mod reply;
+mod timeouts;
 
 use connection::Context;
-pub use connection::Patience;
 use pages::{Pages, PagesServer};
+pub use timeouts::Timeouts;
 
 /// A TLS connection, non-blocking, whose descriptor stays known to its owner.
 pub type TlsStream = rustls::StreamOwned<rustls::ServerConnection, Metered>;
@@ -43,23 +44,23 @@ pub struct GatewayConfig {
     pub private_dir: PathBuf,
     /// Where open WebSockets go. When it is full, newcomers get 503 and their page tries again.
     pub sockets: Sender<OpenSocket>,
-    /// Wakes whoever receives them.
+    /// Wakes the receiver.
     pub wake: Wake,
     /// How long strangers may take.
-    pub patience: Patience,
+    pub timeouts: Timeouts,
 }
 
-/// The front door.
+/// The front of the house on TCP.
 pub struct Gateway;
 
 impl Gateway {
     /// Opens the port and starts the threads `gateway` and `pages`. Fails in words if the port is taken or the private
     /// folder cannot be used.
     pub fn start(config: GatewayConfig) -> io::Result<GatewayHandle> {
-        let (listeners, port) = patiently(|| listen(config.port))?;
+        let (listeners, port) = bind_with_retry(|| listen(config.port))?;
         let pages = Arc::new(Pages::new(config.certificates.authority().map(|der| der.to_vec())));
         let context = Context {
-            patience: config.patience,
+            timeouts: config.timeouts,
             certificates: Arc::clone(&config.certificates),
             port,
             pages_socket: config.private_dir.join("pages.sock"),
@@ -72,7 +73,7 @@ impl Gateway {
         let wake = Wake::new()?;
         let (stopped, woken, certificates) = (stop.clone(), wake.clone(), config.certificates);
         let worker = spawn_worker("gateway", move || {
-            door::run(&listeners, &context, &certificates, &woken, &stopped);
+            acceptor::run(&listeners, &context, &certificates, &woken, &stopped);
             Exit::Done
         })?;
         Ok(GatewayHandle { port, stop, wake, worker, pages })
@@ -134,7 +135,7 @@ fn listener(address: SocketAddr) -> io::Result<TcpListener> {
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    // Connections of before a restart linger on the port and must not keep it closed.
+    // Connections from before a restart linger on the port and must not keep it closed.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;

@@ -1,10 +1,12 @@
 //! What the keeper and the inmate say to each other: little-endian numbers, each message with its length in front. The keeper believes
 //! nothing: sizes are bounded, and text is printable.
 
-use crate::media::video_decoder::LONGEST_SIDE;
+use intercom_drivers::jpeg;
 
-/// Longest access unit handed over; a keyframe of a phone has some hundred kilobytes.
-pub const MOST_BYTES: usize = 4 << 20;
+/// Longest side of a picture in pixels. JPEGs may have more than H.264.
+pub const LONGEST_SIDE: usize = jpeg::LONGEST_SIDE;
+/// Longest coded picture handed over. A keyframe of a phone has some hundred kilobytes, a large JPEG some thousand.
+pub const MOST_BYTES: usize = 8 << 20;
 /// Longest text of an error.
 const MOST_TEXT: usize = 200;
 /// Bytes of a picture of the largest size.
@@ -15,10 +17,10 @@ pub const ORDER_HEAD: usize = 16;
 /// Length of [`Answer::to_bytes`].
 pub const ANSWER: usize = 8 + MOST_TEXT;
 
-/// What the keeper wants. The access unit follows its head.
+/// What the keeper wants. The coded picture follows its head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// Decode the access unit behind this, `length` bytes, of stream `stream`; of a new beginning, if `fresh`.
+    /// Decode what follows, `length` bytes, of stream `stream`; of a new beginning, if `fresh`.
     Decode { stream: u64, fresh: bool, length: usize },
     /// There is nothing more of this stream.
     Forget { stream: u64 },
@@ -59,7 +61,7 @@ pub enum Answer {
     Ready { files: bool, calls: bool },
     /// The picture is in the common memory, packed I420 of this size.
     Picture { width: usize, height: usize },
-    /// The access unit held no picture.
+    /// It held no picture.
     Nothing,
     /// It could not be decoded. The next one of this stream must be a keyframe.
     Broken(String),

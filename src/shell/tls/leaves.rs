@@ -117,7 +117,7 @@ impl Leaves {
         let (certificate, key, span) = self.authority.sign(&self.names.alternatives(wanted), wall)?;
         let text = format!("{}{}", key.serialize_pem(), pem(&certificate));
         let certified = certified(certificate, pkcs8(&key))?;
-        // It only saves visitors a second warning: a full disk must not keep the address from working.
+        // It only saves viewers a second warning: a full disk must not keep the address from working.
         let kept =
             state::make_private_dir(&self.dir).and_then(|()| state::write(&self.path(wanted), text.as_bytes(), 0o600));
         if let Err(error) = kept {

@@ -1,6 +1,49 @@
 //! Certificates: our own CA and a leaf for each name or address that is asked for, or a trusted pair from files.
 //!
 //! A handshake tells a stranger the name or the addresses by which they came, and nothing else of home.
+//!
+//! # One leaf per name or address (`leaves.rs`, `names.rs`)
+//!
+//! - The leaf is for the name that the handshake asks for, if it is a name of home's. Else it is for the address that
+//!   the connection came to, and the public address that leads to it.
+//! - It is made on first use. So a new address changes no other leaf, and a leaf that nobody asks for is never made.
+//! - Temporary and tunnel addresses get a leaf too: a relative may come through a VPN.
+//! - The CA's certificate does not go along, since it names what its leaves may be. The fingerprints that a person
+//!   compares are printed at start and shown by `intercom status`.
+//! - 32 leaves are kept. The one that was asked for longest ago goes first.
+//!
+//! # Leaves are kept in files
+//!
+//! A browser ties a click-through exception to the exact certificate. A new leaf at each start would break the
+//! WebSocket of a page that reconnects, without a word. For the same reason a leaf is replaced only by a clock that is
+//! known to be right (`wall.rs`): the network has set it, or the machine has run for an hour.
+//!
+//! # How long a leaf lasts (`authority.rs`)
+//!
+//! - It ends 397 days after it is made: browsers refuse more than 398 days from now.
+//! - It lasts 824 days in all. So it begins about 14 months in the past, for clocks that are behind. Apple refuses
+//!   more than 825 days, also of a CA that its owner installed. To begin all leaves in 2026 would break that limit
+//!   from 2027 on.
+//! - It is renewed 30 days before its end.
+//!
+//! # The CA can sign little (`authority.rs`)
+//!
+//! - Names: under `local`, `localhost`, the host's name, and `public_address`'s, as they are when the CA is made.
+//! - Addresses: any, since those move.
+//! - TLS servers only. It lasts from 2026 to 2046, whatever the clock says.
+//! - A CA of an early version without these limits, or one that lacks a name, goes on working. `check`, `doctor` and
+//!   the log say what to do.
+//! - A CA that is there and broken is never replaced: people may have installed it.
+//!
+//! # Without a disk
+//!
+//! A CA that cannot be stored lives in memory until the process ends. A leaf that cannot be stored is used all the
+//! same.
+//!
+//! # No HSTS
+//!
+//! The header is never sent. After one visit it would make a home with our own CA unreachable for good. See
+//! `gateway/reply.rs`.
 
 use std::collections::BTreeMap;
 use std::fmt;

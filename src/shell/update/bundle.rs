@@ -1,7 +1,7 @@
 //! An update file: a tar of a manifest, its signature, the root and the kernel, read once from front to back.
 //!
-//! So a download goes straight into its slot, and whether it is wanted is known after its first two kilobytes. Nothing is
-//! believed before the signature is checked: until then entries are only looked at by name, within bounds.
+//! So whether an update is wanted is known after its first two kilobytes, and nobody has to seek. Nothing is believed
+//! before the signature is checked: until then entries are only looked at by name, within bounds.
 
 use std::cell::Cell;
 use std::io::{self, Read};
@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use minisign_verify::PublicKey;
 use tar::{Archive, Entry};
 
-use crate::ops::update::{LONGEST_MANIFEST, Manifest, Refusal, read_manifest};
+use super::decision::{LONGEST_MANIFEST, Manifest, Refusal, read_manifest};
 use crate::shell::update::UpdateError;
 
 /// What an update's file name ends with.

@@ -1,10 +1,31 @@
 //! `intercom update`: takes a signed update from a stick, a file or an address into the slot that is not in use.
 //!
-//! On the flashed appliance this is a process of its own, which may write to the disk; the intercom itself may not. They
-//! share a folder of notices, which the TV shows.
+//! On the flashed appliance this is a process of its own, which may write to the disk; the intercom itself may not.
+//! They share a folder of notices, which the TV shows. `image-build/README.md` describes the image, its slots and the
+//! trial of a new version.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `bundle.rs` | reads the update file, a tar, from front to back |
+//! | `decision.rs` | judges the manifest: signature, machine, newer, not tried in vain before |
+//! | `slot.rs` | writes into the slot, in the order that survives a power cut |
+//!
+//! The steps of an installation:
+//!
+//! 1. Manifest and signature are read. Of several files on a stick, the newest that is wanted is taken.
+//! 2. A download is stored whole before anything else. The way back ends with the first byte that is written to the
+//!    slot. So nothing that can be cut on its way is written there.
+//! 3. The whole file is compared with its manifest, and nothing is written.
+//! 4. The file is written into the slot: old kernels of the slot go, then the root without its head, then the head,
+//!    then the kernel.
+//! 5. The machine restarts when nobody visits, or after a day.
+//!
+//! The TV shows what somebody at home can do something about. It does not mention an address that has nothing new or
+//! does not answer.
 
-mod bundle;
-mod place;
+pub mod bundle;
+pub mod decision;
+mod slot;
 #[cfg(test)]
 mod tests;
 
@@ -20,12 +41,12 @@ use minisign_verify::PublicKey;
 use semver::Version;
 use sha2::{Digest, Sha256};
 
-use crate::ops::update::{Content, History, Manifest, Outcome, Refusal};
 use crate::shell::clock;
 use crate::shell::state::{self, Lock};
-
 use bundle::{EXTENSION, Taker, read_bundle};
-pub use place::Place;
+use decision::{Content, History, Manifest, Outcome, Refusal};
+
+pub use slot::Slot;
 
 /// Files on a stick that are looked into.
 const MOST_FILES: usize = 32;
@@ -85,7 +106,7 @@ impl UpdateError {
 #[derive(Clone, Debug)]
 pub struct Appliance {
     /// Where updates go.
-    pub place: Place,
+    pub slot: Slot,
     /// Whose updates are taken.
     pub key: PublicKey,
     /// What became of earlier updates; a file.
@@ -111,8 +132,8 @@ impl Appliance {
         }
         let key = read("/usr/share/intercom/update.pub")?;
         let key = PublicKey::decode(&key).map_err(|e| UpdateError::NotHere(format!("update.pub: {e}")))?;
-        let place = Place { slot: run.join("spare"), boot: "/boot".into(), running: version.filter(|_| !recovery) };
-        Ok(Appliance { place, key, history: "/var/lib/appliance/update.toml".into(), notices: run.join("notices") })
+        let slot = Slot { device: run.join("spare"), boot: "/boot".into(), running: version.filter(|_| !recovery) };
+        Ok(Appliance { slot, key, history: "/var/lib/appliance/update.toml".into(), notices: run.join("notices") })
     }
 
     /// Installs the update of a file, the newest of a folder (a stick), or one from an address that begins with `http`.
@@ -138,7 +159,7 @@ impl Appliance {
     fn install_from(&self, source: &str) -> Result<Version, UpdateError> {
         let mut history = self.read_history();
         // What is installed already waits for its first start.
-        let newest = history.installed.as_ref().max(self.place.running.as_ref()).cloned();
+        let newest = history.installed.as_ref().max(self.slot.running.as_ref()).cloned();
         let wanted = |manifest: &Manifest| history.judge(manifest, newest.as_ref());
         let mut percent = None;
         let mut progress = |version: &Version, part: f32| {
@@ -159,10 +180,10 @@ impl Appliance {
         };
         // All of it is signed for, or nothing is touched.
         read_bundle(open(&file)?, &self.key, &mut Whole(&wanted))?;
-        let mut taker = self.place.taker(&wanted, &mut progress);
+        let mut taker = self.slot.taker(&wanted, &mut progress);
         let manifest = read_bundle(open(&file)?, &self.key, &mut taker)?;
         drop(taker);
-        history.handle_installed(&manifest.version, self.place.running.as_ref());
+        history.handle_installed(&manifest.version, self.slot.running.as_ref());
         // Without it only the TV would not know what became of the update.
         if let Err(error) = self.write_history(&history) {
             log::warn!("{error}");
@@ -209,8 +230,8 @@ impl Appliance {
     ///
     /// # Errors
     /// If that cannot be kept: it would be told again.
-    pub fn settle(&self) -> Result<Option<Outcome>, UpdateError> {
-        let Some(running) = &self.place.running else { return Ok(None) };
+    pub fn confirm(&self) -> Result<Option<Outcome>, UpdateError> {
+        let Some(running) = &self.slot.running else { return Ok(None) };
         let _one_at_a_time = self.lock()?;
         let mut history = self.read_history();
         let Some(outcome) = history.handle_started(running) else { return Ok(None) };
@@ -363,7 +384,7 @@ fn download(address: &str) -> Result<impl Read, UpdateError> {
     Ok(agent.get(address).call().map_err(failed)?.into_body().into_reader())
 }
 
-/// Starts the machine anew once nobody is visiting, or after a day of visits.
+/// Restarts the machine once nobody is visiting, or after a day of visits.
 ///
 /// # Errors
 /// If systemd does not do it.

@@ -9,9 +9,9 @@ use semver::Version;
 use sha2::{Digest, Sha256};
 
 use super::bundle::read_bundle;
-use super::{Appliance, Look, Place, UpdateError};
-use crate::ops::update::tests::{Builder, manifest};
-use crate::ops::update::{Content, Outcome, Refusal};
+use super::decision::tests::{Builder, manifest};
+use super::decision::{Content, Outcome, Refusal};
+use super::{Appliance, Look, Slot, UpdateError};
 use crate::shell::state::tests::TestDir;
 
 struct Lab {
@@ -30,7 +30,7 @@ fn lab() -> Lab {
     }
     fs::write(dir.0.join("slot"), vec![7; 4 << 20]).unwrap();
     let appliance = Appliance {
-        place: Place { slot: dir.0.join("slot"), boot, running: Some(Version::new(0, 1, 0)) },
+        slot: Slot { device: dir.0.join("slot"), boot, running: Some(Version::new(0, 1, 0)) },
         key: builder.key(),
         history: dir.0.join("data/update.toml"),
         notices: dir.0.join("notices"),
@@ -80,7 +80,7 @@ impl Lab {
     }
 
     fn kernels(&self) -> Vec<String> {
-        let folder = fs::read_dir(self.appliance.place.boot.join("EFI/Linux")).unwrap();
+        let folder = fs::read_dir(self.appliance.slot.boot.join("EFI/Linux")).unwrap();
         let mut names: Vec<String> = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
@@ -105,7 +105,7 @@ fn an_update_fills_the_slot_and_gives_its_kernel_three_tries() {
     let lab = lab();
     assert_eq!(lab.install(&lab.bundle("0.2.0")).unwrap(), version("0.2.0"));
     assert_eq!(lab.kernels(), ["intercom_0.1.0.efi", "intercom_0.2.0+3.efi", "recovery.efi"]);
-    let slot = fs::read(&lab.appliance.place.slot).unwrap();
+    let slot = fs::read(&lab.appliance.slot.device).unwrap();
     assert!(slot[..root().len()] == root()[..], "the root is what was signed");
     assert_eq!(lab.tv().trim(), "Version 0.2.0 is installed; it starts when nobody is visiting");
 
@@ -113,18 +113,18 @@ fn an_update_fills_the_slot_and_gives_its_kernel_three_tries() {
     let again = lab.install(&lab.bundle("0.2.0")).unwrap_err();
     assert!(matches!(again, UpdateError::Refused(Refusal::NotNewer { .. })), "{again}");
     let mut new = lab.appliance.clone();
-    new.place.running = Some(version("0.2.0"));
-    let outcome = new.settle().unwrap();
+    new.slot.running = Some(version("0.2.0"));
+    let outcome = new.confirm().unwrap();
     assert_eq!(outcome, Some(Outcome::Kept { now: version("0.2.0"), before: Some(version("0.1.0")) }));
     assert_eq!(lab.tv().trim(), "Updated from version 0.1.0 to 0.2.0");
-    assert_eq!(new.settle().unwrap(), None);
+    assert_eq!(new.confirm().unwrap(), None);
 }
 
 #[test]
 fn one_that_did_not_start_is_told_of_and_not_taken_again() {
     let lab = lab();
     lab.install(&lab.bundle("0.2.0")).unwrap();
-    assert!(matches!(lab.appliance.settle(), Ok(Some(Outcome::RolledBack { .. }))));
+    assert!(matches!(lab.appliance.confirm(), Ok(Some(Outcome::RolledBack { .. }))));
     assert_eq!(lab.tv().trim(), "Version 0.2.0 did not start, so 0.1.0 runs again");
     let again = lab.install(&lab.bundle("0.2.0")).unwrap_err();
     assert!(matches!(again, UpdateError::Refused(Refusal::Failed(_))), "{again}");
@@ -135,12 +135,12 @@ fn one_that_did_not_start_is_told_of_and_not_taken_again() {
 #[test]
 fn a_version_on_trial_keeps_its_way_back() {
     let lab = lab();
-    let folder = lab.appliance.place.boot.join("EFI/Linux");
+    let folder = lab.appliance.slot.boot.join("EFI/Linux");
     fs::rename(folder.join("intercom_0.1.0.efi"), folder.join("intercom_0.1.0+2-1.efi")).unwrap();
-    let (slot, kernels) = (fs::read(&lab.appliance.place.slot).unwrap(), lab.kernels());
+    let (slot, kernels) = (fs::read(&lab.appliance.slot.device).unwrap(), lab.kernels());
     let error = lab.install(&lab.bundle("0.2.0")).unwrap_err().to_string();
     assert!(error.contains("version 0.1.0 is on trial"), "{error}");
-    assert!(fs::read(&lab.appliance.place.slot).unwrap() == slot);
+    assert!(fs::read(&lab.appliance.slot.device).unwrap() == slot);
     assert_eq!(lab.kernels(), kernels);
 }
 
@@ -148,7 +148,7 @@ fn a_version_on_trial_keeps_its_way_back() {
 fn what_is_not_signed_for_us_changes_nothing() {
     let lab = lab();
     let good = lab.bundle("0.2.0");
-    let slot = fs::read(&lab.appliance.place.slot).unwrap();
+    let slot = fs::read(&lab.appliance.slot.device).unwrap();
     let kernels = lab.kernels();
     let mut other = Lab { builder: Builder::new(), ..self::lab() };
     other.builder = Builder::new();
@@ -165,9 +165,9 @@ fn what_is_not_signed_for_us_changes_nothing() {
     ] {
         let error = lab.install(&bytes).unwrap_err();
         assert!(matches!(error, UpdateError::Refused(Refusal::Unsigned)), "{what}: {error}");
-        assert!(lab.tv().contains("it is not signed by whoever made this intercom's image"), "{what}: {}", lab.tv());
+        assert!(lab.tv().contains("it is not signed by the maker of this intercom's image"), "{what}: {}", lab.tv());
     }
-    assert!(fs::read(&lab.appliance.place.slot).unwrap() == slot);
+    assert!(fs::read(&lab.appliance.slot.device).unwrap() == slot);
     assert_eq!(lab.kernels(), kernels);
 }
 
@@ -175,7 +175,7 @@ fn what_is_not_signed_for_us_changes_nothing() {
 fn a_damaged_one_changes_nothing() {
     let lab = lab();
     let good = lab.bundle("0.2.0");
-    let (slot, kernels) = (fs::read(&lab.appliance.place.slot).unwrap(), lab.kernels());
+    let (slot, kernels) = (fs::read(&lab.appliance.slot.device).unwrap(), lab.kernels());
     for at in [3000, 1_000_000, 2_500_000, good.len() - 2000] {
         let mut flipped = good.clone();
         flipped[at] ^= 1;
@@ -183,7 +183,7 @@ fn a_damaged_one_changes_nothing() {
             let error = lab.install(&bytes).unwrap_err();
             assert!(matches!(error, UpdateError::Refused(Refusal::Damaged)), "{what} at {at}: {error}");
             assert_eq!(lab.kernels(), kernels, "{what} at {at}");
-            assert!(fs::read(&lab.appliance.place.slot).unwrap() == slot, "{what} at {at}");
+            assert!(fs::read(&lab.appliance.slot.device).unwrap() == slot, "{what} at {at}");
             assert!(lab.tv().contains("it is damaged; copy it once more"), "{}", lab.tv());
         }
     }
@@ -199,12 +199,12 @@ fn one_that_breaks_off_leaves_no_kernel_and_no_root_that_could_start() {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in a file")]
         let at = (good.len() as f64 * part) as usize;
         let mut progress = |_: &Version, _: f32| {};
-        let mut taker = lab.appliance.place.taker(&|_| Ok(()), &mut progress);
+        let mut taker = lab.appliance.slot.taker(&|_| Ok(()), &mut progress);
         assert!(read_bundle(&good[..at], &lab.appliance.key, &mut taker).is_err());
         drop(taker);
         assert_eq!(lab.kernels(), ["intercom_0.1.0.efi", "recovery.efi"], "cut at {at}");
         if part > 0.5 {
-            let slot = fs::read(&lab.appliance.place.slot).unwrap();
+            let slot = fs::read(&lab.appliance.slot.device).unwrap();
             assert!(slot[..1 << 20].iter().all(|byte| *byte == 0), "the head is missing until all else is there");
         }
     }
@@ -252,25 +252,25 @@ fn an_address_is_read_only_as_far_as_it_is_wanted() {
 
     let new = lab.bundle("0.2.0");
     // The version that is in the other slot is the way back, and stays there until all of the new one is here.
-    let way_back = lab.appliance.place.boot.join("EFI/Linux/intercom_0.0.9.efi");
+    let way_back = lab.appliance.slot.boot.join("EFI/Linux/intercom_0.0.9.efi");
     fs::write(&way_back, "kernel").unwrap();
-    let slot = fs::read(&lab.appliance.place.slot).unwrap();
+    let slot = fs::read(&lab.appliance.slot.device).unwrap();
     let (address, thread) = serve(new[..1_500_000].to_vec(), new.len(), 2);
     let error = lab.appliance.install(&address).unwrap_err();
     assert!(matches!(error, UpdateError::Source(_)), "a line that broke off is no damage: {error}");
     assert_eq!(lab.tv(), "", "and nobody at home can do anything about it");
     thread.join().unwrap();
-    assert!(way_back.exists() && fs::read(&lab.appliance.place.slot).unwrap() == slot, "the way back is there");
+    assert!(way_back.exists() && fs::read(&lab.appliance.slot.device).unwrap() == slot, "the way back is there");
     let mut flipped = new.clone();
     flipped[2_500_000] ^= 1;
     let (address, thread) = serve(flipped, new.len(), 2);
     let error = lab.appliance.install(&address).unwrap_err();
     assert!(matches!(error, UpdateError::Refused(Refusal::Damaged)), "{error}");
     thread.join().unwrap();
-    assert!(way_back.exists() && fs::read(&lab.appliance.place.slot).unwrap() == slot, "still");
+    assert!(way_back.exists() && fs::read(&lab.appliance.slot.device).unwrap() == slot, "still");
     assert!(!lab.appliance.history.with_file_name("update.part").exists());
 
-    // Whoever answers there does not speak TLS.
+    // Anyone who answers there does not speak TLS.
     let (address, thread) = serve(vec![], 0, 1);
     let error = lab.appliance.install(&address.replace("http:", "https:")).unwrap_err();
     assert!(matches!(error, UpdateError::Source(_)), "{error}");
@@ -284,10 +284,10 @@ fn an_address_is_read_only_as_far_as_it_is_wanted() {
 #[test]
 fn a_slot_that_is_too_small_or_missing_is_told() {
     let mut lab = lab();
-    fs::write(&lab.appliance.place.slot, [0; 100]).unwrap();
+    fs::write(&lab.appliance.slot.device, [0; 100]).unwrap();
     let error = lab.install(&lab.bundle("0.2.0")).unwrap_err().to_string();
     assert!(error.contains("room for 100 bytes"), "{error}");
-    lab.appliance.place.slot = lab.dir.0.join("nothing");
+    lab.appliance.slot.device = lab.dir.0.join("nothing");
     let error = lab.install(&lab.bundle("0.2.0")).unwrap_err().to_string();
     assert!(error.contains("nothing: No such file"), "{error}");
 }

@@ -79,7 +79,7 @@ fn take(message: &Value, waiting: &Waiting, listeners: &Listeners) {
             Value::String(error) => Err(error.clone()),
             _ => Ok(message["result"].clone()),
         };
-        // Whoever has given up does not read it any more.
+        // Anyone who has given up does not read it any more.
         let _ = lock(waiting).remove(&id).map(|answer| answer.send(result));
     } else if let (Some(method), Some(session)) = (message["method"].as_str(), message["sessionId"].as_str()) {
         if method == "Inspector.detached" {

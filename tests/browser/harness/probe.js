@@ -220,15 +220,16 @@
     return result;
   };
 
-  // Home's sound as it leaves the decoder: { rate, gaps, pcm: base64 of mono signed 16 bit }.
+  // Home's sound as it leaves the decoder: { rate, gaps, pace, pcm: base64 of mono signed 16 bit }. The browser's sound
+  // device asks for it in real time, whatever home does: a pace below 1 means that the machine was too busy for that.
   lab.hear = async seconds => {
     const tracks = lab.connections.flatMap(c => c.getReceivers().map(r => r.track));
     const track = tracks.findLast(t => t.kind === 'audio' && t.readyState === 'live');
     if (!track) throw new Error('no live audio track from home');
     const reader = new MediaStreamTrackProcessor({ track, maxBufferSize: 2000 }).readable.getReader();
     const blocks = [];
-    let rate = 0, count = 0, gaps = 0, expected = null;
-    const late = new Promise(resolve => setTimeout(resolve, 1000 * seconds + 5000, { late: true }));
+    let rate = 0, count = 0, gaps = 0, expected = null, began = null;
+    const late = new Promise(resolve => setTimeout(resolve, 4000 * seconds + 5000, { late: true }));
     while (!rate || count < seconds * rate) {
       const { value, done, late: tooLate } = await Promise.race([reader.read(), late]);
       if (tooLate) throw new Error(`only ${count} samples of sound came`);
@@ -240,8 +241,10 @@
       expected = value.timestamp + value.duration;
       value.close();
       blocks.push(block);
+      began ??= now();
       count += block.length;
     }
+    const pace = (count - blocks[0].length) / rate / ((now() - began) / 1000);
     reader.cancel();
     const pcm = new Int16Array(count);
     let at = 0;
@@ -249,6 +252,6 @@
     let text = '';
     const bytes = new Uint8Array(pcm.buffer);
     for (let i = 0; i < bytes.length; i += 0x8000) text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
-    return { rate, gaps, pcm: btoa(text) };
+    return { rate, gaps, pace, pcm: btoa(text) };
   };
 })();

@@ -13,18 +13,21 @@ pub struct Sound {
     pub samples: Vec<f64>,
     /// Places where the browser's own time stamps jumped.
     pub gaps: u64,
+    /// Seconds of sound that the browser's sound device took in a second: less than 1 on a machine that is too busy.
+    pub pace: f64,
 }
 
 impl Sound {
     /// Nothing at all.
-    pub const SILENCE: Sound = Sound { rate: 48_000.0, samples: Vec::new(), gaps: 0 };
+    pub const SILENCE: Sound = Sound { rate: 48_000.0, samples: Vec::new(), gaps: 0, pace: 1.0 };
 
     /// What the probe's `hear` gave.
     pub fn from_probe(value: &Value) -> Sound {
         let pcm = value["pcm"].as_str().expect("sound as the probe writes it");
         let bytes = base64::engine::general_purpose::STANDARD.decode(pcm).expect("base64");
         let samples = bytes.chunks_exact(2).map(|b| f64::from(i16::from_le_bytes([b[0], b[1]])) / 32768.0).collect();
-        Sound { rate: value["rate"].as_f64().expect("a rate"), samples, gaps: value["gaps"].as_u64().unwrap_or(0) }
+        let number = |name: &str| value[name].as_f64().expect("a number");
+        Sound { rate: number("rate"), samples, gaps: number("gaps") as u64, pace: number("pace") }
     }
 
     /// Reads a WAV file of 16 bit samples (the first channel), even while it grows and its header still counts
@@ -49,7 +52,7 @@ impl Sound {
                     let samples = file[body..end]
                         .chunks_exact(2 * channels)
                         .map(|b| f64::from(i16::from_le_bytes([b[0], b[1]])) / 32768.0);
-                    return Some(Sound { rate: rate as f64, samples: samples.collect(), gaps: 0 });
+                    return Some(Sound { rate: rate as f64, samples: samples.collect(), ..Sound::SILENCE });
                 }
                 _ => {}
             }
@@ -76,7 +79,7 @@ impl Sound {
     /// What comes from sample number `start` on.
     pub fn since(&self, start: usize) -> Sound {
         let start = start.min(self.samples.len());
-        Sound { rate: self.rate, samples: self.samples[start..].to_vec(), gaps: self.gaps }
+        Sound { samples: self.samples[start..].to_vec(), ..*self }
     }
 
     /// Root mean square.

@@ -1,18 +1,19 @@
 //! A camera that is a command of the user's: it writes Y4M to its stdout, as libcamera's tools and ffmpeg can.
 
-mod y4m;
+pub(crate) mod y4m;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use y4m::{Event, Header, Y4m, Y4mError};
+use intercom_base::picture::I420;
 
 use crate::clock;
 use crate::contract::{
-    BoxedOpener, CaptureVideo, ConfigError, DeviceError, Driver, I420, Image, Opener, VideoFrame, VideoMode, Wanted,
+    BoxedOpener, CaptureVideo, ConfigError, DeviceError, Driver, Image, Opener, VideoFrame, VideoMode, Wanted,
 };
 use crate::options::Options;
 use crate::process::Process;
+use y4m::{Event, Header, Y4m, Y4mError};
 
 /// The entry of the registry's table.
 pub const DRIVER: Driver<dyn CaptureVideo> = Driver {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::contract::{I420, PicturePool, VideoMode};
+use intercom_base::picture::{I420, PicturePool};
+
+use crate::contract::VideoMode;
 
 /// Longest stream or frame header line; real ones are below 100 bytes.
 const HEADER: usize = 1024;

@@ -1,9 +1,10 @@
-//! A camera on the network that sends JPEG after JPEG over plain HTTP (multipart/x-mixed-replace, "MJPEG stream").
+//! A camera on the network that sends JPEG after JPEG over plain HTTP (multipart/x-mixed-replace, "MJPEG stream"). They are handed on as
+//! they came, since anyone who stands in the network may have chosen their bytes: see [`Image::Jpeg`].
 
-mod address;
+pub(crate) mod address;
 mod link;
-mod multipart;
-mod reply;
+pub(crate) mod multipart;
+pub(crate) mod reply;
 #[cfg(test)]
 mod tests;
 
@@ -17,11 +18,10 @@ use reply::{Piece, Reply};
 
 use crate::clock;
 use crate::contract::{
-    BoxedOpener, CaptureVideo, ConfigError, DeviceError, Driver, I420, Image, Opener, PicturePool, VideoFrame,
-    VideoMode, Wanted,
+    BoxedOpener, CaptureVideo, ConfigError, DeviceError, Driver, Image, Opener, VideoFrame, VideoMode, Wanted,
 };
 use crate::health::Health;
-use crate::jpeg::{BadFrame, Jpeg};
+use crate::jpeg::{self, BadFrame};
 use crate::options::{self, Options};
 
 /// The entry of the registry's table.
@@ -88,8 +88,6 @@ impl Opener<dyn CaptureVideo> for HttpOpener {
             reply: Reply::default(),
             multipart: None,
             newest: Newest::default(),
-            jpeg: Jpeg::default(),
-            pool: PicturePool::default(),
             // The stream does not say its rate; nothing but the log depends on it.
             mode: VideoMode { width: 0, height: 0, rate: self.rate },
             health: Health::default(),
@@ -120,8 +118,6 @@ struct HttpCamera {
     /// Known once the answer's head is.
     multipart: Option<Multipart>,
     newest: Newest,
-    jpeg: Jpeg,
-    pool: PicturePool,
     mode: VideoMode,
     health: Health,
     backlog: Backlog,
@@ -163,7 +159,7 @@ impl CaptureVideo for HttpCamera {
 }
 
 impl HttpCamera {
-    /// The newest good picture, waiting for one until `deadline`.
+    /// The newest picture, waiting for one until `deadline`.
     fn next(&mut self, deadline: Instant) -> Result<Option<VideoFrame>, DeviceError> {
         let mut reads = 0;
         loop {
@@ -184,10 +180,10 @@ impl HttpCamera {
             }
             match self.newest.began.take() {
                 Some(began) => match self.picture() {
-                    Ok(picture) => {
+                    Ok(bytes) => {
                         self.health.good();
                         let sequence = self.newest.count - 1;
-                        return Ok(Some(VideoFrame { image: Image::Picture(picture), captured: began, sequence }));
+                        return Ok(Some(VideoFrame { image: Image::Jpeg(bytes), captured: began, sequence }));
                     }
                     Err(BadFrame(why)) => {
                         if let Some(count) = self.health.bad(now) {
@@ -234,21 +230,16 @@ impl HttpCamera {
         Ok(())
     }
 
-    /// Decodes what is in hand. The stream has no size of its own, each picture has.
-    fn picture(&mut self) -> Result<Arc<I420>, BadFrame> {
-        let (width, height) = self.jpeg.size(&self.newest.jpeg)?;
-        let mut picture = self.pool.take(width, height);
-        if let Some(picture) = Arc::get_mut(&mut picture) {
-            self.jpeg.decode(&self.newest.jpeg, picture)?;
-        }
-        self.pool.keep(&picture);
+    /// What is in hand, if it looks like a picture. The stream has no size of its own, each picture has.
+    fn picture(&mut self) -> Result<Arc<[u8]>, BadFrame> {
+        let (width, height) = jpeg::size(&self.newest.jpeg)?;
         if (self.mode.width, self.mode.height) != (width as u32, height as u32) {
             if self.mode.width != 0 {
                 log::info!("{}: pictures of {width}x{height} from now on", self.name);
             }
             (self.mode.width, self.mode.height) = (width as u32, height as u32);
         }
-        Ok(picture)
+        Ok(Arc::from(&self.newest.jpeg[..]))
     }
 }
 

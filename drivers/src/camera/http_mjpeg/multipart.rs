@@ -210,7 +210,7 @@ impl Multipart {
             }
             self.part.push(byte);
             *bytes = rest;
-            // The mark's line feed is its only one, so a mark that fails can begin anew with this byte alone.
+            // The mark's line feed is its only one, so a mark that fails can start again with this byte alone.
             seen = if byte == self.mark[seen] { seen + 1 } else { usize::from(byte == b'\n') };
             if seen == self.mark.len() {
                 self.part.truncate(self.part.len().saturating_sub(self.mark.len()));

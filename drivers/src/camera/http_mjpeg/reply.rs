@@ -107,7 +107,7 @@ impl Reply {
         let end = bytes.iter().position(|byte| *byte == b'\n');
         let (line, rest) = bytes.split_at(end.map_or(bytes.len(), |end| end + 1));
         *bytes = rest;
-        self.line.extend_from_slice(&line[..line.len().min(LINE)]);
+        self.line.extend_from_slice(&line[..line.len().min(LINE + 1)]);
         if self.line.len() > LINE {
             return Err(wrong());
         }

@@ -2,8 +2,9 @@
 
 use std::f32::consts::PI;
 
+use intercom_base::picture::I420;
+
 use super::paint::{Area, Color, blend, distance};
-use crate::contract::I420;
 
 /// Height of a capital is 1, its width 0.56; y grows downwards.
 pub const WIDTH: f32 = 0.56;

@@ -8,13 +8,14 @@ mod strip;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use scene::{Dirty, Scene};
+use intercom_base::picture::I420;
 
 use crate::clock;
 use crate::contract::{
-    BoxedOpener, CaptureVideo, ConfigError, DeviceError, Driver, I420, Image, Opener, VideoFrame, VideoMode, Wanted,
+    BoxedOpener, CaptureVideo, ConfigError, DeviceError, Driver, Image, Opener, VideoFrame, VideoMode, Wanted,
 };
 use crate::options::Options;
+use scene::{Dirty, Scene};
 
 /// The entry of the registry's table.
 pub const DRIVER: Driver<dyn CaptureVideo> = Driver {
@@ -122,7 +123,7 @@ impl CaptureVideo for TestCard {
         }
         clock::sleep_until(due);
         let now = clock::now();
-        // Whoever asks late gets the picture of this moment; the ticks between are gone, as in any camera.
+        // Anyone who asks late gets the picture of this moment; the ticks between are gone, as in any camera.
         self.tick = self.newest(now).max(self.tick) + 1;
         Ok(Some(self.draw(now, clock::unix_time())))
     }

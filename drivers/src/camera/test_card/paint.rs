@@ -1,6 +1,6 @@
 //! Paints smooth-edged shapes onto I420 pictures: every shape is a function that says how much of a pixel it covers.
 
-use crate::contract::I420;
+use intercom_base::picture::I420;
 
 /// A colour in BT.601, limited range.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -3,10 +3,12 @@
 use std::f32::consts::TAU;
 use std::time::Duration;
 
+use intercom_base::picture::I420;
+
 use super::glyphs::{self, GAP, WIDTH};
 use super::paint::{Area, Color, blend, disc, rectangle, ring, stroke};
 use super::strip;
-use crate::contract::{I420, VideoMode};
+use crate::contract::VideoMode;
 
 const WHITE: Color = Color::rgb(255, 255, 255);
 const SUN: Color = Color::rgb(255, 214, 120);

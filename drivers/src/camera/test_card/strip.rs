@@ -4,7 +4,7 @@
 //! synchronisation (1010 and 0101); the other 72 bits are 44 bits of UNIX time in ms, 12 bits of sequence number and
 //! their CRC-16, most significant bit first.
 
-use crate::contract::I420;
+use intercom_base::picture::I420;
 
 const CELLS: usize = 40;
 const WHITE: u8 = 235;

@@ -1,9 +1,9 @@
 //! Turns what cameras send into I420; a frame that is cut or damaged is an error, never a panic.
 
+use intercom_base::picture::I420;
 use yuv::{BufferStoreMut, YuvPackedImage, YuvPlanarImageMut, yuyv422_to_yuv420};
 
 use super::mode::PixelFormat;
-use crate::contract::I420;
 use crate::jpeg::{BadFrame, Jpeg};
 use crate::range;
 
@@ -28,11 +28,6 @@ impl Converter {
     /// For frames of this layout.
     pub fn new(layout: Layout) -> Converter {
         Converter { layout, jpeg: Jpeg::default() }
-    }
-
-    /// Width and height of a frame that is a JPEG.
-    pub fn jpeg_size(&mut self, bytes: &[u8]) -> Result<(usize, usize), BadFrame> {
-        self.jpeg.size(bytes)
     }
 
     /// Converts one frame into `picture`, whose size the frame must have.

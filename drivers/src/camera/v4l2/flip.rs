@@ -1,6 +1,6 @@
 //! Turns a picture over where the camera cannot do it itself.
 
-use crate::contract::I420;
+use intercom_base::picture::I420;
 
 /// Which way a picture is turned over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,13 +1,13 @@
 //! A camera of the kernel (Video4Linux 2): webcams, capture cards, simple camera modules.
 
 mod controls;
-mod convert;
+pub(crate) mod convert;
 mod encoder;
-mod extension;
+pub(crate) mod extension;
 mod find;
 mod flip;
 mod kernel;
-mod mode;
+pub(crate) mod mode;
 mod ring;
 mod survey;
 
@@ -16,6 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use intercom_base::picture::{I420, PicturePool};
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use v4l::device::{Device, Handle};
@@ -25,22 +26,21 @@ use v4l::video::Capture;
 use v4l::video::capture::Parameters;
 use v4l::{FourCC, Fraction};
 
+use crate::clock;
+use crate::contract::{
+    BoxedOpener, CameraEncoder, CaptureVideo, ConfigError, DeviceError, Driver, Image, Opener, VideoFrame, VideoMode,
+    Wanted,
+};
+use crate::health::{Agreed, Health};
+use crate::jpeg::{self, BadFrame};
+use crate::options::{self, Options};
+use crate::wait::wait;
 use controls::{Plan, Settings};
 use convert::{Converter, Layout};
 use encoder::Encoder;
 use flip::Flip;
 use mode::{Candidate, PixelFormat, choose, interval_within, on_steps};
 use ring::{Filled, Ring};
-
-use crate::clock;
-use crate::contract::{
-    BoxedOpener, CameraEncoder, CaptureVideo, ConfigError, DeviceError, Driver, I420, Image, Opener, PicturePool,
-    VideoFrame, VideoMode, Wanted,
-};
-use crate::health::{Agreed, Health};
-use crate::jpeg::BadFrame;
-use crate::options::{self, Options};
-use crate::wait::wait;
 
 /// The entry of the registry's table.
 pub const DRIVER: Driver<dyn CaptureVideo> = Driver {
@@ -73,7 +73,7 @@ const FORMATS: &str = "auto, nv12, yuyv, mjpeg or h264";
 const BUFFERS: u32 = 4;
 /// Of H.264 none may be lost, so a busy machine is given more time.
 const BUFFERS_H264: u32 = 10;
-/// A stream that nobody asked for during so many frames' time starts anew with what comes next.
+/// A stream that nobody asked for during so many frames' time starts again with what comes next.
 const IDLE_FRAMES: u32 = 3;
 const IDLE_FRAMES_H264: u32 = 9;
 /// Older stamps than this are of another clock.
@@ -442,7 +442,7 @@ impl V4l2Camera {
         let bytes = self.ring.bytes(filled);
         if let Some(agreed) = &mut self.agreed {
             let before = agreed.size();
-            let (width, height) = self.converter.jpeg_size(bytes)?;
+            let (width, height) = jpeg::size(bytes)?;
             if !agreed.take((width, height)) {
                 let (w, h) = before;
                 return Err(BadFrame(format!("a JPEG of {width}x{height} instead of {w}x{h}")));
@@ -489,35 +489,4 @@ impl Count {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn frames_are_counted_over_the_wrap_and_without_the_drivers_help() {
-        let mut count = Count::default();
-        assert_eq!([5, 6, 9, 9, 9, 2].map(|n| count.extend(n)), [0, 1, 4, 5, 6, 7]);
-        let mut count = Count::default();
-        assert_eq!([u32::MAX - 1, u32::MAX, 0, 1].map(|n| count.extend(n)), [0, 1, 2, 3]);
-    }
-
-    #[test]
-    fn what_is_no_camera_is_refused_in_words() {
-        let wanted = Wanted { camera: VideoMode { width: 640, height: 480, rate: 30.0 }, display: (640, 480) };
-        for (device, absent) in [("/dev/no-such-video", true), ("/dev/null", false)] {
-            let table = toml::Table::from_iter([("device".to_string(), toml::Value::String(device.into()))]);
-            let error = configure(&table, &wanted).ok().unwrap().open().err().expect("an error");
-            assert!(error.to_string().contains(device), "{error}");
-            assert_eq!(matches!(error, DeviceError::Absent(_)), absent, "{error}");
-            assert!(detect(&table).unwrap_err().contains("no camera"));
-        }
-    }
-
-    #[test]
-    fn only_known_formats_are_taken() {
-        let wanted = Wanted { camera: VideoMode { width: 640, height: 480, rate: 30.0 }, display: (640, 480) };
-        for (format, good) in [("auto", true), ("mjpeg", true), ("h264", true), ("h265", false)] {
-            let table = toml::Table::from_iter([("format".to_string(), toml::Value::String(format.into()))]);
-            assert_eq!(configure(&table, &wanted).is_ok(), good, "{format}");
-        }
-    }
-}
+mod tests;

@@ -1,5 +1,5 @@
 //! The console in front of which the TV shows: with one of our own there, what is typed at home reaches no login behind
-//! the picture; and whoever calls a login to the front with a key sees it.
+//! the picture; and anyone who calls a login to the front with a key sees it.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -126,7 +126,7 @@ impl Claim {
         if self.left { Err(self.taken(active)) } else { Ok(()) }
     }
 
-    /// The picture is gone; the consoles to call, one after the other. Whoever called one keeps it; but the kernel has not
+    /// The picture is gone; the consoles to call, one after the other. Anyone who called one keeps it; but the kernel has not
     /// drawn it, since the screen was not its own then, and draws when it comes to the front once more.
     fn handle_close(&mut self, active: u16) -> Vec<u16> {
         let shown = std::mem::replace(&mut self.shown, false);
@@ -188,7 +188,7 @@ fn active() -> io::Result<u16> {
     Ok(active)
 }
 
-/// Calls a console to the front, which whoever owns one may, and waits until it is there.
+/// Calls a console to the front, which anyone who owns one may, and waits until it is there.
 fn call(number: u16) -> io::Result<()> {
     // SAFETY: VT_ACTIVATE takes a number by value and touches no memory of ours.
     unsafe { ioctl(io::stdin(), IntegerSetter::<VT_ACTIVATE>::new_usize(usize::from(number))) }?;

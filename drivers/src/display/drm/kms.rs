@@ -255,7 +255,7 @@ impl Drop for Screen {
     }
 }
 
-/// What a screen is made of before it belongs to one; taken apart again if the last step fails.
+/// What a screen is made from before it belongs to one; taken apart again if the last step fails.
 struct Parts {
     crtc: crtc::Handle,
     buffers: [Buffer; 2],

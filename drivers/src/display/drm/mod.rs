@@ -7,15 +7,15 @@ mod survey;
 
 use std::path::{Path, PathBuf};
 
+use intercom_base::picture::I420;
 use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix, yuv420_to_bgra};
 
+use crate::contract::{BoxedOpener, ConfigError, DeviceError, Display, Driver, Opener, Wanted};
+use crate::nodes;
+use crate::options::{self, Options};
 use choose::{MOST_PIXELS, NoScreen, Wish, choose_connector, choose_modes, parse_mode};
 use console::{Console, Front};
 use kms::{Api, Card, Screen, Socket};
-
-use crate::contract::{BoxedOpener, ConfigError, DeviceError, Display, Driver, I420, Opener, Wanted};
-use crate::nodes;
-use crate::options::{self, Options};
 
 /// The entry of the registry's table.
 pub const DRIVER: Driver<dyn Display> = Driver {
@@ -57,7 +57,7 @@ fn configure(table: &toml::Table, wanted: &Wanted) -> Result<BoxedOpener<dyn Dis
 }
 
 fn detect(table: &toml::Table) -> Result<String, String> {
-    // Whoever tries it out at a desk does not want the desktop taken away.
+    // Anyone who tries it out at a desk does not want the desktop taken away.
     if ["WAYLAND_DISPLAY", "DISPLAY"].iter().any(|name| std::env::var_os(name).is_some_and(|text| !text.is_empty())) {
         return Err("drm leaves the screen to the desktop that runs here".into());
     }
@@ -120,7 +120,7 @@ impl Opener<dyn Display> for DrmOpener {
         }
     }
 
-    /// Sets no mode: whoever draws on the card keeps it.
+    /// Sets no mode: anyone who draws on the card keeps it.
     fn check(&mut self) -> Result<(), DeviceError> {
         let mut reason = no_card();
         for path in paths(self.device.as_deref()) {

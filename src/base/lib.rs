@@ -1,0 +1,10 @@
+//! What every room of the intercom speaks of: pictures, sound, units, and settings that more than one room needs. It depends on
+//! nothing of ours, and is the one part of `src` that drivers may use.
+#![forbid(unsafe_code)]
+
+pub mod picture;
+pub mod resample;
+pub mod settings;
+pub mod sound;
+pub mod testing;
+pub mod units;

@@ -1,0 +1,269 @@
+//! Sockets before and around their visit: who gets a place, hello, refusal, silence, and a budget for what they send.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use subtle::ConstantTimeEq as _;
+
+use crate::call::fairness::{self, Budget, Limits, Rate, Source};
+use crate::call::home::{HELLO_WITHIN, Home, HomeOutput, KeyNumber, PING_AFTER, SILENCE, SocketId, Why};
+use crate::call::items::{ExchangeId, VisitId};
+use crate::call::protocol::{ErrorCode, FromHome, MAX_HELLO, MAX_MESSAGE, VERSION};
+
+/// Sockets without a visit, in all and of one source.
+const UNAUTHENTICATED: Limits = Limits { all: 64, each: 16 };
+
+/// What such a socket may send: a frame costs one, pings and binary frames as well, and so do 4 KiB.
+/// A page says its offer and candidates right behind its `hello`, before it can know that its key is wrong.
+const BEFORE_HELLO: Rate = Rate { burst: 48.0, per_second: 1.0 };
+/// What the socket of a visit may send.
+const IN_VISIT: Rate = Rate { burst: 300.0, per_second: 30.0 };
+/// So many bytes cost as much as a frame.
+const BYTES_A_FRAME: f64 = 4096.0;
+
+pub(super) enum Stage {
+    /// Has not shown a key yet.
+    Unauthenticated { until: Instant },
+    /// Said a wrong key; the answer is held back.
+    Refused { answer_at: Instant },
+    /// Has shown a token, and waits for its key to be stored.
+    Pairing { exchange: ExchangeId, until: Instant },
+    /// Belongs to a visit.
+    Visit(VisitId),
+}
+
+pub(super) struct Socket {
+    pub far: SocketAddr,
+    pub near: SocketAddr,
+    pub stage: Stage,
+    opened: Instant,
+    heard: Instant,
+    pinged: bool,
+    budget: Budget,
+}
+
+impl Socket {
+    pub fn deadline(&self, id: SocketId) -> Option<(Instant, Why)> {
+        Some(match self.stage {
+            Stage::Unauthenticated { until } | Stage::Pairing { until, .. } => (until, Why::Hello(id)),
+            Stage::Refused { answer_at } => (answer_at, Why::Refusal(id)),
+            Stage::Visit(_) if self.pinged => (self.heard + SILENCE, Why::Silence(id)),
+            Stage::Visit(_) => (self.heard + PING_AFTER, Why::Silence(id)),
+        })
+    }
+
+    /// The place that it takes, if it has no visit: of one source, those that come first here go first.
+    fn place(&self) -> Option<fairness::Occupant<Source, u8>> {
+        let rank = match self.stage {
+            Stage::Refused { .. } => 0,
+            Stage::Unauthenticated { .. } => 1,
+            Stage::Pairing { .. } => 2,
+            Stage::Visit(_) => return None,
+        };
+        Some(fairness::Occupant { owner: Source::of(self.far.ip()), rank, since: self.opened })
+    }
+}
+
+impl Home {
+    /// The gateway opened a signaling socket from `far` to our address `near`.
+    pub fn handle_socket_open(&mut self, id: SocketId, far: SocketAddr, near: SocketAddr, now: Instant) {
+        let (ids, places): (Vec<SocketId>, Vec<_>) =
+            self.sockets.iter().filter_map(|(id, socket)| Some((*id, socket.place()?))).unzip();
+        let entropy = &mut self.entropy;
+        let toss = || {
+            let mut bytes = [0; 8];
+            entropy(&mut bytes);
+            u64::from_ne_bytes(bytes)
+        };
+        if let Some(index) = fairness::evict(&places, Source::of(far.ip()), UNAUTHENTICATED, toss) {
+            self.close_socket(ids[index]);
+        }
+        let stage = Stage::Unauthenticated { until: now + HELLO_WITHIN };
+        let budget = Budget::new(BEFORE_HELLO, now);
+        self.sockets.insert(id, Socket { far, near, stage, opened: now, heard: now, pinged: false, budget });
+    }
+
+    /// How long the next message on this socket may be, in bytes.
+    pub fn longest_message(&self, id: SocketId) -> usize {
+        match self.sockets.get(&id) {
+            Some(Socket { stage: Stage::Unauthenticated { .. }, .. }) | None => MAX_HELLO,
+            Some(_) => MAX_MESSAGE,
+        }
+    }
+
+    /// The socket is gone, by whomever's doing. Its visit stays.
+    pub fn handle_socket_closed(&mut self, id: SocketId, now: Instant) {
+        self.sockets.remove(&id);
+        if let Some(visit) = self.visits.iter_mut().find(|v| v.socket == Some(id)) {
+            visit.socket = None;
+            visit.socket_lost = Some(now);
+            log::info!(
+                "visit {}: signaling lost, media {}",
+                visit.id.0,
+                if visit.connected { "goes on" } else { "down" }
+            );
+            self.visits_changed(now);
+        }
+    }
+
+    /// A frame that is no text came in: a ping, a pong, a binary one.
+    pub fn handle_socket_alive(&mut self, id: SocketId, now: Instant) {
+        self.hear_frame(id, now);
+    }
+
+    /// So many bytes came in on the socket, whether they made messages or not.
+    pub fn handle_socket_bytes(&mut self, id: SocketId, count: u64, now: Instant) {
+        self.spend(id, count as f64 / BYTES_A_FRAME, now);
+    }
+
+    /// Whether the frame that came in is to be looked at.
+    pub(super) fn hear_frame(&mut self, id: SocketId, now: Instant) -> bool {
+        if let Some(socket) = self.sockets.get_mut(&id) {
+            socket.heard = now;
+            socket.pinged = false;
+        }
+        self.spend(id, 1.0, now)
+    }
+
+    /// Whether the socket may go on; one that floods us is closed, its visit stays.
+    fn spend(&mut self, id: SocketId, cost: f64, now: Instant) -> bool {
+        let Some(socket) = self.sockets.get_mut(&id) else { return false };
+        if socket.budget.spend(cost, now) {
+            return true;
+        }
+        if matches!(socket.stage, Stage::Visit(_)) {
+            self.fail(id, ErrorCode::TooFast, "too many messages");
+        }
+        self.drop_socket(id, now);
+        false
+    }
+
+    pub(super) fn hello(&mut self, id: SocketId, v: u32, key: &str, resume: Option<&str>, now: Instant) {
+        let Some(socket) = self.sockets.get(&id) else { return };
+        let near = socket.near;
+        let Some(key) = self.doorkeeper.verify(key) else {
+            self.refuse(id, "key", now);
+            return;
+        };
+        if v != VERSION {
+            self.fail(id, ErrorCode::Version, "this page is of another version than home: reload it");
+            self.close_socket(id);
+            return;
+        }
+        let known = resume.and_then(|token| {
+            self.visits.iter().position(|v| v.key == key && bool::from(v.token.as_bytes().ct_eq(token.as_bytes())))
+        });
+        match known {
+            Some(index) => self.resume(index, id, now),
+            None => self.admit(id, key, near, now),
+        }
+    }
+
+    /// A wrong `what` was shown; the answer is held back, the longer the more was guessed.
+    pub(super) fn refuse(&mut self, id: SocketId, what: &str, now: Instant) {
+        let Some(far) = self.sockets.get(&id).map(|socket| socket.far.ip()) else { return };
+        let wait = self.doorkeeper.handle_wrong(far, now);
+        log::info!("wrong {what} from {far}, answered in {} ms", wait.as_millis());
+        self.set_stage(id, Stage::Refused { answer_at: now + wait });
+    }
+
+    fn resume(&mut self, index: usize, id: SocketId, now: Instant) {
+        let visit = &mut self.visits[index];
+        let old = visit.socket.replace(id);
+        visit.socket_lost = None;
+        visit.socket_came = now;
+        let (visit_id, token) = (visit.id, visit.token.clone());
+        let answer = visit.answer.clone().map(|sdp| FromHome::Answer { pc: visit.pc, rev: visit.rev, sdp });
+        log::info!("visit {}: signaling is back", visit_id.0);
+        if let Some(old) = old.filter(|old| *old != id) {
+            self.close_socket(old);
+        }
+        self.join(id, visit_id, now);
+        self.welcome(id, token, true);
+        if let Some(answer) = answer {
+            self.out.push_back(HomeOutput::Say(id, answer));
+        }
+        self.visits_changed(now);
+    }
+
+    fn admit(&mut self, id: SocketId, key: KeyNumber, near: SocketAddr, now: Instant) {
+        if let Err((code, why)) = self.take_seat(key, now) {
+            self.fail(id, code, why);
+            self.close_socket(id);
+            return;
+        }
+        let (visit_id, token) = self.begin_visit(id, key, near.ip(), now);
+        self.join(id, visit_id, now);
+        self.welcome(id, token, false);
+        self.visits_changed(now);
+    }
+
+    fn welcome(&mut self, id: SocketId, session: String, resumed: bool) {
+        let home = self.config.name.clone();
+        let (camera, muted, volume) = (self.camera, self.levels.muted, self.levels.volume);
+        let welcome = FromHome::Welcome { v: VERSION, session, resumed, home, camera, muted, volume };
+        self.out.push_back(HomeOutput::Say(id, welcome));
+    }
+
+    pub(super) fn sockets_timeout(&mut self, now: Instant) {
+        let due: Vec<_> =
+            self.sockets.iter().filter_map(|(id, s)| s.deadline(*id)).filter(|(at, _)| *at <= now).collect();
+        for (_, why) in due {
+            match why {
+                Why::Hello(id) => self.close_socket(id),
+                Why::Refusal(id) => {
+                    self.fail(id, ErrorCode::WrongKey, "no such key");
+                    self.close_socket(id);
+                }
+                Why::Silence(id) => self.silent(id, now),
+                _ => {}
+            }
+        }
+    }
+
+    fn silent(&mut self, id: SocketId, now: Instant) {
+        let Some(socket) = self.sockets.get_mut(&id) else { return };
+        if !socket.pinged {
+            socket.pinged = true;
+            self.out.push_back(HomeOutput::Ping(id));
+        } else {
+            self.drop_socket(id, now);
+        }
+    }
+
+    /// The socket is a visit's from now on.
+    fn join(&mut self, id: SocketId, visit: VisitId, now: Instant) {
+        if let Some(socket) = self.sockets.get_mut(&id) {
+            socket.stage = Stage::Visit(visit);
+            socket.budget = Budget::new(IN_VISIT, now);
+        }
+    }
+
+    pub(super) fn set_stage(&mut self, id: SocketId, stage: Stage) {
+        if let Some(socket) = self.sockets.get_mut(&id) {
+            socket.stage = stage;
+        }
+    }
+
+    /// Closes a socket that has no visit, or whose visit has another socket by now.
+    pub(super) fn close_socket(&mut self, id: SocketId) {
+        if self.sockets.remove(&id).is_some() {
+            self.out.push_back(HomeOutput::Close(id));
+        }
+    }
+
+    /// Closes a socket from our side; its visit goes on without.
+    pub(super) fn drop_socket(&mut self, id: SocketId, now: Instant) {
+        self.out.push_back(HomeOutput::Close(id));
+        self.handle_socket_closed(id, now);
+    }
+
+    pub(super) fn fail(&mut self, id: SocketId, code: ErrorCode, message: &str) {
+        let fatal = matches!(
+            code,
+            ErrorCode::Version | ErrorCode::WrongKey | ErrorCode::Full | ErrorCode::KeyBusy | ErrorCode::TooFast
+        );
+        let message = message.to_string();
+        self.out.push_back(HomeOutput::Say(id, FromHome::Error { code, message, fatal }));
+    }
+}

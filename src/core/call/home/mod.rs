@@ -1,0 +1,469 @@
+//! All visits: admission, signaling, media, rungs. Driven with `handle_*(…, now)`, emptied with `poll_output`,
+//! woken at `poll_timeout`.
+//!
+//! Signaling is not the call: a socket only carries words about a visit. A visit whose socket died lives on its own
+//! deadline while its media is down, and without any while media flows.
+
+mod admission;
+mod doorkeeper;
+mod failure;
+mod levels;
+mod media;
+mod pairing;
+mod seats;
+mod signaling;
+mod sound;
+mod visit;
+
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use intercom_base::settings::{PublicAddress, Rung};
+use intercom_base::units::Bitrate;
+
+use crate::call::chimes::{Chime, Chimes};
+use crate::call::home::admission::Socket;
+use crate::call::home::levels::Levels;
+use crate::call::home::media::RungState;
+use crate::call::home::pairing::{Exchange, Pairing};
+use crate::call::home::visit::Visit;
+use crate::call::items::{
+    AudioIn, EncoderOrder, ExchangeId, For, NewKey, NewLink, PairingCode, Speech, ViewerFrame, ViewerInfo, VisitId,
+};
+use crate::call::peer::{Identity, Transmit};
+use crate::call::protocol::{ByeReason, CameraState, FromHome, RungName, Volume};
+use crate::rate::speech::SpeechOrder;
+use crate::reach::Addresses;
+
+pub use doorkeeper::Doorkeeper;
+pub use levels::Mute;
+
+/// A visit without a socket and without media ends after this.
+pub const ORPHAN_LIFE: Duration = Duration::from_secs(30);
+
+/// A visit with a socket and without media ends after this, counted from when it lost its media or its newest socket came.
+pub const NO_MEDIA_LIFE: Duration = Duration::from_secs(20);
+
+/// However often it comes with another socket, a visit without media ends after this.
+const LONGEST_WITHOUT_MEDIA: Duration = Duration::from_secs(60);
+
+/// The number of the key that ends with the process, which `run` shows; all others count from 1.
+pub const TEMPORARY_KEY: KeyNumber = 0;
+
+/// A socket must say `hello` within this.
+const HELLO_WITHIN: Duration = Duration::from_secs(5);
+
+/// A quiet socket is pinged after this, and closed after [`SILENCE`].
+const PING_AFTER: Duration = Duration::from_secs(10);
+
+/// A socket that is quiet for this long, pings notwithstanding, is dead.
+const SILENCE: Duration = Duration::from_secs(25);
+
+/// Most addresses that a viewer's media may come from; the oldest is forgotten first.
+const ROUTES_PER_VISIT: usize = 16;
+
+/// Names a signaling socket; never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SocketId(pub u64);
+
+/// Number of an access key.
+pub type KeyNumber = u64;
+
+/// Fills a buffer with random bytes that nobody can guess.
+pub type Entropy = Box<dyn FnMut(&mut [u8]) + Send>;
+
+/// What the home needs to know of the config.
+#[derive(Clone, Debug)]
+pub struct HomeConfig {
+    /// The home's name, shown on the page.
+    pub name: String,
+    /// Visits at once.
+    pub max_viewers: usize,
+    /// UDP port of media.
+    pub port: u16,
+    /// How the outside reaches it, for links.
+    pub public: Option<PublicAddress>,
+    /// The full rung.
+    pub full: Rung,
+    /// The reduced rung.
+    pub reduced: Rung,
+    /// Bitrate of Opus.
+    pub audio: Bitrate,
+    /// Home's microphone is muted in the beginning.
+    pub muted: bool,
+    /// How loud viewers are at home in the beginning.
+    pub volume: Volume,
+    /// Viewers hear each other, and not home alone.
+    pub hear_each_other: bool,
+}
+
+/// What the shell shall do.
+#[derive(Debug)]
+pub enum HomeOutput {
+    /// Send a datagram.
+    Transmit(Transmit),
+    /// Send a message.
+    Say(SocketId, FromHome),
+    /// Send a WebSocket ping.
+    Ping(SocketId),
+    /// Say a WebSocket goodbye and close, once what was said is sent.
+    Close(SocketId),
+    /// Order of the encoder of a rung.
+    Encoder(RungName, EncoderOrder),
+    /// Order of the Opus encoder.
+    Speech(Speech),
+    /// Whether anybody visits.
+    Visited(bool),
+    /// To the speaker thread.
+    Sound(AudioIn),
+    /// To the other viewers, by way of home's own sound.
+    MixMinus(AudioIn),
+    /// To the picture thread.
+    Picture(ViewerFrame),
+    /// Who visits now, for the TV; on every change.
+    Viewers(Vec<ViewerInfo>),
+    /// Let home's speaker chime.
+    Chime(Chime),
+    /// Home's microphone is muted from now on, or no more.
+    Muted(bool),
+    /// Viewers are as loud at home from now on, in percent.
+    Volume(u8),
+    /// Show this code on the TV, or none any more.
+    Code(Option<PairingCode>),
+    /// Mint and store a key; answered with [`Home::handle_minted`].
+    Mint {
+        /// The exchange that it is for.
+        exchange: ExchangeId,
+        /// Who gets it.
+        whom: For,
+    },
+}
+
+/// Why the home wants to be called at a certain time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// A peer connection has a timer.
+    Peer(VisitId),
+    /// A visit without socket and media is over.
+    Orphan(VisitId),
+    /// A visit with a socket has had no media for too long.
+    NoMedia(VisitId),
+    /// A visit is over whose peer connection has failed.
+    Failed(VisitId),
+    /// A viewer may change rung.
+    Ladder(VisitId),
+    /// A socket owes us its `hello`.
+    Hello(SocketId),
+    /// A guesser's answer is due.
+    Refusal(SocketId),
+    /// A quiet socket is to be pinged, or has been quiet too long.
+    Silence(SocketId),
+    /// A keyframe held back by the rate limit is due.
+    Keyframe(RungName),
+    /// A viewer without media no longer keeps the encoders busy.
+    Idle(VisitId),
+    /// A code on the TV is over, or the exchange of a token.
+    Pairing,
+    /// A viewer of single pictures is to get the next, or moving ones again.
+    StillMode(VisitId),
+    /// Somebody left, which is told a moment later.
+    Chime,
+    /// Estimators are to look again whether their path carries more.
+    Probe(VisitId),
+}
+
+/// The home.
+pub struct Home {
+    config: HomeConfig,
+    identity: Identity,
+    doorkeeper: Box<dyn Doorkeeper + Send>,
+    entropy: Entropy,
+    addresses: Addresses,
+    camera: CameraState,
+    wall: (Instant, Duration),
+    sockets: HashMap<SocketId, Socket>,
+    visits: Vec<Visit>,
+    next_visit: u64,
+    routes: HashMap<SocketAddr, VisitId>,
+    rungs: [RungState; 2],
+    speech: SpeechOrder,
+    present: bool,
+    /// Several are here who hear each other.
+    mixing: bool,
+    viewers: Vec<ViewerInfo>,
+    pairing: Option<Pairing>,
+    exchanges: Vec<Exchange>,
+    next_exchange: u64,
+    chimes: Chimes,
+    levels: Levels,
+    /// Peer connections in which the WebRTC library panicked, since the start.
+    failed_peers: u64,
+    out: VecDeque<HomeOutput>,
+}
+
+impl Home {
+    /// A home without visits. `unix` is UTC since
+    /// 1970 at `now`.
+    pub fn new(
+        config: HomeConfig,
+        identity: Identity,
+        doorkeeper: Box<dyn Doorkeeper + Send>,
+        entropy: Entropy,
+        now: Instant,
+        unix: Duration,
+    ) -> Home {
+        let rungs = [
+            RungState::new(RungName::Full, &config.full, now),
+            RungState::new(RungName::Reduced, &config.reduced, now),
+        ];
+        let levels = Levels::new(config.muted, config.volume);
+        Home {
+            config,
+            identity,
+            doorkeeper,
+            entropy,
+            addresses: Addresses::default(),
+            camera: CameraState::Unplugged,
+            wall: (now, unix),
+            sockets: HashMap::new(),
+            visits: Vec::new(),
+            next_visit: 1,
+            routes: HashMap::new(),
+            rungs,
+            speech: SpeechOrder::default(),
+            present: false,
+            mixing: false,
+            viewers: Vec::new(),
+            pairing: None,
+            exchanges: Vec::new(),
+            next_exchange: 1,
+            chimes: Chimes::default(),
+            levels,
+            failed_peers: 0,
+            out: VecDeque::new(),
+        }
+    }
+
+    /// The wall clock may jump: tells what it shows now. Only the capture time sent along with frames follows it.
+    pub fn handle_wall_clock(&mut self, unix: Duration, now: Instant) {
+        self.wall = (now, unix);
+    }
+
+    /// The machine's addresses changed: visits hear of new ones, and those gone are not tried any more.
+    pub fn handle_addresses(&mut self, addresses: Addresses, now: Instant) {
+        self.addresses = addresses;
+        self.show_code();
+        for index in 0..self.visits.len() {
+            let locals = self.locals_for(self.visits[index].near);
+            let visit = &mut self.visits[index];
+            let Some(peer) = &mut visit.peer else { continue };
+            let lines = peer.set_addresses(&locals, self.addresses.public, now);
+            let (pc, socket) = (visit.pc, visit.socket);
+            if let Some(socket) = socket {
+                for candidate in lines {
+                    self.out.push_back(HomeOutput::Say(socket, FromHome::Candidate { pc, candidate }));
+                }
+            }
+            self.collect(index, now);
+        }
+    }
+
+    /// Home's camera was plugged or unplugged: every page hears of it.
+    pub fn handle_camera(&mut self, camera: CameraState) {
+        if self.camera == camera {
+            return;
+        }
+        self.camera = camera;
+        self.say_to_all(&FromHome::Camera { camera });
+    }
+
+    /// A key was minted: anyone who shows it may come in from now on.
+    pub fn handle_key_added(&mut self, key: NewKey, now: Instant) {
+        self.doorkeeper.handle_added(key, self.wall_at(now));
+    }
+
+    /// A link was made: anyone who opens it may come in from now on.
+    pub fn handle_invited(&mut self, link: NewLink) {
+        self.doorkeeper.handle_invited(link);
+    }
+
+    /// Forgets a person or a key, and ends every visit that came by it.
+    ///
+    /// # Errors
+    /// If there is no such number: those of all persons.
+    pub fn handle_revoked(&mut self, number: u64, now: Instant) -> Result<(), Vec<u64>> {
+        let Some(keys) = self.doorkeeper.handle_revoked(number) else {
+            return Err(self.doorkeeper.numbers());
+        };
+        log::info!("number {number} is revoked, and with it {} keys", keys.len());
+        let ended: Vec<VisitId> = self.visits.iter().filter(|v| keys.contains(&v.key)).map(|v| v.id).collect();
+        for id in ended {
+            self.end_visit(id, Some(ByeReason::Revoked), now);
+        }
+        Ok(())
+    }
+
+    /// Forgets every key, and the code on the TV, and ends all visits. How many people could come in.
+    pub fn handle_reset(&mut self, now: Instant) -> usize {
+        let people = self.doorkeeper.handle_reset();
+        self.pairing = None;
+        self.exchanges.clear();
+        self.out.push_back(HomeOutput::Code(None));
+        for id in self.visits.iter().map(|v| v.id).collect::<Vec<_>>() {
+            self.end_visit(id, Some(ByeReason::Revoked), now);
+        }
+        people
+    }
+
+    /// Says goodbye to every page; what comes out of [`Home::poll_output`] then is the last.
+    pub fn handle_shutdown(&mut self, now: Instant) {
+        for id in self.visits.iter().map(|v| v.id).collect::<Vec<_>>() {
+            self.end_visit(id, Some(ByeReason::Restarting), now);
+        }
+        for socket in self.sockets.keys() {
+            self.out.push_back(HomeOutput::Close(*socket));
+        }
+        self.sockets.clear();
+    }
+
+    /// To be called when [`Home::poll_timeout`] is reached; does all that is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.sockets_timeout(now);
+        for index in 0..self.visits.len() {
+            let visit = &mut self.visits[index];
+            if let Some(peer) = &mut visit.peer
+                && peer.poll_timeout().is_some_and(|t| t <= now)
+            {
+                peer.handle_timeout(now);
+                self.collect(index, now);
+            }
+        }
+        self.seats_timeout(now);
+        self.failures_timeout(now);
+        self.rungs_timeout(now);
+        self.pairing_timeout(now);
+        self.out.extend(self.chimes.handle_timeout(now).map(HomeOutput::Chime));
+    }
+
+    /// When to call [`Home::handle_timeout`], and why; `None` if only input can change anything.
+    pub fn poll_timeout(&self) -> Option<(Instant, Why)> {
+        let sockets = self.sockets.iter().filter_map(|(id, socket)| socket.deadline(*id));
+        let visits = self.visits.iter().flat_map(|visit| {
+            let peer = visit.peer.as_ref().and_then(|p| p.poll_timeout()).map(|t| (t, Why::Peer(visit.id)));
+            let orphan = visit.orphan_deadline().map(|t| (t, Why::Orphan(visit.id)));
+            let no_media = visit.media_deadline().map(|t| (t, Why::NoMedia(visit.id)));
+            let failed = visit.failed_at.map(|t| (t, Why::Failed(visit.id)));
+            let ladder = visit.ladder.poll_timeout().map(|t| (t, Why::Ladder(visit.id)));
+            let probe = visit.next_probe.map(|t| (t, Why::Probe(visit.id)));
+            let idle = visit.encode_until.map(|t| (t, Why::Idle(visit.id)));
+            let still_mode = visit.still_mode.poll_timeout().map(|t| (t, Why::StillMode(visit.id)));
+            [peer, orphan, no_media, failed, ladder, probe, idle, still_mode].into_iter().flatten()
+        });
+        let rungs = self.rungs.iter().filter_map(|r| r.deadline());
+        let pairing = self.pairing_deadline().map(|at| (at, Why::Pairing));
+        let chime = self.chimes.poll_timeout().map(|at| (at, Why::Chime));
+        sockets.chain(visits).chain(rungs).chain(pairing).chain(chime).min_by_key(|(at, _)| *at)
+    }
+
+    /// The next thing to do; `None` when all is said.
+    pub fn poll_output(&mut self) -> Option<HomeOutput> {
+        self.out.pop_front()
+    }
+
+    /// Visits as the TV and the status report need them.
+    pub fn viewers(&self) -> &[ViewerInfo] {
+        &self.viewers
+    }
+
+    /// Everything about the visits, for `intercom status`.
+    pub fn status(&self) -> serde_json::Value {
+        let visits: Vec<_> = self.visits.iter().map(Visit::status).collect();
+        let rungs: Vec<_> = self.rungs.iter().map(RungState::status).collect();
+        let speech = self
+            .speech
+            .ordered()
+            .map(|s| serde_json::json!({ "kbps": s.bitrate.kbps(), "loss_percent": s.loss_percent }));
+        serde_json::json!({
+            "visits": visits,
+            "rungs": rungs,
+            "speech": speech,
+            "failed_peers": self.failed_peers,
+            "sockets": self.sockets.len(),
+            "camera": self.camera,
+            "muted": self.levels.muted,
+            "volume_percent": self.levels.volume.percent,
+        })
+    }
+
+    fn say_to_all(&mut self, message: &FromHome) {
+        for socket in self.visits.iter().filter_map(|v| v.socket) {
+            self.out.push_back(HomeOutput::Say(socket, message.clone()));
+        }
+    }
+
+    /// A token that nobody can guess: 128 bits in base64url.
+    fn token(&mut self) -> String {
+        use base64::Engine as _;
+        let mut bytes = [0; 16];
+        (self.entropy)(&mut bytes);
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// Our media addresses for a viewer whose signaling came to `near`: loopback is only of use to one on the same
+    /// machine.
+    fn locals_for(&self, near: IpAddr) -> Vec<SocketAddr> {
+        let mut ips = self.addresses.local.clone();
+        if !ips.contains(&near) && !near.is_unspecified() {
+            ips.insert(0, near);
+        }
+        ips.into_iter().map(|ip| SocketAddr::new(ip, self.config.port)).collect()
+    }
+
+    fn index_of(&self, id: VisitId) -> Option<usize> {
+        self.visits.iter().position(|v| v.id == id)
+    }
+
+    /// Ends a visit: goodbye on its socket if there is a reason to tell, close of its media, and all traces gone.
+    fn end_visit(&mut self, id: VisitId, reason: Option<ByeReason>, now: Instant) {
+        let Some(index) = self.index_of(id) else { return };
+        if let Some(peer) = &mut self.visits[index].peer {
+            peer.close(now);
+            self.collect(index, now);
+        }
+        let visit = self.visits.remove(index);
+        if visit.arrived {
+            self.chimes.handle_departure(visit.key, now);
+        }
+        self.routes.retain(|_, v| *v != id);
+        if let Some(socket) = visit.socket {
+            if let Some(reason) = reason {
+                self.out.push_back(HomeOutput::Say(socket, FromHome::Bye { reason }));
+            }
+            self.sockets.remove(&socket);
+            self.out.push_back(HomeOutput::Close(socket));
+        }
+        self.out.push_back(HomeOutput::Sound(AudioIn::Gone(id)));
+        if self.mixing {
+            self.out.push_back(HomeOutput::MixMinus(AudioIn::Gone(id)));
+        }
+        log::info!("visit {} ended, {} left", id.0, self.visits.len());
+        self.visits_changed(now);
+    }
+
+    /// Brings encoders, devices and the TV in line with who visits now.
+    fn visits_changed(&mut self, now: Instant) {
+        let present = !self.visits.is_empty();
+        if present != self.present {
+            self.present = present;
+            self.out.push_back(HomeOutput::Visited(present));
+        }
+        let viewers: Vec<ViewerInfo> = self.visits.iter().map(Visit::viewer).collect();
+        if viewers != self.viewers {
+            self.viewers.clone_from(&viewers);
+            self.out.push_back(HomeOutput::Viewers(viewers));
+        }
+        self.update_conference();
+        self.update_rungs(now);
+    }
+}

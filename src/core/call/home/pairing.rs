@@ -1,0 +1,190 @@
+//! A token is exchanged for a key of the device's own: that of the code on the TV, which is good for ten minutes and one device, or
+//! that of a link, which the doorkeeper knows.
+//!
+//! A page says a nonce along with the token. As long as it says the same one it hears of the same key, whatever sockets die meanwhile.
+
+use std::time::{Duration, Instant};
+
+use subtle::ConstantTimeEq as _;
+
+use crate::call::home::admission::Stage;
+use crate::call::home::{HELLO_WITHIN, Home, HomeOutput, SocketId};
+use crate::call::items::{ExchangeId, For, NewKey, PairingCode};
+use crate::call::protocol::{ErrorCode, FromHome, VERSION};
+use crate::reach::links::{Links, token_links};
+
+/// A code is good for so long, and so long the key of an exchange is said again.
+pub const CODE_LIFE: Duration = Duration::from_secs(600);
+
+/// Length of a page's nonce, in bytes: long enough that no two pages have the same.
+const NONCE: std::ops::RangeInclusive<usize> = 16..=64;
+
+/// Exchanges that are remembered; the oldest goes first.
+const MOST: usize = 16;
+
+/// The code on the TV.
+pub(super) struct Pairing {
+    token: String,
+    name: Option<String>,
+    until: Instant,
+    /// A page has shown it.
+    used: bool,
+}
+
+/// A token that a page has shown.
+pub(super) struct Exchange {
+    id: ExchangeId,
+    token: String,
+    nonce: String,
+    until: Instant,
+    /// It was the code on the TV.
+    of_code: bool,
+    /// The key, once it is stored.
+    key: Option<String>,
+}
+
+fn same(one: &str, other: &str) -> bool {
+    bool::from(one.as_bytes().ct_eq(other.as_bytes()))
+}
+
+impl Home {
+    /// All threads run. A home that nobody could enter tomorrow shows a code until somebody can.
+    pub fn handle_started(&mut self, now: Instant) {
+        if !self.doorkeeper.has_keys() {
+            self.handle_code_wanted(None, now);
+        }
+    }
+
+    /// Shows a code for a new viewer whom home will call `name`; the links that say the same. A code from before is void.
+    pub fn handle_code_wanted(&mut self, name: Option<String>, now: Instant) -> Links {
+        let token = self.token();
+        let links = self.links_of(&token);
+        self.exchanges.retain(|exchange| !exchange.of_code || exchange.key.is_some());
+        self.pairing = Some(Pairing { token, name, until: now + CODE_LIFE, used: false });
+        self.show_code();
+        links
+    }
+
+    /// The key that was asked for with [`HomeOutput::Mint`] is stored, `text` is the key itself; or it could not be.
+    pub fn handle_minted(&mut self, id: ExchangeId, minted: Option<(NewKey, String)>, now: Instant) {
+        let waiting = self.waiting_for(id);
+        let index = self.exchanges.iter().position(|exchange| exchange.id == id);
+        match (index, minted) {
+            (Some(index), Some((key, text))) => {
+                log::info!("key {} was made for person {}", key.number, key.person);
+                self.exchanges[index].key = Some(text);
+                self.handle_key_added(key, now);
+                for socket in waiting {
+                    self.hand_key(socket, index, now);
+                }
+            }
+            (index, minted) => {
+                // A key that could not be stored makes the token worth no less: anyone who tries again may still come in.
+                if let Some(exchange) = index.map(|index| self.exchanges.remove(index))
+                    && let Some(pairing) = self.pairing.as_mut().filter(|pairing| pairing.token == exchange.token)
+                {
+                    pairing.used = false;
+                    self.show_code();
+                }
+                if let Some((key, _)) = minted {
+                    log::info!("key {} was made for a token that is void by now; nobody has it", key.number);
+                    self.handle_key_added(key, now);
+                }
+                for socket in waiting {
+                    self.close_socket(socket);
+                }
+            }
+        }
+    }
+
+    pub(super) fn pair(&mut self, id: SocketId, v: u32, token: &str, nonce: &str, now: Instant) {
+        if !NONCE.contains(&nonce.len()) {
+            return self.refuse(id, "code", now);
+        }
+        let begun = self.exchanges.iter().position(|exchange| same(&exchange.token, token) && exchange.nonce == nonce);
+        let of_code = self.pairing.as_ref().filter(|code| now < code.until && !code.used && same(&code.token, token));
+        let of_code = of_code.map(|code| For::Newcomer(code.name.clone()));
+        let of_link = self.doorkeeper.invited(token, self.wall_at(now)).map(|invited| For::Person(invited.person));
+        let (is_code, whom) = (of_code.is_some(), of_code.or(of_link));
+        if begun.is_none() && whom.is_none() {
+            return self.refuse(id, "code", now);
+        }
+        if v != VERSION {
+            self.fail(id, ErrorCode::Version, "this page is of another version than home: reload it");
+            return self.close_socket(id);
+        }
+        if let Some(index) = begun {
+            return self.hand_key(id, index, now);
+        }
+        let Some(whom) = whom else { return };
+        if is_code && let Some(code) = &mut self.pairing {
+            code.used = true;
+            self.out.push_back(HomeOutput::Code(None));
+        }
+        if self.exchanges.len() >= MOST {
+            self.exchanges.remove(0);
+        }
+        let exchange = ExchangeId(self.next_exchange);
+        self.next_exchange += 1;
+        self.exchanges.push(Exchange {
+            id: exchange,
+            token: token.to_owned(),
+            nonce: nonce.to_owned(),
+            until: now + CODE_LIFE,
+            of_code: is_code,
+            key: None,
+        });
+        self.set_stage(id, Stage::Pairing { exchange, until: now + HELLO_WITHIN });
+        self.out.push_back(HomeOutput::Mint { exchange, whom });
+    }
+
+    /// Says the key of an exchange, or waits for it.
+    fn hand_key(&mut self, id: SocketId, index: usize, now: Instant) {
+        let until = now + HELLO_WITHIN;
+        let Exchange { id: exchange, key, .. } = &self.exchanges[index];
+        match key.clone() {
+            Some(key) => {
+                self.set_stage(id, Stage::Unauthenticated { until });
+                self.out.push_back(HomeOutput::Say(id, FromHome::Paired { key }));
+            }
+            None => {
+                let exchange = *exchange;
+                self.set_stage(id, Stage::Pairing { exchange, until });
+            }
+        }
+    }
+
+    fn waiting_for(&self, wanted: ExchangeId) -> Vec<SocketId> {
+        let waits = |stage: &Stage| matches!(stage, Stage::Pairing { exchange, .. } if *exchange == wanted);
+        self.sockets.iter().filter(|(_, socket)| waits(&socket.stage)).map(|(id, _)| *id).collect()
+    }
+
+    pub(super) fn pairing_deadline(&self) -> Option<Instant> {
+        let exchanges = self.exchanges.iter().map(|exchange| exchange.until);
+        exchanges.chain(self.pairing.as_ref().map(|pairing| pairing.until)).min()
+    }
+
+    pub(super) fn pairing_timeout(&mut self, now: Instant) {
+        self.exchanges.retain(|exchange| now < exchange.until);
+        if let Some(pairing) = self.pairing.take_if(|pairing| pairing.until <= now) {
+            if !pairing.used {
+                self.out.push_back(HomeOutput::Code(None));
+            }
+            self.handle_started(now);
+        }
+    }
+
+    /// Puts the code that is still good on the TV, with the addresses of now.
+    pub(super) fn show_code(&mut self) {
+        let Some(pairing) = self.pairing.as_ref().filter(|pairing| !pairing.used) else { return };
+        let until = pairing.until;
+        let Links { all, best } = self.links_of(&pairing.token);
+        // A home without the internet has no best link, and may still be visited from the same network.
+        let code = best.or_else(|| all.into_iter().next()).map(|link| PairingCode { link, until });
+        self.out.push_back(HomeOutput::Code(code));
+    }
+
+    fn links_of(&self, token: &str) -> Links {
+        token_links(&self.addresses, self.config.port, self.config.public.as_ref(), token)
+    }
+}

@@ -1,0 +1,172 @@
+//! The messages of a visit. State, not events: everything may come twice, early or late.
+
+use std::time::Instant;
+
+use intercom_base::units::Bitrate;
+
+use crate::call::home::admission::Stage;
+use crate::call::home::{Home, HomeOutput, SocketId};
+use crate::call::peer::{OfferError, Peer};
+use crate::call::protocol::{ErrorCode, FromHome, FromPage};
+
+impl Home {
+    /// A text message came in.
+    pub fn handle_message(&mut self, id: SocketId, text: &str, now: Instant) {
+        if !self.hear_frame(id, now) {
+            return;
+        }
+        let Some(socket) = self.sockets.get(&id) else { return };
+        let message = serde_json::from_str::<FromPage>(text);
+        match (&socket.stage, message) {
+            (Stage::Unauthenticated { .. }, Ok(FromPage::Hello { v, key, resume })) => {
+                self.hello(id, v, &key, resume.as_deref(), now);
+            }
+            (Stage::Unauthenticated { .. }, Ok(FromPage::Pair { v, token, nonce })) => {
+                self.pair(id, v, &token, &nonce, now)
+            }
+            // Anyone who has not shown a key hears nothing, not even what was wrong.
+            (Stage::Unauthenticated { .. }, _) => self.close_socket(id),
+            // A page whose pings go unanswered takes home for dead and dials again, which would count as one more
+            // wrong key: it is kept on the line until it is told.
+            (Stage::Refused { .. } | Stage::Pairing { .. }, Ok(FromPage::Ping { t })) => {
+                self.out.push_back(HomeOutput::Say(id, FromHome::Pong { t }));
+            }
+            (Stage::Refused { .. } | Stage::Pairing { .. }, _) => {}
+            (Stage::Visit(visit), Ok(message)) => {
+                let visit = *visit;
+                if let Some(index) = self.index_of(visit) {
+                    self.handle_visit_message(index, id, message, now);
+                }
+            }
+            (Stage::Visit(_), Err(error)) => {
+                let why = format!("message not understood: {error}");
+                self.fail(id, ErrorCode::BadMessage, &why);
+            }
+        }
+    }
+
+    fn handle_visit_message(&mut self, index: usize, id: SocketId, message: FromPage, now: Instant) {
+        match message {
+            FromPage::Hello { .. } | FromPage::Pair { .. } => {
+                self.fail(id, ErrorCode::BadMessage, "hello was said already")
+            }
+            FromPage::Offer { pc, rev, sdp } => self.offer(index, id, pc, rev, &sdp, now),
+            FromPage::Candidate { pc, candidate } => self.candidate(index, pc, candidate, now),
+            FromPage::Keyframe { pc } => {
+                if self.visits[index].pc == pc {
+                    self.viewer_wants_keyframe(index, now);
+                }
+            }
+            FromPage::State { microphone, camera } => {
+                let visit = &mut self.visits[index];
+                visit.microphone = microphone;
+                visit.camera = camera;
+                self.visits_changed(now);
+            }
+            FromPage::Volume { percent } => self.set_volume(id, percent),
+            FromPage::Ping { t } => self.out.push_back(HomeOutput::Say(id, FromHome::Pong { t })),
+            FromPage::Leave {} => {
+                let visit = self.visits[index].id;
+                log::info!("visit {}: left", visit.0);
+                self.end_visit(visit, None, now);
+            }
+        }
+    }
+
+    fn offer(&mut self, index: usize, id: SocketId, pc: u32, rev: u32, sdp: &str, now: Instant) {
+        let visit = &mut self.visits[index];
+        let same = visit.peer.is_some() && visit.pc == pc;
+        if same && rev <= visit.rev {
+            // The answer got lost with a socket: it is still the right one.
+            if let Some(sdp) = visit.answer.clone() {
+                let rev = visit.rev;
+                self.out.push_back(HomeOutput::Say(id, FromHome::Answer { pc, rev, sdp }));
+            }
+            return;
+        }
+        if visit.peer.is_some() && pc < visit.pc {
+            return;
+        }
+        if !visit.offers.spend(1.0, now) {
+            self.fail(id, ErrorCode::TooFast, "too many offers");
+            return self.drop_socket(id, now);
+        }
+        let answered = if same { self.restart(index, sdp, now) } else { self.connect(index, pc, sdp, now) };
+        match answered {
+            Ok(sdp) => {
+                let visit = &mut self.visits[index];
+                visit.rev = rev;
+                visit.answer = Some(sdp.clone());
+                self.out.push_back(HomeOutput::Say(id, FromHome::Answer { pc, rev, sdp }));
+                self.collect(index, now);
+            }
+            Err(error) => {
+                log::info!("visit {}: {error}", self.visits[index].id.0);
+                let code = match &error {
+                    OfferError::Sdp(_) | OfferError::Failed(_) => ErrorCode::BadOffer,
+                    OfferError::NoH264 => ErrorCode::NoH264,
+                };
+                self.fail(id, code, &error.to_string());
+                if let OfferError::Failed(panic) = &error {
+                    self.peer_failed(index, panic, now);
+                }
+            }
+        }
+    }
+
+    /// An ICE restart of the peer connection that stands.
+    fn restart(&mut self, index: usize, sdp: &str, now: Instant) -> Result<String, OfferError> {
+        match &mut self.visits[index].peer {
+            Some(peer) => peer.answer_again(sdp, now),
+            None => Err(OfferError::Sdp("no connection to restart".into())),
+        }
+    }
+
+    /// A new peer connection; one from before is closed.
+    fn connect(&mut self, index: usize, pc: u32, sdp: &str, now: Instant) -> Result<String, OfferError> {
+        let locals = self.locals_for(self.visits[index].near);
+        let initial = self.initial_estimate();
+        let (mut peer, answer) = Peer::answer(&self.identity, sdp, &locals, self.addresses.public, initial, now)?;
+        if let Some(old) = &mut self.visits[index].peer {
+            old.close(now);
+            self.collect(index, now);
+        }
+        let desired: Bitrate = self.desired();
+        peer.set_desired(desired, now);
+        let id = self.visits[index].id;
+        for route in std::mem::take(&mut self.visits[index].routes) {
+            self.forget_route(route, id);
+        }
+        let visit = &mut self.visits[index];
+        for (early_pc, candidate) in std::mem::take(&mut visit.early) {
+            if early_pc == pc {
+                peer.add_remote_candidate(&candidate, now);
+            }
+        }
+        if visit.connected {
+            log::info!("visit {}: the page builds a new connection", id.0);
+        }
+        visit.peer = Some(peer);
+        visit.pc = pc;
+        visit.rev = 0;
+        visit.answer = None;
+        visit.set_connected(false, now);
+        visit.needs_keyframe = true;
+        self.visits_changed(now);
+        Ok(answer)
+    }
+
+    fn candidate(&mut self, index: usize, pc: u32, candidate: String, now: Instant) {
+        let visit = &mut self.visits[index];
+        match &mut visit.peer {
+            Some(peer) if visit.pc == pc => {
+                if !candidate.is_empty() {
+                    peer.add_remote_candidate(&candidate, now);
+                    self.collect(index, now);
+                }
+            }
+            Some(_) if pc < visit.pc => {}
+            _ => visit.keep_early(pc, candidate),
+        }
+    }
+}

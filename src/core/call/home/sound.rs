@@ -1,0 +1,116 @@
+//! Sound of all visits: one encode for all, protected as each path needs it, and the picture after it.
+
+use std::time::Instant;
+
+use intercom_base::units::Bitrate;
+
+use crate::call::home::media::{HEADERS, least};
+use crate::call::home::{Home, HomeOutput};
+use crate::call::items::{AudioIn, EncodedAudio};
+use crate::call::protocol::RungName;
+use crate::rate::speech::{self, Path};
+use crate::rate::stills::{Estimating, StillMode};
+
+impl Home {
+    /// A packet came out of an Opus encoder: to those whom it is for.
+    pub fn handle_audio(&mut self, packet: &EncodedAudio, now: Instant) {
+        for index in 0..self.visits.len() {
+            let visit = &mut self.visits[index];
+            if !visit.connected || !packet.to.include(visit.id) {
+                continue;
+            }
+            if let Some(peer) = &mut visit.peer {
+                peer.write_audio(&packet.data, packet.captured, packet.sample, now);
+                self.collect(index, now);
+            }
+        }
+    }
+
+    /// A viewer says something: to home's speaker, and to the others.
+    pub(super) fn handle_spoken(&mut self, packet: AudioIn) {
+        if self.mixing {
+            self.out.push_back(HomeOutput::MixMinus(packet.clone()));
+        }
+        self.out.push_back(HomeOutput::Sound(packet));
+    }
+
+    /// While only one is here, what they say is for home alone.
+    pub(super) fn update_conference(&mut self) {
+        let several = self.visits.iter().filter(|visit| visit.connected).nth(1).is_some();
+        let was = std::mem::replace(&mut self.mixing, several && self.config.hear_each_other);
+        if was && !self.mixing {
+            let gone = self.visits.iter().map(|visit| HomeOutput::MixMinus(AudioIn::Gone(visit.id)));
+            self.out.extend(gone);
+        }
+    }
+
+    /// Sound first: the encoder's orders, each path's redundancy, and what is left for the picture.
+    pub(super) fn update_speech(&mut self, now: Instant) {
+        let max = self.config.audio;
+        let paths = self.visits.iter().filter(|v| v.connected).map(|v| v.path(now));
+        let wanted = speech::choose(max, paths);
+        if self.visits.iter().any(|v| v.connected)
+            && let Some(speech) = self.speech.update(wanted, now)
+        {
+            self.out.push_back(HomeOutput::Speech(speech));
+        }
+        let bitrate = self.speech_rate();
+        for index in 0..self.visits.len() {
+            let visit = &mut self.visits[index];
+            let path: Path = visit.path(now);
+            visit.sound = path.cost(bitrate);
+            visit.redundancy = path.redundancy;
+            let room = visit.ladder.usable().map(|usable| usable.less(visit.sound).percent(100 - HEADERS));
+            let was = visit.still_mode.is_still();
+            visit.still_mode.handle_room(room, visit.ladder.rung() == RungName::Reduced, now);
+            let still = visit.still_mode.is_still();
+            if was != still {
+                log::info!(
+                    "visit {}: {}",
+                    visit.id.0,
+                    if still { "room for single pictures only" } else { "moves again" }
+                );
+            }
+            visit.needs_keyframe |= was && !still;
+            match visit.still_mode.take_news() {
+                Some(Estimating::Rest) => self.rest_estimator(index, now),
+                Some(Estimating::Try) => self.try_estimator(index, now),
+                None => {}
+            }
+            let visit = &mut self.visits[index];
+            if visit.connected
+                && let Some(peer) = &mut visit.peer
+            {
+                peer.set_redundancy(path.redundancy, now);
+            }
+        }
+    }
+
+    /// What the voice itself takes.
+    pub(super) fn speech_rate(&self) -> Bitrate {
+        self.speech.ordered().map_or(self.config.audio, |speech| speech.bitrate)
+    }
+
+    /// Below what the voice takes, the estimator sends no padding, which on a narrow path is what the voice would lose.
+    pub(super) fn rest_estimator(&mut self, index: usize, now: Instant) {
+        let rest = self.speech_rate().percent(60);
+        if let Some(peer) = &mut self.visits[index].peer {
+            peer.set_desired(rest, now);
+            peer.reset_estimate(rest, now);
+        }
+    }
+
+    /// Looks whether the path carries moving pictures by now.
+    fn try_estimator(&mut self, index: usize, now: Instant) {
+        let (begin, goal) = (self.config.reduced.floor.percent(150), self.config.reduced.max);
+        if let Some(peer) = &mut self.visits[index].peer {
+            peer.set_desired(goal, now);
+            peer.reset_estimate(begin, now);
+        }
+    }
+
+    /// What moving pictures of the reduced rung need at least.
+    pub(super) fn still_mode(&self) -> StillMode {
+        StillMode::new(least(&self.config.reduced))
+    }
+}

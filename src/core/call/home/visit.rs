@@ -1,0 +1,202 @@
+//! One viewer's stay, from admission to leaving.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use intercom_base::units::Bitrate;
+
+use crate::call::fairness::{Budget, Rate};
+use crate::call::home::{KeyNumber, LONGEST_WITHOUT_MEDIA, NO_MEDIA_LIFE, ORPHAN_LIFE, SocketId};
+use crate::call::items::{ViewerInfo, VisitId};
+use crate::call::peer::{Peer, Report};
+use crate::call::protocol::RungName;
+use crate::rate::ladder::LadderState;
+use crate::rate::playout::Playout;
+use crate::rate::speech::{Path, Protection};
+use crate::rate::stills::StillMode;
+
+/// A viewer whose media is down for longer than this does not keep an encoder busy.
+const KEEP_ENCODING: Duration = Duration::from_secs(10);
+
+/// Most candidates kept that arrived before their offer, and the longest of them.
+const EARLY_CANDIDATES: usize = 64;
+const LONGEST_CANDIDATE: usize = 512;
+
+/// Offers that a page may make: each costs keys and checks to every address that it names.
+const OFFERS: Rate = Rate { burst: 16.0, per_second: 0.2 };
+
+pub(super) struct Visit {
+    pub id: VisitId,
+    pub token: String,
+    pub key: KeyNumber,
+    /// Whose device it is.
+    pub person: u64,
+    /// What home calls them.
+    pub name: Option<Arc<str>>,
+    pub since: Instant,
+    /// The address of ours that the viewer's signaling came to.
+    pub near: IpAddr,
+    pub socket: Option<SocketId>,
+    pub socket_lost: Option<Instant>,
+    /// When the newest socket came.
+    pub socket_came: Instant,
+    /// What is left of the offers that it may make.
+    pub offers: Budget,
+    pub pc: u32,
+    pub rev: u32,
+    pub answer: Option<String>,
+    pub early: Vec<(u32, String)>,
+    pub peer: Option<Peer>,
+    /// ICE and DTLS are up and the far end answers.
+    pub connected: bool,
+    /// Media was up at some time.
+    pub arrived: bool,
+    pub media_lost: Option<Instant>,
+    /// When its peer connection panicked, which ends it.
+    pub failed_at: Option<Instant>,
+    /// While media is down, encoders keep running for this viewer until then.
+    pub encode_until: Option<Instant>,
+    pub microphone: bool,
+    pub camera: bool,
+    pub ladder: LadderState,
+    /// What the path does to sound, and what the sound takes of it.
+    pub protection: Protection,
+    pub sound: Bitrate,
+    pub redundancy: bool,
+    /// What the path carried when that was last known.
+    pub capacity: Option<Bitrate>,
+    /// What is left of the picture beside the sound.
+    pub still_mode: StillMode,
+    /// The rung whose frames the viewer gets now; follows `ladder` at the next keyframe.
+    pub sending: RungName,
+    pub needs_keyframe: bool,
+    pub playout: Playout,
+    pub report: Option<Report>,
+    pub next_probe: Option<Instant>,
+    pub routes: Vec<SocketAddr>,
+    pub frames_sent: u64,
+    pub frames_held: u64,
+}
+
+impl Visit {
+    pub fn new(
+        id: VisitId,
+        token: String,
+        key: KeyNumber,
+        near: IpAddr,
+        (ladder, still_mode): (LadderState, StillMode),
+        now: Instant,
+    ) -> Visit {
+        Visit {
+            id,
+            token,
+            key,
+            person: 0,
+            name: None,
+            since: now,
+            near,
+            socket: None,
+            socket_lost: Some(now),
+            socket_came: now,
+            offers: Budget::new(OFFERS, now),
+            pc: 0,
+            rev: 0,
+            answer: None,
+            early: Vec::new(),
+            peer: None,
+            connected: false,
+            arrived: false,
+            media_lost: None,
+            failed_at: None,
+            encode_until: Some(now + KEEP_ENCODING),
+            microphone: false,
+            camera: false,
+            ladder,
+            protection: Protection::default(),
+            sound: Bitrate::from_kbps(0),
+            redundancy: false,
+            capacity: None,
+            still_mode,
+            sending: RungName::Full,
+            needs_keyframe: true,
+            playout: Playout::new(),
+            report: None,
+            next_probe: None,
+            routes: Vec::new(),
+            frames_sent: 0,
+            frames_held: 0,
+        }
+    }
+
+    /// When a visit that has neither socket nor media is over.
+    pub fn orphan_deadline(&self) -> Option<Instant> {
+        if self.socket.is_some() || self.connected {
+            return None;
+        }
+        let lost = self.socket_lost.into_iter().chain(self.media_lost).max();
+        lost.map(|t| t + ORPHAN_LIFE)
+    }
+
+    /// When a visit that has a socket and no media is over.
+    pub fn media_deadline(&self) -> Option<Instant> {
+        if self.socket.is_none() || self.connected {
+            return None;
+        }
+        let since = self.media_lost.unwrap_or(self.since);
+        Some((self.socket_came.max(since) + NO_MEDIA_LIFE).min(since + LONGEST_WITHOUT_MEDIA))
+    }
+
+    /// Media came up (`true`) or went down.
+    pub fn set_connected(&mut self, connected: bool, now: Instant) {
+        self.connected = connected;
+        // A further connection that has not come up either does not make it younger.
+        self.media_lost = if connected { None } else { self.media_lost.or(Some(now)) };
+        self.encode_until = (!connected).then_some(now + KEEP_ENCODING);
+    }
+
+    /// Keeps a candidate for an offer still to come.
+    pub fn keep_early(&mut self, pc: u32, candidate: String) {
+        if self.early.len() < EARLY_CANDIDATES && candidate.len() <= LONGEST_CANDIDATE {
+            self.early.push((pc, candidate));
+        }
+    }
+
+    /// The viewer's path, as the Opus encoder sees it.
+    pub fn path(&self, now: Instant) -> Path {
+        let estimate = self.capacity;
+        let redundancy = self.protection.redundancy(estimate, now);
+        Path { estimate, loss: self.protection.loss(), redundancy }
+    }
+
+    pub fn viewer(&self) -> ViewerInfo {
+        ViewerInfo {
+            visit: self.id,
+            name: self.name.clone(),
+            since: self.since,
+            camera: self.camera,
+            microphone: self.microphone,
+            connected: self.connected,
+        }
+    }
+
+    pub fn status(&self) -> serde_json::Value {
+        serde_json::json!({
+            "visit": self.id.0,
+            "key": self.key,
+            "socket": self.socket.is_some(),
+            "connected": self.connected,
+            "rung": self.sending,
+            "estimate_kbps": self.ladder.estimate().map(|e| e.kbps()),
+            "redundancy": self.redundancy,
+            "still": self.still_mode.is_still(),
+            "path_loss": self.protection.loss(),
+            "loss": self.report.map(|r| r.loss),
+            "jitter_ms": self.report.map(|r| r.jitter.as_secs_f64() * 1e3),
+            "rtt_ms": self.report.and_then(|r| r.rtt).map(|r| r.as_secs_f64() * 1e3),
+            "playout_max_ms": self.playout.delay().max.as_millis() as u64,
+            "frames_sent": self.frames_sent,
+            "frames_held": self.frames_held,
+        })
+    }
+}

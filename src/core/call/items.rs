@@ -1,0 +1,212 @@
+//! What crosses the core's walls: encoded media in and out, and orders to those who make it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use intercom_base::sound::OpusPacket;
+use intercom_base::units::Bitrate;
+
+use crate::call::protocol::RungName;
+
+/// Numbers visits since the start of the process; never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct VisitId(pub u64);
+
+/// One frame out of a video encoder.
+#[derive(Clone, Debug)]
+pub struct EncodedVideo {
+    /// The rung that it belongs to.
+    pub rung: RungName,
+    /// An H.264 access unit in Annex B form; keyframes with SPS and PPS in front.
+    pub data: Arc<[u8]>,
+    /// Whether a decoder can start here (IDR).
+    pub keyframe: bool,
+    /// When the camera saw it.
+    pub captured: Instant,
+    /// When the encoder took the raw frame and when it was done, for the stage table.
+    pub encode_began: Instant,
+    /// See `encode_began`.
+    pub encoded: Instant,
+}
+
+/// Whose ears a packet of sound is for: nobody is to hear their own voice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recipients {
+    /// Everybody but these, who have packets of their own.
+    AllBut(Arc<[VisitId]>),
+    /// This one.
+    Only(VisitId),
+}
+
+impl Recipients {
+    /// Whether it is for this one.
+    pub fn include(&self, visit: VisitId) -> bool {
+        match self {
+            Recipients::AllBut(others) => !others.contains(&visit),
+            Recipients::Only(one) => *one == visit,
+        }
+    }
+}
+
+/// One packet out of an Opus encoder: 20 ms.
+#[derive(Clone, Debug)]
+pub struct EncodedAudio {
+    /// Who is to hear it.
+    pub to: Recipients,
+    /// The Opus packet (RFC 6716).
+    pub data: Arc<[u8]>,
+    /// When its first sample was heard.
+    pub captured: Instant,
+    /// Samples since the encoder's start, the base of the RTP time; gaps in time are gaps here.
+    pub sample: u64,
+}
+
+/// What a viewer says, for home's speaker and for the other viewers.
+#[derive(Clone, Debug)]
+pub enum AudioIn {
+    /// A packet of this viewer's.
+    Packet(VisitId, OpusPacket),
+    /// This viewer is gone.
+    Gone(VisitId),
+}
+
+/// What the event loop hands to the speaker thread.
+#[derive(Clone, Debug)]
+pub enum ToSpeaker {
+    /// What a viewer says.
+    AudioIn(AudioIn),
+    /// A chime, mono at 48 kHz and as loud as it shall be.
+    Chime(Arc<[i16]>),
+}
+
+/// An access unit of a viewer's camera, for the picture thread (H.264 decoders).
+#[derive(Clone, Debug)]
+pub struct ViewerFrame {
+    /// Whose.
+    pub visit: VisitId,
+    /// The access unit, Annex B.
+    pub data: Arc<[u8]>,
+    /// Whether a decoder can start here.
+    pub keyframe: bool,
+    /// Frames were lost before this one: nothing but a keyframe can be decoded.
+    pub gap: bool,
+    /// When its last packet came in.
+    pub arrived: Instant,
+}
+
+/// Numbers the exchanges of a token for a key; never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExchangeId(pub u64);
+
+/// For whom a key is minted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum For {
+    /// Somebody new, whom home calls so: a code on the TV.
+    Newcomer(Option<String>),
+    /// The person of this number, who opened their link.
+    Person(u64),
+}
+
+/// A key that was minted and stored.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NewKey {
+    /// Its number.
+    pub number: u64,
+    /// SHA-256 of its 16 bytes.
+    pub hash: [u8; 32],
+    /// Whose device has it.
+    pub person: u64,
+    /// What home calls them.
+    pub name: Option<String>,
+    /// They came by a link, which is good for one device less.
+    pub by_link: bool,
+}
+
+/// Whom a token lets in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invited {
+    /// Whose device it makes.
+    pub person: u64,
+    /// What home calls them.
+    pub name: Option<String>,
+}
+
+/// A link that was made and stored.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NewLink {
+    /// Whose devices it makes.
+    pub person: u64,
+    /// What home calls them.
+    pub name: Option<String>,
+    /// SHA-256 of its token.
+    pub hash: [u8; 32],
+    /// It must be opened before then; UTC since 1970.
+    pub until: Duration,
+    /// Devices that it is good for.
+    pub devices: u64,
+}
+
+impl std::fmt::Debug for NewLink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewLink").field("person", &self.person).field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for NewKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewKey").field("number", &self.number).field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// A one-use link that the TV shows as a QR code.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PairingCode {
+    /// What the phone opens.
+    pub link: String,
+    /// From then on it is worthless.
+    pub until: Instant,
+}
+
+impl std::fmt::Debug for PairingCode {
+    /// The link lets people in, and does not go into logs.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PairingCode").field("until", &self.until).finish_non_exhaustive()
+    }
+}
+
+/// A viewer as the TV needs to know them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ViewerInfo {
+    /// Which visit.
+    pub visit: VisitId,
+    /// What home calls the viewer, if it was told.
+    pub name: Option<Arc<str>>,
+    /// When it began.
+    pub since: Instant,
+    /// The viewer's camera is on.
+    pub camera: bool,
+    /// The viewer's microphone is on.
+    pub microphone: bool,
+    /// Media flows now; false while connecting or reconnecting.
+    pub connected: bool,
+}
+
+/// What the event loop orders of the Opus encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Speech {
+    /// What it may spend.
+    pub bitrate: Bitrate,
+    /// Packets of a hundred that get lost: as much redundancy is worth it.
+    pub loss_percent: u8,
+}
+
+/// What the event loop orders of an encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EncoderOrder {
+    /// Encode, at this bitrate.
+    Run(Bitrate),
+    /// Make the next frame a keyframe, at once.
+    Keyframe,
+    /// Nobody looks: stop encoding.
+    Stop,
+}

@@ -1,0 +1,459 @@
+//! One peer connection of the WebRTC library: the only file that sees `str0m::Rtc`, and the one place that keeps its
+//! invariant (mutate once, drain `poll_output` to its timeout, only then mutate again).
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use intercom_base::sound::OpusPacket;
+use intercom_base::units::{AUDIO_CLOCK, Bitrate, MediaTime, VIDEO_CLOCK};
+use str0m::bwe::{Bitrate as RtcBitrate, BweKind};
+use str0m::change::SdpOffer;
+use str0m::config::DtlsCert;
+use str0m::format::Codec;
+use str0m::media::{KeyframeRequestKind, MediaKind, MediaTime as RtcTime, Mid, Pt};
+use str0m::net::{Protocol, Receive};
+use str0m::rtp::{AbsCaptureTime, Extension, RawPacket};
+use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig};
+
+use super::answer;
+use super::checks::Checks;
+use super::offer::Offer;
+use super::output::{OfferError, PeerOutput, PlayoutDelay, Pressure, Report, Transmit};
+use super::transport_cc::TransportSequences;
+
+/// Longest run of outputs taken at once; a peer that has more is asked again in the same turn's next drain.
+const DRAIN_LIMIT: usize = 4096;
+
+/// An encoded frame that has waited this long in the pacer means that the path carries less than we send.
+const QUEUE_LIMIT: Duration = Duration::from_millis(250);
+
+/// And this long, that it soon will.
+const QUEUE_PRESSURE: Duration = Duration::from_millis(80);
+
+/// The same DTLS certificate for every peer of this process: making one takes milliseconds.
+#[derive(Clone)]
+pub struct Identity(DtlsCert);
+
+impl Identity {
+    /// A fresh certificate.
+    pub fn generate() -> Identity {
+        let provider = str0m::crypto::from_feature_flags();
+        match provider.dtls_provider.generate_certificate() {
+            Some(cert) => Identity(cert),
+            // The provider is compiled in and needs nothing but entropy; without that nothing here is safe to run.
+            None => panic!("the DTLS provider can make no certificate"),
+        }
+    }
+}
+
+struct Track {
+    mid: Mid,
+    pt: Option<Pt>,
+}
+
+/// One audio and one video track, each both ways. What each call does is said at [`super::Peer`], which passes it on.
+pub(super) struct Connection {
+    rtc: Rtc,
+    origin: Instant,
+    timeout: Option<Instant>,
+    out: VecDeque<PeerOutput>,
+    audio: Option<Track>,
+    video: Option<Track>,
+    connected: bool,
+    redundancy: bool,
+    locals: Vec<Candidate>,
+    checks: Checks,
+    sequences: TransportSequences,
+}
+
+impl Connection {
+    pub fn answer(
+        identity: &Identity,
+        offer: &Offer,
+        locals: &[SocketAddr],
+        public: Option<SocketAddr>,
+        initial: Bitrate,
+        now: Instant,
+    ) -> Result<(Connection, String), OfferError> {
+        let mut rtc = config(identity, initial).build(now);
+        let mut candidates = Vec::new();
+        for address in locals {
+            if let Ok(candidate) = Candidate::host(*address, Protocol::Udp)
+                && rtc.add_local_candidate(candidate.clone()).is_some()
+            {
+                candidates.push(candidate);
+            }
+        }
+        if let Some(candidate) = reflexive(locals, public)
+            && rtc.add_local_candidate(candidate.clone()).is_some()
+        {
+            candidates.push(candidate);
+        }
+        let mut connection = Connection {
+            rtc,
+            origin: now,
+            timeout: Some(now),
+            out: VecDeque::new(),
+            audio: None,
+            video: None,
+            connected: false,
+            redundancy: true,
+            locals: candidates,
+            checks: Checks::new(now),
+            sequences: TransportSequences::default(),
+        };
+        let answer = connection.accept(offer, now)?;
+        Ok((connection, answer))
+    }
+
+    pub fn accept(&mut self, offer: &Offer, now: Instant) -> Result<String, OfferError> {
+        // The library's own words hold addresses of this process's memory, and parts of the offer.
+        let refused = |what: &str| OfferError::Sdp(format!("it cannot be {what}"));
+        let parsed = SdpOffer::from_sdp_string(&offer.text).map_err(|_| refused("parsed"))?;
+        let answer = self.rtc.sdp_api().accept_offer(parsed).map_err(|_| refused("answered"))?;
+        self.drain(now);
+        for candidate in &offer.candidates {
+            self.add_remote_candidate(candidate, now);
+        }
+        // str0m names the tracks only once it is connected; the answer itself tells what was agreed on.
+        let answer = answer.to_sdp_string();
+        self.sequences.handle_answer(&answer);
+        if !answer.contains(" H264/90000") {
+            return Err(OfferError::NoH264);
+        }
+        Ok(answer::ask_for_redundancy(&answer))
+    }
+
+    pub fn add_remote_candidate(&mut self, line: &str, now: Instant) {
+        if line.len() > 512 {
+            return;
+        }
+        if let Ok(candidate) = Candidate::from_sdp_string(line)
+            && candidate.proto() == Protocol::Udp
+            && !candidate.addr().ip().is_unspecified()
+            && !candidate.addr().ip().is_multicast()
+            && self.checks.admit(now)
+        {
+            self.rtc.add_remote_candidate(candidate);
+            self.drain(now);
+        }
+    }
+
+    pub fn set_addresses(&mut self, locals: &[SocketAddr], public: Option<SocketAddr>, now: Instant) -> Vec<String> {
+        let mut wanted: Vec<Candidate> =
+            locals.iter().filter_map(|a| Candidate::host(*a, Protocol::Udp).ok()).collect();
+        wanted.extend(reflexive(locals, public));
+        let (kept, gone): (Vec<_>, Vec<_>) =
+            self.locals.drain(..).partition(|c| wanted.iter().any(|w| w.addr() == c.addr() && w.kind() == c.kind()));
+        self.locals = kept;
+        for candidate in gone {
+            self.rtc.direct_api().invalidate_candidate(&candidate);
+            self.drain(now);
+        }
+        let mut lines = Vec::new();
+        for candidate in wanted {
+            let known = self.locals.iter().any(|c| c.addr() == candidate.addr() && c.kind() == candidate.kind());
+            if !known && let Some(added) = self.rtc.add_local_candidate(candidate.clone()) {
+                lines.push(added.to_sdp_string());
+                self.locals.push(candidate);
+                self.drain(now);
+            }
+        }
+        lines
+    }
+
+    pub fn accepts(&self, source: SocketAddr, local: SocketAddr, bytes: &[u8], now: Instant) -> bool {
+        match Receive::new(Protocol::Udp, source, local, bytes) {
+            Ok(receive) => self.rtc.accepts(&Input::Receive(now, receive)),
+            Err(_) => false,
+        }
+    }
+
+    /// A STUN message whose integrity was verified by [`Connection::accepts`].
+    pub fn handle_verified(&mut self, source: SocketAddr, bytes: &[u8]) {
+        self.checks.heard(source, bytes);
+    }
+
+    pub fn handle_datagram(&mut self, source: SocketAddr, local: SocketAddr, bytes: &[u8], now: Instant) {
+        if !self.sequences.may_pass(bytes) {
+            log::debug!("datagram from {source} not taken: its transport-wide sequence number lies before zero");
+            return;
+        }
+        if let Ok(receive) = Receive::new(Protocol::Udp, source, local, bytes) {
+            if let Err(error) = self.rtc.handle_input(Input::Receive(now, receive)) {
+                log::debug!("datagram from {source} not taken: {error}");
+            }
+            self.drain(now);
+        }
+    }
+
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if let Err(error) = self.rtc.handle_input(Input::Timeout(now)) {
+            log::debug!("peer timeout: {error}");
+        }
+        self.drain(now);
+    }
+
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timeout
+    }
+
+    pub fn poll_output(&mut self) -> Option<PeerOutput> {
+        self.out.pop_front()
+    }
+
+    pub fn is_connected(&self) -> bool {
+        self.connected
+    }
+
+    pub fn write_video(
+        &mut self,
+        data: &Arc<[u8]>,
+        captured: Instant,
+        wall: Duration,
+        delay: PlayoutDelay,
+        now: Instant,
+    ) -> bool {
+        let Some(Track { mid, pt: Some(pt) }) = self.video else { return false };
+        let time = MediaTime::at(captured, self.origin, VIDEO_CLOCK);
+        let Some(writer) = self.rtc.writer(mid) else { return false };
+        let capture = AbsCaptureTime { capture_time: UNIX_EPOCH + wall, clock_offset: Some(0) };
+        let written = writer
+            .playout_delay(RtcTime::from(delay.min), RtcTime::from(delay.max))
+            .abs_capture_time(capture)
+            .write(pt, captured, RtcTime::from_90khz(time.ticks), Arc::clone(data));
+        if let Err(error) = &written {
+            log::debug!("video frame not written: {error}");
+        }
+        self.give_at_once(now);
+        written.is_ok()
+    }
+
+    pub fn write_audio(&mut self, data: &Arc<[u8]>, captured: Instant, sample: u64, now: Instant) -> bool {
+        let Some(Track { mid, pt: Some(pt) }) = self.audio else { return false };
+        let Some(writer) = self.rtc.writer(mid) else { return false };
+        let time = RtcTime::new(sample, str0m::media::Frequency::FORTY_EIGHT_KHZ);
+        let written = writer.write(pt, captured, time, Arc::clone(data));
+        if let Err(error) = &written {
+            log::debug!("audio packet not written: {error}");
+        }
+        self.give_at_once(now);
+        written.is_ok()
+    }
+
+    pub fn set_redundancy(&mut self, on: bool, now: Instant) {
+        if let Some(mid) = self.audio.as_ref().map(|t| t.mid)
+            && self.redundancy != on
+        {
+            self.redundancy = on;
+            self.rtc.direct_api().set_red_send(mid, on);
+            self.drain(now);
+        }
+    }
+
+    pub fn request_keyframe(&mut self, now: Instant) {
+        let Some(mid) = self.video.as_ref().map(|t| t.mid) else { return };
+        if let Some(mut writer) = self.rtc.writer(mid) {
+            let kind = [KeyframeRequestKind::Pli, KeyframeRequestKind::Fir]
+                .into_iter()
+                .find(|kind| writer.is_request_keyframe_possible(*kind));
+            if let Some(kind) = kind {
+                let _ = writer.request_keyframe(None, kind);
+            }
+        }
+        self.give_at_once(now);
+    }
+
+    pub fn set_desired(&mut self, desired: Bitrate, now: Instant) {
+        self.rtc.bwe().set_bitrate(RtcBitrate::ZERO, RtcBitrate::bps(desired.bps()));
+        self.drain(now);
+    }
+
+    pub fn reset_estimate(&mut self, to: Bitrate, now: Instant) {
+        self.rtc.bwe().reset(RtcBitrate::bps(to.bps()));
+        self.drain(now);
+    }
+
+    pub fn pressure(&mut self, now: Instant) -> Pressure {
+        let Some(mid) = self.video.as_ref().map(|t| t.mid) else { return Pressure::None };
+        let mut api = self.rtc.direct_api();
+        let Some(stream) = api.stream_tx_by_mid(mid, None) else { return Pressure::None };
+        let since = stream.queue_info().and_then(|queue| queue.first_unsent());
+        let waited = since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        self.drain(now);
+        match waited {
+            waited if waited > QUEUE_LIMIT => Pressure::Jammed,
+            waited if waited > QUEUE_PRESSURE => Pressure::Rising,
+            _ => Pressure::None,
+        }
+    }
+
+    pub fn close(&mut self, now: Instant) {
+        let _ = self.rtc.close();
+        self.drain(now);
+    }
+
+    /// A write becomes packets on the next timeout: give it at once, so that nothing waits for a timer.
+    fn give_at_once(&mut self, now: Instant) {
+        self.drain(now);
+        if self.timeout.is_some_and(|t| t <= now) {
+            self.handle_timeout(now);
+        }
+    }
+
+    fn drain(&mut self, now: Instant) {
+        for _ in 0..DRAIN_LIMIT {
+            match self.rtc.poll_output() {
+                Ok(Output::Timeout(at)) => {
+                    self.timeout = self.rtc.is_alive().then_some(at);
+                    return;
+                }
+                Ok(Output::Transmit(t)) => {
+                    if self.checks.may_send(t.destination, &t.contents) {
+                        self.out.push_back(PeerOutput::Transmit(Transmit {
+                            source: t.source,
+                            destination: t.destination,
+                            contents: t.contents.into(),
+                        }));
+                    }
+                }
+                Ok(Output::Event(event)) => self.handle_event(event),
+                Err(error) => {
+                    log::debug!("peer failed: {error}");
+                    self.rtc.disconnect();
+                    self.timeout = None;
+                    self.out.push_back(PeerOutput::Closed);
+                    return;
+                }
+            }
+        }
+        self.timeout = Some(now);
+    }
+
+    fn handle_event(&mut self, event: Event) {
+        match event {
+            Event::Connected => {
+                self.connected = true;
+                self.choose_payload_types();
+                self.out.push_back(PeerOutput::Connected);
+            }
+            Event::MediaAdded(added) => {
+                let track = Track { mid: added.mid, pt: None };
+                match added.kind {
+                    MediaKind::Audio if self.audio.is_none() => self.audio = Some(track),
+                    MediaKind::Video if self.video.is_none() => self.video = Some(track),
+                    _ => log::debug!("a further {} track is ignored", added.kind),
+                }
+                if self.connected {
+                    self.choose_payload_types();
+                }
+            }
+            Event::IceConnectionStateChange(state) => {
+                log::debug!("ICE {state:?}");
+                match state {
+                    IceConnectionState::Disconnected => self.out.push_back(PeerOutput::Reachable(false)),
+                    state if state.is_connected() => self.out.push_back(PeerOutput::Reachable(true)),
+                    _ => {}
+                }
+            }
+            Event::RawPacket(packet) => {
+                if let RawPacket::RtpRx(header, _) = &*packet {
+                    self.sequences.handle_authentic(header);
+                }
+            }
+            Event::KeyframeRequest(_) => self.out.push_back(PeerOutput::KeyframeRequest),
+            Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
+                self.out.push_back(PeerOutput::Estimate(Bitrate::from_bps(estimate.as_u64())));
+            }
+            Event::PeerStats(stats) => {
+                if let Some(loss) = stats.egress_loss_fraction {
+                    self.out.push_back(PeerOutput::Loss(loss));
+                }
+            }
+            Event::MediaEgressStats(stats) if self.video.as_ref().is_some_and(|v| v.mid == stats.mid) => {
+                if let (Some(loss), Some(remote)) = (stats.loss, &stats.remote) {
+                    let jitter = Duration::from_secs_f64(f64::from(remote.jitter) / VIDEO_CLOCK as f64);
+                    self.out.push_back(PeerOutput::Report(Report { loss, jitter, rtt: stats.rtt }));
+                }
+            }
+            Event::MediaData(data) => {
+                let sequence = **data.seq_range.start();
+                if self.audio.as_ref().is_some_and(|t| t.mid == data.mid) && data.params.spec().codec == Codec::Opus {
+                    let sample = data.time.rebase(str0m::media::Frequency::FORTY_EIGHT_KHZ).numer();
+                    debug_assert_eq!(AUDIO_CLOCK, 48_000);
+                    let arrived = data.network_time;
+                    self.out.push_back(PeerOutput::Audio(OpusPacket { sequence, sample, data: data.data, arrived }));
+                } else if self.video.as_ref().is_some_and(|t| t.mid == data.mid)
+                    && data.params.spec().codec == Codec::H264
+                {
+                    self.out.push_back(PeerOutput::Video {
+                        keyframe: data.is_keyframe(),
+                        gap: !data.contiguous,
+                        arrived: data.network_time,
+                        data: data.data,
+                    });
+                }
+            }
+            Event::Closed => {
+                self.connected = false;
+                self.out.push_back(PeerOutput::Closed);
+            }
+            _ => {}
+        }
+    }
+
+    fn choose_payload_types(&mut self) {
+        if let Some(track) = &mut self.video {
+            track.pt = pick_video(&mut self.rtc, track.mid);
+        }
+        if let Some(track) = &mut self.audio {
+            let writer = self.rtc.writer(track.mid);
+            track.pt = writer.and_then(|w| w.payload_params().find(|p| p.spec().codec == Codec::Opus).map(|p| p.pt()));
+        }
+    }
+}
+
+/// The payload type for our video: constrained baseline with packetization mode 1 (RFC 6184), which every browser
+/// decodes, else any H.264 with packetization mode 1.
+fn pick_video(rtc: &mut Rtc, mid: Mid) -> Option<Pt> {
+    let writer = rtc.writer(mid)?;
+    let usable = writer
+        .payload_params()
+        .filter(|p| p.spec().codec == Codec::H264 && p.spec().format.packetization_mode == Some(1))
+        .map(|p| (p.pt(), p.spec().format.profile_level_id.unwrap_or(0x42_001f)));
+    usable.min_by_key(|(_, profile)| (profile >> 8 != 0x42_e0, profile >> 16 != 0x42)).map(|(pt, _)| pt)
+}
+
+fn config(identity: &Identity, initial: Bitrate) -> RtcConfig {
+    let mut config = RtcConfig::new()
+        .clear_codecs()
+        // RED is taken apart by str0m: what a lost packet left in the next comes out as a packet of its own.
+        .enable_opus(true, true)
+        .enable_h264(true)
+        .enable_bwe(Some(RtcBitrate::bps(initial.bps())))
+        .set_dtls_cert(identity.0.clone())
+        // They tell which packets are authentic.
+        .enable_raw_packets(true)
+        .set_stats_interval(Some(Duration::from_secs(1)))
+        // The jitter buffer behind us puts packets in order; here none waits for another.
+        .set_reordering_size_audio(0)
+        // A keyframe of a phone's camera can be a hundred packets.
+        .set_reordering_size_video(150)
+        .clear_extension_map()
+        .set_extension(1, Extension::AudioLevel)
+        .set_extension(2, Extension::AbsoluteSendTime)
+        .set_extension(3, Extension::TransportSequenceNumber)
+        .set_extension(4, Extension::RtpMid)
+        .set_extension(5, Extension::PlayoutDelay)
+        .set_extension(6, Extension::AbsoluteCaptureTime);
+    config.set_initial_stun_rto(Duration::from_millis(100));
+    config
+}
+
+fn reflexive(locals: &[SocketAddr], public: Option<SocketAddr>) -> Option<Candidate> {
+    let public = public?;
+    let base = locals.iter().find(|a| a.is_ipv4() == public.is_ipv4() && !a.ip().is_loopback())?;
+    (!locals.contains(&public)).then(|| Candidate::server_reflexive(public, *base, Protocol::Udp).ok()).flatten()
+}

@@ -1,0 +1,380 @@
+//! Checks an offer (SDP, RFC 8866) before the WebRTC library parses it, and writes what home uses of it again.
+//!
+//! The library takes much on trust that only a sound browser keeps to, and asserts some of it. So it sees no line of the
+//! far end's: a line is either understood here, bounded and written again, or left out. What contradicts itself is refused
+//! with the number of its line.
+
+mod section;
+
+use std::fmt::Write as _;
+
+use super::output::OfferError;
+use section::{Kind, Section, add_section};
+
+/// Longest offer, in bytes. A browser's is 4 to 10 kB.
+const MAX_OFFER: usize = 32 * 1024;
+
+/// Longest line of an attribute that home uses, in bytes.
+const MAX_LINE: usize = 512;
+
+/// Longest fragment of a user name, in bytes; RFC 8839 allows 256.
+const MOST_UFRAG: usize = 64;
+
+/// Most candidates taken out of an offer.
+const MAX_CANDIDATES: usize = 64;
+
+/// An offer that is consistent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Offer {
+    /// For the library: without candidates.
+    pub text: String,
+    /// The candidates, without `a=`: they are fed one by one, so that one that cannot be used (an mDNS name) does not spoil
+    /// the rest.
+    pub candidates: Vec<String>,
+}
+
+/// What holds for all sections, since they share one transport: what the offer says of it first (BUNDLE, RFC 9143 section 7.2).
+#[derive(Debug, Default)]
+struct Transport<'a> {
+    ufrag: Option<&'a str>,
+    password: Option<&'a str>,
+    setup: Option<&'a str>,
+    fingerprint: Option<&'a str>,
+    group: Option<Vec<&'a str>>,
+    lite: bool,
+    /// Header extensions (RFC 8285): number and name.
+    extensions: Vec<(u8, &'a str)>,
+}
+
+/// Checks `offer` and writes what home uses of it again.
+///
+/// # Errors
+/// [`OfferError::Sdp`] names the line, or what the lines contradict each other in.
+pub(super) fn check(offer: &str) -> Result<Offer, OfferError> {
+    if offer.len() > MAX_OFFER {
+        return Err(OfferError::Sdp(format!("{} bytes, where {MAX_OFFER} are allowed", offer.len())));
+    }
+    let mut transport = Transport::default();
+    let mut sections: Vec<Section> = Vec::new();
+    let mut candidates = Vec::new();
+    for (number, line) in (1..).zip(offer.lines()) {
+        let (media, attribute) = (line.strip_prefix("m="), line.strip_prefix("a="));
+        if let Some(candidate) = attribute.filter(|attribute| attribute.starts_with("candidate:")) {
+            if candidates.len() < MAX_CANDIDATES {
+                candidates.push(candidate.to_owned());
+            }
+            continue;
+        }
+        let (name, value) =
+            attribute.map_or(("", ""), |attribute| attribute.split_once(':').unwrap_or((attribute, "")));
+        if media.is_none() && !used(name) {
+            continue;
+        }
+        let taken = match (media, sections.last_mut()) {
+            _ if !is_plain(line) => Err("too long, or with letters that are none of SDP's".into()),
+            (Some(media), _) => add_section(&mut sections, number, media),
+            (None, Some(section)) => section.take(number, name, value, &mut transport),
+            (None, None) => transport.take(name, value),
+        };
+        taken.map_err(|why| OfferError::Sdp(format!("line {number}: {why}")))?;
+    }
+    let text = write(&transport, &sections)?;
+    Ok(Offer { text, candidates })
+}
+
+fn is_plain(line: &str) -> bool {
+    line.len() <= MAX_LINE && line.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+}
+
+/// Attributes of which something is used.
+fn used(name: &str) -> bool {
+    matches!(
+        name,
+        "group"
+            | "ice-ufrag"
+            | "ice-pwd"
+            | "ice-lite"
+            | "setup"
+            | "fingerprint"
+            | "mid"
+            | "extmap"
+            | "rtpmap"
+            | "fmtp"
+            | "rtcp-fb"
+            | "ssrc"
+            | "ssrc-group"
+            | "sendrecv"
+            | "sendonly"
+            | "recvonly"
+            | "inactive"
+    )
+}
+
+impl<'a> Transport<'a> {
+    fn take(&mut self, name: &str, value: &'a str) -> Result<(), String> {
+        match name {
+            // RFC 8839 section 5.4. Browsers have 4 to 8 letters. The library puts both sides' into one field of 128 bytes, and
+            // panics where they do not fit.
+            "ice-ufrag" if !is_ice(value, 4) || value.len() > MOST_UFRAG => {
+                Err(format!("ice-ufrag takes 4 to {MOST_UFRAG} letters and digits"))
+            }
+            "ice-ufrag" => first(&mut self.ufrag, value),
+            "ice-pwd" if !is_ice(value, 22) => Err("ice-pwd takes 22 to 256 letters and digits".into()),
+            "ice-pwd" => first(&mut self.password, value),
+            // RFC 8842 section 5.2.
+            "setup" if !matches!(value, "actpass" | "active" | "passive") => {
+                Err("setup is actpass, active or passive".into())
+            }
+            "setup" => first(&mut self.setup, value),
+            "fingerprint" => self.take_fingerprint(value),
+            "ice-lite" => {
+                self.lite = true;
+                Ok(())
+            }
+            "group" => {
+                let Some(mids) = value.strip_prefix("BUNDLE") else { return Ok(()) };
+                if self.group.is_some() {
+                    return Err("a second group".into());
+                }
+                self.group = Some(mids.split(' ').filter(|mid| !mid.is_empty()).collect());
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// RFC 8122 section 5. Whatever else a browser hashes its certificate with, SHA-256 is there (RFC 8827 section 6.5).
+    fn take_fingerprint(&mut self, value: &'a str) -> Result<(), String> {
+        let Some((hash, bytes)) = value.split_once(' ') else {
+            return Err("a fingerprint is a hash and its bytes".into());
+        };
+        if !hash.eq_ignore_ascii_case("sha-256") {
+            return Ok(());
+        }
+        let is_byte = |byte: &str| byte.len() == 2 && byte.bytes().all(|digit| digit.is_ascii_hexdigit());
+        if bytes.split(':').count() != 32 || !bytes.split(':').all(is_byte) {
+            return Err("a sha-256 fingerprint has 32 bytes".into());
+        }
+        first(&mut self.fingerprint, bytes)
+    }
+
+    /// `number[/direction] name [more]`. A number stands for one name in all sections, and a name has one number. No call
+    /// depends on an extension: one that contradicts another is left out.
+    fn take_extension(&mut self, value: &'a str) -> Option<String> {
+        let mut words = value.split(' ');
+        let number = words.next()?.split('/').next()?;
+        let name = words.next().filter(|name| !name.is_empty())?;
+        // Numbers from 15 on are of the two-byte form, which home does not speak.
+        let number = number.parse::<u8>().ok().filter(|number| (1..=14).contains(number))?;
+        match self.extensions.iter().find(|(n, known)| *n == number || *known == name) {
+            Some(known) if *known != (number, name) => return None,
+            Some(_) => {}
+            None => self.extensions.push((number, name)),
+        }
+        Some(format!("extmap:{number} {name}"))
+    }
+}
+
+/// Writes what was understood, in the order that the library expects.
+fn write(transport: &Transport, sections: &[Section]) -> Result<String, OfferError> {
+    let refused = |why: &str| OfferError::Sdp(why.into());
+    for section in sections {
+        section.check()?;
+    }
+    if let [first, second] = sections {
+        let shared = |section: &Section, format: &u8| {
+            section.formats.contains(format) || section.mapped.iter().any(|(mapped, _)| mapped == format)
+        };
+        let all = second.formats.iter().chain(second.mapped.iter().map(|(format, _)| format));
+        if let Some(twice) = all.into_iter().find(|format| shared(first, format)) {
+            return Err(refused(&format!("payload type {twice} stands for two codecs")));
+        }
+        if second.streams.iter().any(|stream| first.streams.contains(stream)) {
+            return Err(refused("a stream is in two sections"));
+        }
+    }
+    let mids: Vec<&str> = sections.iter().filter_map(|section| section.mid).collect();
+    if mids.is_empty() || mids.len() == 2 && mids[0] == mids[1] {
+        return Err(refused("no section, or two of one mid"));
+    }
+    match &transport.group {
+        Some(group) if *group != mids => {
+            return Err(refused("the group BUNDLE does not name all sections in their order"));
+        }
+        None if mids.len() > 1 || sections.iter().any(|section| section.portless) => {
+            return Err(refused("the sections share no transport: the group BUNDLE is missing"));
+        }
+        _ => {}
+    }
+    let (Some(ufrag), Some(password)) = (transport.ufrag, transport.password) else {
+        return Err(refused("ice-ufrag or ice-pwd is missing"));
+    };
+    let Some(fingerprint) = transport.fingerprint else { return Err(refused("a sha-256 fingerprint is missing")) };
+    let mut text = String::from("v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n");
+    let _ = write!(text, "a=group:BUNDLE {}\r\na=ice-ufrag:{ufrag}\r\na=ice-pwd:{password}\r\n", mids.join(" "));
+    let _ = write!(text, "a=fingerprint:sha-256 {fingerprint}\r\na=setup:{}\r\n", transport.setup.unwrap_or("actpass"));
+    if transport.lite {
+        text.push_str("a=ice-lite\r\n");
+    }
+    for section in sections {
+        let kind = if section.kind == Kind::Audio { "audio" } else { "video" };
+        let _ = write!(text, "m={kind} 9 UDP/TLS/RTP/SAVPF");
+        for format in &section.formats {
+            let _ = write!(text, " {format}");
+        }
+        let direction = section.direction.unwrap_or("sendrecv");
+        let mid = section.mid.unwrap_or_default();
+        let _ = write!(text, "\r\nc=IN IP4 0.0.0.0\r\na=mid:{mid}\r\na={direction}\r\na=rtcp-mux\r\n");
+        for line in &section.lines {
+            let _ = write!(text, "a={line}\r\n");
+        }
+    }
+    Ok(text)
+}
+
+/// Keeps what is said first.
+fn first<'a>(place: &mut Option<&'a str>, value: &'a str) -> Result<(), String> {
+    place.get_or_insert(value);
+    Ok(())
+}
+
+/// Sets what may be said more than once, but not in two ways.
+fn once<'a>(place: &mut Option<&'a str>, value: &'a str, name: &str) -> Result<(), String> {
+    match place {
+        Some(known) if *known != value => Err(format!("{name} is another one elsewhere")),
+        _ => {
+            *place = Some(value);
+            Ok(())
+        }
+    }
+}
+
+/// ice-char (RFC 8839 section 5.1).
+fn is_ice(text: &str, least: usize) -> bool {
+    (least..=256).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHROMIUM: &str = include_str!("../../../../tests/fuzz/offers/chromium.sdp");
+    const FIREFOX: &str = include_str!("../../../../tests/fuzz/offers/firefox.sdp");
+    const AIORTC: &str = include_str!("../../../../tests/fuzz/offers/aiortc.sdp");
+
+    fn refused(offer: &str) -> String {
+        match check(offer) {
+            Err(OfferError::Sdp(why)) => why,
+            other => panic!("{other:?} from\n{offer}"),
+        }
+    }
+
+    #[test]
+    fn a_user_name_fits_into_the_librarys_checks() {
+        let with = |ufrag: &str| {
+            let line = |line: &str| match line.strip_prefix("a=ice-ufrag:") {
+                Some(_) => format!("a=ice-ufrag:{ufrag}\r\n"),
+                None => format!("{line}\r\n"),
+            };
+            check(&CHROMIUM.lines().map(line).collect::<String>())
+        };
+        assert!(with("abcd").is_ok() && with(&"a".repeat(64)).is_ok());
+        for bad in ["abc".to_owned(), "a".repeat(65), "a".repeat(256)] {
+            let error = format!("{:?}", with(&bad));
+            assert!(error.contains("ice-ufrag takes 4 to 64 letters and digits"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_browsers_offer_keeps_all_that_home_uses() {
+        for offer in [CHROMIUM, FIREFOX, AIORTC] {
+            let checked = check(offer).unwrap();
+            let kept = |line: &str| checked.text.lines().any(|kept| kept == line);
+            for line in offer.lines() {
+                let same = [
+                    "a=rtpmap:",
+                    "a=fmtp:",
+                    "a=rtcp-fb:",
+                    "a=mid:",
+                    "a=group:",
+                    "a=ice-ufrag:",
+                    "a=ice-pwd:",
+                    "a=setup:",
+                ];
+                if same.iter().any(|start| line.starts_with(start)) || line == "a=sendrecv" {
+                    assert!(kept(line), "{line} is missing in\n{}", checked.text);
+                }
+                if let Some(candidate) = line.strip_prefix("a=").filter(|line| line.starts_with("candidate:")) {
+                    assert!(checked.candidates.iter().any(|kept| kept == candidate));
+                    assert!(!kept(line));
+                }
+            }
+            assert!(!checked.candidates.is_empty());
+            // What was written is itself such an offer.
+            assert_eq!(check(&checked.text).unwrap().text, checked.text);
+        }
+        // Firefox puts a port of 0 before what shares a transport, and directions behind numbers of extensions.
+        let firefox = check(FIREFOX).unwrap().text;
+        assert!(FIREFOX.contains("m=video 0 ") && firefox.contains("m=video 9 "), "{firefox}");
+        assert!(
+            firefox.contains("a=extmap:6 http://www.webrtc.org/experiments/rtp-hdrext/playout-delay\r\n"),
+            "{firefox}"
+        );
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused_with_its_line() {
+        let video = "m=video 9 UDP/TLS/RTP/SAVPF 96";
+        for (from, to, why) in [
+            ("a=rtpmap:111 opus", "a=rtpmap:96 opus", "payload type 96 stands for two codecs"),
+            ("SAVPF 111 63", "SAVPF 96 63", "payload type 96 stands for two codecs"),
+            ("SAVPF 111 63", "SAVPF 111 63 111", "line 8: payload type 111 stands there twice"),
+            ("SAVPF 111 63", "SAVPF 111 72", "line 8: \"72\" is no payload type"),
+            ("a=rtpmap:63 red", "a=rtpmap:111 red", "payload type 111 has a second rtpmap"),
+            ("a=fmtp:97 apt=96", "a=fmtp:97 apt=97", "payload type 97 cannot retransmit 97"),
+            ("a=fmtp:97 apt=96", "a=fmtp:97 apt=111", "payload type 97 cannot retransmit 111"),
+            ("a=fmtp:97 apt=96", "a=fmtp:97 apt=102", "are in two pairs"),
+            ("a=mid:1", "a=mid:0", "two of one mid"),
+            ("a=mid:1", "a=mid:12345678901234567", "a mid is a word of at most 16 letters"),
+            ("a=mid:1\r\n", "", "a section without a mid"),
+            ("a=group:BUNDLE 0 1", "a=group:BUNDLE 1 0", "the group BUNDLE does not name all"),
+            ("a=group:BUNDLE 0 1", "a=group:LS 0 1", "the group BUNDLE is missing"),
+            ("a=fingerprint:sha-256", "a=fingerprint:md5", "a sha-256 fingerprint is missing"),
+            ("a=fingerprint:sha-256 04", "a=fingerprint:sha-256 0G", "a sha-256 fingerprint has 32 bytes"),
+            ("a=ice-pwd:X", "a=ice-pwd: ", "ice-pwd takes 22 to 256"),
+            ("a=setup:actpass", "a=setup:holdconn", "setup is actpass, active or passive"),
+            ("m=video 9", "m=audio 9", "a second section of its kind"),
+            ("m=video 9", "m=application 9", "sections of audio and video only"),
+            (video, "m=video 9 RTP/AVP 96", "the protocol is not"),
+            ("a=rtpmap:111 opus/48000/2", "a=rtpmap:111 opus/0", "rtpmap without a clock rate"),
+            ("a=rtpmap:111 opus", "a=rtpmap:111 op\u{fc}s", "letters that are none of SDP's"),
+            ("m=video 9 ", "m=video \u{7} ", "letters that are none of SDP's"),
+        ] {
+            let offer = CHROMIUM.replace(from, to);
+            assert_ne!(offer, CHROMIUM, "{from:?} stands in it");
+            let said = refused(&offer);
+            assert!(said.contains(why), "{from:?} -> {to:?}: {said}");
+        }
+        assert!(refused(&"v=0\r\n".repeat(MAX_OFFER)).contains("bytes, where"));
+        assert!(refused("").contains("no section"));
+    }
+
+    #[test]
+    fn what_home_does_not_use_never_reaches_the_library() {
+        let offer = CHROMIUM.replace(
+            "a=mid:1",
+            "a=sctp-init:AAAA\r\na=rid:x send pt=96\r\na=simulcast:send x\r\na=extmap:200 x\r\na=mid:1",
+        );
+        assert_eq!(check(&offer).unwrap(), check(CHROMIUM).unwrap());
+        // An extension whose number is another's, or none, is left out; the others stay.
+        for number in ["2", "0", "15", "x", "-1"] {
+            let text = check(&CHROMIUM.replace("a=extmap:14 ", &format!("a=extmap:{number} "))).unwrap().text;
+            let expected =
+                check(CHROMIUM).unwrap().text.replace("a=extmap:14 urn:ietf:params:rtp-hdrext:toffset\r\n", "");
+            assert_eq!(text, expected, "{number}");
+        }
+        let many = format!("{CHROMIUM}{}", "a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n".repeat(100));
+        assert_eq!(check(&many).unwrap().candidates.len(), MAX_CANDIDATES);
+    }
+}

@@ -1,0 +1,269 @@
+//! The signaling messages, version 1: JSON text over the WebSocket `/signal`, one object a message.
+//!
+//! Signaling carries *state*, not events: every message may arrive again, and a page that reconnects simply says
+//! all that still matters once more. `pc` numbers the page's peer connections (a rebuilt one gets the next
+//! number), `rev` numbers the offers of one (an ICE restart is the next `rev`). An offer already answered is
+//! answered with the same answer; candidates may come before, during and after their offer, and twice.
+//!
+//! The page opens with `hello` and may send its first `offer` and candidates at once behind it, without
+//! waiting for `welcome`.
+
+use serde::{Deserialize, Serialize};
+
+/// The version that this build speaks; a `hello` with another one is answered with `error` `version`.
+pub const VERSION: u32 = 1;
+
+/// Longest message accepted, in bytes. An SDP offer of a browser is 4–8 kB.
+pub const MAX_MESSAGE: usize = 64 * 1024;
+
+/// Longest message accepted of a client that has not shown a key yet, in bytes. A `hello` has about a hundred.
+pub const MAX_HELLO: usize = 1024;
+
+/// From the page to home.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum FromPage {
+    /// The first message on every socket.
+    Hello {
+        /// [`VERSION`] of the page.
+        v: u32,
+        /// The access key out of the link's fragment.
+        key: String,
+        /// The token of a visit that this page wants to go on with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resume: Option<String>,
+    },
+    /// Instead of `hello`: exchanges the one-use token of a code on the TV for a key; `hello` follows the answer.
+    Pair {
+        /// [`VERSION`] of the page.
+        v: u32,
+        /// The token out of the link's fragment.
+        token: String,
+        /// Random and the page's own: the same one may ask again, should the answer get lost; anybody else may not.
+        nonce: String,
+    },
+    /// An SDP offer (RFC 8829) of peer connection `pc`.
+    Offer {
+        /// Number of the peer connection.
+        pc: u32,
+        /// Number of the offer within it.
+        rev: u32,
+        /// The session description.
+        sdp: String,
+    },
+    /// A trickled ICE candidate (RFC 8838) of peer connection `pc`; an empty text ends them.
+    Candidate {
+        /// Number of the peer connection.
+        pc: u32,
+        /// The `candidate:` line.
+        candidate: String,
+    },
+    /// Asks for a keyframe: connected, but no picture has been presented for two seconds.
+    Keyframe {
+        /// Number of the peer connection.
+        pc: u32,
+    },
+    /// What the viewer sends now.
+    State {
+        /// The microphone is on.
+        microphone: bool,
+        /// The camera is on.
+        camera: bool,
+    },
+    /// How loud viewers shall be at home from now on, in percent; home keeps within its limits.
+    Volume {
+        /// 0 to 100.
+        percent: u8,
+    },
+    /// Answered with `pong`; the page closes a socket whose pong is late.
+    Ping {
+        /// Returned as it is.
+        t: f64,
+    },
+    /// Ends the visit for good.
+    Leave {},
+}
+
+/// From home to the page.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum FromHome {
+    /// The key is good, the visit stands.
+    Welcome {
+        /// [`VERSION`] of home.
+        v: u32,
+        /// The visit's token, for `resume`.
+        session: String,
+        /// Whether this is the visit that `resume` named; if not, peer connections from before are gone.
+        resumed: bool,
+        /// The home's name, to be shown.
+        home: String,
+        /// How home's camera is.
+        camera: CameraState,
+        /// Whether home has muted its microphone.
+        #[serde(default)]
+        muted: bool,
+        /// How loud viewers are at home.
+        #[serde(default)]
+        volume: Volume,
+    },
+    /// The answer to `pair`: `hello` may be said now, with this key.
+    Paired {
+        /// The viewer's own key, to be kept.
+        key: String,
+    },
+    /// The answer to offer `rev` of `pc`.
+    Answer {
+        /// Number of the peer connection.
+        pc: u32,
+        /// Number of the offer within it.
+        rev: u32,
+        /// The session description, with all candidates that home has.
+        sdp: String,
+    },
+    /// An address that home gained since the answer.
+    Candidate {
+        /// Number of the peer connection.
+        pc: u32,
+        /// The `candidate:` line.
+        candidate: String,
+    },
+    /// Home's camera was plugged or unplugged.
+    Camera {
+        /// How it is now.
+        camera: CameraState,
+    },
+    /// Home muted its microphone, or opened it again.
+    Microphone {
+        /// Whether it is muted now.
+        muted: bool,
+    },
+    /// Somebody set how loud viewers are at home.
+    Volume {
+        /// How loud they are now.
+        volume: Volume,
+    },
+    /// Which picture this viewer gets now.
+    Stream {
+        /// `full`, or `reduced` while the viewer's connection carries no more.
+        rung: RungName,
+    },
+    /// The answer to `ping`.
+    Pong {
+        /// As it came.
+        t: f64,
+    },
+    /// Something went wrong. If `fatal`, home closes the socket, and trying again with the same key or offer
+    /// will not help; else the socket and the visit go on.
+    Error {
+        /// For the page.
+        code: ErrorCode,
+        /// For a person who reads the log; the page has its own sentences.
+        message: String,
+        /// Whether it is over.
+        fatal: bool,
+    },
+    /// Home ends the visit.
+    Bye {
+        /// Why.
+        reason: ByeReason,
+    },
+}
+
+/// How loud viewers are at home, all in percent: 100 is as loud as they send it, 0.4 dB less with each percent, 0 silence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Volume {
+    /// How loud they are now.
+    pub percent: u8,
+    /// The least that a page may set.
+    pub least: u8,
+    /// The most that a page may set; no more than `least` means that pages set nothing.
+    pub most: u8,
+}
+
+impl Default for Volume {
+    fn default() -> Volume {
+        Volume { percent: 100, least: 100, most: 100 }
+    }
+}
+
+/// State of home's camera.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CameraState {
+    /// It delivers pictures.
+    Live,
+    /// It is not there or does not work: a card is shown instead.
+    Unplugged,
+}
+
+/// One encoding of the camera.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RungName {
+    /// The configured size and rate.
+    Full,
+    /// For viewers below the floor of the full one.
+    Reduced,
+}
+
+/// What was wrong with a message or a visit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// Not JSON, no known `type`, a field missing or of the wrong type. Not fatal.
+    BadMessage,
+    /// The page is of another version than home: reload it. Fatal.
+    Version,
+    /// No such key; or the code on the TV was used already, or is over. Fatal.
+    WrongKey,
+    /// As many viewers as home allows. Fatal for now; the page may try again later.
+    Full,
+    /// As many visits of this key's owner as one person may have. Fatal for now; the page may try again later.
+    KeyBusy,
+    /// The offer could not be used, `message` says why. Not fatal.
+    BadOffer,
+    /// The browser offers no H.264 that home can send. Not fatal.
+    NoH264,
+    /// Too many messages at once. Fatal.
+    TooFast,
+}
+
+/// Why home ended a visit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ByeReason {
+    /// Home shuts down or restarts: reconnect in a moment.
+    Restarting,
+    /// The key was revoked.
+    Revoked,
+    /// The peer connection failed at home, by a fault of home's: try again with a new one.
+    Failed,
+    /// The visit has had no media for too long: try again with a new one.
+    NoMedia,
+    /// A newer visit, of the same person or where all seats were taken, needed the place of this one, which had no media.
+    Replaced,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_flat_objects_with_a_type() {
+        let hello: FromPage = serde_json::from_str(r#"{"type":"hello","v":1,"key":"k"}"#).unwrap();
+        assert_eq!(hello, FromPage::Hello { v: 1, key: "k".into(), resume: None });
+        let text = serde_json::to_string(&FromHome::Bye { reason: ByeReason::Restarting }).unwrap();
+        assert_eq!(text, r#"{"type":"bye","reason":"restarting"}"#);
+        let volume = serde_json::to_string(&FromHome::Volume { volume: Volume::default() }).unwrap();
+        assert_eq!(volume, r#"{"type":"volume","volume":{"percent":100,"least":100,"most":100}}"#);
+        let leave: FromPage = serde_json::from_str(r#"{"type":"leave"}"#).unwrap();
+        assert_eq!(leave, FromPage::Leave {});
+    }
+
+    #[test]
+    fn unknown_fields_of_a_newer_page_are_ignored_and_unknown_types_are_not() {
+        assert!(serde_json::from_str::<FromPage>(r#"{"type":"ping","t":1,"extra":2}"#).is_ok());
+        assert!(serde_json::from_str::<FromPage>(r#"{"type":"dance"}"#).is_err());
+    }
+}

@@ -1,0 +1,49 @@
+//! Who may visit: persons and their devices' keys, and slowing down those who guess.
+//!
+//! # Keys (`keys.rs`)
+//!
+//! - A key is 128 random bits. It is shown once. All that stays knows its SHA-256 only. A plain hash is enough for
+//!   random bits.
+//! - Keys are compared in constant time, whichever of them matches.
+//! - A number is never used again. Number 0 is the key that ends with the process.
+//!
+//! # A token is exchanged for a key (`register.rs`, `core/call/home/pairing.rs`)
+//!
+//! A link holds a token, not a key. The one exception is the link of `intercom run`, whose key ends with the process.
+//! So what stays in histories and messengers is worthless a day after its first use.
+//!
+//! | | code on the TV | link |
+//! |---|---|---|
+//! | where the token stays | memory of the core | hashed, on the disk |
+//! | good for | one device | three devices of one person |
+//! | how long | 10 minutes | open within 7 days; then one day for further devices |
+//!
+//! Days and devices of a link can be chosen (1 to 365, 1 to 20). Three devices are the default because messengers open
+//! links in a browser of their own.
+//!
+//! - The key is made when the token is shown. The thread `disk` does that, since the loop waits for no disk.
+//! - The key is sent to the one page whose nonce came with the token, as often as that page asks. This survives
+//!   sockets that die in between.
+//! - If a key cannot be stored, the token stays good.
+//! - A page keeps a key only when home has welcomed it. A key out of an address is tried first. If home does not know
+//!   it, the device uses the key that it had.
+//!
+//! # Guesses (`guessers.rs`, `access.rs`)
+//!
+//! - A wrong key or token is answered late: 0.5 s, doubling to 30 s, per IPv4 address or IPv6 /64. Ten quiet minutes
+//!   forget it.
+//! - A wrong token costs what a wrong key costs. A valid key is never delayed.
+//! - A wrong first message gets no answer at all.
+//! - A client that waits for its refusal gets its pings answered. Otherwise the page would take home for dead and dial
+//!   again, which would count as one more guess.
+//!
+//! # The file (`register/file.rs`)
+//!
+//! `register` holds persons, devices and links, and the text of the file that keeps them. The shell stores it
+//! (`shell/key_file.rs`). What the disk does not take is remembered until it does, or the process ends.
+
+pub mod access;
+pub mod guessers;
+pub mod keys;
+pub mod names;
+pub mod register;

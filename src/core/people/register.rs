@@ -1,0 +1,271 @@
+//! Who may visit: persons, the keys of their devices, and links that have not been used up. The text of the file that keeps them.
+//!
+//! A link is for one person. Anyone who opens it exchanges its token for a key of the device's own: within some days, and then on a few
+//! devices within a day, since messengers open links in a browser of their own. A day later the link is worth nothing.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+
+use super::keys::{Key, KeyHash, KeyId};
+use super::names;
+use crate::call::items::Invited;
+
+mod file;
+
+/// So long after its first opening a link may be opened on further devices.
+pub const OPEN_FOR: Duration = Duration::from_secs(86_400);
+
+/// What a person may do. For now all may do the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The first device that was ever paired is an owner's.
+    Owner,
+    /// Lives with us, if not in the same house.
+    Family,
+    /// Is let in now and then.
+    Guest,
+}
+
+/// Somebody who may visit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// Persons, devices and links are numbered together; a number is never used again.
+    pub number: u64,
+    /// What home calls them.
+    pub name: Option<String>,
+    /// What they may do.
+    pub role: Role,
+}
+
+/// A device that has a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Device {
+    id: KeyId,
+    person: u64,
+    hash: KeyHash,
+    /// When it was made, RFC 3339, for the people who read the file; empty for a temporary one.
+    created: String,
+}
+
+/// A link that is not used up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Whose devices it makes.
+    pub person: u64,
+    /// SHA-256 of its token.
+    pub hash: KeyHash,
+    /// It must be opened before then; UTC since 1970.
+    pub until: Duration,
+    /// Devices that it is good for in all.
+    pub devices: u64,
+    /// Devices that it was used for.
+    pub used: u64,
+}
+
+/// What a link shall be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Wish {
+    /// What home will call anyone who opens it.
+    pub name: Option<String>,
+    /// It must be opened within so many days.
+    pub days: u64,
+    /// Devices that it is good for, the first day after it was opened.
+    pub devices: u64,
+}
+
+impl Wish {
+    /// The same with its name in order.
+    ///
+    /// # Errors
+    /// If the name is none, or the numbers are out of range.
+    pub fn tidy(self) -> Result<Wish, String> {
+        if !Wish::DAYS.contains(&self.days) || !Wish::DEVICES.contains(&self.devices) {
+            let (days, devices) = (Wish::DAYS, Wish::DEVICES);
+            return Err(format!(
+                "a link is good for {} to {} days and {} to {} devices",
+                days.start(),
+                days.end(),
+                devices.start(),
+                devices.end()
+            ));
+        }
+        Ok(Wish { name: self.name.as_deref().map(names::tidy).transpose()?, ..self })
+    }
+
+    /// Days that a link may be good for.
+    pub const DAYS: std::ops::RangeInclusive<u64> = 1..=365;
+    /// Devices that it may be good for.
+    pub const DEVICES: std::ops::RangeInclusive<u64> = 1..=20;
+}
+
+impl Default for Wish {
+    fn default() -> Wish {
+        // Messengers open links in a browser of their own, so one device would often be the wrong one.
+        Wish { name: None, days: 7, devices: 3 }
+    }
+}
+
+/// Everybody who may come in now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct People {
+    persons: Vec<Person>,
+    devices: Vec<Device>,
+    links: Vec<Link>,
+    next: u64,
+}
+
+impl Default for People {
+    fn default() -> People {
+        People { persons: Vec::new(), devices: Vec::new(), links: Vec::new(), next: 1 }
+    }
+}
+
+impl People {
+    /// Nobody.
+    pub fn new() -> People {
+        People::default()
+    }
+
+    /// Whose key `text` is, if it is one. Takes the same time whichever of the keys it is, and however much of
+    /// one it resembles.
+    pub fn verify(&self, text: &str) -> Option<KeyId> {
+        find(text, self.devices.iter().map(|device| (&device.hash, device.id.0))).map(KeyId)
+    }
+
+    /// What the token `text` is good for at `now` (UTC since 1970), if for anything; compared like a key.
+    pub fn invited(&self, text: &str, now: Duration) -> Option<Invited> {
+        let person = find(text, self.links.iter().map(|link| (&link.hash, link.person)))?;
+        let link = self.links.iter().find(|link| link.person == person)?;
+        let name = self.person(person)?.name.clone();
+        (link.used < link.devices && now < link.until).then_some(Invited { person, name })
+    }
+
+    /// Whether this person's link makes one more device now.
+    pub fn is_invited(&self, person: u64, now: Duration) -> bool {
+        self.links.iter().any(|link| link.person == person && link.used < link.devices && now < link.until)
+    }
+
+    /// Somebody new.
+    pub fn add_person(&mut self, name: Option<String>, role: Role) -> u64 {
+        let number = self.number();
+        self.persons.push(Person { number, name, role });
+        number
+    }
+
+    /// A device of this person, who must be there; `created` is its time of birth in RFC 3339.
+    pub fn add_device(&mut self, person: u64, hash: KeyHash, created: String) -> KeyId {
+        let id = KeyId(self.number());
+        self.devices.push(Device { id, person, hash, created });
+        id
+    }
+
+    /// A device whose number was given out elsewhere (by anyone who keeps the file), or a temporary one; its person, too.
+    pub fn take_device(&mut self, person: Person, id: KeyId, hash: KeyHash) {
+        self.next = self.next.max(id.0.saturating_add(1)).max(person.number.saturating_add(1));
+        let number = person.number;
+        if self.person(number).is_none() {
+            self.persons.push(person);
+        }
+        self.devices.push(Device { id, person: number, hash, created: String::new() });
+    }
+
+    /// A link for a person who was numbered elsewhere, or here.
+    pub fn take_link(&mut self, person: Person, link: Link) {
+        self.next = self.next.max(person.number.saturating_add(1));
+        if self.person(person.number).is_none() {
+            self.persons.push(person);
+        }
+        self.links.push(link);
+    }
+
+    /// A device came in by the link of this person at `now`: the first one starts its last day.
+    pub fn use_link(&mut self, person: u64, now: Duration) {
+        for link in self.links.iter_mut().filter(|link| link.person == person) {
+            if link.used == 0 {
+                link.until = link.until.min(now + OPEN_FOR);
+            }
+            link.used += 1;
+        }
+    }
+
+    /// Forgets links that are used up or over, and persons who have nothing left.
+    pub fn tidy(&mut self, now: Duration) {
+        self.links.retain(|link| link.used < link.devices && now < link.until);
+        self.forget_persons();
+    }
+
+    /// Ends a person with all their devices and links, or one device. The keys that open no more; `None` if nothing
+    /// has this number.
+    pub fn revoke(&mut self, number: u64) -> Option<Vec<KeyId>> {
+        let known = self.person(number).is_some() || self.devices.iter().any(|device| device.id.0 == number);
+        let goes = |device: &Device| device.id.0 == number || device.person == number && number != 0;
+        let ended = self.devices.iter().filter(|device| goes(device)).map(|device| device.id).collect();
+        self.devices.retain(|device| !goes(device));
+        self.links.retain(|link| link.person != number);
+        self.forget_persons();
+        known.then_some(ended)
+    }
+
+    fn forget_persons(&mut self) {
+        let (devices, links) = (&self.devices, &self.links);
+        let has = |number: u64| {
+            devices.iter().any(|device| device.person == number) || links.iter().any(|link| link.person == number)
+        };
+        self.persons.retain(|person| has(person.number));
+    }
+
+    /// Who has this number.
+    pub fn person(&self, number: u64) -> Option<&Person> {
+        self.persons.iter().find(|person| person.number == number)
+    }
+
+    /// Whose device this is.
+    pub fn owner_of(&self, id: KeyId) -> Option<&Person> {
+        self.person(self.devices.iter().find(|device| device.id == id)?.person)
+    }
+
+    /// Whether any device has a key that outlives the process.
+    pub fn has_stored(&self) -> bool {
+        self.devices.iter().any(|device| device.id != KeyId::TEMPORARY)
+    }
+
+    /// How many devices have one.
+    pub fn stored(&self) -> usize {
+        self.devices.iter().filter(|device| device.id != KeyId::TEMPORARY).count()
+    }
+
+    /// Whether nobody can come in, now or by a link.
+    pub fn is_empty(&self) -> bool {
+        self.devices.is_empty() && self.links.is_empty()
+    }
+
+    /// The numbers of all persons but the one of the process, in order.
+    pub fn numbers(&self) -> Vec<u64> {
+        let mut numbers: Vec<u64> = self.persons.iter().map(|person| person.number).filter(|n| *n != 0).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next - 1
+    }
+}
+
+/// The number beside the hash of `text`, in a time that says nothing.
+fn find<'a>(text: &str, of: impl Iterator<Item = (&'a KeyHash, u64)>) -> Option<u64> {
+    let hash = Key::parse(text)?.hash();
+    let (mut found, mut number) = (Choice::from(0), 0u64);
+    for (known, its) in of {
+        let same = known.ct_eq(&hash);
+        number.conditional_assign(&its, same);
+        found |= same;
+    }
+    bool::from(found).then_some(number)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,237 @@
+//! The words on the TV: who visits and for how long, who was here last, the clock, and how long a code is good for.
+
+use std::f64::consts::TAU;
+use std::time::{Duration, Instant};
+
+use time::{OffsetDateTime, UtcOffset};
+
+use crate::call::items::{PairingCode, ViewerInfo, VisitId};
+
+/// Who was here last is told for so long.
+const REMEMBER: Duration = Duration::from_secs(12 * 3600);
+
+/// The picture wanders once around in so many minutes, across and down: two numbers without a common divisor, so that
+/// it comes by everywhere.
+const WANDER: (u64, u64) = (23, 31);
+
+/// All words of one picture.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Words {
+    /// `14:05`
+    pub clock: String,
+    /// `Sunday, 22 November`
+    pub date: String,
+    /// What there is to say while nobody visits.
+    pub news: String,
+    /// Of each viewer, in their order.
+    pub viewers: Vec<ViewerWords>,
+    /// How long the code is good for, `9:41 left`; empty without one.
+    pub left: String,
+    /// Where the picture has wandered to, each -1.0 to 1.0.
+    pub drift: (f32, f32),
+}
+
+/// The words of one viewer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ViewerWords {
+    /// Their name, or `Viewer 1`.
+    pub name: String,
+    /// `12 min`; empty in the first minute.
+    pub stay: String,
+    /// Tells them apart for as long as they visit: the lowest number that was free, from 0.
+    pub number: usize,
+    /// Their media flowed before.
+    pub was_connected: bool,
+}
+
+/// Keeps who is who.
+#[derive(Debug, Default)]
+pub struct Captions {
+    seats: Vec<Option<Seat>>,
+    last: Option<(String, Duration)>,
+}
+
+#[derive(Debug)]
+struct Seat {
+    visit: VisitId,
+    name: String,
+    was_connected: bool,
+}
+
+impl Captions {
+    /// Who visits at the time `unix` (since 1970, UTC).
+    pub fn handle_viewers(&mut self, viewers: &[ViewerInfo], unix: Duration) {
+        for seat in &mut self.seats {
+            if let Some(gone) = seat.take_if(|seat| !viewers.iter().any(|viewer| viewer.visit == seat.visit))
+                && gone.was_connected
+            {
+                self.last = Some((gone.name, unix));
+            }
+        }
+        for viewer in viewers {
+            let number = self.number(viewer.visit).unwrap_or_else(|| {
+                let free = self.seats.iter().position(Option::is_none).unwrap_or(self.seats.len());
+                if free == self.seats.len() {
+                    self.seats.push(None);
+                }
+                free
+            });
+            let name = viewer.name.as_deref().map_or_else(|| format!("Viewer {}", number + 1), str::to_owned);
+            let was_connected = viewer.connected || self.seats[number].as_ref().is_some_and(|seat| seat.was_connected);
+            self.seats[number] = Some(Seat { visit: viewer.visit, name, was_connected });
+        }
+    }
+
+    /// What to write at `now`, which is `unix` on the wall clock and `offset` seconds east of UTC. `viewers` as they
+    /// were told last.
+    pub fn words(
+        &self,
+        viewers: &[ViewerInfo],
+        code: Option<&PairingCode>,
+        now: Instant,
+        unix: Duration,
+        offset: i32,
+    ) -> Words {
+        let viewers = viewers.iter().filter_map(|viewer| {
+            let number = self.number(viewer.visit)?;
+            let seat = self.seats[number].as_ref()?;
+            let stay = stay(now.saturating_duration_since(viewer.since));
+            Some(ViewerWords { name: seat.name.clone(), stay, number, was_connected: seat.was_connected })
+        });
+        let (clock, date) = match local(unix, offset) {
+            Some(local) => (hours(local), format!("{}, {} {}", local.weekday(), local.day(), local.month())),
+            None => Default::default(),
+        };
+        let left = code.map_or_else(String::new, |code| left(code.until.saturating_duration_since(now)));
+        let minute = unix.as_secs() / 60;
+        let wander = |period: u64| ((minute % period) as f64 / period as f64 * TAU).sin() as f32;
+        let drift = (wander(WANDER.0), wander(WANDER.1));
+        Words { clock, date, news: self.news(unix, offset), viewers: viewers.collect(), left, drift }
+    }
+
+    fn news(&self, unix: Duration, offset: i32) -> String {
+        match &self.last {
+            Some((name, until)) if unix.saturating_sub(*until) < REMEMBER => match local(*until, offset) {
+                Some(local) => format!("{name} was here until {}", hours(local)),
+                None => format!("{name} was here"),
+            },
+            _ => "Nobody is visiting".to_owned(),
+        }
+    }
+
+    fn number(&self, visit: VisitId) -> Option<usize> {
+        self.seats.iter().position(|seat| seat.as_ref().is_some_and(|seat| seat.visit == visit))
+    }
+}
+
+fn local(unix: Duration, offset: i32) -> Option<OffsetDateTime> {
+    let utc = OffsetDateTime::from_unix_timestamp(i64::try_from(unix.as_secs()).ok()?).ok()?;
+    utc.checked_to_offset(UtcOffset::from_whole_seconds(offset).ok()?)
+}
+
+fn hours(local: OffsetDateTime) -> String {
+    format!("{:02}:{:02}", local.hour(), local.minute())
+}
+
+fn stay(time: Duration) -> String {
+    match time.as_secs() / 60 {
+        0 => String::new(),
+        minutes @ 1..60 => format!("{minutes} min"),
+        minutes => format!("{} h {:02} min", minutes / 60, minutes % 60),
+    }
+}
+
+/// Rounded up, so that it never says nothing is left while the code still opens.
+fn left(time: Duration) -> String {
+    let seconds = time.as_millis().div_ceil(1000);
+    format!("{}:{:02} left", seconds / 60, seconds % 60)
+}
+
+// A test's time begins at some time.
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    const NOON: Duration = Duration::from_secs(1_800_014_400);
+
+    fn viewer(visit: u64, name: Option<&str>, since: Instant) -> ViewerInfo {
+        let name = name.map(Arc::from);
+        ViewerInfo { visit: VisitId(visit), name, since, camera: true, microphone: true, connected: true }
+    }
+
+    #[test]
+    fn visitors_keep_their_numbers_while_others_come_and_go() {
+        let (mut captions, now) = (Captions::default(), Instant::now());
+        let mut seat = |visits: &[u64]| -> Vec<usize> {
+            let viewers: Vec<ViewerInfo> = visits.iter().map(|visit| viewer(*visit, None, now)).collect();
+            captions.handle_viewers(&viewers, NOON);
+            captions.words(&viewers, None, now, NOON, 0).viewers.iter().map(|viewer| viewer.number).collect()
+        };
+        assert_eq!(seat(&[10, 11, 12]), [0, 1, 2]);
+        assert_eq!(seat(&[11, 12]), [1, 2]);
+        assert_eq!(seat(&[11, 12, 13]), [1, 2, 0]);
+    }
+
+    #[test]
+    fn a_visit_is_told_by_name_and_length_and_remembered_for_half_a_day() {
+        let (mut captions, now) = (Captions::default(), Instant::now());
+        let viewers = [viewer(1, Some("Anna"), now), viewer(2, None, now)];
+        captions.handle_viewers(&viewers, NOON);
+        let after = |seconds: u64| now + Duration::from_secs(seconds);
+        let words = |at: u64| {
+            let words = captions.words(&viewers, None, after(at), NOON, 3600);
+            words.viewers.iter().map(|viewer| (viewer.name.clone(), viewer.stay.clone())).collect::<Vec<_>>()
+        };
+        assert_eq!(words(59), [("Anna".into(), String::new()), ("Viewer 2".into(), String::new())]);
+        assert_eq!(words(60)[0].1, "1 min");
+        assert_eq!(words(3900)[0].1, "1 h 05 min");
+        captions.handle_viewers(&[], NOON + Duration::from_secs(300));
+        let news = |unix: Duration| captions.words(&[], None, now, unix, 3600).news;
+        assert_eq!(news(NOON + Duration::from_secs(600)), "Viewer 2 was here until 13:05");
+        assert_eq!(news(NOON + Duration::from_secs(13 * 3600)), "Nobody is visiting");
+    }
+
+    #[test]
+    fn who_never_saw_home_is_not_told_of_and_a_lost_connection_is() {
+        let (mut captions, now) = (Captions::default(), Instant::now());
+        let mut one = viewer(1, Some("Anna"), now);
+        one.connected = false;
+        let was_connected = |captions: &mut Captions, viewer: &ViewerInfo| {
+            let viewers = std::slice::from_ref(viewer);
+            captions.handle_viewers(viewers, NOON);
+            captions.words(viewers, None, now, NOON, 0).viewers[0].was_connected
+        };
+        assert!(!was_connected(&mut captions, &one));
+        captions.handle_viewers(&[], NOON);
+        assert_eq!(captions.words(&[], None, now, NOON, 0).news, "Nobody is visiting");
+        one.connected = true;
+        assert!(was_connected(&mut captions, &one));
+        one.connected = false;
+        assert!(was_connected(&mut captions, &one), "it was lost");
+    }
+
+    #[test]
+    fn the_clock_is_local_and_the_code_counts_down() {
+        let (captions, now) = (Captions::default(), Instant::now());
+        let code = PairingCode { link: String::new(), until: now + Duration::from_millis(581_500) };
+        let words = captions.words(&[], Some(&code), now, NOON, -5 * 3600);
+        assert_eq!((&*words.clock, &*words.date, &*words.left), ("07:00", "Friday, 15 January", "9:42 left"));
+        assert_eq!(captions.words(&[], Some(&code), code.until, NOON, 0).left, "0:00 left");
+        assert_eq!(captions.words(&[], None, now, Duration::MAX, 0).clock, "", "a clock of nonsense");
+    }
+
+    #[test]
+    fn within_a_day_the_picture_wanders_everywhere() {
+        let (captions, now) = (Captions::default(), Instant::now());
+        let places: Vec<(f32, f32)> =
+            (0..24 * 60).map(|n| captions.words(&[], None, now, NOON + Duration::from_secs(60 * n), 0).drift).collect();
+        for corner in [(-1.0, -1.0), (-1.0, 1.0), (1.0, -1.0), (1.0, 1.0), (0.0f32, 0.0f32)] {
+            let near = |(x, y): &(f32, f32)| (x - corner.0).abs() < 0.2 && (y - corner.1).abs() < 0.2;
+            assert!(places.iter().any(near), "{corner:?}");
+        }
+        assert!(places.iter().all(|(x, y)| x.abs() <= 1.0 && y.abs() <= 1.0));
+    }
+}

@@ -1,0 +1,32 @@
+//! The words on the TV.
+//!
+//! Three parts make the TV's picture:
+//!
+//! | part | where |
+//! |---|---|
+//! | the words: names, how long somebody has stayed, who was here last, clock, notices | here |
+//! | drawing the words and pictures | `media/scene` |
+//! | composing and showing on every change | `shell/devices/tv.rs`; the board is in `shell/devices/pictures.rs` |
+//!
+//! # What it shows
+//!
+//! - While somebody visits: the viewers, each with name, length of stay and picture.
+//! - Else an idle card with clock and date. For 12 hours it also says who was here last.
+//! - A QR code while one is offered, with the time that it has left.
+//! - Home's own picture, small. It does not cause a redraw of its own while viewers' pictures come. Without any, it is
+//!   renewed 15 times a second.
+//! - Notices ([`notices`]), in this order: mistakes in the config, what home found out itself, what other programs
+//!   left in a folder. There are at most four of the last kind, and each has at most 200 letters.
+//!
+//! # Rules
+//!
+//! - The red sign tells what goes out, not what is configured. What is not known to be off counts as on. What `auto`
+//!   put in the place of missing hardware counts as off.
+//! - What stays for long wanders slowly over the screen, so that no screen burns in (`captions.rs`). The two periods,
+//!   in minutes, have no common divisor, so it comes by everywhere.
+//! - A viewer without a name is "Viewer N", with the lowest free number. The number stays for the whole visit.
+//! - Local time comes from the system's zone file (`local_time.rs`). Daylight saving needs no restart.
+
+pub mod captions;
+pub mod local_time;
+pub mod notices;

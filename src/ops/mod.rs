@@ -1,5 +1,0 @@
-//! Running for years: metrics, doctor, watchdog.
-
-pub mod doctor;
-pub mod stages;
-pub mod update;

@@ -1,0 +1,45 @@
+//! What the event loop has decided on home's sound, for the threads that carry it: each block asks again.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+use intercom_media::ramp;
+
+/// The state of microphone and volume.
+#[derive(Debug)]
+pub struct SoundLevels {
+    muted: AtomicBool,
+    volume: AtomicU8,
+}
+
+impl Default for SoundLevels {
+    fn default() -> SoundLevels {
+        SoundLevels { muted: AtomicBool::new(false), volume: AtomicU8::new(100) }
+    }
+}
+
+impl SoundLevels {
+    /// Nobody hears home from the next block on, or viewers do again.
+    pub fn set_muted(&self, muted: bool) {
+        self.muted.store(muted, Ordering::Release);
+    }
+
+    /// Whether home's microphone is muted.
+    pub fn is_muted(&self) -> bool {
+        self.muted.load(Ordering::Acquire)
+    }
+
+    /// The factor for what the microphone hears.
+    pub fn microphone_gain(&self) -> f32 {
+        if self.is_muted() { 0.0 } else { 1.0 }
+    }
+
+    /// How loud viewers are from the next block on, in percent.
+    pub fn set_volume(&self, percent: u8) {
+        self.volume.store(percent, Ordering::Relaxed);
+    }
+
+    /// The factor for what viewers say.
+    pub fn speaker_gain(&self) -> f32 {
+        ramp::gain(self.volume.load(Ordering::Relaxed))
+    }
+}

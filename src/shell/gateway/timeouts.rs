@@ -1,0 +1,33 @@
+//! How long a client may take for each step.
+
+use std::time::Duration;
+
+/// See the module.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// From the connection to its first byte, and from that to the end of the TLS handshake.
+    pub handshake: Duration,
+    /// From the handshake to the request's first byte: browsers connect ahead of need.
+    pub idle: Duration,
+    /// From the first byte of the request's head to its last.
+    pub head: Duration,
+    /// From the request to the end of its answer.
+    pub answer: Duration,
+    /// For a refusal to be sent.
+    pub refusal: Duration,
+    /// From the answer's end until the far end closes too.
+    pub linger: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Timeouts {
+        Timeouts {
+            handshake: Duration::from_secs(5),
+            idle: Duration::from_secs(10),
+            head: Duration::from_secs(5),
+            answer: Duration::from_secs(10),
+            refusal: Duration::from_secs(2),
+            linger: Duration::from_secs(1),
+        }
+    }
+}
