@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::disallowed_methods, reason = "a test from outside lives in real time")]
 
+mod bill;
 #[path = "../browser/harness/failures.rs"]
 mod failures;
 mod system;
@@ -83,6 +84,8 @@ fn prepare(binary: &Path, folder: &Path) -> (System, Packages) {
 fn installed(system: &System, packages: &Packages) {
     assert_eq!(system.named("intercom"), "", "a system that never had it");
     system.install(&packages.first);
+    licences_are_told(system, &packages.first);
+    guide_is_whole(system);
     assert_eq!(system.run("systemctl is-enabled intercom.service"), "enabled");
     assert_eq!(system.run("systemd-analyze verify intercom.service 2>&1"), "");
     assert_eq!(system.run("intercom --version"), format!("intercom {VERSION}"));
@@ -93,6 +96,33 @@ fn installed(system: &System, packages: &Packages) {
     system.run("mkdir -p -m 700 /var/lib/private/intercom && ln -s private/intercom /var/lib/intercom");
     let link = system.run(&format!("STATE_DIRECTORY=/var/lib/intercom intercom link --config {CONFIG}"));
     assert!(link.contains("#p="), "{link}");
+}
+
+/// In Debian's form, with what of others is inside, and the same for programs beside the package.
+fn licences_are_told(system: &System, package: &Path) {
+    let copyright = system.run("cat /usr/share/doc/intercom/copyright");
+    assert!(copyright.starts_with("Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/"));
+    for words in ["Files: *", "License: Expat or Apache-2.0", "Cisco's patent licence covers only the binaries"] {
+        assert!(copyright.contains(words), "no {words:?}");
+    }
+    let components = bill::components(&package.with_extension("cdx.json"));
+    bill::tells_of_the_program(&components, Path::new(env!("CARGO_BIN_EXE_intercom")));
+    bill::third_party_has_a_text_for_each(&components, &system.run("zcat /usr/share/doc/intercom/THIRD-PARTY.gz"));
+}
+
+/// The guide comes along, and its links lead to what came along with it.
+fn guide_is_whole(system: &System) {
+    let listed = r#"cd /usr/share/doc/intercom/etc/guide && ls *.md | wc -l
+        for page in *.md; do
+            grep -o ']([^):]*)' "$page" | sed 's/^](//; s/)$//; s/#.*//' | while read -r link; do
+                [ -z "$link" ] || [ -e "$link" ] || echo "$page: $link"
+            done
+        done"#;
+    let told = system.run(listed);
+    let mut lines = told.lines();
+    let pages: u32 = lines.next().and_then(|count| count.trim().parse().ok()).expect("a number of pages");
+    assert!(pages >= 8, "{told}");
+    assert_eq!(lines.collect::<Vec<_>>(), [] as [&str; 0], "links that lead nowhere");
 }
 
 /// Nobody is asked anything, and what the owner wrote into the config stays.
