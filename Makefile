@@ -6,14 +6,17 @@ CONFIG ?= etc/intercom.toml
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 DRIVERS := $(shell sed -n 's/^\(\(camera\|microphone\|speaker\|display\)-[a-z0-9-]*\) = .*/\1/p' drivers/Cargo.toml)
 
-.PHONY: help run build test fmt page lint drivers bench bench-audio bench-image check image update deb scripts test-image test-long
+.PHONY: help run build check quick test unit sim parts package browser guest test-image test-long fuzz fmt style supply page lint drivers bench bench-audio bench-image image update deb
 
 help:
 	@echo 'make run      install what is missing, build, and start the intercom (CONFIG=FILE for other settings)'
 	@echo 'make check    tell what the config would run, or what is wrong with it'
-	@echo 'make test     run all tests, the ones with a real browser as well'
-	@echo 'make test-image  all tests of the flashed image: pair, pull its plug, update, break and bring it back, leave parts out'
+	@echo 'make quick    run the tests of units, simulation and page: no further packages, two minutes'
+	@echo 'make test     run all tests in tiers, with a real browser and virtual machines; a table says how long each tier took'
+	@echo 'make fmt      format the source'
+	@echo 'make test-image  run all tests of the flashed image: pair, power cuts, updates, recovery, missing parts'
 	@echo 'make test-long  the same with thirty power cuts (SEED=N for other moments)'
+	@echo 'make fuzz     look for input that breaks something, guided by coverage, MINUTES=10 for each target (ONLY="offer call")'
 	@echo 'make bench    measure latency, rate, CPU and memory with a real browser, as one table'
 	@echo 'make bench-audio  measure echo, double talk and CPU of the sound in simulated rooms, as one table'
 	@echo 'make bench-image  print what of the image takes how much, and how it starts, phase by phase, as two tables'
@@ -38,13 +41,43 @@ image update: build
 	image-build/build $(TARGET)/release/intercom $(TARGET)/image
 
 deb: build
+	@.ci/prepare image
 	etc/deb/build $(TARGET)/release/intercom $(TARGET)/deb
 
-# The quick ones come first, so that a slip is told early; the slow ones all run, so that one failure hides no other. What
-# failed far above is told once more at the end.
-test: fmt scripts page lint drivers
-	@rm -f tests/artefacts/failures
-	cargo test --release --workspace --no-fail-fast || { cat tests/artefacts/failures 2>/dev/null; exit 1; }
+# The inner loop: it installs nothing.
+quick:
+	@tests/run quick
+
+test:
+	@.ci/prepare test
+	@tests/run
+
+unit:
+	cargo test --release --workspace --no-fail-fast --lib --bins
+	cargo test --release --workspace --no-fail-fast --doc
+
+sim:
+	cargo test --release --workspace --no-fail-fast --test sim
+
+# All that has no tier of its own.
+PARTS := $(filter-out sim deb browser guest,$(patsubst tests/%/main.rs,%,$(wildcard tests/*/main.rs)))
+parts:
+	cargo test --release --workspace --no-fail-fast $(PARTS:%=--test %)
+
+package:
+	cargo test --release --workspace --test deb
+
+browser:
+	cargo test --release --workspace --test browser
+
+guest:
+	cargo test --release --workspace --test guest
+
+# Guided by coverage, on stable Rust. What is learnt stays in tests/fuzz/corpus, what fails in tests/fuzz/crashes; make test
+# replays both.
+fuzz:
+	@.ci/prepare fuzz
+	@MINUTES='$(or $(MINUTES),10)' ONLY='$(ONLY)' tests/fuzz/run
 
 # The very file that is flashed, in a machine of QEMU's.
 test-image:
@@ -57,23 +90,29 @@ test-long:
 	CUTS=30 cargo test --release --test guest -- appliance updates recovery bare disks
 
 fmt:
-	@.ci/prepare test
-	cargo fmt --all --check
+	cargo fmt --all
 
-# What runs on the appliance, and what makes it.
-scripts: fmt
-	shellcheck .ci/prepare .ci/run image-build/build image-build/debs image-build/steps/* image-build/initrd/init image-build/recovery/recovery \
-		image-build/overlay/usr/lib/intercom/* etc/deb/build etc/deb/p* tests/guest/build tests/guest/visitor tests/guest/variant
+# Scripts run on the appliance, and make it.
+style:
+	cargo fmt --all --check
+	shellcheck .ci/prepare .ci/run tests/run tests/fuzz/run tests/fuzz/engine/cc image-build/build image-build/debs image-build/steps/* image-build/initrd/init \
+		image-build/recovery/recovery image-build/overlay/usr/lib/intercom/* etc/deb/build etc/deb/p* etc/notices/build tests/guest/build tests/guest/visitor \
+		tests/guest/variant
+
+# What the program is made of, by deny.toml, which also says why known vulnerabilities are asked for by hand.
+supply:
+	cargo deny check -D warnings licenses bans sources
 
 # What the page decides by itself, without a browser.
-page: fmt
+page:
+	@command -v node >/dev/null || { echo 'page tests NOT RUN: node is missing'; exit 0; }; \
 	node --test $(wildcard tests/page/*.test.mjs)
 
-lint: page
+lint:
 	cargo clippy --release --workspace --all-targets -- -D warnings
 
 # Each driver must build without the others, and the crate without any.
-drivers: lint
+drivers:
 	@set -e; for feature in '' $(DRIVERS); do \
 		echo "cargo check --package intercom-drivers --no-default-features --features '$$feature'"; \
 		cargo check --quiet --release --package intercom-drivers --no-default-features --features "$$feature"; \
