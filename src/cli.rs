@@ -1,7 +1,8 @@
 //! The command line: what it says, what it means, and what to answer if it means nothing.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use intercom_core::people::names;
@@ -76,8 +77,8 @@ pub enum Command {
         source: Option<String>,
         /// `--restart`: restart the machine once it is installed and nobody is visiting.
         restart: bool,
-        /// `--settle`: only keep what has started, and tell what became of the last update.
-        settle: bool,
+        /// `--confirm`: only keep what has started, and tell what became of the last update.
+        confirm: bool,
         /// `--config`; see [`crate::config::load_chosen`].
         config: Option<PathBuf>,
         /// `--last-good`: as with `run`.
@@ -130,7 +131,7 @@ const COMMANDS: [(&str, &[&str], &str); 9] = [
     ("reset", &["--config", "--help"], RESET_HELP),
     ("doctor", &["--config", "--json", "--help"], DOCTOR_HELP),
     ("check", &["--config", "--help"], CHECK_HELP),
-    ("update", &["--restart", "--settle", "--config", "--last-good", "--help"], UPDATE_HELP),
+    ("update", &["--restart", "--confirm", "--config", "--last-good", "--help"], UPDATE_HELP),
     ("drivers", &["--help"], DRIVERS_HELP),
 ];
 
@@ -176,115 +177,137 @@ fn read_command(
 ) -> Result<Command, UsageError> {
     let help_command = help_command(name);
     let wrong = |what: String| UsageError { what, nearest: None, help: help_command };
-    let (mut config, mut revoke) = (None, None);
-    let (mut viewer, mut days, mut devices) = (None, None, None);
-    let (mut last_good, mut notices) = (None, None);
-    let (mut no_link, mut tv, mut json, mut off) = (false, false, false, false);
-    let (mut source, mut restart, mut settle) = (None, false, false);
+    let mut given = Given::default();
     while let Some(arg) = parser.next().map_err(|error| odd(error, help_command))? {
         match arg {
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help(help)),
-            Arg::Long("config") if options.contains(&"--config") => {
-                let file = parser.value().map_err(|_| wrong("`--config` needs a file behind it".to_owned()))?;
-                set_once(&mut config, PathBuf::from(file)).map_err(wrong)?;
-            }
-            Arg::Long("last-good") if options.contains(&"--last-good") => {
-                let file = parser.value().map_err(|_| wrong("`--last-good` needs a file behind it".to_owned()))?;
-                last_good = Some(PathBuf::from(file));
-            }
-            Arg::Long("notices") if options.contains(&"--notices") => {
-                let folder = parser.value().map_err(|_| wrong("`--notices` needs a folder behind it".to_owned()))?;
-                notices = Some(PathBuf::from(folder));
-            }
-            Arg::Value(file) if name == "check" => set_once(&mut config, PathBuf::from(file)).map_err(wrong)?,
-            Arg::Value(from) if name == "update" => {
-                let text = from.into_string().map_err(|_| wrong("that is not UTF-8 text".to_owned()))?;
-                if source.replace(text).is_some() {
-                    return Err(wrong("one update at a time".to_owned()));
-                }
-            }
-            Arg::Long("restart") if options.contains(&"--restart") => restart = true,
-            Arg::Long("settle") if options.contains(&"--settle") => settle = true,
-            Arg::Long("revoke") if options.contains(&"--revoke") => {
-                let text = parser.value().map_err(|_| wrong("`--revoke` needs the number".to_owned()))?;
-                let number = text
-                    .parse::<u64>()
-                    .map_err(|_| wrong(format!("`--revoke {}`: a whole number is wanted", text.to_string_lossy())))?;
-                if revoke.replace(number).is_some() {
-                    return Err(wrong("`--revoke` is there twice; one at a time".to_owned()));
-                }
-            }
-            Arg::Long("name") if options.contains(&"--name") => {
-                let text = parser.value().map_err(|_| wrong("`--name` needs the viewer's name".to_owned()))?;
-                let text = names::tidy(&text.to_string_lossy()).map_err(|why| wrong(format!("`--name`: {why}")))?;
-                if viewer.replace(text).is_some() {
-                    return Err(wrong("`--name` is there twice; one viewer at a time".to_owned()));
-                }
-            }
-            Arg::Long(name @ ("days" | "devices")) if options.contains(&"--days") => {
-                let (slot, allowed) =
-                    if name == "days" { (&mut days, Wish::DAYS) } else { (&mut devices, Wish::DEVICES) };
-                let name = format!("--{name}");
-                let text = parser.value().map_err(|_| wrong(format!("`{name}` needs a number")))?;
-                let number = text.parse::<u64>().ok().filter(|number| allowed.contains(number)).ok_or_else(|| {
-                    let (least, most) = (allowed.start(), allowed.end());
-                    wrong(format!("`{name} {}`: {least} to {most} are allowed", text.to_string_lossy()))
-                })?;
-                if slot.replace(number).is_some() {
-                    return Err(wrong(format!("`{name}` is there twice")));
-                }
-            }
-            Arg::Long("tv") if options.contains(&"--tv") => tv = true,
-            Arg::Long("off") if options.contains(&"--off") => off = true,
-            Arg::Long("no-link") if options.contains(&"--no-link") => no_link = true,
-            Arg::Long("json") if options.contains(&"--json") => json = true,
-            Arg::Value(word) => {
-                let word = word.to_string_lossy().into_owned();
-                return Err(wrong(format!("`intercom {name}` does not know what to do with `{word}`")));
-            }
+            Arg::Value(word) => given.take_word(name, word).map_err(wrong)?,
             other => {
                 let option = spelled(&other);
-                let nearest = nearest(&option, options.iter().copied()).map(str::to_owned);
-                return Err(UsageError {
-                    nearest,
-                    ..wrong(format!("`intercom {name}` has no option `{option}`; it has {}", options.join(", ")))
-                });
+                if !options.contains(&option.as_str()) {
+                    let nearest = nearest(&option, options.iter().copied()).map(str::to_owned);
+                    let what = format!("`intercom {name}` has no option `{option}`; it has {}", options.join(", "));
+                    return Err(UsageError { nearest, ..wrong(what) });
+                }
+                given.take_option(&option, parser).map_err(wrong)?;
             }
         }
     }
-    Ok(match name {
-        "run" => Command::Run { config, no_link, last_good, notices },
-        "link" if revoke.is_some() && (tv || viewer.is_some() || days.or(devices).is_some()) => {
-            return Err(wrong(
-                "`--revoke` ends somebody; it goes with neither `--tv` nor what a new link has".to_owned(),
-            ));
-        }
-        "link" if tv && days.or(devices).is_some() => {
-            return Err(wrong("a code on the TV is for one device, within ten minutes".to_owned()));
-        }
-        "link" => {
-            let usual = Wish::default();
-            let (days, devices) = (days.unwrap_or(usual.days), devices.unwrap_or(usual.devices));
-            Command::Link { revoke, tv, wish: Wish { name: viewer, days, devices }, config }
-        }
-        "mute" => Command::Mute { off, config },
-        "status" => Command::Status { config },
-        "reset" => Command::Reset { config },
-        "doctor" => Command::Doctor { config, json },
-        "check" => Command::Check { config },
-        "update" if settle && (source.is_some() || restart) => {
-            return Err(wrong("`--settle` goes with nothing else".to_owned()));
-        }
-        "update" => Command::Update { source, restart, settle, config, last_good },
-        _ => Command::Drivers,
-    })
+    given.into_command(name).map_err(wrong)
 }
 
-fn set_once(config: &mut Option<PathBuf>, path: PathBuf) -> Result<(), String> {
-    match config.replace(path) {
-        None => Ok(()),
-        Some(_) => Err("two config files are named; there can be one".to_owned()),
+/// What stands behind a command, each thing once. Whether they go together, the command decides.
+#[derive(Default)]
+struct Given {
+    config: Option<PathBuf>,
+    last_good: Option<PathBuf>,
+    notices: Option<PathBuf>,
+    source: Option<String>,
+    revoke: Option<u64>,
+    viewer: Option<String>,
+    days: Option<u64>,
+    devices: Option<u64>,
+    no_link: bool,
+    tv: bool,
+    json: bool,
+    off: bool,
+    restart: bool,
+    confirm: bool,
+}
+
+impl Given {
+    fn take_word(&mut self, command: &str, word: OsString) -> Result<(), String> {
+        match command {
+            "check" => set_config(&mut self.config, PathBuf::from(word)),
+            "update" => {
+                let text = word.into_string().map_err(|_| "that is not UTF-8 text".to_owned())?;
+                set_once(&mut self.source, text, "one update at a time")
+            }
+            _ => Err(format!("`intercom {command}` does not know what to do with `{}`", word.to_string_lossy())),
+        }
     }
+
+    /// `option` is one that the command has; its value is the next that the parser finds.
+    fn take_option(&mut self, option: &str, parser: &mut Parser) -> Result<(), String> {
+        let mut value = |what: &str| parser.value().map_err(|_| format!("`{option}` needs {what}"));
+        match option {
+            "--config" => set_config(&mut self.config, value("a file behind it")?.into())?,
+            "--last-good" => self.last_good = Some(value("a file behind it")?.into()),
+            "--notices" => self.notices = Some(value("a folder behind it")?.into()),
+            "--revoke" => {
+                let text = value("the number")?;
+                let number = text
+                    .parse()
+                    .map_err(|_| format!("`--revoke {}`: a whole number is wanted", text.to_string_lossy()))?;
+                set_once(&mut self.revoke, number, "`--revoke` is there twice; one at a time")?;
+            }
+            "--name" => {
+                let text = value("the viewer's name")?;
+                let name = names::tidy(&text.to_string_lossy()).map_err(|why| format!("`--name`: {why}"))?;
+                set_once(&mut self.viewer, name, "`--name` is there twice; one viewer at a time")?;
+            }
+            "--days" => set_number(&mut self.days, option, &value("a number")?, Wish::DAYS)?,
+            "--devices" => set_number(&mut self.devices, option, &value("a number")?, Wish::DEVICES)?,
+            "--tv" => self.tv = true,
+            "--off" => self.off = true,
+            "--no-link" => self.no_link = true,
+            "--json" => self.json = true,
+            "--restart" => self.restart = true,
+            "--confirm" => self.confirm = true,
+            other => return Err(format!("`{other}` is not read")),
+        }
+        Ok(())
+    }
+
+    fn into_command(self, name: &str) -> Result<Command, String> {
+        let Given { config, last_good, notices, source, revoke, viewer, days, devices, .. } = self;
+        let Given { no_link, tv, json, off, restart, confirm, .. } = self;
+        let limits = days.or(devices).is_some();
+        Ok(match name {
+            "run" => Command::Run { config, no_link, last_good, notices },
+            "link" if revoke.is_some() && (tv || viewer.is_some() || limits) => {
+                return Err("`--revoke` ends somebody; it goes with neither `--tv` nor what a new link has".to_owned());
+            }
+            "link" if tv && limits => {
+                return Err("a code on the TV is for one device, within ten minutes".to_owned());
+            }
+            "link" => {
+                let usual = Wish::default();
+                let (days, devices) = (days.unwrap_or(usual.days), devices.unwrap_or(usual.devices));
+                Command::Link { revoke, tv, wish: Wish { name: viewer, days, devices }, config }
+            }
+            "mute" => Command::Mute { off, config },
+            "status" => Command::Status { config },
+            "reset" => Command::Reset { config },
+            "doctor" => Command::Doctor { config, json },
+            "check" => Command::Check { config },
+            "update" if confirm && (source.is_some() || restart) => {
+                return Err("`--confirm` goes with nothing else".to_owned());
+            }
+            "update" => Command::Update { source, restart, confirm, config, last_good },
+            _ => Command::Drivers,
+        })
+    }
+}
+
+fn set_once<T>(slot: &mut Option<T>, value: T, otherwise: &str) -> Result<(), String> {
+    match slot.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(otherwise.to_owned()),
+    }
+}
+
+fn set_config(slot: &mut Option<PathBuf>, path: PathBuf) -> Result<(), String> {
+    set_once(slot, path, "two config files are named; there can be one")
+}
+
+fn set_number(slot: &mut Option<u64>, option: &str, text: &OsStr, allowed: RangeInclusive<u64>) -> Result<(), String> {
+    let number = text.to_str().and_then(|text| text.parse().ok()).filter(|number| allowed.contains(number));
+    let number = number.ok_or_else(|| {
+        let (least, most) = (allowed.start(), allowed.end());
+        format!("`{option} {}`: {least} to {most} are allowed", text.to_string_lossy())
+    })?;
+    set_once(slot, number, &format!("`{option}` is there twice"))
 }
 
 /// `intercom help COMMAND`.
@@ -388,6 +411,17 @@ mod tests {
                 assert!(help.contains(option), "the help of {name} lacks {option}");
             }
             assert!(help.lines().chain(HELP.lines()).all(|line| line.len() <= 90 && !line.ends_with(' ')));
+        }
+    }
+
+    #[test]
+    fn each_option_that_a_command_has_is_read() {
+        for (name, options, _) in COMMANDS {
+            for option in options {
+                let alone = read(&format!("{name} {option}"));
+                let answer = alone.or_else(|_| read(&format!("{name} {option} 1")));
+                assert!(answer.is_ok(), "{name} {option}: {answer:?}");
+            }
         }
     }
 

@@ -56,7 +56,7 @@ fn execute(command: Command) -> u8 {
                 Err(code) => code,
             }
         }
-        Command::Update { settle: true, .. } => confirm_update(),
+        Command::Update { confirm: true, .. } => confirm_update(),
         Command::Update { source, restart, config, last_good, .. } => {
             install_update(source, restart, config.as_deref(), last_good.as_deref())
         }

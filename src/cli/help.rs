@@ -152,7 +152,7 @@ pub const UPDATE_HELP: &str = "\
 intercom update - install a signed update of the flashed image
 
 Usage: intercom update [FILE|FOLDER|URL] [--restart] [--config FILE] [--last-good FILE]
-       intercom update --settle
+       intercom update --confirm
 
 Writes it to the slot that is not in use; the next start is its first. If that fails
 three times, what runs now runs again, and the TV says so. What is not signed with the
@@ -160,7 +160,7 @@ key of the image's maker, not newer, or failed before is not taken. Of a folder,
 as a stick, the newest is taken; without FILE, the config's [update] url.
 
   --restart       restart the machine as soon as nobody is visiting
-  --settle        what has started runs well: tell what became of the last update
+  --confirm       what has started runs well: tell what became of the last update
   --config FILE   the settings; see `intercom run --help`
   --last-good FILE
                   likewise
