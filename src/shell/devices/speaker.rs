@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use intercom_core::devices::doctor::Kind;
 use intercom_core::devices::keeper::{Keeper, Step};
-use intercom_core::devices::xruns::Xruns;
-use intercom_drivers::contract::{BoxedOpener, PlayAudio};
+use intercom_core::devices::xruns::{NewXruns, Xruns};
+use intercom_drivers::contract::{BoxedOpener, DeviceError, PlayAudio};
 use intercom_media::mixer::Mixer;
 use intercom_media::processor::Played;
 use intercom_media::ramp::Ramp;
@@ -49,97 +49,137 @@ pub fn spawn_speaker(
     spawn_in(Class::Live, "speaker", move || {
         let mut keeper = Keeper::new(&mut *opener, Duration::MAX, clock::now());
         let mut hints = Hints::new(&context.activity);
-        let mut xruns = Xruns::default();
-        let mut mix = Mix::new(context.levels.speaker_gain());
-        let mut speaking = Vec::new();
+        let mut player = Player::new(&inbox, played.as_ref(), &context, &board);
         while !context.activity.is_stopped() {
             pulse::beat(REST);
             let now = clock::now();
             if hints.heed(&context.activity) {
                 keeper.handle_hint(now);
             }
-            let mut gaps = None;
-            let change = match keeper.poll(now) {
+            let step = match keeper.poll(now) {
                 Step::Open => {
                     let opened = keeper.open();
                     if opened.is_ok() {
-                        xruns.handle_opened();
+                        player.xruns.handle_opened();
                         context.health.opened(Kind::Speaker, &keeper.describe());
                     }
-                    keeper.handle_open(opened, clock::now())
+                    Ok(keeper.handle_open(opened, clock::now()))
                 }
-                Step::Wait(retry) => {
-                    // Nobody can be heard: what is said meanwhile is over when the device comes back.
-                    match inbox.recv_timeout(retry.saturating_duration_since(now).min(REST)) {
-                        Err(RecvTimeoutError::Disconnected) => return Exit::Done,
-                        _ => mix.clear(),
-                    }
-                    tell(&mix.voices, &mut speaking, &board);
-                    None
-                }
-                Step::Use(open) if mix.is_silent() => {
-                    mix.voices.forget(now);
-                    mix.voices.rest();
-                    tell(&mix.voices, &mut speaking, &board);
-                    match inbox.recv_timeout(REST) {
-                        Ok(news) => {
-                            mix.handle(news);
-                            None
-                        }
-                        Err(RecvTimeoutError::Timeout) => {
-                            let checked = open.check();
-                            if checked.is_err() {
-                                context.health.closed(Kind::Speaker);
-                            }
-                            keeper.handle_rest(checked, clock::now())
-                        }
-                        Err(RecvTimeoutError::Disconnected) => return Exit::Done,
-                    }
-                }
+                Step::Wait(retry) => player.do_without(retry.saturating_duration_since(now).min(REST)).map(|()| None),
+                Step::Use(open) if player.mix.is_silent() => player
+                    .rest(open)
+                    .map(|checked| checked.and_then(|checked| keeper.handle_rest(checked, clock::now()))),
                 Step::Use(open) => {
-                    loop {
-                        match inbox.try_recv() {
-                            Ok(news) => mix.handle(news),
-                            Err(TryRecvError::Empty) => break,
-                            Err(TryRecvError::Disconnected) => return Exit::Done,
-                        }
-                    }
-                    let mut block = Box::new([0; BLOCK]);
-                    mix.pull(clock::now(), context.levels.speaker_gain(), &mut block);
-                    tell(&mix.voices, &mut speaking, &board);
-                    let result = match open.write(&block[..]) {
-                        Ok(delay) => {
-                            if let Some(played) = &played {
-                                let audible = clock::now() + delay.saturating_sub(BLOCK_TIME);
-                                let _dropped_if_full = played.try_send(Played { block, audible });
-                            }
-                            gaps = xruns.handle_count(open.underruns(), clock::now());
-                            if mix.is_silent() {
-                                open.pause();
-                            }
-                            Ok(true)
-                        }
-                        Err(error) => {
-                            context.health.closed(Kind::Speaker);
-                            Err(error)
-                        }
-                    };
-                    keeper.handle_use(result, clock::now())
+                    let played = player.play(open);
+                    played.map(|result| keeper.handle_use(result.map(|()| true), clock::now()))
                 }
             };
-            tell_gaps(Kind::Speaker, &keeper.describe(), "ran dry", gaps);
+            let Ok(change) = step else { return Exit::Done };
+            tell_gaps(Kind::Speaker, &keeper.describe(), "ran dry", player.gaps.take());
             context.health.tell_change(Kind::Speaker, &keeper.describe(), "", change.as_ref());
         }
         Exit::Done
     })
 }
 
-/// Tells the board when others speak than before.
-fn tell(voices: &VoiceMixer<VisitId>, known: &mut Vec<VisitId>, board: &Board) {
-    if !voices.speaking().eq(known.iter().copied()) {
-        known.clear();
-        known.extend(voices.speaking());
-        board.set_speaking(known);
+/// Nobody can send anything any more.
+struct Left;
+
+/// What the thread does with the device that its keeper has.
+struct Player<'a> {
+    inbox: &'a Receiver<ToSpeaker>,
+    played: Option<&'a Sender<Played>>,
+    context: &'a DeviceContext,
+    board: &'a Board,
+    mix: Mix,
+    xruns: Xruns,
+    /// Xruns that are to be logged.
+    gaps: Option<NewXruns>,
+    /// Who speaks, as the board knows it.
+    speaking: Vec<VisitId>,
+}
+
+impl<'a> Player<'a> {
+    fn new(
+        inbox: &'a Receiver<ToSpeaker>,
+        played: Option<&'a Sender<Played>>,
+        context: &'a DeviceContext,
+        board: &'a Board,
+    ) -> Player<'a> {
+        let mix = Mix::new(context.levels.speaker_gain());
+        Player { inbox, played, context, board, mix, xruns: Xruns::default(), gaps: None, speaking: Vec::new() }
+    }
+
+    /// Nobody can be heard for up to `time`: what is said meanwhile is over when the device comes back.
+    fn do_without(&mut self, time: Duration) -> Result<(), Left> {
+        let news = self.inbox.recv_timeout(time);
+        if let Err(RecvTimeoutError::Disconnected) = news {
+            return Err(Left);
+        }
+        self.mix.clear();
+        self.tell();
+        Ok(())
+    }
+
+    /// Nobody speaks: waits for somebody. If nobody comes, whether the device is still there.
+    fn rest(&mut self, open: &mut dyn PlayAudio) -> Result<Option<Result<(), DeviceError>>, Left> {
+        self.mix.voices.forget(clock::now());
+        self.mix.voices.rest();
+        self.tell();
+        match self.inbox.recv_timeout(REST) {
+            Ok(news) => {
+                self.mix.handle(news);
+                Ok(None)
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                let checked = open.check();
+                if checked.is_err() {
+                    self.context.health.closed(Kind::Speaker);
+                }
+                Ok(Some(checked))
+            }
+            Err(RecvTimeoutError::Disconnected) => Err(Left),
+        }
+    }
+
+    /// Plays one block of what all say.
+    fn play(&mut self, open: &mut dyn PlayAudio) -> Result<Result<(), DeviceError>, Left> {
+        loop {
+            match self.inbox.try_recv() {
+                Ok(news) => self.mix.handle(news),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return Err(Left),
+            }
+        }
+        let mut block = Box::new([0; BLOCK]);
+        self.mix.pull(clock::now(), self.context.levels.speaker_gain(), &mut block);
+        self.tell();
+        let delay = match open.write(&block[..]) {
+            Ok(delay) => delay,
+            Err(error) => {
+                self.context.health.closed(Kind::Speaker);
+                return Ok(Err(error));
+            }
+        };
+        if let Some(played) = self.played {
+            let audible = clock::now() + delay.saturating_sub(BLOCK_TIME);
+            let _dropped_if_full = played.try_send(Played { block, audible });
+        }
+        self.gaps = self.xruns.handle_count(open.underruns(), clock::now());
+        if self.mix.is_silent() {
+            open.pause();
+        }
+        Ok(Ok(()))
+    }
+
+    /// Tells the board when others speak than before.
+    fn tell(&mut self) {
+        let voices = &self.mix.voices;
+        if !voices.speaking().eq(self.speaking.iter().copied()) {
+            self.speaking.clear();
+            self.speaking.extend(voices.speaking());
+            self.board.set_speaking(&self.speaking);
+        }
     }
 }
 
@@ -208,7 +248,7 @@ mod tests {
     use intercom_base::sound::OpusPacket;
     use intercom_base::testing::sound::{largest_step, level_db, tone, tone_share};
     use intercom_base::units::Bitrate;
-    use intercom_drivers::contract::{DeviceError, Opener};
+    use intercom_drivers::contract::Opener;
     use intercom_media::opus::{OpusEncoder, PACKET};
 
     use super::*;
