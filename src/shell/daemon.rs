@@ -323,7 +323,7 @@ fn new_home(config: &Config, book: &AddressBook, access: Access, muted: bool) ->
         volume: config.volume,
         hear_each_other: config.audio.hear_each_other,
     };
-    let (access, entropy, unix) = (Box::new(access), Box::new(entropy), clock::unix_time());
+    let (entropy, unix) = (Box::new(entropy), clock::unix_time());
     let mut home = Home::new(home_config, peer::Identity::generate(), access, entropy, now, unix);
     home.handle_addresses(book.current(), now);
     home.handle_started(now);

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::TrySendError;
 use intercom_core::call::chimes::Chime;
-use intercom_core::call::fairness::{self, Limits, Occupant, Source};
 use intercom_core::call::home::{Home, HomeOutput, SocketId};
 use intercom_core::call::items::{EncodedVideo, EncoderOrder, ToSpeaker, ViewerFrame};
 use intercom_core::call::protocol::RungName;
+use intercom_core::people::fairness::{self, Limits, Occupant, Source};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 

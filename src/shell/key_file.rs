@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use intercom_core::call::items::{For, NewKey, NewLink};
+use intercom_core::call::items::For;
+use intercom_core::people::items::{NewKey, NewLink};
 use intercom_core::people::keys::Key;
 use intercom_core::people::register::{Link, People, Role, Wish};
 use time::OffsetDateTime;

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crossbeam_channel::{Receiver, Sender};
 use intercom_core::call::home::Mute;
 pub use intercom_core::call::items::{
-    AudioIn, EncodedAudio, EncodedVideo, EncoderOrder, ExchangeId, For, NewKey, NewLink, Recipients, Speech, ToSpeaker,
-    ViewerFrame, ViewerInfo, VisitId,
+    AudioIn, EncodedAudio, EncodedVideo, EncoderOrder, ExchangeId, For, Recipients, Speech, ToSpeaker, ViewerFrame,
+    ViewerInfo, VisitId,
 };
 use intercom_core::call::protocol::{CameraState, RungName};
+pub use intercom_core::people::items::{NewKey, NewLink};
 use intercom_core::reach::links::Links;
 
 use crate::shell::disk::Job;

@@ -29,7 +29,7 @@ fn error(world: &World, viewer: usize) -> Option<ErrorCode> {
 /// A viewer whose datagrams are all lost.
 fn visit_without_media(world: &mut World, key: u64) -> usize {
     let viewer = world.viewer(ordinary());
-    world.viewers[viewer].key = format!("{}{key}", crate::keys::KEY);
+    world.viewers[viewer].key = crate::keys::key(key);
     world.viewers[viewer].blocked = true;
     world.open_socket(viewer);
     let now = world.now;

@@ -20,18 +20,21 @@ fn error_code(message: Option<&FromHome>) -> Option<ErrorCode> {
 #[test]
 fn a_wrong_key_hears_so_later_and_later_and_a_right_one_at_once() {
     let mut world = World::new();
-    for guess in 1..=3 {
+    world.viewer(near());
+    let home_of_the_guesser = world.viewers[0].address.ip();
+    for (guess, wait) in [(1, 500), (2, 1000), (3, 2000)] {
         let a = world.viewer(near());
+        world.viewers[a].address.set_ip(home_of_the_guesser);
         world.open_socket(a);
         let now = world.now;
         let hello = FromPage::Hello { v: 1, key: format!("guess {guess}"), resume: None };
         world.viewers[a].say(&hello, now);
-        world.run(ms(500));
+        world.run(ms(wait - 100));
         assert!(world.viewers[a].heard.is_empty(), "nothing is said of home before the wait is over");
         // A guest with a key is let in meanwhile.
         let b = world.visit(near());
         assert!(world.run_until(ms(200), |w| w.viewers[b].token.is_some()));
-        world.run(s(guess));
+        world.run(ms(300));
         assert_eq!(error_code(world.last_error(a)), Some(ErrorCode::WrongKey));
         assert!(world.viewers[a].socket.is_none(), "and the socket is closed");
     }
@@ -41,9 +44,11 @@ fn a_wrong_key_hears_so_later_and_later_and_a_right_one_at_once() {
 fn a_guesser_is_kept_on_the_line_until_it_is_told() {
     let mut world = World::new();
     // The thirtieth guess waits for half a minute, far longer than a page goes without a pong.
-    let mut last = 0;
+    let mut last = world.viewer(near());
+    let home_of_the_guesser = world.viewers[last].address.ip();
     for _ in 0..30 {
         last = world.viewer(near());
+        world.viewers[last].address.set_ip(home_of_the_guesser);
         world.open_socket(last);
         let now = world.now;
         world.viewers[last].say(&FromPage::Hello { v: 1, key: "a guess".into(), resume: None }, now);

@@ -15,7 +15,7 @@ use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc};
 use str0m_netem::{Input as LinkInput, Netem, NetemConfig, Output as LinkOutput, WithLen};
 
 use crate::encoder::number_in;
-use crate::keys::KEY;
+use crate::keys;
 
 #[derive(Clone)]
 pub struct Packet {
@@ -98,7 +98,7 @@ impl Viewer {
     pub fn new(index: usize, link: NetemConfig, now: Instant) -> Viewer {
         Viewer {
             address: SocketAddr::from(([192, 0, 2, index as u8 + 1], 40_000)),
-            key: format!("{KEY}{}", index + 1),
+            key: keys::key(index as u64 + 1),
             socket: None,
             closed_by_home: None,
             mute: false,

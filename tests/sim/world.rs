@@ -11,16 +11,18 @@ use intercom_base::units::{Bitrate, FrameRate};
 use intercom_core::call::chimes::Chime;
 use intercom_core::call::home::{Home, HomeConfig, HomeOutput, SocketId};
 use intercom_core::call::items::{
-    AudioIn, EncodedAudio, EncoderOrder, ExchangeId, For, NewKey, PairingCode, Recipients, Speech, ViewerFrame,
-    ViewerInfo, VisitId,
+    AudioIn, EncodedAudio, EncoderOrder, ExchangeId, For, PairingCode, Recipients, Speech, ViewerFrame, ViewerInfo,
+    VisitId,
 };
 use intercom_core::call::peer::Identity;
 use intercom_core::call::protocol::{CameraState, FromHome, RungName, Volume};
+use intercom_core::people::access::Access;
+use intercom_core::people::items::NewKey;
 use intercom_core::reach::Addresses;
 use str0m_netem::NetemConfig;
 
 use crate::encoder::FakeEncoder;
-use crate::keys::{KEY, Keys, hash};
+use crate::keys::{self, hash};
 use crate::viewer::Viewer;
 use crate::voice::Voice;
 
@@ -78,12 +80,12 @@ impl World {
     }
 
     pub fn with_max(max_viewers: usize) -> World {
-        World::of(max_viewers, Keys::default(), true)
+        World::of(max_viewers, keys::known(), true)
     }
 
     /// A home that has never been started before.
     pub fn fresh() -> World {
-        let mut world = World::of(8, Keys::none(), true);
+        let mut world = World::of(8, keys::none(), true);
         world.home.handle_started(world.now);
         world.run(Duration::ZERO);
         world
@@ -91,10 +93,10 @@ impl World {
 
     /// A home whose viewers hear home alone.
     pub fn apart() -> World {
-        World::of(8, Keys::default(), false)
+        World::of(8, keys::known(), false)
     }
 
-    fn of(max_viewers: usize, keys: Keys, hear_each_other: bool) -> World {
+    fn of(max_viewers: usize, access: Access, hear_each_other: bool) -> World {
         let now = Instant::now();
         let full = Rung {
             width: 1280,
@@ -126,7 +128,7 @@ impl World {
         let entropy = Box::new(move |bytes: &mut [u8]| random.fill(bytes));
         let unix = UNIX;
         let identity = Identity::generate();
-        let mut home = Home::new(config, identity, Box::new(keys), entropy, now, unix);
+        let mut home = Home::new(config, identity, access, entropy, now, unix);
         let local = vec![IpAddr::from(HOME.0)];
         home.handle_addresses(Addresses { best: Some(local[0]), local, public: None }, now);
         home.handle_camera(CameraState::Live);
@@ -192,7 +194,7 @@ impl World {
     /// The same, with the key of this number.
     pub fn visit_as(&mut self, key: u64, link: NetemConfig) -> usize {
         let index = self.viewer(link);
-        self.viewers[index].key = format!("{KEY}{key}");
+        self.viewers[index].key = keys::key(key);
         self.open_socket(index);
         self.viewers[index].open_page(self.now);
         index
@@ -451,8 +453,8 @@ impl World {
     pub fn mint(&mut self, works: bool) {
         let (exchange, whom) = self.minting.pop_front().expect("a key was asked for");
         self.minted += 1;
-        let number = 100 + self.minted;
-        let text = format!("minted key {number}");
+        let number = 1000 + self.minted;
+        let text = keys::key(number);
         let (person, name, by_link) = match whom {
             For::Newcomer(name) => (number, name, false),
             For::Person(person) => (person, None, true),

@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::call::fairness::{Budget, Rate};
+use crate::people::fairness::{Budget, Rate};
+use crate::people::keys::KeyId;
 
 /// Who leaves is told of after this time; who is back by then (a page that was loaded again) is not told of at all.
 pub const LINGER: Duration = Duration::from_secs(3);
@@ -34,18 +35,18 @@ pub enum Chime {
 /// makes nobody else come in unheard. Who arrives beyond their budget is heard as soon as they have earned one, if they are still here.
 #[derive(Debug, Default)]
 pub struct Chimes {
-    leaving: Vec<(u64, Instant)>,
+    leaving: Vec<(KeyId, Instant)>,
     last: Option<(Chime, Instant)>,
-    budgets: HashMap<u64, Budget>,
+    budgets: HashMap<KeyId, Budget>,
     /// Arrivals that were not heard, and when they will be.
-    owed: Vec<(u64, Instant)>,
+    owed: Vec<(KeyId, Instant)>,
 }
 
 const RATE: Rate = Rate { burst: BURST as f64, per_second: 1.0 / EARNED.as_secs() as f64 };
 
 impl Chimes {
     /// The media of a visit came up for the first time.
-    pub fn handle_arrival(&mut self, key: u64, now: Instant) -> Option<Chime> {
+    pub fn handle_arrival(&mut self, key: KeyId, now: Instant) -> Option<Chime> {
         if let Some(back) = self.leaving.iter().position(|(gone, _)| *gone == key) {
             self.leaving.swap_remove(back);
             return None;
@@ -58,7 +59,7 @@ impl Chimes {
     }
 
     /// A visit ended that had arrived.
-    pub fn handle_departure(&mut self, key: u64, now: Instant) {
+    pub fn handle_departure(&mut self, key: KeyId, now: Instant) {
         if let Some(unheard) = self.owed.iter().position(|(who, _)| *who == key) {
             self.owed.swap_remove(unheard);
         } else if self.leaving.len() < MOST {
@@ -68,7 +69,7 @@ impl Chimes {
 
     /// To be called when [`Chimes::poll_timeout`] is reached.
     pub fn handle_timeout(&mut self, now: Instant) -> Option<Chime> {
-        let due = |list: &mut Vec<(u64, Instant)>| -> Vec<u64> {
+        let due = |list: &mut Vec<(KeyId, Instant)>| -> Vec<KeyId> {
             list.extract_if(.., |(_, at)| *at <= now).map(|(who, _)| who).collect()
         };
         let (arrived, gone) = (due(&mut self.owed), due(&mut self.leaving));
@@ -87,7 +88,7 @@ impl Chimes {
         self.leaving.iter().chain(&self.owed).map(|(_, due)| *due).min()
     }
 
-    fn chime(&mut self, key: u64, chime: Chime, now: Instant) -> Heard {
+    fn chime(&mut self, key: KeyId, chime: Chime, now: Instant) -> Heard {
         if self.last.is_some_and(|(last, at)| last == chime && now.saturating_duration_since(at) < TOGETHER) {
             return Heard::WithAnother;
         }
@@ -127,8 +128,8 @@ mod tests {
         let now = Instant::now();
         let mut chimes = Chimes::default();
         assert_eq!(chimes.poll_timeout(), None);
-        assert_eq!(chimes.handle_arrival(1, now), Some(Chime::Arrive));
-        chimes.handle_departure(1, now + SECOND * 60);
+        assert_eq!(chimes.handle_arrival(KeyId(1), now), Some(Chime::Arrive));
+        chimes.handle_departure(KeyId(1), now + SECOND * 60);
         assert_eq!(chimes.poll_timeout(), Some(now + SECOND * 60 + LINGER));
         assert_eq!(chimes.handle_timeout(now + SECOND * 60 + LINGER), Some(Chime::Leave));
         assert_eq!((chimes.poll_timeout(), chimes.handle_timeout(now + SECOND * 90)), (None, None));
@@ -138,12 +139,12 @@ mod tests {
     fn a_page_that_is_loaded_again_is_not_heard() {
         let now = Instant::now();
         let mut chimes = Chimes::default();
-        chimes.handle_arrival(1, now);
-        chimes.handle_departure(1, now + SECOND * 10);
-        assert_eq!(chimes.handle_arrival(1, now + SECOND * 11), None);
+        chimes.handle_arrival(KeyId(1), now);
+        chimes.handle_departure(KeyId(1), now + SECOND * 10);
+        assert_eq!(chimes.handle_arrival(KeyId(1), now + SECOND * 11), None);
         assert_eq!(chimes.poll_timeout(), None, "nor is its leaving");
-        chimes.handle_departure(1, now + SECOND * 20);
-        assert_eq!(chimes.handle_arrival(2, now + SECOND * 21), Some(Chime::Arrive), "another one is");
+        chimes.handle_departure(KeyId(1), now + SECOND * 20);
+        assert_eq!(chimes.handle_arrival(KeyId(2), now + SECOND * 21), Some(Chime::Arrive), "another one is");
         assert_eq!(chimes.handle_timeout(now + SECOND * 23), Some(Chime::Leave));
     }
 
@@ -151,9 +152,10 @@ mod tests {
     fn several_at_once_are_one_chime() {
         let now = Instant::now();
         let mut chimes = Chimes::default();
-        let heard: Vec<_> = (0..5).filter_map(|n| chimes.handle_arrival(n, now + SECOND / 4 * n as u32)).collect();
+        let heard: Vec<_> =
+            (0..5).filter_map(|n| chimes.handle_arrival(KeyId(n), now + SECOND / 4 * n as u32)).collect();
         assert_eq!(heard, [Chime::Arrive]);
-        (0..5).for_each(|n| chimes.handle_departure(n, now + SECOND * 60));
+        (0..5).for_each(|n| chimes.handle_departure(KeyId(n), now + SECOND * 60));
         assert_eq!(chimes.handle_timeout(now + SECOND * 63), Some(Chime::Leave));
         assert_eq!(chimes.poll_timeout(), None);
     }
@@ -166,15 +168,15 @@ mod tests {
         for n in 0..360u32 {
             let now = begin + SECOND * 10 * n;
             heard += u32::from(chimes.handle_timeout(now).is_some());
-            heard += u32::from(chimes.handle_arrival(1, now).is_some());
-            chimes.handle_departure(1, now + SECOND * 5);
+            heard += u32::from(chimes.handle_arrival(KeyId(1), now).is_some());
+            chimes.handle_departure(KeyId(1), now + SECOND * 5);
         }
         assert!((30..=BURST + 60).contains(&heard), "{heard}");
         for n in 0..20u32 {
             let now = begin + SECOND * (7200 + 120 * n);
             chimes.handle_timeout(now);
-            assert_eq!(chimes.handle_arrival(1, now), Some(Chime::Arrive), "{n}");
-            chimes.handle_departure(1, now + SECOND * 30);
+            assert_eq!(chimes.handle_arrival(KeyId(1), now), Some(Chime::Arrive), "{n}");
+            chimes.handle_departure(KeyId(1), now + SECOND * 30);
             assert_eq!(chimes.handle_timeout(now + SECOND * 33), Some(Chime::Leave), "{n}");
         }
     }
@@ -187,15 +189,15 @@ mod tests {
         for _ in 0..50 {
             now += SECOND * 4;
             chimes.handle_timeout(now);
-            chimes.handle_arrival(1, now);
-            chimes.handle_departure(1, now + SECOND / 2);
+            chimes.handle_arrival(KeyId(1), now);
+            chimes.handle_departure(KeyId(1), now + SECOND / 2);
         }
         now += SECOND * 4;
         chimes.handle_timeout(now);
-        assert_eq!(chimes.handle_arrival(2, now), Some(Chime::Arrive), "another one is heard at once");
+        assert_eq!(chimes.handle_arrival(KeyId(2), now), Some(Chime::Arrive), "another one is heard at once");
         // And who came too often is heard a little later, if they stay.
         now += SECOND * 5;
-        assert_eq!(chimes.handle_arrival(1, now), None);
+        assert_eq!(chimes.handle_arrival(KeyId(1), now), None);
         let due = chimes.poll_timeout().expect("it is owed");
         assert!(due <= now + EARNED);
         assert_eq!(chimes.handle_timeout(due), Some(Chime::Arrive));
@@ -206,7 +208,7 @@ mod tests {
     fn however_many_leave_what_is_kept_is_bounded() {
         let now = Instant::now();
         let mut chimes = Chimes::default();
-        (0..1000).for_each(|n| chimes.handle_departure(n, now));
+        (0..1000).for_each(|n| chimes.handle_departure(KeyId(n), now));
         assert_eq!(chimes.leaving.len(), MOST);
     }
 }

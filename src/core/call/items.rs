@@ -1,7 +1,7 @@
 //! What crosses the core's walls: encoded media in and out, and orders to those who make it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use intercom_base::sound::OpusPacket;
 use intercom_base::units::Bitrate;
@@ -105,57 +105,6 @@ pub enum For {
     Newcomer(Option<String>),
     /// The person of this number, who opened their link.
     Person(u64),
-}
-
-/// A key that was minted and stored.
-#[derive(Clone, PartialEq, Eq)]
-pub struct NewKey {
-    /// Its number.
-    pub number: u64,
-    /// SHA-256 of its 16 bytes.
-    pub hash: [u8; 32],
-    /// Whose device has it.
-    pub person: u64,
-    /// What home calls them.
-    pub name: Option<String>,
-    /// They came by a link, which is good for one device less.
-    pub by_link: bool,
-}
-
-/// Whom a token lets in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invited {
-    /// Whose device it makes.
-    pub person: u64,
-    /// What home calls them.
-    pub name: Option<String>,
-}
-
-/// A link that was made and stored.
-#[derive(Clone, PartialEq, Eq)]
-pub struct NewLink {
-    /// Whose devices it makes.
-    pub person: u64,
-    /// What home calls them.
-    pub name: Option<String>,
-    /// SHA-256 of its token.
-    pub hash: [u8; 32],
-    /// It must be opened before then; UTC since 1970.
-    pub until: Duration,
-    /// Devices that it is good for.
-    pub devices: u64,
-}
-
-impl std::fmt::Debug for NewLink {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NewLink").field("person", &self.person).field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-impl std::fmt::Debug for NewKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NewKey").field("number", &self.number).field("name", &self.name).finish_non_exhaustive()
-    }
 }
 
 /// A one-use link that the TV shows as a QR code.

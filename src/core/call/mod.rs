@@ -37,7 +37,7 @@
 //! message that no visit accepts changes nothing. To an address that has answered no check, home sends only 8 checks,
 //! and one more for each check that comes from there.
 //!
-//! # Fairness (`fairness.rs`, `home/admission.rs`, `home/seats.rs`)
+//! # Fairness (`people/fairness.rs`, `home/admission.rs`, `home/seats.rs`)
 //!
 //! Places are counted per source: an IPv4 address, or an IPv6 /64. What is full is taken from the source that has
 //! most. Neither the oldest nor the newest is safe. Chance decides among equals. One person has at most half of the
@@ -57,7 +57,6 @@
 
 pub mod chimes;
 pub mod contain;
-pub mod fairness;
 pub mod home;
 pub mod items;
 pub mod peer;

@@ -1,11 +1,10 @@
-//! The home's doorkeeper: who may come in, and the patience with those who guess.
+//! Who may come in: people and their keys, and how long a guesser waits.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::call::home::{Doorkeeper, KeyNumber};
-use crate::call::items::{Invited, NewKey, NewLink};
 use crate::people::guessers::Guessers;
+use crate::people::items::{Invited, NewKey, NewLink};
 use crate::people::keys::KeyId;
 use crate::people::register::{Link, People, Person, Role};
 
@@ -17,34 +16,38 @@ pub struct Access {
 }
 
 impl Access {
-    /// A door that opens for these.
+    /// For these people.
     pub fn new(people: People) -> Access {
         Access { people, guessers: Guessers::new() }
     }
-}
 
-impl Doorkeeper for Access {
-    fn verify(&self, key: &str) -> Option<KeyNumber> {
-        self.people.verify(key).map(|id| id.0)
+    /// Whose key `text` is, if it is one.
+    pub fn verify(&self, text: &str) -> Option<KeyId> {
+        self.people.verify(text)
     }
 
-    fn invited(&self, token: &str, unix: Duration) -> Option<Invited> {
-        self.people.invited(token, unix)
-    }
-
-    fn handle_wrong(&mut self, address: IpAddr, now: Instant) -> Duration {
+    /// A wrong key came from `address`: how long its answer is held back.
+    pub fn handle_wrong(&mut self, address: IpAddr, now: Instant) -> Duration {
         self.guessers.handle_wrong(address, now)
     }
 
-    fn person(&self, key: KeyNumber) -> (u64, Option<&str>) {
-        self.people.owner_of(KeyId(key)).map_or((0, None), |person| (person.number, person.name.as_deref()))
+    /// Whose device a link's token makes now (UTC since 1970), if anybody's.
+    pub fn invited(&self, token: &str, unix: Duration) -> Option<Invited> {
+        self.people.invited(token, unix)
     }
 
-    fn has_keys(&self) -> bool {
+    /// The number of the person whose device has this key, and what home calls them. 0 for the key of the process.
+    pub fn person(&self, key: KeyId) -> (u64, Option<&str>) {
+        self.people.owner_of(key).map_or((0, None), |person| (person.number, person.name.as_deref()))
+    }
+
+    /// Whether any key outlives the process. Without one nobody could come in tomorrow.
+    pub fn has_keys(&self) -> bool {
         self.people.has_stored()
     }
 
-    fn handle_added(&mut self, key: NewKey, unix: Duration) {
+    /// A key was made elsewhere, now (UTC since 1970).
+    pub fn handle_added(&mut self, key: NewKey, unix: Duration) {
         // The role is in the file; here nobody asks for it yet.
         let person = Person { number: key.person, name: key.name, role: Role::Family };
         self.people.take_device(person, KeyId(key.number), key.hash);
@@ -53,23 +56,27 @@ impl Doorkeeper for Access {
         }
     }
 
-    fn handle_invited(&mut self, link: NewLink) {
+    /// A link was made elsewhere.
+    pub fn handle_invited(&mut self, link: NewLink) {
         let NewLink { person, name, hash, until, devices } = link;
         let invited = Person { number: person, name, role: Role::Family };
         self.people.take_link(invited, Link { person, hash, until, devices, used: 0 });
     }
 
-    fn handle_revoked(&mut self, number: u64) -> Option<Vec<KeyNumber>> {
-        self.people.revoke(number).map(|keys| keys.into_iter().map(|id| id.0).collect())
+    /// Ends the key of this number, or all keys and links of this person. Which keys those are; `None` if nothing has this number.
+    pub fn handle_revoked(&mut self, number: u64) -> Option<Vec<KeyId>> {
+        self.people.revoke(number)
     }
 
-    fn handle_reset(&mut self) -> usize {
+    /// Nobody may come in any more. How many people could.
+    pub fn handle_reset(&mut self) -> usize {
         let people = self.people.numbers().len();
         self.people = People::new();
         people
     }
 
-    fn numbers(&self) -> Vec<u64> {
+    /// The numbers of all persons.
+    pub fn numbers(&self) -> Vec<u64> {
         self.people.numbers()
     }
 }

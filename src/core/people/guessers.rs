@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::call::fairness::Source;
+use crate::people::fairness::Source;
 
 /// The wait after the first wrong key.
 const FIRST_DELAY: Duration = Duration::from_millis(500);

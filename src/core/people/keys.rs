@@ -6,8 +6,6 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-use crate::call::home::TEMPORARY_KEY;
-
 /// Numbers a key. Stored keys count from 1 and a number is never used again; [`KeyId::TEMPORARY`] is the key that
 /// ends with the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -15,7 +13,7 @@ pub struct KeyId(pub u64);
 
 impl KeyId {
     /// The key that `intercom run` mints for itself and stores nowhere.
-    pub const TEMPORARY: KeyId = KeyId(TEMPORARY_KEY);
+    pub const TEMPORARY: KeyId = KeyId(0);
 }
 
 impl fmt::Display for KeyId {

@@ -37,13 +37,20 @@
 //! - A client that waits for its refusal gets its pings answered. Otherwise the page would take home for dead and dial
 //!   again, which would count as one more guess.
 //!
+//! # Fairness (`fairness.rs`)
+//!
+//! What clients compete for is counted per source: an IPv4 address, or the /64 of an IPv6 address. What is full is taken
+//! from the source that has most. The gateway shares connections that way, and home shares sockets and seats.
+//!
 //! # The file (`register/file.rs`)
 //!
 //! `register` holds persons, devices and links, and the text of the file that keeps them. The shell stores it
 //! (`shell/key_file.rs`). What the disk does not take is remembered until it does, or the process ends.
 
 pub mod access;
+pub mod fairness;
 pub mod guessers;
+pub mod items;
 pub mod keys;
 pub mod names;
 pub mod register;

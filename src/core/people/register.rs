@@ -8,9 +8,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
+use super::items::Invited;
 use super::keys::{Key, KeyHash, KeyId};
 use super::names;
-use crate::call::items::Invited;
 
 mod file;
 

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use intercom_core::call::fairness::{self, Budgets, Limits, Occupant, Rate, Source};
+use intercom_core::people::fairness::{self, Budgets, Limits, Occupant, Rate, Source};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::connection::{Connection, Context, Next, Progress};

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crossbeam_channel::Sender;
-use intercom_core::call::fairness::{Occupant, Source};
 use intercom_core::call::protocol::{MAX_HELLO, MAX_MESSAGE};
+use intercom_core::people::fairness::{Occupant, Source};
 use rustix::event::PollFlags;
 use rustls::ServerConnection;
 use tungstenite::WebSocket;

@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 
 use intercom_base::settings::Rung;
 use intercom_base::units::{Bitrate, FrameRate};
-use intercom_core::call::home::{Doorkeeper, Home, HomeConfig, HomeOutput, Mute, SocketId};
-use intercom_core::call::items::{
-    EncodedAudio, EncodedVideo, ExchangeId, Invited, NewKey, NewLink, Recipients, VisitId,
-};
+use intercom_core::call::home::{Home, HomeConfig, HomeOutput, Mute, SocketId};
+use intercom_core::call::items::{EncodedAudio, EncodedVideo, ExchangeId, Recipients, VisitId};
 use intercom_core::call::peer::Identity;
 use intercom_core::call::protocol::{CameraState, FromHome, FromPage, RungName, Volume};
+use intercom_core::people::access::Access;
+use intercom_core::people::items::NewKey;
+use intercom_core::people::keys::{Key, KeyId};
+use intercom_core::people::register::{Link, People, Person, Role};
 use intercom_core::reach::Addresses;
 
 use super::bytes::{Bytes, piece};
@@ -22,39 +24,28 @@ use super::peer::OFFER;
 pub const MAX_VIEWERS: usize = 4;
 const HOME: ([u8; 4], u16) = ([10, 0, 0, 1], 8443);
 
-/// Three keys, and what was added.
-struct Keys(Vec<NewKey>);
+/// The token of a link, as a number of [`key`].
+const LINK: u8 = 100;
 
-impl Doorkeeper for Keys {
-    fn verify(&self, key: &str) -> Option<u64> {
-        ["one", "two", "three"].iter().position(|known| *known == key).map(|number| number as u64)
+/// The same bytes each time.
+fn key(number: u8) -> Key {
+    Key::mint(|bytes| {
+        bytes.fill(number);
+        Ok::<_, ()>(())
+    })
+    .expect("a key")
+}
+
+/// Three people with a key each, and a link for the third.
+fn access() -> Access {
+    let mut people = People::new();
+    let person = |number| Person { number, name: None, role: Role::Family };
+    for number in 1..=3 {
+        people.take_device(person(number.into()), KeyId(number.into()), key(number).hash());
     }
-    fn handle_wrong(&mut self, _address: IpAddr, _now: Instant) -> Duration {
-        Duration::from_secs(1)
-    }
-    fn invited(&self, token: &str, _unix: Duration) -> Option<Invited> {
-        (token == "a link").then_some(Invited { person: 3, name: None })
-    }
-    fn person(&self, key: u64) -> (u64, Option<&str>) {
-        (key, self.0.iter().find(|added| added.number == key).and_then(|added| added.name.as_deref()))
-    }
-    fn handle_invited(&mut self, _link: NewLink) {}
-    fn has_keys(&self) -> bool {
-        true
-    }
-    fn handle_added(&mut self, key: NewKey, _unix: Duration) {
-        self.0.push(key);
-    }
-    fn handle_revoked(&mut self, number: u64) -> Option<Vec<u64>> {
-        Some(vec![number])
-    }
-    fn numbers(&self) -> Vec<u64> {
-        Vec::new()
-    }
-    fn handle_reset(&mut self) -> usize {
-        self.0.clear();
-        0
-    }
+    let until = Duration::from_secs(1_000_000);
+    people.take_link(person(3), Link { person: 3, hash: key(LINK).hash(), until, devices: 3, used: 0 });
+    Access::new(people)
 }
 
 /// Who decides.
@@ -123,8 +114,7 @@ impl<'a> Day<'a> {
         };
         let mut bytes = fastrand::Rng::with_seed(seed);
         let entropy = Box::new(move |buffer: &mut [u8]| bytes.fill(buffer));
-        let mut home =
-            Home::new(config, Identity::generate(), Box::new(Keys(Vec::new())), entropy, now, Duration::ZERO);
+        let mut home = Home::new(config, Identity::generate(), access(), entropy, now, Duration::ZERO);
         let local = vec![IpAddr::from(HOME.0)];
         home.handle_addresses(Addresses { best: Some(local[0]), local, public: None }, now);
         home.handle_started(now);
@@ -135,7 +125,7 @@ impl<'a> Day<'a> {
             offer,
             sockets: BTreeSet::new(),
             opened: 0,
-            tokens: vec!["no token".into(), "a link".into()],
+            tokens: vec!["no token".into(), key(LINK).to_text()],
             ufrags: Vec::new(),
             codes: Vec::new(),
             shown: String::new(),
@@ -168,7 +158,7 @@ impl<'a> Day<'a> {
         }
         let message = match self.dice.below(12) {
             0..=2 => {
-                let key = self.any(&["one", "one", "two", "three", "four"]).into();
+                let key = key(self.any(&[1, 1, 2, 3, 4])).to_text();
                 let resume = self.dice.coin().then(|| self.any_token());
                 FromPage::Hello { v: self.any(&[1, 1, 1, 2]), key, resume }
             }
@@ -290,8 +280,8 @@ impl<'a> Day<'a> {
             },
             (21, _) => {
                 if let Some(code) = self.codes.pop() {
-                    let key = NewKey { number: 9, hash: [9; 32], person: 9, name: None, by_link: false };
-                    let minted = self.dice.coin().then(|| (key, "one".to_owned()));
+                    let stored = NewKey { number: 9, hash: key(1).hash(), person: 9, name: None, by_link: false };
+                    let minted = self.dice.coin().then(|| (stored, key(1).to_text()));
                     self.home.handle_minted(code, minted, now);
                 }
             }

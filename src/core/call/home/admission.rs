@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use subtle::ConstantTimeEq as _;
 
-use crate::call::fairness::{self, Budget, Limits, Rate, Source};
-use crate::call::home::{HELLO_WITHIN, Home, HomeOutput, KeyNumber, PING_AFTER, SILENCE, SocketId, Why};
+use crate::call::home::{HELLO_WITHIN, Home, HomeOutput, PING_AFTER, SILENCE, SocketId, Why};
 use crate::call::items::{ExchangeId, VisitId};
 use crate::call::protocol::{ErrorCode, FromHome, MAX_HELLO, MAX_MESSAGE, VERSION};
+use crate::people::fairness::{self, Budget, Limits, Rate, Source};
+use crate::people::keys::KeyId;
 
 /// Sockets without a visit, in all and of one source.
 const UNAUTHENTICATED: Limits = Limits { all: 64, each: 16 };
@@ -141,7 +142,7 @@ impl Home {
     pub(super) fn hello(&mut self, id: SocketId, v: u32, key: &str, resume: Option<&str>, now: Instant) {
         let Some(socket) = self.sockets.get(&id) else { return };
         let near = socket.near;
-        let Some(key) = self.doorkeeper.verify(key) else {
+        let Some(key) = self.access.verify(key) else {
             self.refuse(id, "key", now);
             return;
         };
@@ -162,7 +163,7 @@ impl Home {
     /// A wrong `what` was shown; the answer is held back, the longer the more was guessed.
     pub(super) fn refuse(&mut self, id: SocketId, what: &str, now: Instant) {
         let Some(far) = self.sockets.get(&id).map(|socket| socket.far.ip()) else { return };
-        let wait = self.doorkeeper.handle_wrong(far, now);
+        let wait = self.access.handle_wrong(far, now);
         log::info!("wrong {what} from {far}, answered in {} ms", wait.as_millis());
         self.set_stage(id, Stage::Refused { answer_at: now + wait });
     }
@@ -186,7 +187,7 @@ impl Home {
         self.visits_changed(now);
     }
 
-    fn admit(&mut self, id: SocketId, key: KeyNumber, near: SocketAddr, now: Instant) {
+    fn admit(&mut self, id: SocketId, key: KeyId, near: SocketAddr, now: Instant) {
         if let Err((code, why)) = self.take_seat(key, now) {
             self.fail(id, code, why);
             self.close_socket(id);

@@ -28,50 +28,31 @@ impl Home {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, SocketAddr};
+    use std::net::SocketAddr;
     use std::time::Duration;
 
     use intercom_base::settings::Rung;
     use intercom_base::units::{Bitrate, FrameRate};
 
     use super::*;
-    use crate::call::home::{Doorkeeper, HomeConfig, HomeOutput, KeyNumber, SocketId};
-    use crate::call::items::{EncodedVideo, Invited, NewKey, NewLink};
+    use crate::call::home::{HomeConfig, HomeOutput, SocketId};
+    use crate::call::items::EncodedVideo;
     use crate::call::peer::Identity;
     use crate::call::protocol::{ErrorCode, FromHome, FromPage, RungName, Volume};
+    use crate::people::access::Access;
+    use crate::people::keys::{Key, KeyId};
+    use crate::people::register::{People, Person, Role};
 
     const OFFER: &str = include_str!("../../../../tests/fuzz/offers/chromium.sdp");
 
-    /// Lets everybody in.
-    struct Open;
+    /// The one key that lets in.
+    const KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQ";
 
-    impl Doorkeeper for Open {
-        fn verify(&self, _key: &str) -> Option<KeyNumber> {
-            Some(1)
-        }
-        fn handle_wrong(&mut self, _address: IpAddr, _now: Instant) -> Duration {
-            Duration::ZERO
-        }
-        fn invited(&self, _token: &str, _unix: Duration) -> Option<Invited> {
-            None
-        }
-        fn person(&self, _key: KeyNumber) -> (u64, Option<&str>) {
-            (1, None)
-        }
-        fn handle_invited(&mut self, _link: NewLink) {}
-        fn has_keys(&self) -> bool {
-            true
-        }
-        fn handle_added(&mut self, _key: NewKey, _unix: Duration) {}
-        fn handle_revoked(&mut self, number: u64) -> Option<Vec<KeyNumber>> {
-            Some(vec![number])
-        }
-        fn handle_reset(&mut self) -> usize {
-            0
-        }
-        fn numbers(&self) -> Vec<u64> {
-            Vec::new()
-        }
+    fn access() -> Access {
+        let mut people = People::new();
+        let person = Person { number: 1, name: None, role: Role::Family };
+        people.take_device(person, KeyId(2), Key::parse(KEY).expect("a key").hash());
+        Access::new(people)
     }
 
     #[expect(clippy::disallowed_methods, reason = "a test's time begins at some time")]
@@ -94,7 +75,7 @@ mod tests {
             volume: Volume::default(),
             hear_each_other: false,
         };
-        Home::new(config, Identity::generate(), Box::new(Open), Box::new(|bytes| bytes.fill(7)), now, Duration::ZERO)
+        Home::new(config, Identity::generate(), access(), Box::new(|bytes| bytes.fill(7)), now, Duration::ZERO)
     }
 
     fn far(n: u8) -> SocketAddr {
@@ -105,7 +86,7 @@ mod tests {
     fn enter(home: &mut Home, n: u8, now: Instant) -> SocketId {
         let id = SocketId(n.into());
         home.handle_socket_open(id, far(n), SocketAddr::from(([10, 0, 0, 1], 8443)), now);
-        say(home, id, &FromPage::Hello { v: 1, key: "k".into(), resume: None }, now);
+        say(home, id, &FromPage::Hello { v: 1, key: KEY.into(), resume: None }, now);
         say(home, id, &FromPage::Offer { pc: 1, rev: 1, sdp: OFFER.into() }, now);
         let heard = heard(home, id);
         assert!(matches!(heard.last(), Some(FromHome::Answer { .. })), "{heard:?}");

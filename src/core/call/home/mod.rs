@@ -5,7 +5,6 @@
 //! deadline while its media is down, and without any while media flows.
 
 mod admission;
-mod doorkeeper;
 mod failure;
 mod levels;
 mod media;
@@ -29,14 +28,15 @@ use crate::call::home::media::RungState;
 use crate::call::home::pairing::{Exchange, Pairing};
 use crate::call::home::visit::Visit;
 use crate::call::items::{
-    AudioIn, EncoderOrder, ExchangeId, For, NewKey, NewLink, PairingCode, Speech, ViewerFrame, ViewerInfo, VisitId,
+    AudioIn, EncoderOrder, ExchangeId, For, PairingCode, Speech, ViewerFrame, ViewerInfo, VisitId,
 };
 use crate::call::peer::{Identity, Transmit};
 use crate::call::protocol::{ByeReason, CameraState, FromHome, RungName, Volume};
+use crate::people::access::Access;
+use crate::people::items::{NewKey, NewLink};
 use crate::rate::speech::SpeechOrder;
 use crate::reach::Addresses;
 
-pub use doorkeeper::Doorkeeper;
 pub use levels::Mute;
 
 /// A visit without a socket and without media ends after this.
@@ -47,9 +47,6 @@ pub const NO_MEDIA_LIFE: Duration = Duration::from_secs(20);
 
 /// However often it comes with another socket, a visit without media ends after this.
 const LONGEST_WITHOUT_MEDIA: Duration = Duration::from_secs(60);
-
-/// The number of the key that ends with the process, which `run` shows; all others count from 1.
-pub const TEMPORARY_KEY: KeyNumber = 0;
 
 /// A socket must say `hello` within this.
 const HELLO_WITHIN: Duration = Duration::from_secs(5);
@@ -66,9 +63,6 @@ const ROUTES_PER_VISIT: usize = 16;
 /// Names a signaling socket; never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SocketId(pub u64);
-
-/// Number of an access key.
-pub type KeyNumber = u64;
 
 /// Fills a buffer with random bytes that nobody can guess.
 pub type Entropy = Box<dyn FnMut(&mut [u8]) + Send>;
@@ -177,7 +171,7 @@ pub enum Why {
 pub struct Home {
     config: HomeConfig,
     identity: Identity,
-    doorkeeper: Box<dyn Doorkeeper + Send>,
+    access: Access,
     entropy: Entropy,
     addresses: Addresses,
     camera: CameraState,
@@ -208,7 +202,7 @@ impl Home {
     pub fn new(
         config: HomeConfig,
         identity: Identity,
-        doorkeeper: Box<dyn Doorkeeper + Send>,
+        access: Access,
         entropy: Entropy,
         now: Instant,
         unix: Duration,
@@ -221,7 +215,7 @@ impl Home {
         Home {
             config,
             identity,
-            doorkeeper,
+            access,
             entropy,
             addresses: Addresses::default(),
             camera: CameraState::Unplugged,
@@ -280,12 +274,12 @@ impl Home {
 
     /// A key was minted: anyone who shows it may come in from now on.
     pub fn handle_key_added(&mut self, key: NewKey, now: Instant) {
-        self.doorkeeper.handle_added(key, self.wall_at(now));
+        self.access.handle_added(key, self.wall_at(now));
     }
 
     /// A link was made: anyone who opens it may come in from now on.
     pub fn handle_invited(&mut self, link: NewLink) {
-        self.doorkeeper.handle_invited(link);
+        self.access.handle_invited(link);
     }
 
     /// Forgets a person or a key, and ends every visit that came by it.
@@ -293,8 +287,8 @@ impl Home {
     /// # Errors
     /// If there is no such number: those of all persons.
     pub fn handle_revoked(&mut self, number: u64, now: Instant) -> Result<(), Vec<u64>> {
-        let Some(keys) = self.doorkeeper.handle_revoked(number) else {
-            return Err(self.doorkeeper.numbers());
+        let Some(keys) = self.access.handle_revoked(number) else {
+            return Err(self.access.numbers());
         };
         log::info!("number {number} is revoked, and with it {} keys", keys.len());
         let ended: Vec<VisitId> = self.visits.iter().filter(|v| keys.contains(&v.key)).map(|v| v.id).collect();
@@ -306,7 +300,7 @@ impl Home {
 
     /// Forgets every key, and the code on the TV, and ends all visits. How many people could come in.
     pub fn handle_reset(&mut self, now: Instant) -> usize {
-        let people = self.doorkeeper.handle_reset();
+        let people = self.access.handle_reset();
         self.pairing = None;
         self.exchanges.clear();
         self.out.push_back(HomeOutput::Code(None));

@@ -1,5 +1,5 @@
 //! A token is exchanged for a key of the device's own: that of the code on the TV, which is good for ten minutes and one device, or
-//! that of a link, which the doorkeeper knows.
+//! that of a link, which `people/access.rs` knows.
 //!
 //! A page says a nonce along with the token. As long as it says the same one it hears of the same key, whatever sockets die meanwhile.
 
@@ -9,8 +9,9 @@ use subtle::ConstantTimeEq as _;
 
 use crate::call::home::admission::Stage;
 use crate::call::home::{HELLO_WITHIN, Home, HomeOutput, SocketId};
-use crate::call::items::{ExchangeId, For, NewKey, PairingCode};
+use crate::call::items::{ExchangeId, For, PairingCode};
 use crate::call::protocol::{ErrorCode, FromHome, VERSION};
+use crate::people::items::NewKey;
 use crate::reach::links::{Links, token_links};
 
 /// A code is good for so long, and so long the key of an exchange is said again.
@@ -50,7 +51,7 @@ fn same(one: &str, other: &str) -> bool {
 impl Home {
     /// All threads run. A home that nobody could enter tomorrow shows a code until somebody can.
     pub fn handle_started(&mut self, now: Instant) {
-        if !self.doorkeeper.has_keys() {
+        if !self.access.has_keys() {
             self.handle_code_wanted(None, now);
         }
     }
@@ -104,7 +105,7 @@ impl Home {
         let begun = self.exchanges.iter().position(|exchange| same(&exchange.token, token) && exchange.nonce == nonce);
         let of_code = self.pairing.as_ref().filter(|code| now < code.until && !code.used && same(&code.token, token));
         let of_code = of_code.map(|code| For::Newcomer(code.name.clone()));
-        let of_link = self.doorkeeper.invited(token, self.wall_at(now)).map(|invited| For::Person(invited.person));
+        let of_link = self.access.invited(token, self.wall_at(now)).map(|invited| For::Person(invited.person));
         let (is_code, whom) = (of_code.is_some(), of_code.or(of_link));
         if begun.is_none() && whom.is_none() {
             return self.refuse(id, "code", now);

@@ -4,18 +4,19 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use crate::call::home::visit::Visit;
-use crate::call::home::{Home, KeyNumber, SocketId, TEMPORARY_KEY};
+use crate::call::home::{Home, SocketId};
 use crate::call::items::VisitId;
 use crate::call::protocol::{ByeReason, ErrorCode};
+use crate::people::keys::KeyId;
 use crate::rate::ladder::LadderState;
 
 impl Home {
     /// Makes room for one more visit of `key`, if there is none.
-    pub(super) fn take_seat(&mut self, key: KeyNumber, now: Instant) -> Result<(), (ErrorCode, &'static str)> {
+    pub(super) fn take_seat(&mut self, key: KeyId, now: Instant) -> Result<(), (ErrorCode, &'static str)> {
         let seats = self.config.max_viewers;
-        let person = self.doorkeeper.person(key).0;
+        let person = self.access.person(key).0;
         // The key that `run` shows on its own screen is for trying things out, and dies with the process.
-        let share = if key == TEMPORARY_KEY { seats } else { (seats / 2).max(1) };
+        let share = if key == KeyId::TEMPORARY { seats } else { (seats / 2).max(1) };
         if self.visits.iter().filter(|visit| visit.person == person).count() >= share.min(seats) {
             match self.mediless(|visit| visit.person == person) {
                 Some(own) => self.end_visit(own, Some(ByeReason::Replaced), now),
@@ -49,7 +50,7 @@ impl Home {
     pub(super) fn begin_visit(
         &mut self,
         socket: SocketId,
-        key: KeyNumber,
+        key: KeyId,
         near: IpAddr,
         now: Instant,
     ) -> (VisitId, String) {
@@ -60,7 +61,7 @@ impl Home {
         let mut visit = Visit::new(id, token.clone(), key, near, ladder, now);
         visit.socket = Some(socket);
         visit.socket_lost = None;
-        let (person, name) = self.doorkeeper.person(key);
+        let (person, name) = self.access.person(key);
         visit.person = person;
         visit.name = name.map(Into::into);
         self.visits.push(visit);

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use intercom_base::units::Bitrate;
 
-use crate::call::fairness::{Budget, Rate};
-use crate::call::home::{KeyNumber, LONGEST_WITHOUT_MEDIA, NO_MEDIA_LIFE, ORPHAN_LIFE, SocketId};
+use crate::call::home::{LONGEST_WITHOUT_MEDIA, NO_MEDIA_LIFE, ORPHAN_LIFE, SocketId};
 use crate::call::items::{ViewerInfo, VisitId};
 use crate::call::peer::{Peer, Report};
 use crate::call::protocol::RungName;
+use crate::people::fairness::{Budget, Rate};
+use crate::people::keys::KeyId;
 use crate::rate::ladder::LadderState;
 use crate::rate::playout::Playout;
 use crate::rate::speech::{Path, Protection};
@@ -29,7 +30,7 @@ const OFFERS: Rate = Rate { burst: 16.0, per_second: 0.2 };
 pub(super) struct Visit {
     pub id: VisitId,
     pub token: String,
-    pub key: KeyNumber,
+    pub key: KeyId,
     /// Whose device it is.
     pub person: u64,
     /// What home calls them.
@@ -83,7 +84,7 @@ impl Visit {
     pub fn new(
         id: VisitId,
         token: String,
-        key: KeyNumber,
+        key: KeyId,
         near: IpAddr,
         (ladder, still_mode): (LadderState, StillMode),
         now: Instant,
@@ -183,7 +184,9 @@ impl Visit {
     pub fn status(&self) -> serde_json::Value {
         serde_json::json!({
             "visit": self.id.0,
-            "key": self.key,
+            "key": self.key.0,
+            "person": self.person,
+            "name": self.name.as_deref(),
             "socket": self.socket.is_some(),
             "connected": self.connected,
             "rung": self.sending,

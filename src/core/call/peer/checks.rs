@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use crate::call::fairness::{Budget, Rate};
+use crate::people::fairness::{Budget, Rate};
 
 /// Candidates that a peer connection may be given; a call of hours restarts ICE now and then.
 const CANDIDATES: Rate = Rate { burst: 64.0, per_second: 0.1 };
