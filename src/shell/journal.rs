@@ -4,10 +4,14 @@
 //! errors are taken. What clients bring about is told sparingly, or they could fill the disk with it.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Stderr, Write as _, stderr};
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use log::{LevelFilter, Log, Metadata, Record};
+use log::{Level, LevelFilter, Log, Metadata, Record};
 use simplelog::{ConfigBuilder, ThreadLogMode, WriteLogger};
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
@@ -49,16 +53,51 @@ pub fn log_to_stderr(level: LevelFilter) {
         .set_thread_mode(ThreadLogMode::Names)
         .set_target_level(LevelFilter::Debug)
         .build();
-    let journal =
-        Journal { inner: WriteLogger::new(level, format, std::io::stderr()), told: Mutex::new(Told::default()) };
+    let journal = Journal {
+        inner: WriteLogger::new(level, format, stderr()),
+        told: Mutex::new(Told::default()),
+        line: Mutex::new(()),
+        tells_priority: std::env::var("JOURNAL_STREAM").is_ok_and(|stream| is_stderr(&stream)),
+    };
     if log::set_boxed_logger(Box::new(journal)).is_ok() {
         log::set_max_level(level);
     }
 }
 
 struct Journal {
-    inner: Box<WriteLogger<std::io::Stderr>>,
+    inner: Box<WriteLogger<Stderr>>,
     told: Mutex<Told>,
+    /// Held while a line is written in two pieces.
+    line: Mutex<()>,
+    /// Standard error is systemd's journal, which reads a priority in front of a line (sd-daemon(3)).
+    tells_priority: bool,
+}
+
+impl Journal {
+    fn write(&self, record: &Record<'_>) {
+        let _line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.tells_priority {
+            let _nowhere_to_tell = write!(stderr(), "<{}>", priority(record.level()));
+        }
+        self.inner.log(record);
+    }
+}
+
+/// As syslog(3) numbers them.
+fn priority(level: Level) -> u8 {
+    match level {
+        Level::Error => 3,
+        Level::Warn => 4,
+        Level::Info => 6,
+        Level::Debug | Level::Trace => 7,
+    }
+}
+
+/// Whether `stream`, as systemd.exec(5) has it in `$JOURNAL_STREAM`, is where standard error goes: device and inode. A program that was
+/// started by a service may have the variable and write to elsewhere.
+fn is_stderr(stream: &str) -> bool {
+    let open = stderr().as_fd().try_clone_to_owned().map(File::from).and_then(|file| file.metadata());
+    open.is_ok_and(|file| stream == format!("{}:{}", file.dev(), file.ino()))
 }
 
 impl Log for Journal {
@@ -71,13 +110,13 @@ impl Log for Journal {
             return;
         }
         if !is_of_clients(record.target()) {
-            return self.inner.log(record);
+            return self.write(record);
         }
         let text = record.args().to_string();
         let verdict = self.told.lock().unwrap_or_else(PoisonError::into_inner).judge(&text, clock::now());
         match verdict {
-            Verdict::Tell(0) => self.inner.log(record),
-            Verdict::Tell(missed) => self.inner.log(
+            Verdict::Tell(0) => self.write(record),
+            Verdict::Tell(missed) => self.write(
                 &Record::builder()
                     .metadata(record.metadata().clone())
                     .module_path(record.module_path())
@@ -98,7 +137,7 @@ impl Log for Journal {
 /// Whether records of this origin and level are taken at all.
 fn takes(metadata: &Metadata<'_>) -> bool {
     let crate_name = metadata.target().split("::").next().unwrap_or_default();
-    OURS.contains(&crate_name) || metadata.level() <= log::Level::Warn
+    OURS.contains(&crate_name) || metadata.level() <= Level::Warn
 }
 
 fn is_of_clients(target: &str) -> bool {
@@ -159,8 +198,6 @@ fn shape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use log::Level;
-
     use super::*;
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod doctor;
 mod home;
+mod journal;
 mod mute;
 mod notices;
 #[path = "../browser/harness/ports.rs"]
