@@ -234,9 +234,14 @@ export class Media {
     track.onmute = () => {
       if (this.#tracks[kind] !== track || !this.#wanted[kind]) return;
       this.#set(kind, 'paused');
+      this.#send(kind);
       if (document.visibilityState === 'visible') this.#on.note(`${kind}-paused`);
     };
-    track.onunmute = () => this.#tracks[kind] === track && this.#wanted[kind] && this.#set(kind, 'on');
+    track.onunmute = () => {
+      if (this.#tracks[kind] !== track || !this.#wanted[kind]) return;
+      this.#set(kind, 'on');
+      this.#send(kind);
+    };
     this.#send(kind);
     this.#set(kind, track.muted ? 'paused' : 'on');
     this.#on.changed();

@@ -144,3 +144,6 @@ export function isAlive({ presented, media, disconnectedSince }, now) {
   if (!presented) return false;
   return media === 'connected' || (media === 'disconnected' && now - disconnectedSince < 3000);
 }
+
+/** Whether home gets sound or pictures of this track. The device itself may mute one, for example a phone during a call. */
+export const isHeardOrSeen = (track) => Boolean(track && track.enabled && !track.muted && track.readyState === 'live');

@@ -1,14 +1,14 @@
 // The visit: joins the socket and the peer connection, keeps both alive, and knows how things stand. What a person sees of
 // it is made in main.js.
 import { Peer, brief, callSupport, hello, keepCode, keepKey, kept, keyFailed, keyFromHash, keyFromPaste, keyWorks, pair, signalUrl, takeCode, takeKey, tokenFromPaste, tryKey } from './first.js';
-import { FULL_RETRY_MS, Recovery, afterWelcome, isAlive, looksRefused, looksUntrusted, pageState } from './policy.js';
+import { Observer } from './observer.js';
+import { FULL_RETRY_MS, Recovery, afterWelcome, isAlive, isHeardOrSeen, pageState } from './policy.js';
+import { Refusals } from './refusals.js';
 import { Signal } from './signal.js';
-import { PLANS, Uplink, readUplink } from './uplink.js';
-import { PictureWatch, readArrivals } from './watch.js';
+import { PictureWatch } from './watch.js';
 
 const TICK_MS = 250;
 const REPEAT_OFFER_MS = 5000;
-const LOOK_AT_UPLINK_MS = 1000;
 const MAX_RELOADS = 2;
 const BROKEN_PAUSES_MS = [500, 2000, 5000, 15000];
 
@@ -40,8 +40,8 @@ class Visit extends EventTarget {
   #tracks = { audio: null, video: null };
   #recovery = new Recovery();
   #watch = new PictureWatch();
-  #uplink = new Uplink();
-  #uplinkAt = 0;
+  #observer = new Observer(this.#watch);
+  #refusals = new Refusals();
   #frames = 0;
   #framesOfPeer = 0;
   #media = 'new';
@@ -49,13 +49,8 @@ class Visit extends EventTarget {
   #offeredAt = 0;
   #rebuildAt = null;
   #breaks = 0;
-  #quickFailures = 0;
-  #quickSince = null;
-  #everOpened = false;
-  #pageReachable = false;
   #timer = 0;
   #told = '';
-  #looking = false;
 
   /** Starts afresh with the key at hand, or goes on with what first.js has begun. */
   start(begun = null) {
@@ -80,8 +75,8 @@ class Visit extends EventTarget {
     };
     this.#recovery = new Recovery();
     this.#watch = new PictureWatch();
-    this.#quickFailures = 0;
-    this.#quickSince = null;
+    this.#observer = new Observer(this.#watch);
+    this.#refusals.restart();
     this.#breaks = 0;
     // A link with a key counts more than a code from before.
     if (keyFromHash(location.hash)) brief.remove('intercom.code');
@@ -141,8 +136,8 @@ class Visit extends EventTarget {
   /** Tells home what this viewer sends now. */
   sendState() {
     if (!this.#facts.welcomed) return;
-    const on = (track) => Boolean(track && track.enabled && track.readyState === 'live');
-    this.#signal.send({ type: 'state', microphone: on(this.#tracks.audio), camera: on(this.#tracks.video) });
+    const { audio, video } = this.#tracks;
+    this.#signal.send({ type: 'state', microphone: isHeardOrSeen(audio), camera: isHeardOrSeen(video) });
   }
 
   /** Sets how loud viewers are at home; home's answer is in `view()`. */
@@ -174,7 +169,7 @@ class Visit extends EventTarget {
       thin: this.#watch.thin,
       barred: !alive && ((welcomed && this.#recovery.rebuilds > 0) || this.#facts.unreached),
       // Home's computer answers, and refuses this page.
-      refused: !welcomed && looksRefused({ since: this.#quickSince, online: navigator.onLine }, clock()),
+      refused: !welcomed && this.#refusals.refuses(clock()),
       // All seats that this key may have are taken.
       busy: this.#facts.busy,
       home,
@@ -226,7 +221,7 @@ class Visit extends EventTarget {
     this.#offeredAt = clock();
     this.#recovery.begin();
     this.#watch.begin();
-    this.#uplink.begin(clock());
+    this.#observer.begin();
   }
 
   #build() {
@@ -261,21 +256,11 @@ class Visit extends EventTarget {
     this.#rebuildAt = clock() + this.#pause();
   }
 
-  /** Home has ended the visit because this connection failed there: a new visit with a new one. */
-  #failed() {
-    console.warn('intercom: home cannot go on with this connection');
+  /** Home has ended the visit: its connection failed there, or none came up. A new visit with a new connection. */
+  #beginAgain() {
     this.#session = null;
     this.#build();
     this.#signal.retryIn(this.#pause());
-  }
-
-  /** Home has ended the visit because no connection came up: others may have the seat, and this page tries again. */
-  #unreached() {
-    this.#facts.unreached = true;
-    this.#session = null;
-    this.#build();
-    this.#signal.retryIn(this.#pause());
-    this.#changed();
   }
 
   /** How long to wait before the next connection; longer with each that breaks before it runs. */
@@ -286,9 +271,7 @@ class Visit extends EventTarget {
   }
 
   #opened() {
-    this.#everOpened = true;
-    this.#quickFailures = 0;
-    this.#quickSince = null;
+    this.#refusals.opened();
     this.#facts.untrusted = false;
     this.#asked = this.#session !== null;
     const greeted = this.#greeted;
@@ -321,23 +304,8 @@ class Visit extends EventTarget {
     if (facts.welcomed) facts.downSince = clock();
     facts.welcomed = false;
     if (!opened) facts.full = false;
-    this.#quickFailures = quick ? this.#quickFailures + 1 : 0;
-    this.#quickSince = quick ? (this.#quickSince ?? clock()) : null;
-    this.#suspectCertificate();
+    facts.untrusted = this.#refusals.lost(quick, clock());
     this.#changed();
-  }
-
-  /** Judges by a page that was there *before* the newest failure: home may just have started between the two. */
-  #suspectCertificate() {
-    const seen = { quickFailures: this.#quickFailures, everOpened: this.#everOpened, pageReachable: this.#pageReachable };
-    this.#facts.untrusted = looksUntrusted(seen);
-    this.#pageReachable = false;
-    if (seen.quickFailures < 2 || seen.everOpened) return;
-    const asked = this.#quickFailures;
-    fetch('/', { cache: 'no-store' }).then(
-      (response) => (this.#pageReachable = response.ok && this.#quickFailures === asked),
-      () => {},
-    );
   }
 
   #message(message) {
@@ -372,8 +340,12 @@ class Visit extends EventTarget {
         break;
       case 'bye':
         if (message.reason === 'revoked') return this.#end('revoked', null);
-        if (message.reason === 'failed') return this.#failed();
-        if (message.reason === 'no_media' || message.reason === 'replaced') return this.#unreached();
+        if (message.reason === 'failed') return this.#beginAgain();
+        if (message.reason === 'no_media' || message.reason === 'replaced') {
+          // Others may have the seat meanwhile.
+          facts.unreached = true;
+          return this.#beginAgain();
+        }
         facts.restarting = true;
         this.#signal.retryIn(500);
         break;
@@ -476,8 +448,7 @@ class Visit extends EventTarget {
     const signaling = facts.welcomed && this.#talking;
     const visible = document.visibilityState === 'visible';
 
-    if (this.#watch.waits(now)) this.#lookWhatArrives(peer);
-    if (media === 'connected' && now - this.#uplinkAt >= LOOK_AT_UPLINK_MS) this.#lookWhatIsSent(peer, now);
+    this.#observer.look(peer, (asked) => this.#peer === asked);
     const addressless = peer.addressless && mayReload();
     const repair = this.#recovery.step({ media, signaling, addressless }, now);
     const wish = this.#watch.step({ frames: this.#frames, connected: media === 'connected', visible, signaling }, now);
@@ -498,28 +469,6 @@ class Visit extends EventTarget {
       this.#told = told;
       this.#changed();
     }
-  }
-
-  /** One look at a time; the answer comes later. */
-  #lookWhatArrives(peer) {
-    if (this.#looking) return;
-    this.#looking = true;
-    const done = (report) => {
-      this.#looking = false;
-      if (report && this.#peer === peer) this.#watch.arrived(readArrivals(report), clock());
-    };
-    peer.getStats().then(done, () => done(null));
-  }
-
-  /** What the path does not carry is not sent. */
-  #lookWhatIsSent(peer, now) {
-    this.#uplinkAt = now;
-    const done = (report) => {
-      if (this.#peer !== peer) return;
-      const plan = this.#uplink.step(readUplink(report), clock());
-      if (plan) peer.send(PLANS[plan]);
-    };
-    peer.getStats().then(done, () => {});
   }
 
   #end(state, reason) {

@@ -132,3 +132,10 @@ test('constrained baseline with whole packets comes first, other codecs do not c
   assert.deepEqual(policy.orderCodecs([codec('video/VP8'), rtx, single, high, best]), [best, high, single, rtx]);
   assert.deepEqual(policy.orderCodecs([codec('video/VP8'), rtx]), []);
 });
+
+test('a track that the person or the device switched off is not told as on', () => {
+  const track = { enabled: true, muted: false, readyState: 'live' };
+  assert.equal(policy.isHeardOrSeen(track), true);
+  for (const off of [{ enabled: false }, { muted: true }, { readyState: 'ended' }]) assert.equal(policy.isHeardOrSeen({ ...track, ...off }), false);
+  assert.equal(policy.isHeardOrSeen(null), false);
+});
