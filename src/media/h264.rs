@@ -1,4 +1,7 @@
 //! As much of H.264's syntax as is needed to judge a stream before a decoder sees it.
+//!
+//! The crate `h264-reader` reads parameter sets whole. Cameras get the end of theirs wrong (VUI), and browsers decode them all the same. So
+//! this reads up to what it needs, and no further.
 
 /// The NAL units of an access unit in Annex B form, without start codes.
 pub fn nal_units(data: &[u8]) -> impl Iterator<Item = &[u8]> {

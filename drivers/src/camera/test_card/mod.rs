@@ -1,4 +1,7 @@
 //! A camera that needs no hardware: a moving, clocked test card that carries its own capture time.
+//!
+//! Its painter and its stroke font are its own. The program's painter draws with fonts of several hundred kilobytes, which no driver needs,
+//! and a picture in which tests read the time should not change when the TV's look does.
 
 mod glyphs;
 mod paint;
