@@ -9,7 +9,10 @@
 //! - str0m estimates each viewer's path (GCC over transport-wide feedback).
 //! - A rung is encoded at what its slowest viewer can use. That is 85 % of the estimate, less what the sound takes.
 //!   While frames queue up it is 65 %.
-//! - The bitrate falls at once. It rises by a tenth a second. It never falls below `floor_kbps`.
+//! - The bitrate falls at once. It rises by a tenth a second. The full rung never falls below its `floor_kbps`. The reduced rung may
+//!   fall to a quarter of its own, with fewer frames.
+//! - A frame that waits over 250 ms in the pacer is a jam: nothing is sent to that viewer until a keyframe fits
+//!   (`call/home/media.rs`).
 //! - A viewer moves to the reduced rung after the estimate stayed below the full rung's floor for 8 s. It takes 2 s if
 //!   the path carries not even a third of that, and 1.5 s if frames jam as well. The other viewers notice nothing.
 //! - The viewer climbs back after 5 good seconds. After a climb that failed, the pause doubles, from 10 s to 2 min.
@@ -48,8 +51,8 @@
 //! - From 3 % loss on, each packet brings the previous one along (RED), for that viewer.
 //! - Sound is never paced. Where a path does not carry both, the picture gives way in steps:
 //!   1. the reduced rung leaves frames out, down to a quarter of them (`encoding.rs`);
-//!   2. only still pictures are sent, as there is room (`stills.rs`);
-//!   3. nothing but sound.
+//!   2. only still pictures are sent, as there is room: one in 2 to 20 s (`stills.rs`);
+//!   3. nothing but sound, where less than 4 kbit/s are left for pictures.
 //! - In steps 2 and 3 the estimator rests too, since its padding would take what the voice needs. It tries again after
 //!   10 to 80 s, for 4 s.
 //! - Loss that goes on while next to nothing is sent belongs to the path itself. Then redundancy stays on, whatever
