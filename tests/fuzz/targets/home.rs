@@ -90,6 +90,8 @@ pub struct Day<'a> {
     tokens: Vec<String>,
     pub ufrags: Vec<String>,
     codes: Vec<ExchangeId>,
+    /// The number of the key that was made last.
+    made: u64,
     /// The token that the TV showed last.
     shown: String,
     pub visits: usize,
@@ -128,6 +130,7 @@ impl<'a> Day<'a> {
             tokens: vec!["no token".into(), key(LINK).to_text()],
             ufrags: Vec::new(),
             codes: Vec::new(),
+            made: 100,
             shown: String::new(),
             visits: 0,
             pairings: 0,
@@ -222,6 +225,14 @@ impl<'a> Day<'a> {
         bytes
     }
 
+    /// A key that pages try is made elsewhere, for somebody new.
+    fn add_key(&mut self, now: Instant) {
+        self.made += 1;
+        let hash = key(self.any(&[1, 2, 3])).hash();
+        self.home
+            .handle_key_added(NewKey { number: self.made, hash, person: self.made, name: None, by_link: false }, now);
+    }
+
     pub fn event(&mut self) {
         let now = self.now;
         let sockets: Vec<SocketId> = self.sockets.iter().copied().collect();
@@ -273,9 +284,10 @@ impl<'a> Day<'a> {
                 self.home.handle_camera(camera);
                 self.home.handle_mute(wish, now);
             }
-            (20, _) => match self.dice.below(8) {
+            (20, _) => match self.dice.below(16) {
                 0 => drop(self.home.handle_revoked(self.dice.below(4), now)),
                 1 => drop(self.home.handle_reset(now)),
+                2..=9 => self.add_key(now),
                 _ => drop(self.home.handle_code_wanted(None, now)),
             },
             (21, _) => {
