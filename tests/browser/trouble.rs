@@ -130,7 +130,7 @@ pub fn sleep(lab: &mut Lab) {
     }
 }
 
-/// Strangers at the door: half-open connections, nonsense over TCP and UDP. Who is at home already sees none of it.
+/// Unauthenticated clients: half-open connections, nonsense over TCP and UDP. Who is at home already sees none of it.
 pub fn strangers(lab: &mut Lab) {
     let page = lab.visit(Permission::Undecided);
     living(&page);

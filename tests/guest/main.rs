@@ -44,15 +44,12 @@ const ALWAYS: &[Scenario] = &[
     ("coded", coded::coded),
     ("signal", cameras::signal),
     ("appliance", appliance::appliance),
+    ("updates", updates::updates),
 ];
 
 /// The image again, when it is asked for: many starts of a slow machine.
-const WHEN_NAMED: &[Scenario] = &[
-    ("updates", updates::updates),
-    ("recovery", updates::recovery),
-    ("bare", hardships::bare),
-    ("disks", hardships::disks),
-];
+const WHEN_NAMED: &[Scenario] =
+    &[("recovery", updates::recovery), ("bare", hardships::bare), ("disks", hardships::disks)];
 
 fn main() -> ExitCode {
     if std::env::args().any(|argument| argument == "--list") {

@@ -1,4 +1,4 @@
-//! Strangers at the real gateway, over real sockets on loopback: what is malformed, oversized, slow or too much.
+//! Unauthenticated clients at the real gateway, over real sockets on loopback: what is malformed, oversized, slow or too much.
 
 mod client;
 mod crowds;

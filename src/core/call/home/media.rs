@@ -168,6 +168,9 @@ impl Home {
             }
             if pressure == Pressure::Jammed {
                 // Old video would only delay the new: nothing until a keyframe.
+                if !visit.needs_keyframe {
+                    log::debug!("visit {}: pictures wait on the path, none is sent until a keyframe", visit.id.0);
+                }
                 visit.needs_keyframe = true;
                 visit.frames_held += 1;
                 self.collect(index, now);
