@@ -27,7 +27,7 @@ pub const TARGETS: &[Target] = &[
     ("eld", fuzz_eld, elds),
 ];
 
-/// Pictures have the size that the header told, however the bytes are cut.
+/// Pictures have the size that the header says, however the bytes are cut.
 fn fuzz_y4m(data: &[u8]) {
     let mut counts = Vec::new();
     for piece in [data.first().map_or(1, |first| usize::from(*first) + 1), usize::MAX] {
@@ -116,7 +116,7 @@ fn fuzz_address(data: &[u8]) {
     assert!(!address.to_string().contains('?'), "a query may hold a password");
 }
 
-/// A picture has the size that its head told, and a decoder is as good as new after a bad one.
+/// A picture has the size that its head says, and a decoder is as good as new after a bad one.
 fn fuzz_jpeg(data: &[u8]) {
     let mut jpeg = Jpeg::default();
     let Ok((width, height)) = jpeg::size(data) else { return };

@@ -8,7 +8,7 @@ const SILENCE: Duration = Duration::from_secs(5);
 const SPOILT: Duration = Duration::from_secs(2);
 /// A busy machine may wait long for few frames, and these may be bad by chance.
 const SPOILT_FRAMES: u64 = 3;
-/// Bad frames are told of this often at most: a poor cable brings some every second.
+/// Bad frames are logged this often at most: a poor cable brings some every second.
 const TELL: Duration = Duration::from_secs(60);
 
 /// How a stream has fared since its last good frame. Only the time in which somebody waited for a frame counts.
@@ -16,7 +16,7 @@ const TELL: Duration = Duration::from_secs(60);
 pub struct Health {
     waited: Duration,
     bad: u64,
-    /// Bad frames that nobody was told of, and when somebody last was.
+    /// Bad frames that were not logged yet, and when some last were.
     untold: u64,
     told: Option<Instant>,
 }
@@ -27,7 +27,7 @@ impl Health {
         (self.waited, self.bad) = (Duration::ZERO, 0);
     }
 
-    /// A bad frame came; how many there were since the log was last told, if it is to be told now.
+    /// A bad frame came; how many there were since some were last logged, if it is time to log them.
     pub fn bad(&mut self, now: Instant) -> Option<u64> {
         self.bad += 1;
         self.untold += 1;

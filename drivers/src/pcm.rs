@@ -191,7 +191,7 @@ fn speaks_of_default(text: &str) -> bool {
     text.lines().any(|line| line.split('#').next().unwrap_or_default().contains("default"))
 }
 
-/// Opens a card by the first of its names that works; what was wrong with the most direct one is told.
+/// Opens a card by the first of its names that works; the error is that of the most direct one.
 fn open_card(card: &Endpoint, direction: Direction, buffer: Duration) -> Result<Alsa, DeviceError> {
     let mut first = None;
     for name in card.pcms() {

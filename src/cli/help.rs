@@ -117,7 +117,7 @@ intercom check - tell what a config would run, or what is wrong with it
 
 Usage: intercom check [FILE]
 
-Everything that is wrong is told at once, as FILE:LINE: KEY: what is wrong, what
+Everything that is wrong is printed at once, as FILE:LINE: KEY: what is wrong, what
 is allowed, and what was probably meant. Nothing is started.
 ";
 

@@ -1,5 +1,5 @@
 //! A home that nobody looks after: a config with a mistake in it, or one that cannot start, makes way for the one that
-//! ran last, and is told of.
+//! ran last, and is reported.
 
 use std::path::{Path, PathBuf};
 

@@ -105,7 +105,7 @@ pub struct OpusEncoder {
     loss_percent: u8,
     hush: Hush,
     pause: bool,
-    /// The pause was told; nothing more is sent in it.
+    /// The pause was announced; nothing more is sent in it.
     told: bool,
 }
 

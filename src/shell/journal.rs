@@ -1,7 +1,7 @@
 //! What is logged: no secrets, whatever the level, and no more than a little for each client.
 //!
 //! Libraries log messages as they come and go, with keys, tokens and passwords in them, at `debug` and `trace`: of them only warnings and
-//! errors are taken. What clients bring about is told sparingly, or they could fill the disk with it.
+//! errors are taken. What clients bring about is logged sparingly, or they could fill the disk with it.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -154,7 +154,7 @@ enum Verdict {
     Drop,
 }
 
-/// What was told lately.
+/// What was logged lately.
 #[derive(Debug, Default)]
 struct Told {
     kinds: HashMap<String, Kind>,

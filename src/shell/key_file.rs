@@ -103,7 +103,7 @@ impl KeyFile {
     }
 
     /// The same for a process that lasts: a link that the disk does not take is good until its end, and why it does not
-    /// is told.
+    /// is reported.
     pub fn invite_for_now(&self, wish: &Wish) -> Result<(NewLink, Key, Option<StateError>), KeyFileError> {
         let token = mint_key()?;
         let now = clock::unix_time();
@@ -122,7 +122,7 @@ impl KeyFile {
     }
 
     /// Makes a key for a process that lasts: one that the disk does not take is good until its end, and why it does not
-    /// is told.
+    /// is reported.
     pub fn mint_for_now(&self, whom: &For) -> Result<(NewKey, Key, Option<StateError>), KeyFileError> {
         let key = mint_key()?;
         let now = clock::unix_time();
@@ -149,7 +149,7 @@ impl KeyFile {
         Ok((new, key, error))
     }
 
-    /// Changes the file, or what stands for it. A change that the disk does not take is remembered, and why it does not is told.
+    /// Changes the file, or what stands for it. A change that the disk does not take is remembered, and the reason is reported.
     fn change<T>(
         &self,
         change: impl FnOnce(&mut People) -> Result<T, KeyFileError>,
@@ -182,7 +182,7 @@ impl KeyFile {
         }
     }
 
-    /// The same for a process that lasts: what the disk does not take holds until its end, and why it does not is told.
+    /// The same for a process that lasts: what the disk does not take holds until its end, and the reason is reported.
     pub fn revoke_for_now(&self, number: u64) -> Result<Result<Option<StateError>, Vec<u64>>, KeyFileError> {
         let mut unkept = self.unkept();
         let lock = Lock::wait_briefly(&self.lock);

@@ -22,7 +22,7 @@ const REST: Duration = Duration::from_secs(1);
 /// Entries of the folder that are looked at; the others are left alone.
 const MOST_ENTRIES: usize = 64;
 
-/// What is to be told now, for the TV and for anyone who asks.
+/// What is to be shown now, for the TV and for anyone who asks.
 #[derive(Debug, Default)]
 pub struct NoticeBoard {
     notices: Mutex<Notices>,
@@ -37,7 +37,7 @@ impl NoticeBoard {
         NoticeBoard { notices: Mutex::new(Notices::new(mistakes)) }
     }
 
-    /// All that is to be told, the most important first.
+    /// All that is to be shown, the most important first.
     pub fn all(&self) -> Vec<String> {
         self.lock().all()
     }
@@ -126,7 +126,7 @@ fn tell_change(before: &[String], now: &[String]) {
     }
 }
 
-/// What the notices in a folder begin with, each with its name; no more of them than are told of.
+/// What the notices in a folder begin with, each with its name; no more of them than are shown.
 fn read(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let names = entries.take(MOST_ENTRIES).flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());

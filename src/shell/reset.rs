@@ -15,7 +15,7 @@ const BEGUN: &str = "begun\n";
 const MADE: &str = "made\n";
 
 /// What is forgotten, with what an interrupted write may have left beside each. A key without its certificate is taken
-/// for a left-over; the other way round would be a mistake to be told.
+/// for a left-over; the other way round would be a mistake to report.
 const FILES: [&str; 4] = ["keys.toml", "leaf.pem", "ca.pem", "ca.key"];
 
 /// From here on no key opens anything, also not after a power cut.

@@ -77,7 +77,7 @@ impl Display for ExecDisplay {
 
     fn show(&mut self, picture: &I420) -> Result<(), DeviceError> {
         if (picture.width() as u32, picture.height() as u32) != self.size {
-            // Y4M cannot change its size, and the caller was told it.
+            // Y4M cannot change its size, and the caller knows it.
             return Err(DeviceError::Unsupported(format!("a picture of {}x{}", picture.width(), picture.height())));
         }
         let deadline: Instant = clock::now() + PATIENCE;

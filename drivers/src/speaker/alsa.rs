@@ -221,7 +221,7 @@ impl<P: Pcm> PlayAudio for Speaker<P> {
     fn pause(&mut self) {
         if self.playing {
             self.convert(None);
-            // A device that fails now does so again at the next block, and there it is told.
+            // A device that fails now does so again at the next block, and is reported there.
             let _ = self.put();
             self.pcm.drain();
             self.playing = false;

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use crate::people::fairness::{Budget, Rate};
 use crate::people::keys::KeyId;
 
-/// Who leaves is told of after this time; who is back by then (a page that was loaded again) is not told of at all.
+/// Who leaves is announced after this time; who is back by then (a page that was loaded again) is not announced at all.
 pub const LINGER: Duration = Duration::from_secs(3);
 
-/// Several who arrive, or leave, within this time are told of by one chime.
+/// Several who arrive, or leave, within this time are announced by one chime.
 pub const TOGETHER: Duration = Duration::from_secs(2);
 
 /// So many chimes of one viewer may follow one another; then one is earned back each [`EARNED`].
@@ -19,7 +19,7 @@ pub const BURST: u32 = 6;
 /// See [`BURST`].
 pub const EARNED: Duration = Duration::from_secs(60);
 
-/// Departures kept at once; a home takes no more viewers. Further ones are told of by the chime of those.
+/// Departures kept at once; a home takes no more viewers. The chime of those announces further ones.
 const MOST: usize = 32;
 
 /// What to play.
@@ -83,7 +83,7 @@ impl Chimes {
         heard
     }
 
-    /// When somebody's leaving, or an arrival from before, is to be told.
+    /// When somebody's leaving, or an arrival from before, is to be announced.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.leaving.iter().chain(&self.owed).map(|(_, due)| *due).min()
     }

@@ -26,7 +26,7 @@ pub use output::{OfferError, PeerOutput, PlayoutDelay, Pressure, Report, Transmi
 pub struct Peer {
     /// `None` once it has panicked.
     connection: Option<Box<Connection>>,
-    /// What the panic said and when, until that is told.
+    /// What the panic said and when, until that is logged.
     failure: Option<(String, Instant)>,
 }
 

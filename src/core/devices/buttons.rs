@@ -25,7 +25,7 @@ pub enum Found {
     Nothing,
 }
 
-/// What the log is told.
+/// What is logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
     /// The key of these devices is listened to.
@@ -85,7 +85,7 @@ impl ButtonWatch {
         self.known.remove(path);
     }
 
-    /// What to tell, if it is not what was told last.
+    /// What to log, if it is not what was logged last.
     pub fn poll_news(&mut self) -> Option<News> {
         let listening = self.known.values().filter(|found| is_wanted(self.wanted.as_deref(), found));
         let names: Vec<String> = listening

@@ -23,7 +23,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All of them, in the order in which they are told.
+    /// All of them, in the order of the report.
     pub const ALL: [Kind; 4] = [Kind::Camera, Kind::Microphone, Kind::Speaker, Kind::Display];
 
     /// The word of the config and the log.

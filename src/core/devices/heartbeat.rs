@@ -23,7 +23,7 @@ pub enum News {
     GoesOn(String),
 }
 
-/// Remembers who was told of, and when it last looked itself.
+/// Remembers who was reported, and when it last looked itself.
 #[derive(Debug, Default)]
 pub struct Judge {
     looked: Option<Instant>,

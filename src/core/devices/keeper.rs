@@ -30,7 +30,7 @@ pub struct Keeper<'o, D: ?Sized> {
 }
 
 impl<'o, D: ?Sized> Keeper<'o, D> {
-    /// Of a device that was never tried. One that delivers nothing for `silent` is told as failed.
+    /// Of a device that was never tried. One that delivers nothing for `silent` counts as failed.
     pub fn new(opener: &'o mut dyn Opener<D>, silent: Duration, now: Instant) -> Keeper<'o, D> {
         Keeper { opener, device: None, supervisor: Supervisor::new(now), silent, alive: now }
     }

@@ -41,7 +41,7 @@ enum State {
 pub struct Supervisor {
     state: State,
     pause: Duration,
-    /// What was last told, so that only changes are told.
+    /// What was last logged, so that only changes are logged.
     told: Option<Change>,
     /// Until then it may be on its way: a hint said so.
     eager: Option<Instant>,

@@ -1,4 +1,4 @@
-//! Overruns and underruns: how often a device ran over or dry, told at once and then at most once a minute.
+//! Overruns and underruns: how often a device ran over or dry, logged at once and then at most once a minute.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What is told of keys and links that were made and stored.
+//! Keys and links that were made and stored elsewhere.
 
 use std::fmt;
 use std::time::Duration;

@@ -7,7 +7,7 @@ use time::{OffsetDateTime, UtcOffset};
 
 use crate::call::items::{PairingCode, ViewerInfo, VisitId};
 
-/// Who was here last is told for so long.
+/// Who was here last is shown for so long.
 const REMEMBER: Duration = Duration::from_secs(12 * 3600);
 
 /// The picture wanders once around in so many minutes, across and down: two numbers without a common divisor, so that

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-/// So many files of the folder are told of.
+/// So many files of the folder are shown.
 pub const MOST_FILES: usize = 4;
 
 /// Letters of a notice; the rest is left out.
@@ -12,7 +12,7 @@ const LONGEST: usize = 200;
 /// Bytes at the beginning of a file that are looked at: any letter has at most four.
 pub const LONGEST_FILE: usize = 4 * LONGEST;
 
-/// What the intercom finds out itself, in the order in which it is told.
+/// What the intercom finds out itself, in the order in which it is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Topic {
     /// The disk does not take what is new.
@@ -23,7 +23,7 @@ pub enum Topic {
     Reset,
 }
 
-/// Everything that is to be told now.
+/// Everything that is to be shown now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notices {
     mistakes: Vec<String>,

@@ -18,7 +18,7 @@ pub struct Coded {
     passthrough: Passthrough,
     sets: ParameterSets,
     decoder: VideoDecoder,
-    /// What the log was told last.
+    /// What was last logged.
     told: Option<Told>,
 }
 

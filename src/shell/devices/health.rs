@@ -11,7 +11,7 @@ use intercom_media::scene::Health;
 #[derive(Clone, Debug)]
 struct Known {
     name: String,
-    /// As the log was told last.
+    /// As it was last logged.
     told: doctor::State,
     /// It was opened since then.
     opened: bool,
@@ -38,12 +38,12 @@ impl DeviceHealth {
         self.stand_ins()[kind as usize] = true;
     }
 
-    /// A device failed in use, perhaps as before, of which the log is not told again.
+    /// A device failed in use, perhaps as before, which is not logged again.
     pub(crate) fn closed(&self, kind: Kind) {
         self.devices().entry(kind).and_modify(|known| known.opened = false);
     }
 
-    /// Puts a device's change into the log, and remembers it for the doctor. `how` it works is told as well.
+    /// Puts a device's change into the log, and remembers it for the doctor. `how` it works is logged as well.
     pub(crate) fn tell_change(&self, kind: Kind, device: &str, how: &str, change: Option<&Change>) {
         let comma = if how.is_empty() { "" } else { ", " };
         match change {

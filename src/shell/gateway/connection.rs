@@ -157,7 +157,7 @@ impl Connection {
             Stage::First | Stage::Lingering { .. } => PollFlags::IN,
             Stage::Handshake | Stage::Head { .. } if wants_write => PollFlags::IN | PollFlags::OUT,
             Stage::Handshake | Stage::Head { .. } => PollFlags::IN,
-            // What more is sent can wait in the kernel. Errors are told anyway.
+            // What more is sent can wait in the kernel. Errors are reported anyway.
             Stage::Waiting(_) | Stage::Relaying(_) => PollFlags::empty(),
             Stage::Replying { .. } => PollFlags::OUT,
         };

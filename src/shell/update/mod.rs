@@ -229,7 +229,7 @@ impl Appliance {
     /// What runs has started well; tells what became of the last update, if there was one.
     ///
     /// # Errors
-    /// If that cannot be kept: it would be told again.
+    /// If that cannot be kept: it would be shown again.
     pub fn confirm(&self) -> Result<Option<Outcome>, UpdateError> {
         let Some(running) = &self.slot.running else { return Ok(None) };
         let _one_at_a_time = self.lock()?;

@@ -174,7 +174,7 @@ struct V4l2Opener {
     wanted: VideoMode,
     /// Path and name of what was opened last.
     found: Option<String>,
-    /// What the log was told last of controls.
+    /// What was last logged of controls.
     told: Vec<String>,
 }
 

@@ -87,7 +87,7 @@ impl Ring {
             let mut buffer = ring.buffer(index);
             call(&ring.handle, vidioc::VIDIOC_QUERYBUF, &mut buffer)?;
             let length = buffer.length as usize;
-            // SAFETY: a new mapping of a length and offset that the kernel has just told for this buffer. Nothing
+            // SAFETY: a new mapping of a length and offset that the kernel has just given for this buffer. Nothing
             // else maps it, and it is unmapped in `drop` only.
             let memory = unsafe {
                 v4l2::mmap(

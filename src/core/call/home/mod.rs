@@ -161,7 +161,7 @@ pub enum Why {
     Pairing,
     /// A viewer of single pictures is to get the next, or moving ones again.
     StillMode(VisitId),
-    /// Somebody left, which is told a moment later.
+    /// Somebody left, which is announced a moment later.
     Chime,
     /// Estimators are to look again whether their path carries more.
     Probe(VisitId),

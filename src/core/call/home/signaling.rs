@@ -27,7 +27,7 @@ impl Home {
             // Anyone who has not shown a key hears nothing, not even what was wrong.
             (Stage::Unauthenticated { .. }, _) => self.close_socket(id),
             // A page whose pings go unanswered takes home for dead and dials again, which would count as one more
-            // wrong key: it is kept on the line until it is told.
+            // wrong key: it is kept on the line until it is answered.
             (Stage::Refused { .. } | Stage::Pairing { .. }, Ok(FromPage::Ping { t })) => {
                 self.out.push_back(HomeOutput::Say(id, FromHome::Pong { t }));
             }
