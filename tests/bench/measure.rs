@@ -134,126 +134,168 @@ pub fn quietest_of_three(plan: &Plan) -> Run {
     best.expect("three runs")
 }
 
-fn once(plan: &Plan) -> Run {
-    let home = Daemon::start(Setup { size: plan.size, recorded: false, ..Setup::default() });
-    let permission = if plan.two_way { Permission::Granted } else { Permission::Undecided };
-    let chromium = (plan.viewers > 0).then(|| Chromium::start(permission));
-    let link = home.link();
-    let pages: Vec<Page> = chromium
-        .iter()
-        .flat_map(|chromium| (0..plan.viewers.min(CHROMIUM_VIEWERS)).map(|_| chromium.viewer()))
-        .collect();
-    if let Some(chromium) = &chromium {
-        wait_until_quiet(chromium);
-    }
-    for page in &pages {
-        // At its own size, so that the browser's scaling by CPU is not measured as ours.
-        page.size(plan.size.0, plan.size.1, false);
-        page.open(&link);
-        if plan.two_way {
-            page.click("#join");
+/// A home and its viewers. They end in this order.
+struct Visiting {
+    others: Vec<Viewer>,
+    pages: Vec<Page>,
+    chromium: Option<Chromium>,
+    home: Daemon,
+    /// Every viewer has picture and sound.
+    complete: bool,
+}
+
+impl Visiting {
+    fn begin(plan: &Plan) -> Visiting {
+        let home = Daemon::start(Setup { size: plan.size, recorded: false, ..Setup::default() });
+        let permission = if plan.two_way { Permission::Granted } else { Permission::Undecided };
+        let chromium = (plan.viewers > 0).then(|| Chromium::start(permission));
+        let link = home.link();
+        let viewers =
+            |chromium: &Chromium| (0..plan.viewers.min(CHROMIUM_VIEWERS)).map(|_| chromium.viewer()).collect();
+        let pages: Vec<Page> = chromium.as_ref().map(viewers).unwrap_or_default();
+        if let Some(chromium) = &chromium {
+            wait_until_quiet(chromium);
         }
-    }
-    let limit = Instant::now() + Duration::from_secs(30);
-    let arrived = |page: &Page| page.try_eval("lab.marks.firstCoded !== undefined").is_ok_and(|v| v == true);
-    let mut complete = true;
-    for page in &pages {
-        while !arrived(page) {
+        for page in &pages {
+            // At its own size, so that the browser's scaling by CPU is not measured as ours.
+            page.size(plan.size.0, plan.size.1, false);
+            page.open(&link);
+            if plan.two_way {
+                page.click("#join");
+            }
+        }
+        let limit = Instant::now() + Duration::from_secs(30);
+        let arrived = |page: &Page| page.try_eval("lab.marks.firstCoded !== undefined").is_ok_and(|v| v == true);
+        let mut complete = true;
+        for page in &pages {
+            while !arrived(page) {
+                if Instant::now() > limit {
+                    complete = false;
+                    eprintln!("a viewer without picture:\n{}\n{}", page.report(), home.log_tail(40));
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
+        let address = link.trim_start_matches("https://").split('/').next().expect("an address");
+        let others: Vec<Viewer> = (CHROMIUM_VIEWERS..plan.viewers)
+            .map(|_| Viewer::visit(address.parse().expect("an IP address and a port"), &home.key()))
+            .collect();
+        while others.iter().any(|viewer| viewer.frames() == 0 || viewer.sounds() == 0) {
             if Instant::now() > limit {
                 complete = false;
-                eprintln!("a viewer without picture:\n{}\n{}", page.report(), home.log_tail(40));
+                eprintln!("a str0m viewer without picture or sound:\n{}", home.log_tail(40));
                 break;
             }
             std::thread::sleep(Duration::from_millis(100));
         }
+        Visiting { others, pages, chromium, home, complete }
     }
-    let address = link.trim_start_matches("https://").split('/').next().expect("an address");
-    let others: Vec<Viewer> = (CHROMIUM_VIEWERS..plan.viewers)
-        .map(|_| Viewer::visit(address.parse().expect("an IP address and a port"), &home.key()))
-        .collect();
-    while others.iter().any(|viewer| viewer.frames() == 0 || viewer.sounds() == 0) {
-        if Instant::now() > limit {
-            complete = false;
-            eprintln!("a str0m viewer without picture or sound:\n{}", home.log_tail(40));
-            break;
+
+    fn read(&self) -> Reading {
+        Reading {
+            pages: self.pages.iter().map(Page::now).collect(),
+            stats: self.pages.iter().map(Page::stats).collect(),
+            frames: self.others.iter().map(Viewer::frames).collect(),
+            home: proc::process(self.home.pid()),
+            threads: proc::threads(self.home.pid()),
+            chromium: self.chromium.as_ref().map(|c| proc::tree(c.pid())).unwrap_or_default(),
+            machine: proc::machine(),
+            all: proc::tree(std::process::id()),
+            at: Instant::now(),
         }
-        std::thread::sleep(Duration::from_millis(100));
     }
+}
+
+/// What counts up, at one end of the window.
+struct Reading {
+    /// Each page's own clock.
+    pages: Vec<f64>,
+    stats: Vec<Value>,
+    /// Of the str0m viewers.
+    frames: Vec<u64>,
+    home: proc::Usage,
+    threads: BTreeMap<String, f64>,
+    chromium: proc::Usage,
+    machine: proc::Machine,
+    /// This process with home and Chromium below it.
+    all: proc::Usage,
+    at: Instant,
+}
+
+/// What a page presented in the window.
+struct View {
+    frames: Vec<Frame>,
+    seconds: f64,
+    judged: Judgement,
+}
+
+impl View {
+    fn of(page: &Page, start: f64, end: f64) -> View {
+        let mut frames = page.frames_since(start);
+        frames.retain(|f| f.t <= end);
+        let judged = Judgement::of(&frames);
+        View { frames, seconds: (end - start) / 1000.0, judged }
+    }
+
+    fn detail(&self, page: &Page, stats: [&Value; 2], raw: bool) -> Value {
+        let View { frames, judged, .. } = self;
+        json!({
+            "first_frame_ms": page.mark("firstFrame"),
+            "ice_connected_ms": page.mark("iceConnected"),
+            "marks": page.eval("lab.marks"),
+            "clock_skew_ms": page.eval("[Math.min(...lab.skew), Math.max(...lab.skew)]"),
+            "presented": judged.presented, "unique": judged.unique, "repeated": judged.repeated,
+            "missing": judged.missing, "bad_crc": judged.bad_crc, "no_strip": judged.no_strip + judged.leading,
+            "longest_gap_ms": judged.longest_gap,
+            "stats_before": stats[0], "stats_after": stats[1],
+            "seconds": per_second(frames),
+            "frames": raw.then(|| frames.iter().map(|f| json!([f.t, f.latency, f.seq])).collect::<Vec<_>>()),
+        })
+    }
+}
+
+fn once(plan: &Plan) -> Run {
+    let visiting = Visiting::begin(plan);
+    let (home, pages) = (&visiting.home, &visiting.pages);
     std::thread::sleep(plan.warmup);
 
-    let stats = || pages.iter().map(Page::stats).collect::<Vec<_>>();
-    let stats_before = stats();
-    let starts: Vec<f64> = pages.iter().map(Page::now).collect();
-    let read = || {
-        let browser = chromium.as_ref().map(|c| proc::tree(c.pid())).unwrap_or_default();
-        (proc::process(home.pid()), browser, proc::machine(), proc::tree(std::process::id()), Instant::now())
-    };
-    let (home0, chromium0, machine0, all0, t0) = read();
-    let threads0 = proc::threads(home.pid());
-    let frames0: Vec<u64> = others.iter().map(Viewer::frames).collect();
-    let mut rss = home0.rss;
-    let end = t0 + plan.window;
+    let before = visiting.read();
+    let mut rss = before.home.rss;
+    let end = before.at + plan.window;
     while let Some(left) = end.checked_duration_since(Instant::now()) {
         std::thread::sleep(left.min(Duration::from_millis(250)));
         rss = rss.max(proc::process(home.pid()).rss);
     }
-    let (home1, chromium1, machine1, all1, t1) = read();
-    let threads1 = proc::threads(home.pid());
-    let other_fps = others.iter().zip(frames0).map(|(v, before)| (v.frames() - before) as f64).collect::<Vec<_>>();
-    let ends: Vec<f64> = pages.iter().map(Page::now).collect();
-    let stats_after = stats();
-    let wall = (t1 - t0).as_secs_f64();
-    // `all` is this process with home and Chromium below it.
-    let steal = (machine1.steal - machine0.steal) / wall;
-    let ours = (all1.cpu - all0.cpu) / wall;
+    let after = visiting.read();
 
-    let views: Vec<(Vec<Frame>, f64)> = pages
-        .iter()
-        .zip(starts.iter().zip(&ends))
-        .map(|(page, (start, end))| {
-            let mut frames = page.frames_since(*start);
-            frames.retain(|f| f.t <= *end);
-            (frames, (end - start) / 1000.0)
-        })
-        .collect();
-    let judged: Vec<Judgement> = views.iter().map(|(frames, _)| Judgement::of(frames)).collect();
+    let wall = (after.at - before.at).as_secs_f64();
+    let steal = (after.machine.steal - before.machine.steal) / wall;
+    let ours = (after.all.cpu - before.all.cpu) / wall;
+    let ends = before.pages.iter().zip(&after.pages);
+    let views: Vec<View> = pages.iter().zip(ends).map(|(page, (start, end))| View::of(page, *start, *end)).collect();
     let over = |pick: &dyn Fn(usize) -> Option<f64>| median((0..pages.len()).filter_map(pick).collect());
-    let latency = [0.5, 0.95, 0.99].map(|q| over(&|i| judged[i].latency(q)));
-    let detail = (0..pages.len()).map(|i| {
-        json!({
-            "first_frame_ms": pages[i].mark("firstFrame"),
-            "ice_connected_ms": pages[i].mark("iceConnected"),
-            "marks": pages[i].eval("lab.marks"),
-            "clock_skew_ms": pages[i].eval("[Math.min(...lab.skew), Math.max(...lab.skew)]"),
-            "presented": judged[i].presented, "unique": judged[i].unique, "repeated": judged[i].repeated,
-            "missing": judged[i].missing, "bad_crc": judged[i].bad_crc, "no_strip": judged[i].no_strip + judged[i].leading,
-            "longest_gap_ms": judged[i].longest_gap,
-            "stats_before": stats_before[i], "stats_after": stats_after[i],
-            "seconds": per_second(&views[i].0),
-            "frames": plan.raw.then(|| views[i].0.iter().map(|f| json!([f.t, f.latency, f.seq])).collect::<Vec<_>>()),
-        })
-    });
-    let thread_cores =
-        threads1.into_iter().map(|(name, cpu)| (cpu - threads0.get(&name).copied().unwrap_or_default(), name));
+    let detail =
+        (0..pages.len()).map(|i| views[i].detail(&pages[i], [&before.stats[i], &after.stats[i]], plan.raw)).collect();
+    let other_fps = after.frames.iter().zip(&before.frames).map(|(after, before)| (after - before) as f64 / wall);
+    let used = |name: &String, cpu: f64| (cpu - before.threads.get(name).copied().unwrap_or_default()) / wall;
+    let threads = after.threads.iter().map(|(name, cpu)| (name.clone(), used(name, *cpu)));
     Run {
-        complete,
-        latency,
-        fps: over(&|i| Some(views[i].0.len() as f64 / views[i].1)),
-        missing: judged.iter().map(|j| j.missing).sum(),
-        bad: judged.iter().map(|j| j.bad_crc).sum(),
+        complete: visiting.complete,
+        latency: [0.5, 0.95, 0.99].map(|q| over(&|i| views[i].judged.latency(q))),
+        fps: over(&|i| Some(views[i].frames.len() as f64 / views[i].seconds)),
+        missing: views.iter().map(|view| view.judged.missing).sum(),
+        bad: views.iter().map(|view| view.judged.bad_crc).sum(),
         first_frame: over(&|i| pages[i].mark("firstFrame")),
         ice_connected: over(&|i| pages[i].mark("iceConnected")),
-        cpu: (home1.cpu - home0.cpu) / wall,
-        threads: thread_cores.map(|(cpu, name)| (name, cpu / wall)).filter(|(_, cores)| *cores > 0.0).collect(),
-        rss: rss.max(home1.rss),
-        chromium_cpu: (chromium1.cpu - chromium0.cpu) / wall,
-        other_cpu: ((machine1.busy - machine0.busy) / wall - steal - ours).max(0.0),
+        cpu: (after.home.cpu - before.home.cpu) / wall,
+        threads: threads.filter(|(_, cores)| *cores > 0.0).collect(),
+        rss: rss.max(after.home.rss),
+        chromium_cpu: (after.chromium.cpu - before.chromium.cpu) / wall,
+        other_cpu: ((after.machine.busy - before.machine.busy) / wall - steal - ours).max(0.0),
         steal,
         stages: home.status().map_or_else(|e| json!({ "unknown": e }), |mut s| s["stages"].take()),
-        detail: json!({
-            "chromium": detail.collect::<Vec<_>>(),
-            "str0m_fps": other_fps.iter().map(|frames| frames / wall).collect::<Vec<_>>(),
-        }),
+        detail: json!({ "chromium": Value::Array(detail), "str0m_fps": other_fps.collect::<Vec<_>>() }),
     }
 }
 

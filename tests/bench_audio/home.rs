@@ -106,6 +106,17 @@ pub struct Heard {
     pub blocks: u32,
 }
 
+/// The way from the loudspeaker to the microphone, which may have been moved.
+fn echo_path(setup: &Setup, moved: bool) -> Through {
+    let [x, y, z] = setup.room.size;
+    let (speaker, microphone) = match moved {
+        false => ([x * 0.5, 0.3, 1.1], [x * 0.5 + 0.45, 0.45, 0.9]),
+        true => ([x * 0.5, 0.3, 1.1], [x * 0.3, y * 0.4, z * 0.45]),
+    };
+    let gain = 10f32.powf(-setup.loss_db / 20.0);
+    Through::new(unit(setup.room.response(speaker, microphone), gain))
+}
+
 /// `viewer` talks there and `near` here (at the microphone, dry; the room is added), until `viewer` ends. `spent` is the
 /// CPU time that this thread has used so far.
 pub fn run(setup: &Setup, viewer: &[f32], near: &[f32], spent: impl Fn() -> Duration) -> Heard {
@@ -116,16 +127,7 @@ pub fn run(setup: &Setup, viewer: &[f32], near: &[f32], spent: impl Fn() -> Dura
     let mut incoming = Incoming::new(setup, viewer);
     let mut processor = processor(&setup.audio);
     let mut outgoing = Outgoing::new(setup, base);
-    let gain = 10f32.powf(-setup.loss_db / 20.0);
-    let path = |room: &Room, turned: bool| {
-        let [x, y, z] = room.size;
-        let (speaker, microphone) = match turned {
-            false => ([x * 0.5, 0.3, 1.1], [x * 0.5 + 0.45, 0.45, 0.9]),
-            true => ([x * 0.5, 0.3, 1.1], [x * 0.3, y * 0.4, z * 0.45]),
-        };
-        unit(room.response(speaker, microphone), gain)
-    };
-    let mut echo_path = Through::new(path(&setup.room, false));
+    let mut echo_path = echo_path(setup, false);
     let [x, y, _] = setup.room.size;
     let mouth = setup.room.response([x * 0.45, y * 0.6, 1.3], [x * 0.5 + 0.45, 0.45, 0.9]);
     let mut near_path = Through::new(unit(mouth, 1.0));
@@ -161,7 +163,7 @@ pub fn run(setup: &Setup, viewer: &[f32], near: &[f32], spent: impl Fn() -> Dura
         }
         if setup.jump.is_some_and(|j| j.moved && begin >= j.at) && !turned {
             turned = true;
-            echo_path = Through::new(path(&setup.room, true));
+            echo_path = self::echo_path(setup, true);
         }
         let place = |t: f64, delay: f64| (t - delay) * 48_000.0 / (1.0 + setup.speaker_ppm * 1e-6);
         let jumped = |t: f64| setup.jump.filter(|j| t >= j.at).map_or(0.0, |j| j.truth);
