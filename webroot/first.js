@@ -10,34 +10,56 @@ const VIDEO_MAX_BITRATE = 1_200_000;
 const PATIENCE_MS = 400;
 let look;
 
-/** The access key out of a link's fragment `#k=KEY`, or null. */
-export const keyFromHash = (hash) => fromHash(/^#(?:.*&)?k=([^&]*)/, hash);
-/** The one-use token out of a code's link, `#p=TOKEN`, or null. */
-export const tokenFromHash = (hash) => fromHash(/^#(?:.*&)?p=([^&]*)/, hash);
+// Zero-width characters, soft hyphens and marks of direction, which come along when text is copied.
+const INVISIBLE = /[\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/g;
 
-function fromHash(pattern, hash) {
-  const found = pattern.exec(hash);
-  if (!found) return null;
+/**
+ * The access key (`kind` is 'k') or the one-use token ('p') in `text`, or null: 128 bits in base64url behind `k=` or `p=`. Messengers, mail
+ * gateways and people put things around it, escape it once or twice, and break lines in it.
+ */
+export function secretIn(kind, text) {
+  const shape = new RegExp(`(?:^|[^\\w-])${kind}=["'(<]?([\\w-]{21}[AQgw])(?![_-]*[A-Za-z0-9])`);
+  const quotedPrintable = text.replace(/=\r?\n/g, '').replace(/=3D/gi, '=');
+  for (let form of [text, quotedPrintable, text.replace(/\r?\n\s*/g, ''), text.replace(/\s+/g, '')]) {
+    for (let round = 0; round < 4; round += 1) {
+      const found = shape.exec(form) ?? shape.exec(form.replace(INVISIBLE, ''));
+      if (found) return found[1];
+      form = unescaped(form);
+    }
+  }
+  return null;
+}
+
+/** `text` with one layer of %-escapes less, as far as they make sense. */
+function unescaped(text) {
   try {
-    return decodeURIComponent(found[1]).trim() || null;
+    return decodeURIComponent(text);
   } catch {
-    return found[1];
+    return text.replace(/%([0-7][0-9a-f])/gi, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
   }
 }
 
-/** The key in whatever a person pastes: a whole link, its fragment, or the bare key. */
+/** The same in the address that was opened. */
+const secretInAddress = (kind) => secretIn(kind, location.hash) ?? secretIn(kind, location.search);
+/** The access key in the address, or null. */
+export const keyInAddress = () => secretInAddress('k');
+/** Whether the address has a key or a token in it, or what is left of one. */
+export const hasSecret = (text) => /(^|[#?&/])[kp](=|%)/i.test(text) || Boolean(secretIn('k', text) ?? secretIn('p', text));
+
+/** None of that stays in the address. */
+function cleanAddress() {
+  if (!hasSecret(location.hash) && !hasSecret(location.search)) return;
+  history.replaceState(history.state, '', location.pathname + (hasSecret(location.search) ? '' : location.search));
+}
+
+/** The key in whatever a person pastes: text with a link in it, the end of one, or the bare key. */
 export function keyFromPaste(text) {
-  const trimmed = text.trim();
-  const mark = trimmed.indexOf('#');
-  if (mark >= 0) return keyFromHash(trimmed.slice(mark));
-  return /^[\w-]{16,128}$/.test(trimmed) ? trimmed : null;
+  const bare = /^[^\w-]*([\w-]{21}[AQgw])[^\w-]*$/.exec(text.replace(INVISIBLE, ''));
+  return secretIn('k', text) ?? (bare ? bare[1] : null);
 }
 
 /** The token in a pasted link of a code, or null. */
-export function tokenFromPaste(text) {
-  const mark = text.indexOf('#');
-  return mark >= 0 ? tokenFromHash(text.slice(mark).trim()) : null;
-}
+export const tokenFromPaste = (text) => secretIn('p', text);
 
 /** What lasts: 'intercom.key', 'intercom.send'. */
 export const kept = memory('localStorage');
@@ -85,11 +107,9 @@ function memory(name) {
 
 /** The key to go in with, or null. One out of the address leaves it, and is only tried: anyone who made the link may be wrong, or mean harm. */
 export function takeKey() {
-  const fresh = keyFromHash(location.hash);
-  if (fresh) {
-    tryKey(fresh);
-    history.replaceState(history.state, '', location.pathname + location.search);
-  }
+  const fresh = keyInAddress();
+  if (fresh) tryKey(fresh);
+  cleanAddress();
   return keyAtHand();
 }
 
@@ -116,11 +136,9 @@ export function keyFailed(key) {
 
 /** The code that was read off home's TV and is not exchanged for a key yet: `{ token, nonce }`, or null. */
 export function takeCode() {
-  const token = tokenFromHash(location.hash);
-  if (token) {
-    history.replaceState(history.state, '', location.pathname + location.search);
-    keepCode(token);
-  }
+  const token = secretInAddress('p');
+  // It leaves the address with the key, which `takeKey` takes next.
+  if (token) keepCode(token);
   const [kept, nonce] = (brief.get('intercom.code') ?? '').split(' ');
   return nonce ? { token: kept, nonce } : null;
 }
@@ -165,14 +183,8 @@ export function orderCodecs(codecs) {
   return [...h264.sort((a, b) => rank(a) - rank(b)), ...rtx];
 }
 
-/** 'yes', 'no-webrtc' or 'no-h264'. */
-export function callSupport() {
-  if (typeof RTCPeerConnection !== 'function' || !('addTransceiver' in RTCPeerConnection.prototype)) return 'no-webrtc';
-  const capabilities = globalThis.RTCRtpReceiver?.getCapabilities?.('video');
-  // Without capabilities the answer tells: home says `no_h264` then.
-  if (capabilities && !orderCodecs(capabilities.codecs).length) return 'no-h264';
-  return 'yes';
-}
+/** Whether this browser has WebRTC. Whether it has H.264, home's answer tells (`no_h264`): what a browser says of itself may come late. */
+export const canCall = () => typeof RTCPeerConnection === 'function' && 'addTransceiver' in RTCPeerConnection.prototype;
 
 /** Peer connection number `number`. `send` may drop a message; `repeat` says all of it again. */
 export class Peer {
@@ -399,9 +411,9 @@ export const begun = globalThis.document ? begin() : null;
 
 function begin() {
   addEventListener('load', loadAgainUnlessWhole);
-  // Not takeKey, nor all of callSupport: what asks the browser for more waits until the call is on its way.
-  const key = keyFromHash(location.hash) ?? keyAtHand();
-  if (!key || tokenFromHash(location.hash) || brief.get('intercom.code') || typeof RTCPeerConnection !== 'function') {
+  // Not takeKey: what asks the browser for more waits until the call is on its way.
+  const key = keyInAddress() ?? keyAtHand();
+  if (!key || secretInAddress('p') || brief.get('intercom.code') || !canCall()) {
     look();
     return null;
   }

@@ -1,5 +1,5 @@
 // The page: joins the visit, the picture, the person's devices and the document. Begins after first.js's first look.
-import { begun, brief, firstLook } from './first.js';
+import { begun, brief, firstLook, hasSecret } from './first.js';
 import { Framing, SelfView } from './frame.js';
 import { Media } from './media.js';
 import { Player } from './player.js';
@@ -230,7 +230,7 @@ function start() {
     showState();
   });
   addEventListener('hashchange', () => {
-    if (!/[#&][kp]=/.test(location.hash)) return;
+    if (!hasSecret(location.hash)) return;
     asked = false;
     visit.start();
   });

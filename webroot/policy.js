@@ -147,3 +147,15 @@ export function isAlive({ presented, media, disconnectedSince }, now) {
 
 /** Whether home gets sound or pictures of this track. The device itself may mute one, for example a phone during a call. */
 export const isHeardOrSeen = (track) => Boolean(track && track.enabled && !track.muted && track.readyState === 'live');
+
+/**
+ * An offer had no H.264, after `tries` others that had none: how long until the next one in ms, and whether that is the last, of which the
+ * person hears first. 0: no use.
+ */
+export function codecPause(tries) {
+  const pauses = [1000, 2000, 5000, 15000];
+  return { pause: pauses[tries] ?? 0, last: tries >= pauses.length - 1 };
+}
+
+/** How long to wait before the next connection in ms, after so many that broke before they ran. */
+export const brokenPause = (breaks) => [500, 2000, 5000, 15000][Math.min(breaks, 4) - 1];

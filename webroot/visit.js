@@ -1,16 +1,15 @@
 // The visit: joins the socket and the peer connection, keeps both alive, and knows how things stand. What a person sees of
 // it is made in main.js.
-import { Peer, brief, callSupport, hello, keepCode, keepKey, kept, keyFailed, keyFromHash, keyFromPaste, keyWorks, pair, signalUrl, takeCode, takeKey, tokenFromPaste, tryKey } from './first.js';
+import { Peer, brief, canCall, hello, keepCode, keepKey, keyFailed, keyFromPaste, keyInAddress, keyWorks, pair, signalUrl, takeCode, takeKey, tokenFromPaste, tryKey } from './first.js';
 import { Observer } from './observer.js';
-import { FULL_RETRY_MS, Recovery, afterWelcome, isAlive, isHeardOrSeen, pageState } from './policy.js';
+import { FULL_RETRY_MS, Recovery, afterWelcome, brokenPause, codecPause, isAlive, isHeardOrSeen, pageState } from './policy.js';
 import { Refusals } from './refusals.js';
+import { mayReload, reloadForAddress, reloadForVersion } from './reloads.js';
 import { Signal } from './signal.js';
 import { PictureWatch } from './watch.js';
 
 const TICK_MS = 250;
 const REPEAT_OFFER_MS = 5000;
-const MAX_RELOADS = 2;
-const BROKEN_PAUSES_MS = [500, 2000, 5000, 15000];
 
 const clock = () => performance.now();
 
@@ -48,6 +47,9 @@ class Visit extends EventTarget {
   #disconnectedSince = 0;
   #offeredAt = 0;
   #rebuildAt = null;
+  // Offers in a row that had no H.264, and the last try after them.
+  #codecTries = 0;
+  #lastTry = 0;
   #breaks = 0;
   #timer = 0;
   #told = '';
@@ -79,17 +81,16 @@ class Visit extends EventTarget {
     this.#refusals.restart();
     this.#breaks = 0;
     // A link with a key counts more than a code from before.
-    if (keyFromHash(location.hash)) brief.remove('intercom.code');
+    if (keyInAddress()) brief.remove('intercom.code');
     this.#code = takeCode();
     this.#key = takeKey();
-    const support = callSupport();
-    if (begun && (begun.key !== this.#key || support !== 'yes')) {
+    if (begun && (begun.key !== this.#key || !canCall())) {
       begun.peer.close();
       begun.socket.close();
       begun = null;
     }
     if (!this.#key && !this.#code) return this.#end('wrong-link', 'no-key');
-    if (support !== 'yes') return this.#end('unsupported', support);
+    if (!canCall()) return this.#end('unsupported', 'no-webrtc');
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     if (begun) return this.#adopt(begun);
     this.#signal.start();
@@ -241,6 +242,7 @@ class Visit extends EventTarget {
       if (media === 'connected') {
         performance.mark('intercom-connected');
         this.#breaks = 0;
+        this.#codecTries = 0;
         this.#facts.unreached = false;
         brief.remove('intercom.addressless');
       }
@@ -257,7 +259,10 @@ class Visit extends EventTarget {
   }
 
   /** Home has ended the visit: its connection failed there, or none came up. A new visit with a new connection. */
-  #beginAgain() {
+  #beginAgain(reason) {
+    console.warn('intercom: home cannot go on with this connection:', reason);
+    // Others may have the seat meanwhile.
+    if (reason !== 'failed') this.#facts.unreached = true;
     this.#session = null;
     this.#build();
     this.#signal.retryIn(this.#pause());
@@ -265,9 +270,8 @@ class Visit extends EventTarget {
 
   /** How long to wait before the next connection; longer with each that breaks before it runs. */
   #pause() {
-    const pause = BROKEN_PAUSES_MS[Math.min(this.#breaks, BROKEN_PAUSES_MS.length - 1)];
     this.#breaks += 1;
-    return pause;
+    return brokenPause(this.#breaks);
   }
 
   #opened() {
@@ -295,7 +299,7 @@ class Visit extends EventTarget {
   #repeat() {
     this.#talking = true;
     this.#offeredAt = clock();
-    this.#peer?.repeat();
+    if (this.#rebuildAt === null) this.#peer?.repeat();
   }
 
   #lost({ opened, quick }) {
@@ -340,12 +344,7 @@ class Visit extends EventTarget {
         break;
       case 'bye':
         if (message.reason === 'revoked') return this.#end('revoked', null);
-        if (message.reason === 'failed') return this.#beginAgain();
-        if (message.reason === 'no_media' || message.reason === 'replaced') {
-          // Others may have the seat meanwhile.
-          facts.unreached = true;
-          return this.#beginAgain();
-        }
+        if (['failed', 'no_media', 'replaced'].includes(message.reason)) return this.#beginAgain(message.reason);
         facts.restarting = true;
         this.#signal.retryIn(500);
         break;
@@ -405,11 +404,10 @@ class Visit extends EventTarget {
         this.#signal.retryIn(0);
         return;
       case 'no_h264':
-        return this.#end('unsupported', 'no-h264');
+        return this.#withoutCodec();
       case 'full':
       case 'key_busy':
-        this.#facts.full = true;
-        this.#facts.busy = code === 'key_busy';
+        Object.assign(this.#facts, { full: true, busy: code === 'key_busy' });
         this.#session = null;
         this.#signal.retryIn(FULL_RETRY_MS);
         return;
@@ -424,19 +422,26 @@ class Visit extends EventTarget {
     }
   }
 
-  /** Home was updated under an open page, or a cache gave an old page: fetching it again helps, once. */
+  /** This offer had no H.264. Some browsers know it only a while after their start, so the next offer may have it. */
+  #withoutCodec() {
+    const { pause, last } = codecPause(this.#codecTries);
+    this.#codecTries += 1;
+    if (!last) {
+      this.#rebuildAt = clock() + pause;
+      return;
+    }
+    this.#end('unsupported', 'no-h264');
+    if (pause) this.#lastTry = setTimeout(() => this.start(), pause);
+  }
+
   #otherVersion() {
-    if (brief.get('intercom.reloaded')) return this.#end('unsupported', 'version');
-    brief.set('intercom.reloaded', '1');
     this.#stop();
-    location.reload();
+    if (!reloadForVersion()) this.#end('unsupported', 'version');
   }
 
   #reload() {
-    console.warn('intercom: the browser finds no address of its own, loading again');
-    brief.set('intercom.addressless', String(reloads() + 1));
     this.suspend();
-    location.reload();
+    reloadForAddress();
   }
 
   #tick() {
@@ -479,6 +484,7 @@ class Visit extends EventTarget {
 
   #stop() {
     clearInterval(this.#timer);
+    clearTimeout(this.#lastTry);
     this.#signal.stop();
     this.#talking = false;
     this.#session = null;
@@ -487,12 +493,6 @@ class Visit extends EventTarget {
     this.#peer = null;
   }
 }
-
-/** How often in a row this tab was loaded again for want of an address. */
-const reloads = () => Number(brief.get('intercom.addressless'));
-
-/** Whether loading again may help, and loses nothing. */
-const mayReload = () => reloads() < MAX_RELOADS && kept.lasts('intercom.key');
 
 /** The visit of this page. */
 export const visit = new Visit();

@@ -97,7 +97,7 @@ const UNSUPPORTED = {
   },
   'no-h264': {
     title: 'This browser cannot show home',
-    text: 'It does not support H.264 video. Chrome, Edge and Safari do. A new Firefox downloads it in its first minutes, so try again soon.',
+    text: 'It did not offer H.264 video. A new browser may fetch that in its first minutes: try again soon. If it stays so, use another browser.',
   },
   version: {
     title: 'This page is too old',

@@ -80,6 +80,7 @@ const PAGES: Lane = &[
     ("two_tabs", trouble::two_tabs),
     ("the_tab_sleeps", trouble::sleep),
     ("strangers_at_the_door", trouble::strangers),
+    ("a_browser_knows_h264_late", trouble::codec_comes_late),
     ("a_viewer_makes_hostile_offers", trouble::hostile_viewer),
     ("a_connection_fails_at_home", trouble::connection_fails_at_home),
     ("a_wrong_link", access::wrong_key),

@@ -199,6 +199,38 @@ pub fn connection_fails_at_home(lab: &mut Lab) {
     }
 }
 
+/// A browser that knows H.264 only some seconds after its start: the page goes on asking, says nothing untrue meanwhile, and shows home.
+pub fn codec_comes_late(lab: &mut Lab) {
+    let page = lab.viewer(Permission::Undecided);
+    page.before_load(
+        r"{
+            const late = () => performance.now() < 4500;
+            const known = RTCRtpReceiver.getCapabilities.bind(RTCRtpReceiver);
+            const isH264 = (codec) => codec.mimeType === 'video/H264';
+            RTCRtpReceiver.getCapabilities = (kind) => {
+                const { codecs, ...rest } = known(kind);
+                return { ...rest, codecs: codecs.filter((codec) => !late() || !isH264(codec)) };
+            };
+            const offer = RTCPeerConnection.prototype.createOffer;
+            RTCPeerConnection.prototype.createOffer = function (...given) {
+                const video = this.getTransceivers().find(({ receiver }) => receiver.track.kind === 'video');
+                if (late()) video.setCodecPreferences(known('video').codecs.filter((codec) => !isH264(codec)));
+                return offer.apply(this, given);
+            };
+            window.states = new Set();
+            setInterval(() => states.add(document.body?.dataset.state), 50);
+        }",
+    );
+    page.open(&lab.home().link());
+    living(&page);
+    let seen = page.eval("[...states].includes('unsupported')");
+    assert_eq!(seen, false, "the page gave up too early: {}", page.eval("[...states].join()"));
+    let offers = page.eval("lab.sockets.flatMap(({ sent }) => sent).filter((type) => type === 'offer').length");
+    // At once, after 1, 2 and 5 s.
+    assert!(offers.as_u64() >= Some(4), "{offers}");
+    assert!(page.console().iter().any(|line| line.contains("no_h264")), "{}", page.report());
+}
+
 /// Says `hello` on a socket of its own, then one offer after the other, each a connection of its own; gives code and words of what
 /// home answered to each.
 const HOSTILE_OFFERS: &str = r"(async () => {

@@ -5,25 +5,79 @@ import { page } from './webroot.mjs';
 
 const policy = { ...(await page('first.js')), ...(await page('policy.js')) };
 
-test('the key is found in every form of the link', () => {
-  assert.equal(policy.keyFromHash('#k=abc_DEF-123'), 'abc_DEF-123');
-  assert.equal(policy.keyFromHash('#x=1&k=abc'), 'abc');
-  assert.equal(policy.keyFromHash('#k=a%20b'), 'a b');
-  assert.equal(policy.keyFromHash('#k=%zz'), '%zz');
-  assert.equal(policy.keyFromHash('#k='), null);
-  assert.equal(policy.keyFromHash('#token=abc'), null);
-  assert.equal(policy.keyFromHash(''), null);
+const KEY = 'abc_DEF-1234567890xyzQ';
+
+test('the key is found wherever it stands in what was opened or pasted', () => {
+  const link = `https://192.0.2.1:8443/#k=${KEY}`;
+  for (const text of [
+    `#k=${KEY}`,
+    `#x=1&k=${KEY}`,
+    `#k=${KEY}&utm_source=mail`,
+    `?k=${KEY}`,
+    `#/k=${KEY}/`,
+    `#k=${KEY}.`,
+    `#k=${KEY})`,
+    `#k=${KEY},`,
+    `#k=${KEY}/`,
+    `#k=${KEY}”`,
+    `#k=${KEY}-`,
+    `#k=${KEY}_`,
+    `#k=${KEY}…`,
+    `#k=${KEY}%20`,
+    `#k=%E2%80%8B${KEY}`,
+    `#k=%22${KEY}%22`,
+    `k=${KEY}\u200bLove`,
+    `#k=${KEY}%zz`,
+    `#k%3D${KEY}`,
+    `#k%253D${KEY}`,
+    `#%6b=${KEY}`,
+    `k=${KEY}`,
+    `Hello grandma, here is the link: ${link}. See you soon!`,
+    `<${link}>`,
+    `[home](${link})`,
+    `_${link}_`,
+    `\u200b${link}\u200b`,
+    `https://192.0.2.1:8443/#k=${KEY.slice(0, 9)}\u00ad${KEY.slice(9)}`,
+    `https://192.0.2.1:8443/#k=${KEY.slice(0, 9)}\r\n  ${KEY.slice(9)} Love, Anna`,
+    `https://192.0.2.1:8443/#k=${KEY.slice(0, 9)} ${KEY.slice(9)}`,
+    `https://192.0.2.1:8443/#k=3D${KEY.slice(0, 9)}=\r\n${KEY.slice(9)}`,
+    `https://gateway.example/?url=${encodeURIComponent(link)}&data=05%7C01%7C`,
+    `https://gateway.example/?url=${encodeURIComponent(encodeURIComponent(link))}&d=1`,
+    `https://gateway.example/v3/__${link}__;!!Abc!xyz$`,
+  ]) {
+    assert.equal(policy.secretIn('k', text), KEY, text);
+    assert.equal(policy.keyFromPaste(text), KEY, text);
+    assert.equal(policy.secretIn('p', text), null, text);
+    assert.equal(policy.tokenFromPaste(text.replaceAll('k=', 'p=').replaceAll('k%3D', 'p%3D').replaceAll('k%253D', 'p%253D').replaceAll('%6b', 'p')), KEY, text);
+  }
 });
 
-test('a pasted link, its end, or the bare key will do, and prose will not', () => {
-  assert.equal(policy.keyFromPaste('  https://192.0.2.1:8443/#k=abc \n'), 'abc');
-  assert.equal(policy.keyFromPaste('#k=abc'), 'abc');
-  assert.equal(policy.keyFromPaste('https://192.0.2.1:8443/#p=abc'), null);
-  assert.equal(policy.tokenFromPaste(' https://192.0.2.1:8443/#p=abc '), 'abc');
-  assert.equal(policy.tokenFromPaste('#k=abc'), null);
-  assert.equal(policy.keyFromPaste('AAAAAAAAAAAAAAAAAAAAAA'), 'AAAAAAAAAAAAAAAAAAAAAA');
-  assert.equal(policy.keyFromPaste('https://192.0.2.1:8443/'), null);
-  assert.equal(policy.keyFromPaste('hello grandma'), null);
+test('what has not the shape of a key is none, and no guess', () => {
+  for (const text of [
+    '',
+    '#k=',
+    '#k=short',
+    `#k=${KEY}x`,
+    `#k=${KEY}-x`,
+    `#k=${KEY.slice(1)}`,
+    `#k=%zz${KEY}`,
+    `#k=${KEY.slice(0, 21)}z`,
+    `#token=${KEY}`,
+    `#ok=${KEY}`,
+    '#k=%zz',
+    'hello grandma',
+    'https://192.0.2.1:8443/',
+    `${'%25'.repeat(3000)}k=`,
+  ]) {
+    assert.equal(policy.secretIn('k', text), null, text);
+    assert.equal(policy.keyFromPaste(text), null, text);
+  }
+});
+
+test('a bare key will do, and a bare key only', () => {
+  for (const text of [KEY, ` ${KEY} \n`, `"${KEY}"`, `(${KEY}).`, `\u200b${KEY}`]) assert.equal(policy.keyFromPaste(text), KEY, text);
+  assert.equal(policy.keyFromPaste(`my key is ${KEY}`), null);
+  assert.equal(policy.tokenFromPaste(KEY), null);
 });
 
 test('pauses grow from 0.3 s to 5 s and a connection that flaps does not shorten them', () => {
@@ -138,4 +192,10 @@ test('a track that the person or the device switched off is not told as on', () 
   assert.equal(policy.isHeardOrSeen(track), true);
   for (const off of [{ enabled: false }, { muted: true }, { readyState: 'ended' }]) assert.equal(policy.isHeardOrSeen({ ...track, ...off }), false);
   assert.equal(policy.isHeardOrSeen(null), false);
+});
+
+test('a browser that knows H.264 late is asked again, and for the last time after words', () => {
+  const pauses = [0, 1, 2, 3, 4, 9].map(policy.codecPause);
+  assert.deepEqual(pauses.map(({ pause }) => pause), [1000, 2000, 5000, 15000, 0, 0]);
+  assert.deepEqual(pauses.map(({ last }) => last), [false, false, false, true, true, true]);
 });
