@@ -111,6 +111,30 @@ fn plain_http_is_sent_to_tls_on_the_same_port() {
 }
 
 #[test]
+fn a_link_whose_mark_was_escaped_leads_to_the_page() {
+    let front = front::open();
+    let host = front.host();
+    let key = "AQEBAQEBAQEBAQEBAQEBAQ";
+    let secure = get(&front, &format!("/%23k={key}."));
+    assert_eq!((secure.status, secure.field("location")), (308, Some(format!("/#k={key}").as_str())));
+    assert_eq!(secure.field("cache-control"), Some("no-store"));
+    let mut stream = tcp(front.address());
+    write!(stream, "GET /%23p={key} HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
+    let plain = answer(&mut stream);
+    assert_eq!((plain.status, plain.field("location")), (308, Some(format!("https://{host}/#p={key}").as_str())));
+    assert_eq!(get(&front, &format!("/%23k={key}x")).status, 404);
+}
+
+#[test]
+fn cookies_of_other_services_at_the_same_address_keep_nobody_out() {
+    let front = front::open();
+    let cookies = format!("Cookie: {}\r\n", "session=abcdefghijklmnop; ".repeat(1100));
+    assert!(cookies.len() > 28_000);
+    let page = ask(&front, format!("GET / HTTP/1.1\r\nHost: {}\r\n{cookies}\r\n", front.host()));
+    assert_eq!(page.status, 200);
+}
+
+#[test]
 fn ipv6_is_served_too() {
     let front = front::open();
     let Ok(stream) = std::net::TcpStream::connect((std::net::Ipv6Addr::LOCALHOST, front.handle.port())) else {
@@ -126,9 +150,9 @@ fn bad_requests_are_answered_with_their_number_and_the_connection_ends() {
     let front = front::open();
     let host = front.host();
     let many = "A: b\r\n".repeat(65);
-    let fat = format!("A: {}\r\n", "b".repeat(9000));
+    let fat = format!("A: {}\r\n", "b".repeat(40_000));
     let long = "x".repeat(1100);
-    let endless = "x".repeat(9000);
+    let endless = "x".repeat(40_000);
     for (request, status) in [
         (format!("POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 3\r\n\r\nabc"), 405),
         (format!("GET / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 3\r\n\r\nabc"), 400),

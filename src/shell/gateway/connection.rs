@@ -321,8 +321,12 @@ impl Connection {
     fn asked(&mut self, head: Head, context: &Context, now: Instant) {
         self.deadline = (now + context.timeouts.answer, Why::Answer);
         let with_body = head.method == Method::Get;
+        let mended = head.mended_link();
         if self.tls.is_none() {
-            self.reply(reply::redirect(&head.secure_location(context.port)), false);
+            let target = mended.as_deref().unwrap_or(&head.target);
+            self.reply(reply::redirect(&head.secure_location(target, context.port)), false);
+        } else if let Some(link) = mended {
+            self.reply(reply::redirect(&link), false);
         } else if head.path() != SIGNAL {
             self.stage = Stage::Waiting(head);
         } else {

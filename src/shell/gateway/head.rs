@@ -3,14 +3,16 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// Longest head, its empty line included.
-pub const LONGEST_HEAD: usize = 8 * 1024;
+/// Longest head, its empty line included. Cookies know no ports: those of other services at the same address come along, 4 KiB each.
+pub const LONGEST_HEAD: usize = 32 * 1024;
 /// Most header fields.
 pub const MOST_HEADERS: usize = 64;
 /// Longest target of a request line.
 pub const LONGEST_TARGET: usize = 1024;
 /// Longest host with its port (RFC 1035: a name has 253 characters).
 const LONGEST_HOST: usize = 262;
+/// Letters of an access key or a token in a link.
+const KEY_LETTERS: usize = 22;
 /// Longest `If-None-Match` that is passed on; ours are 66 characters.
 const LONGEST_TAGS: usize = 512;
 
@@ -180,6 +182,22 @@ impl Head {
         }
     }
 
+    /// Where a link leads whose `#` was escaped on its way, as mail programs do: `/%23k=KEY` is `/#k=KEY`. `None` for anything but exactly
+    /// a key or a token behind it.
+    pub fn mended_link(&self) -> Option<String> {
+        let mut plain = self.target.replace("%25", "%");
+        while plain.contains("%25") {
+            plain = plain.replace("%25", "%");
+        }
+        let plain = plain.replace("%23", "#").replace("%3D", "=").replace("%3d", "=");
+        let secret = plain.strip_prefix("/#").or_else(|| plain.strip_prefix("/index.html#"))?;
+        let kind = ["k=", "p="].into_iter().find(|kind| secret.starts_with(kind))?;
+        let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        let letters = secret[kind.len()..].bytes().take_while(|byte| is_letter(byte)).count();
+        // Nothing of what stands around it is said again.
+        (letters == KEY_LETTERS).then(|| format!("/#{}", &secret[..kind.len() + KEY_LETTERS]))
+    }
+
     /// The one request that `pages` sees: made again out of what was checked.
     pub fn to_pages(&self) -> Vec<u8> {
         let method = match self.method {
@@ -192,13 +210,13 @@ impl Head {
             .into_bytes()
     }
 
-    /// Where the same thing is with TLS. `port` is ours, for a `Host` that names none: plain HTTP came to a port that
+    /// Where `target` is with TLS. `port` is ours, for a `Host` that names none: plain HTTP came to a port that
     /// a router forwarded, and only we know where TLS is.
-    pub fn secure_location(&self, port: u16) -> String {
+    pub fn secure_location(&self, target: &str, port: u16) -> String {
         let has_port = self.host.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
         match (has_port, port) {
-            (false, port) if port != 443 => format!("https://{}:{port}{}", self.host, self.target),
-            _ => format!("https://{}{}", self.host, self.target),
+            (false, port) if port != 443 => format!("https://{}:{port}{target}", self.host),
+            _ => format!("https://{}{target}", self.host),
         }
     }
 }
@@ -386,12 +404,47 @@ mod tests {
     #[test]
     fn plain_http_is_sent_to_the_same_place_with_tls() {
         let location = |host: &str, target: &str, port: u16| {
-            parse(format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()).unwrap().secure_location(port)
+            let head = parse(format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()).unwrap();
+            head.secure_location(&head.target, port)
         };
         assert_eq!(location("home:9000", "/a?b", 8443), "https://home:9000/a?b");
         assert_eq!(location("home", "/", 8443), "https://home:8443/");
         assert_eq!(location("home", "/", 443), "https://home/");
         assert_eq!(location("[::1]", "//evil/", 8443), "https://[::1]:8443//evil/");
         assert_eq!(location("[::1]:80", "/", 8443), "https://[::1]:80/");
+    }
+
+    #[test]
+    fn a_link_whose_mark_was_escaped_is_mended_and_nothing_else_is() {
+        let mended = |target: &str| {
+            let head = parse(format!("GET {target} HTTP/1.1\r\nHost: home\r\n\r\n").as_bytes());
+            head.unwrap_or_else(|e| panic!("{target}: {e:?}")).mended_link()
+        };
+        const KEY: &str = "abc_DEF-1234567890xyzQ";
+        for kind in ["k", "p"] {
+            let link = Some(format!("/#{kind}={KEY}"));
+            for around in ["", ".", ")", ",", "/", "%22", "&utm=1", "?x=y", "%20thanks", ":8443"] {
+                assert_eq!(mended(&format!("/%23{kind}={KEY}{around}")), link, "{around}");
+            }
+            assert_eq!(mended(&format!("/%23{kind}%3D{KEY}")), link);
+            assert_eq!(mended(&format!("/%2523{kind}%253d{KEY}")), link);
+            assert_eq!(mended(&format!("/%252523{kind}={KEY}")), link);
+            assert_eq!(mended(&format!("/index.html%23{kind}={KEY}")), link);
+        }
+        for other in [
+            "/",
+            "/%23",
+            "/%23k=",
+            "/%23k=short",
+            "/%23x=abc_DEF-1234567890xyzQ",
+            "/%23k=abc_DEF-1234567890xyzQQ",
+            "/%23k=abc_DEF-1234567890xyzQ-",
+            "/k=abc_DEF-1234567890xyzQ",
+            "//evil/%23k=abc_DEF-1234567890xyzQ",
+            "/evil/%23k=abc_DEF-1234567890xyzQ",
+            "/%23k=%0d%0aabc_DEF-1234567890xyzQ",
+        ] {
+            assert_eq!(mended(other), None, "{other}");
+        }
     }
 }

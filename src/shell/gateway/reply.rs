@@ -70,7 +70,7 @@ pub fn refusal(refusal: Refusal, with_body: bool) -> Vec<u8> {
     if with_body { (head + &body).into_bytes() } else { head.into_bytes() }
 }
 
-/// To the same thing with TLS.
+/// To the same thing with TLS, or to a link that is mended.
 pub fn redirect(location: &str) -> Vec<u8> {
     // Not permanent to a cache: the port may serve something else tomorrow.
     format!(

@@ -26,7 +26,14 @@ pub fn fuzz_head(data: &[u8]) {
     let passed_on = request.to_pages();
     assert_eq!(head::end_of_head(&passed_on, 0), Some(passed_on.len()), "exactly one request");
     assert!(passed_on.len() < 2048 && passed_on.is_ascii());
-    let location = request.secure_location(8443);
+    if let Some(link) = request.mended_link() {
+        assert!(
+            link.len() == 26
+                && link.starts_with("/#")
+                && link[4..].bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+        );
+    }
+    let location = request.secure_location(&request.target, 8443);
     assert!(location.starts_with("https://") && location.bytes().all(|byte| byte.is_ascii_graphic()));
     let redirect = reply::redirect(&location);
     assert_eq!(head::end_of_head(&redirect, 0), Some(redirect.len()));
