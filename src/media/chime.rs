@@ -8,6 +8,8 @@ use hound::{SampleFormat, WavReader, WavSpec};
 use intercom_base::resample::Resampler;
 use intercom_base::sound::SAMPLE_RATE;
 
+use crate::wav;
+
 /// A file may be no longer than this.
 pub const LONGEST_SECONDS: u32 = 10;
 
@@ -86,8 +88,9 @@ impl std::error::Error for WavError {
 /// Reads a WAV file of 16 bit PCM, mono or stereo, at 8, 11.025, 12 … 192 kHz: mono, 48 kHz, its ends faded.
 ///
 /// # Errors
-/// If it is none, is cut off, or lasts too long.
+/// If it is none, or lasts too long.
 pub fn from_wav(file: &[u8]) -> Result<Vec<i16>, WavError> {
+    let file = wav::tidy(file).ok_or(WavError::Broken(hound::Error::FormatError("no format and sound in it")))?;
     let mut reader = WavReader::new(Cursor::new(file)).map_err(WavError::Broken)?;
     let spec = reader.spec();
     let right = spec.bits_per_sample == 16
@@ -228,7 +231,7 @@ mod tests {
         assert!(refuse(b"").contains("no whole WAV file"));
         assert!(refuse(b"ID3\x04 and so on").contains("no whole WAV file"));
         let whole = wav(spec(1, 48_000), sine(700.0, 48_000, 4800));
-        assert!(refuse(&whole[..whole.len() / 2]).contains("no whole WAV file"));
+        assert!(refuse(&whole[..40]).contains("no whole WAV file"));
         assert!(refuse(&wav(spec(1, 48_000), [])).contains("no sound"));
         assert!(refuse(&wav(spec(4, 48_000), [0; 8])).contains("4 channels"));
         for rate in [4000, 8001, 191_999] {
@@ -241,6 +244,34 @@ mod tests {
         writer.write_sample(0.5f32).unwrap();
         writer.finalize().unwrap();
         assert!(refuse(&file.into_inner()).contains("32 floating point"));
+    }
+
+    #[test]
+    fn lengths_and_chunks_may_be_as_programs_write_them_into_a_pipe() {
+        let whole = wav(spec(1, 48_000), sine(700.0, 48_000, 24_000));
+        let (head, sound) = whole.split_at(44);
+        let plain = from_wav(&whole).unwrap();
+        let file = |riff: u32, before: &[u8], data: u32, sound: &[u8]| {
+            let (riff, data) = (riff.to_le_bytes(), data.to_le_bytes());
+            [b"RIFF", &riff[..], &head[8..36], before, b"data", &data, sound].concat()
+        };
+        let list = |body: &[u8]| [b"LIST", &(body.len() as u32).to_le_bytes()[..], body].concat();
+        let right = sound.len() as u32;
+        for (length, name) in [(u32::MAX, "ffmpeg"), (0x7fff_f000, "arecord"), (0, "sox")] {
+            assert_eq!(from_wav(&file(length, &[], length, sound)).unwrap(), plain, "{name}");
+            assert_eq!(from_wav(&file(length, &list(b"INFOISFT"), length, sound)).unwrap(), plain, "{name} with a tag");
+        }
+        assert_eq!(from_wav(&file(0, &list(b"a tag\0"), right, sound)).unwrap(), plain);
+        let odd = [list(b"a tag").as_slice(), &[0]].concat();
+        assert_eq!(from_wav(&file(0, &odd, right, sound)).unwrap(), plain, "an odd chunk with its padding");
+        assert!(from_wav(&file(0, &list(b"a tag"), right, sound)).is_err(), "without its padding it is no RIFF file");
+        assert_eq!(from_wav(&file(0, &[], right + 1, &[sound, &[9]].concat())).unwrap(), plain, "half a sample");
+        let tagged = [sound, &list(b"a tag\0")].concat();
+        assert_eq!(from_wav(&file(0, &[], right, &tagged)).unwrap(), plain, "what follows is no sound");
+        assert!(matches!(from_wav(&file(0, &[], 0, &list(b"a tag\0"))), Err(WavError::Empty)));
+        // One that is cut off is played as far as it goes.
+        assert_eq!(from_wav(&whole[..44 + sound.len() / 2]).unwrap().len(), 12_000);
+        assert!(matches!(from_wav(&file(u32::MAX, &[], u32::MAX, &sound.repeat(30))), Err(WavError::TooLong)));
     }
 
     #[test]

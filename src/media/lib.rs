@@ -84,3 +84,4 @@ pub mod video_decoder;
 pub mod video_encoder;
 pub mod voice;
 pub mod voice_mixer;
+mod wav;

@@ -3,6 +3,9 @@
 /// Composing for more pixels than this by CPU would be slow; a plane scaler takes over above it.
 pub const MOST_PIXELS: u32 = 1920 * 1080;
 
+/// Fewer pixels than this are no better for moving well.
+const LEAST_PIXELS: u32 = 1280 * 720;
+
 /// A mode that a connected screen offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mode {
@@ -14,7 +17,7 @@ pub struct Mode {
     pub refresh: u32,
     /// The screen's own wish.
     pub preferred: bool,
-    /// Half pictures in turns; never chosen by itself.
+    /// Half pictures in turns; the last resort.
     pub interlaced: bool,
 }
 
@@ -100,12 +103,25 @@ pub fn choose_modes(connector: &Connector, wish: &Wish) -> Result<Vec<usize>, No
         };
     }
     let preferred = modes.iter().find(|(_, mode)| mode.preferred).or(modes.first()).map(|(at, _)| *at);
-    let mut small: Vec<_> =
-        modes.iter().filter(|(_, mode)| mode.pixels() <= MOST_PIXELS && !mode.interlaced).copied().collect();
-    small.sort_by_key(|(at, mode)| (u32::MAX - mode.pixels(), from_sixty(mode), *at));
-    let mut order: Vec<usize> = preferred.into_iter().collect();
-    order.extend(small.into_iter().map(|(at, _)| at).filter(|at| Some(*at) != preferred));
-    Ok(order)
+    let is_preferred = |at: usize| Some(at) == preferred;
+    let wanted = preferred.map_or(0, |at| connector.modes[at].pixels());
+    // What moves better, and is too small to read a name in, is no gain.
+    let is_gain = |mode: &Mode| mode.pixels() >= LEAST_PIXELS.min(wanted);
+    let mut order: Vec<_> =
+        modes.into_iter().filter(|(at, mode)| mode.pixels() <= MOST_PIXELS || is_preferred(*at)).collect();
+    order.sort_by_key(|(at, mode)| {
+        (!is_gain(mode), motion(mode), !is_preferred(*at), u32::MAX - mode.pixels(), from_sixty(mode), *at)
+    });
+    Ok(order.into_iter().map(|(at, _)| at).collect())
+}
+
+/// How well a mode shows people who move, the best first. A TV may prefer what suits films: 24 Hz, or half pictures.
+fn motion(mode: &Mode) -> u8 {
+    match mode {
+        Mode { interlaced: true, .. } => 2,
+        Mode { refresh: ..48, .. } => 1,
+        _ => 0,
+    }
 }
 
 /// 60 and 50 Hz divide well by the usual frame rates; more costs power and shows nothing new.
@@ -177,9 +193,27 @@ mod tests {
             mode(1920, 1080, 60),
             mode(1280, 720, 60),
         ];
-        assert_eq!(choose_modes(&connector("HDMI-A-1", &tv), &wish), Ok(vec![0, 3, 2, 4]));
+        assert_eq!(choose_modes(&connector("HDMI-A-1", &tv), &wish), Ok(vec![0, 3, 4, 2, 1]));
         let unsure = [mode(1280, 800, 60), mode(640, 480, 60)];
         assert_eq!(choose_modes(&connector("Virtual-1", &unsure), &wish), Ok(vec![0, 1]), "the first is its best");
+    }
+
+    #[test]
+    fn what_moves_well_comes_before_what_a_tv_prefers_for_films() {
+        let order = |modes: &[Mode]| choose_modes(&connector("HDMI-A-1", modes), &Wish::default()).unwrap();
+        let preferred = |mode: Mode| Mode { preferred: true, ..mode };
+        let interlaced = |mode: Mode| Mode { interlaced: true, ..mode };
+        let (hd24, hd50, small) = (mode(1920, 1080, 24), mode(1920, 1080, 50), mode(1280, 720, 60));
+        assert_eq!(order(&[preferred(interlaced(mode(1920, 1080, 60))), small, hd24]), [1, 2, 0]);
+        assert_eq!(order(&[preferred(hd24), small, hd50]), [2, 1, 0]);
+        // 4K over an older cable has 30 Hz only; without a wish the first counts as one.
+        assert_eq!(order(&[preferred(mode(3840, 2160, 30)), mode(1920, 1080, 60)]), [1, 0]);
+        assert_eq!(order(&[mode(3840, 2160, 30), mode(4096, 2160, 24)]), [0]);
+        assert_eq!(order(&[interlaced(mode(720, 576, 50))]), [0], "better than nothing");
+        assert_eq!(order(&[preferred(small), hd50]), [0, 1], "a wish that moves well is granted");
+        let panel = preferred(mode(1024, 600, 40));
+        assert_eq!(order(&[mode(640, 480, 60), panel]), [1, 0], "a panel is not made small for it");
+        assert_eq!(order(&[preferred(interlaced(mode(1920, 1080, 60))), mode(640, 480, 60)]), [0, 1]);
     }
 
     #[test]
