@@ -325,6 +325,7 @@ fn help_command(name: &str) -> &'static str {
         "reset" => "intercom reset --help",
         "doctor" => "intercom doctor --help",
         "check" => "intercom check --help",
+        "update" => "intercom update --help",
         "drivers" => "intercom drivers --help",
         _ => "intercom --help",
     }

@@ -133,7 +133,7 @@ fn confirm_update() -> u8 {
 }
 
 fn complain(code: u8, why: &str) -> u8 {
-    eprintln!("{why}");
+    journal::complain(why);
     code
 }
 
@@ -245,7 +245,7 @@ fn say(text: &str) -> u8 {
 
 fn load(path: Option<&Path>) -> Result<Config, u8> {
     config::load_chosen(path).map_err(|errors| {
-        eprintln!("{errors}");
+        journal::complain(&errors.to_string());
         cli::WRONG
     })
 }
@@ -255,7 +255,7 @@ fn choose_config(path: Option<&Path>, last_good: Option<&Path>) -> Result<Chosen
     match last_good {
         None => Ok(ChosenConfig { config: load(path)?, mistakes: Vec::new(), keep: None, trial: None }),
         Some(last_good) => config::load_or_last_good(path, last_good).map_err(|errors| {
-            eprintln!("{errors}");
+            journal::complain(&errors.to_string());
             cli::WRONG
         }),
     }
@@ -268,7 +268,7 @@ fn start(chosen: ChosenConfig, notices: Option<PathBuf>, print_links: bool) -> u
     match run::run(config, RunOptions { print_links, mistakes, notices, keep, trial }) {
         Ok(()) => cli::DONE,
         Err(error) => {
-            eprintln!("intercom: {error}");
+            journal::complain(&format!("intercom: {error}"));
             cli::FAILED
         }
     }

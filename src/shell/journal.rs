@@ -57,7 +57,7 @@ pub fn log_to_stderr(level: LevelFilter) {
         inner: WriteLogger::new(level, format, stderr()),
         told: Mutex::new(Told::default()),
         line: Mutex::new(()),
-        tells_priority: std::env::var("JOURNAL_STREAM").is_ok_and(|stream| is_stderr(&stream)),
+        tells_priority: is_journal(),
     };
     if log::set_boxed_logger(Box::new(journal)).is_ok() {
         log::set_max_level(level);
@@ -93,9 +93,18 @@ fn priority(level: Level) -> u8 {
     }
 }
 
-/// Whether `stream`, as systemd.exec(5) has it in `$JOURNAL_STREAM`, is where standard error goes: device and inode. A program that was
-/// started by a service may have the variable and write to elsewhere.
-fn is_stderr(stream: &str) -> bool {
+/// Says why the program ends, also where no log is written yet.
+pub fn complain(why: &str) {
+    let priority = if is_journal() { format!("<{}>", priority(Level::Error)) } else { String::new() };
+    for line in why.lines() {
+        let _nowhere_to_tell = writeln!(stderr(), "{priority}{line}");
+    }
+}
+
+/// Whether standard error goes where `$JOURNAL_STREAM` says (systemd.exec(5)): device and inode. A program that was started by a service
+/// may have the variable and write to elsewhere.
+fn is_journal() -> bool {
+    let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
     let open = stderr().as_fd().try_clone_to_owned().map(File::from).and_then(|file| file.metadata());
     open.is_ok_and(|file| stream == format!("{}:{}", file.dev(), file.ino()))
 }

@@ -109,3 +109,38 @@ fn the_default_build_has_every_driver_and_so_every_package() {
         assert!(enabled.contains(&format!("dep:{package}")), "no driver enables {package}");
     }
 }
+
+/// The fuzzing build is a workspace of its own, and must be one of today's program: a lock that lags behind takes the newest packages.
+#[test]
+fn the_fuzzing_build_has_the_programs_packages_in_their_versions() {
+    let packages = |path: &str| {
+        let text = fs::read_to_string(root().join(path)).expect(path);
+        let lock: toml::Table = text.parse().expect("a lock is TOML");
+        lock["package"].as_array().expect("packages").clone()
+    };
+    let word = |package: &toml::Value, key: &str| package[key].as_str().expect(key).to_owned();
+    let versions = |packages: &[toml::Value]| -> BTreeSet<(String, String)> {
+        packages.iter().map(|package| (word(package, "name"), word(package, "version"))).collect()
+    };
+    let (program, fuzz) = (packages("Cargo.lock"), packages("tests/fuzz/engine/Cargo.lock"));
+    let (known, own) = (versions(&program), ["arbitrary", "intercom-fuzz", "libfuzzer-sys"]);
+    for (name, version) in versions(&fuzz) {
+        assert!(
+            own.contains(&name.as_str()) || known.contains(&(name.clone(), version.clone())),
+            "tests/fuzz/engine/Cargo.lock has {name} {version}, the program has not"
+        );
+    }
+    for (path, manifest) in manifests() {
+        let name = manifest["package"]["name"].as_str().expect("a name");
+        let Some(package) = fuzz.iter().find(|package| package["name"].as_str() == Some(name)) else { continue };
+        let listed = package.get("dependencies").and_then(toml::Value::as_array).cloned().unwrap_or_default();
+        let listed: BTreeSet<&str> = listed.iter().filter_map(|it| it.as_str()?.split(' ').next()).collect();
+        for wanted in direct(&manifest) {
+            let optional = manifest["dependencies"][&wanted].get("optional").is_some();
+            assert!(
+                optional || listed.contains(wanted.as_str()),
+                "{path}: {wanted} is not in tests/fuzz/engine/Cargo.lock"
+            );
+        }
+    }
+}

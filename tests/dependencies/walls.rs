@@ -1,6 +1,7 @@
 //! Which room may touch what; ARCHITECTURE.md says why.
 
 use std::fs;
+use std::path::PathBuf;
 
 use crate::root;
 use crate::source::{Source, code, sources};
@@ -220,17 +221,18 @@ fn src_has_no_unsafe_code() {
     }
 }
 
-/// A file opens with one sentence that says what it is for.
 #[test]
 fn no_file_is_longer_than_five_hundred_lines() {
     for folder in ["src", "drivers", "tests", "webroot", "image-build"] {
         let mut files = Vec::new();
         crate::source::gather(&root().join(folder), &mut files);
-        for path in files.iter().filter(|path| {
-            !path
+        let made = |path: &PathBuf| {
+            let inside = path.strip_prefix(root()).expect("a file of ours");
+            inside
                 .components()
                 .any(|part| ["corpus", "crashes", "artefacts"].iter().any(|made| part.as_os_str() == *made))
-        }) {
+        };
+        for path in files.iter().filter(|path| !made(path)) {
             let Ok(text) = fs::read_to_string(path) else { continue };
             // What a tool wrote, and documents, may be longer.
             let written = path
@@ -241,6 +243,7 @@ fn no_file_is_longer_than_five_hundred_lines() {
     }
 }
 
+/// A file opens with one sentence that says what it is for.
 #[test]
 fn every_file_opens_with_what_it_is_for() {
     for folder in ["src", "drivers", "tests"] {

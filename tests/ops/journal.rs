@@ -20,10 +20,26 @@ fn logged(stream: &str) -> String {
 }
 
 #[test]
+fn why_it_does_not_start_is_an_error_for_the_journal() {
+    let mut home = Home::new("[vidoe]\nwidth = 3\n");
+    let file = home.at("log");
+    home.start(|command| {
+        let file = file.metadata().expect("a file of the home");
+        command.env("JOURNAL_STREAM", format!("{}:{}", file.dev(), file.ino()));
+    });
+    assert_eq!(home.wait_end(), 2);
+    assert!(home.log().lines().all(|line| line.starts_with("<3>")) && home.log().contains("vidoe"), "{}", home.log());
+}
+
+#[test]
 fn each_line_for_the_journal_begins_with_its_priority_and_no_other_does() {
     let log = logged("log");
     for line in log.lines() {
-        let priority = if line.contains("[WARN]") { "<4>" } else { "<6>" };
+        let priority = match line {
+            _ if line.contains("[ERROR]") => "<3>",
+            _ if line.contains("[WARN]") => "<4>",
+            _ => "<6>",
+        };
         assert!(line.starts_with(priority), "{line}");
     }
     assert!(logged("intercom.toml").lines().all(|line| !line.starts_with('<')));
