@@ -1,4 +1,17 @@
 //! Device threads: camera, microphone, speaker, pictures, TV and buttons.
+//!
+//! | thread | takes | gives | file |
+//! |---|---|---|---|
+//! | `camera` | the driver's frames | the newest raw frame to the encoders, or H.264 as the camera made it (`coded.rs`) | `camera.rs` |
+//! | `microphone` | the driver's blocks, what the speaker played | blocks without echo to the Opus thread | `microphone.rs` |
+//! | `speaker` | viewers' Opus packets, chimes | blocks to the driver | `speaker.rs` |
+//! | `pictures` | viewers' H.264, through the jail | the newest picture of each on the [`pictures::Board`] | `pictures.rs` |
+//! | `tv` | the board | a composed picture to the driver, on every change | `tv.rs` |
+//! | `buttons` | input devices | the mute key to the loop | `input_events.rs` |
+//!
+//! - `intercom_core::devices::keeper` says when a device is opened, used, rested and tried again. A thread does what it says.
+//! - While nobody visits, cameras are asked once a second, and microphones pause.
+//! - A network camera's JPEG is decoded in a jail of its own (`jpegs.rs`).
 
 pub mod activity;
 pub mod camera;
