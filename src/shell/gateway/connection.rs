@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 use intercom_core::call::protocol::{MAX_HELLO, MAX_MESSAGE};
@@ -148,6 +148,11 @@ impl Connection {
     /// When [`Connection::handle_deadline`] is due.
     pub fn deadline(&self) -> Instant {
         self.deadline.0
+    }
+
+    /// Puts off what is due: the gateway has had no time for this client.
+    pub fn extend(&mut self, time: Duration) {
+        self.deadline.0 += time;
     }
 
     /// What to wait for on the connection itself.
