@@ -25,8 +25,8 @@ fn main() -> std::process::ExitCode {
     lab::run(&[&[ALONE], &[SOUND_AND_NETWORKS, PAGES]])
 }
 
-/// The instruments, and what would feel another test beside it: who counts each gap, has several viewers listen, or judges
-/// how well words are understood.
+/// The instruments, and what would feel another test beside it: who counts each gap, has several viewers listen, counts what
+/// the browser's own sound device brings, or judges how well words are understood.
 const ALONE: Lane = &[
     ("instruments_read_the_strips_test_vector", instruments::strip_vector),
     ("instruments_see_and_hear_a_loopback_call", instruments::loopback),
@@ -36,6 +36,7 @@ const ALONE: Lane = &[
     ("four_viewers_at_once", watching::four),
     ("feels_the_volume_at_home", feels::volume),
     ("feels_company", feels::company),
+    ("a_viewer_is_seen_and_heard_at_home", both_ways::seen_and_heard),
     ("words_over_an_ordinary_path", spoken::ordinary_path),
     ("words_over_a_lossy_path", spoken::lossy_path),
     ("words_over_a_rough_path", spoken::rough_path),
@@ -46,7 +47,6 @@ const ALONE: Lane = &[
 const SOUND_AND_NETWORKS: Lane = &[
     ("instruments_route_as_homes_do", instruments::routers),
     ("instruments_cut_udp", instruments::cut),
-    ("a_viewer_is_seen_and_heard_at_home", both_ways::seen_and_heard),
     ("feels_home_chimes", feels::chimes),
     ("feels_home_is_muted", feels::mute),
     ("the_socket_dies_while_ice_is_checking", networks::socket_dies_while_checking),
