@@ -54,6 +54,11 @@ impl Front {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.handle.port()))
     }
 
+    /// A path in the state directory.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
     /// `127.0.0.1:port`, as it stands in `Host`.
     pub fn host(&self) -> String {
         self.address().to_string()

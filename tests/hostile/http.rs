@@ -1,13 +1,20 @@
 //! Pages, redirects, and requests that are not ones.
 
+use std::fs;
 use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::thread;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use intercom::shell::clock;
+use intercom::shell::gateway::Timeouts;
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use sha2::{Digest, Sha256};
 
 use crate::client::{
-    answer, ask, browser, closed_silently, get, loopback, parse_answer, read_all, tcp, tcp_from, tls, tls_over,
+    LONG, answer, ask, browser, closed_silently, get, loopback, parse_answer, read_all, tcp, tcp_from, tls, tls_over,
     trusting_any,
 };
 use crate::front;
@@ -198,6 +205,32 @@ fn a_request_may_come_byte_by_byte() {
         stream.write_all(&[byte]).unwrap();
         stream.flush().unwrap();
     }
+    assert_eq!(answer(&mut stream).status, 200);
+}
+
+/// The disk is a pipe here: who reads the stored certificate waits until somebody writes, and finds nothing.
+#[test]
+fn what_the_disk_took_for_a_certificate_is_not_the_clients_time() {
+    let front = front::open_with(Timeouts { handshake: Duration::from_secs(2), ..Timeouts::default() }, 16);
+    let leaf = front.path("leaves/127.0.0.1.pem");
+    fs::create_dir_all(leaf.parent().unwrap()).unwrap();
+    mknodat(CWD, &leaf, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    let mut stream = tls(&front);
+    stream.conn.write_tls(&mut stream.sock).unwrap();
+    // It opens once the gateway reads there.
+    let end = clock::now() + LONG;
+    let disk = loop {
+        match fs::OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(&leaf) {
+            Ok(disk) => break disk,
+            Err(error) => assert!(clock::now() < end, "nobody reads the certificate: {error}"),
+        }
+        thread::sleep(Duration::from_millis(5));
+    };
+    // Longer than a handshake may take; and the client is some way off.
+    thread::sleep(Duration::from_secs(3));
+    drop(disk);
+    thread::sleep(Duration::from_millis(300));
+    write!(stream, "GET /ca.crt HTTP/1.1\r\nHost: {}\r\n\r\n", front.host()).unwrap();
     assert_eq!(answer(&mut stream).status, 200);
 }
 
