@@ -30,11 +30,21 @@ pub struct Setup {
     pub tv: Option<((u32, u32), Vec<String>)>,
     /// A command that is the microphone, instead of a tone.
     pub microphone: Option<Vec<String>>,
+    /// `echo_cancellation`. No microphone here hears a loudspeaker; without it, what home says is what the path is given.
+    pub echo_cancellation: bool,
 }
 
 impl Default for Setup {
     fn default() -> Setup {
-        Setup { size: (640, 480), max_viewers: None, public_address: None, recorded: true, tv: None, microphone: None }
+        Setup {
+            size: (640, 480),
+            max_viewers: None,
+            public_address: None,
+            recorded: true,
+            tv: None,
+            microphone: None,
+            echo_cancellation: true,
+        }
     }
 }
 
@@ -77,7 +87,8 @@ impl Daemon {
     }
 
     fn write_config(&self) {
-        let Setup { size: (width, height), max_viewers, public_address, recorded, tv, microphone } = &self.setup;
+        let Setup { size: (width, height), max_viewers, public_address, recorded, tv, microphone, echo_cancellation } =
+            &self.setup;
         let mut text = format!("[home]\nname = \"Test home\"\nstate_dir = \"{}\"\n", self.state_dir().display());
         if let Some(max) = max_viewers {
             text += &format!("max_viewers = {max}\n");
@@ -87,6 +98,7 @@ impl Daemon {
             text += &format!("public_address = \"{address}\"\n");
         }
         text += &format!("[video]\nwidth = {width}\nheight = {height}\n");
+        text += &format!("[audio]\necho_cancellation = {echo_cancellation}\n");
         text += "[camera]\ndriver = \"test-card\"\n";
         text += &match microphone {
             None => "[microphone]\ndriver = \"tone\"\n".to_owned(),
