@@ -9,7 +9,7 @@ use intercom_core::people::names;
 use intercom_core::people::register::Wish;
 use lexopt::{Arg, Parser, ValueExt};
 
-use crate::config::nearest;
+use crate::config::{key_of, nearest};
 
 mod help;
 
@@ -37,6 +37,8 @@ pub enum Command {
         last_good: Option<PathBuf>,
         /// `--notices`: a folder whose files the TV tells of.
         notices: Option<PathBuf>,
+        /// `--invite-key`: what `[buttons] invite = "auto"` means, by the kernel's number; none without it.
+        invite_key: Option<u16>,
     },
     /// Make a link and print it, or end a person or a key.
     Link {
@@ -124,7 +126,7 @@ pub const VERSION: &str = concat!("intercom ", env!("CARGO_PKG_VERSION"));
 
 /// The commands, each with its options and its help.
 const COMMANDS: [(&str, &[&str], &str); 9] = [
-    ("run", &["--config", "--no-link", "--last-good", "--notices", "--help"], RUN_HELP),
+    ("run", &["--config", "--no-link", "--last-good", "--notices", "--invite-key", "--help"], RUN_HELP),
     ("link", &["--tv", "--name", "--days", "--devices", "--revoke", "--config", "--help"], LINK_HELP),
     ("mute", &["--off", "--config", "--help"], MUTE_HELP),
     ("status", &["--config", "--help"], STATUS_HELP),
@@ -202,6 +204,7 @@ struct Given {
     config: Option<PathBuf>,
     last_good: Option<PathBuf>,
     notices: Option<PathBuf>,
+    invite_key: Option<u16>,
     source: Option<String>,
     revoke: Option<u64>,
     viewer: Option<String>,
@@ -234,6 +237,11 @@ impl Given {
             "--config" => set_config(&mut self.config, value("a file behind it")?.into())?,
             "--last-good" => self.last_good = Some(value("a file behind it")?.into()),
             "--notices" => self.notices = Some(value("a folder behind it")?.into()),
+            "--invite-key" => {
+                let name = value("a key's name behind it")?;
+                let key = key_of(&name.to_string_lossy()).map_err(|why| format!("`--invite-key`: {why}"))?;
+                self.invite_key = Some(key);
+            }
             "--revoke" => {
                 let text = value("the number")?;
                 let number = text
@@ -260,11 +268,11 @@ impl Given {
     }
 
     fn into_command(self, name: &str) -> Result<Command, String> {
-        let Given { config, last_good, notices, source, revoke, viewer, days, devices, .. } = self;
+        let Given { config, last_good, notices, invite_key, source, revoke, viewer, days, devices, .. } = self;
         let Given { no_link, tv, json, off, restart, confirm, .. } = self;
         let limits = days.or(devices).is_some();
         Ok(match name {
-            "run" => Command::Run { config, no_link, last_good, notices },
+            "run" => Command::Run { config, no_link, last_good, notices, invite_key },
             "link" if revoke.is_some() && (tv || viewer.is_some() || limits) => {
                 return Err("`--revoke` ends somebody; it goes with neither `--tv` nor what a new link has".to_owned());
             }
@@ -363,14 +371,15 @@ mod tests {
     #[test]
     fn commands_and_their_options() {
         let path = |text: &str| Some(PathBuf::from(text));
-        let run = |config, no_link| Ok(Command::Run { config, no_link, last_good: None, notices: None });
+        let run =
+            |config, no_link| Ok(Command::Run { config, no_link, last_good: None, notices: None, invite_key: None });
         assert_eq!(read("run"), run(None, false));
         assert_eq!(read("run --config a.toml"), run(path("a.toml"), false));
         assert_eq!(read("run --no-link --config=a"), run(path("a"), true));
         let (last_good, notices) = (path("l"), path("n"));
         assert_eq!(
-            read("run --last-good l --notices=n"),
-            Ok(Command::Run { config: None, no_link: false, last_good, notices })
+            read("run --last-good l --notices=n --invite-key KEY_ENTER"),
+            Ok(Command::Run { config: None, no_link: false, last_good, notices, invite_key: Some(28) })
         );
         let link = |revoke, tv, name: Option<&str>, config: Option<&str>| {
             let wish = Wish { name: name.map(str::to_owned), ..Wish::default() };
@@ -420,7 +429,8 @@ mod tests {
         for (name, options, _) in COMMANDS {
             for option in options {
                 let alone = read(&format!("{name} {option}"));
-                let answer = alone.or_else(|_| read(&format!("{name} {option} 1")));
+                let with = |value: &str| read(&format!("{name} {option} {value}"));
+                let answer = alone.or_else(|_| with("1")).or_else(|_| with("KEY_1"));
                 assert!(answer.is_ok(), "{name} {option}: {answer:?}");
             }
         }
@@ -434,8 +444,9 @@ mod tests {
         assert!(refuse("rum").contains("there is no command `rum`; did you mean `intercom run`?"));
         assert!(refuse("driver").contains("did you mean `intercom drivers`?"));
         assert!(
-            refuse("run --conifg a")
-                .contains("has no option `--conifg`; it has --config, --no-link, --last-good, --notices, ")
+            refuse("run --conifg a").contains(
+                "has no option `--conifg`; it has --config, --no-link, --last-good, --notices, --invite-key, "
+            )
         );
         assert!(refuse("run --conifg a").contains("did you mean `--config`?"));
         assert!(refuse("--config a run").contains("did you mean `intercom run --config`?"));

@@ -22,7 +22,7 @@ use intercom_drivers::registry;
 pub use devices::{Device, Drivers};
 pub use fallback::{ChosenConfig, load_or_last_good};
 pub use problem::{ConfigErrors, Problem, nearest};
-pub use room::{Buttons, Chime, ChimeSound};
+pub use room::{Buttons, Chime, ChimeSound, InviteKey, key_of};
 pub use state_paths::{StatePaths, state_paths};
 pub use trials::ConfigTrial;
 

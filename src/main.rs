@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use intercom::cli::{self, Command};
@@ -50,9 +50,11 @@ fn execute(command: Command) -> u8 {
                 cli::WRONG
             }
         },
-        Command::Run { config, no_link, last_good, notices } => {
+        Command::Run { config, no_link, last_good, notices, invite_key } => {
             match choose_config(config.as_deref(), last_good.as_deref()) {
-                Ok(chosen) => start(chosen, notices, !no_link),
+                Ok(chosen) => {
+                    start(chosen, RunOptions { print_links: !no_link, notices, invite_key, ..Default::default() })
+                }
                 Err(code) => code,
             }
         }
@@ -261,11 +263,11 @@ fn choose_config(path: Option<&Path>, last_good: Option<&Path>) -> Result<Chosen
     }
 }
 
-fn start(chosen: ChosenConfig, notices: Option<PathBuf>, print_links: bool) -> u8 {
+fn start(chosen: ChosenConfig, options: RunOptions) -> u8 {
     let ChosenConfig { config, mistakes, keep, trial } = chosen;
     let level = config.log_level;
     journal::log_to_stderr(level);
-    match run::run(config, RunOptions { print_links, mistakes, notices, keep, trial }) {
+    match run::run(config, RunOptions { mistakes, keep, trial, ..options }) {
         Ok(()) => cli::DONE,
         Err(error) => {
             journal::complain(&format!("intercom: {error}"));

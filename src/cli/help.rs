@@ -30,7 +30,7 @@ pub const RUN_HELP: &str = "\
 intercom run - be the intercom, until Ctrl-C or SIGTERM
 
 Usage: intercom run [--config FILE] [--no-link] [--last-good FILE]
-                    [--notices FOLDER]
+                    [--notices FOLDER] [--invite-key KEY]
 
   --config FILE   the settings; see etc/intercom.toml for all of them
   --no-link       print no link with a key in it (for services, whose output is
@@ -41,6 +41,8 @@ Usage: intercom run [--config FILE] [--no-link] [--last-good FILE]
   --notices FOLDER
                   what else the TV has to tell: the first line of each file in there (at
                   most four, by name; none that begins with a dot), at any time
+  --invite-key KEY
+                  the key that [buttons] invite = \"auto\" means, such as KEY_ENTER
 
 Prints a line `open: https://ADDRESS:PORT/#k=KEY` for each address at which this
 home can be reached, a QR code of the best one, and the fingerprints of home's CA and

@@ -39,8 +39,33 @@ pub struct Buttons {
     /// `mute`: the key that mutes home's microphone and opens it again, by its number (linux/input-event-codes.h).
     /// Default KEY_MICMUTE.
     pub mute: Option<u16>,
+    /// `invite`: the key that shows a code for a new phone on the TV. Default "auto".
+    pub invite: InviteKey,
     /// `device`: a part of an input device's name; `None` for all that have the key. Default "auto".
     pub device: Option<String>,
+}
+
+/// `[buttons] invite`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InviteKey {
+    /// "auto": the key that `intercom run --invite-key` names, if any.
+    #[default]
+    Auto,
+    /// "": none.
+    Off,
+    /// A key, by its number (linux/input-event-codes.h).
+    Key(u16),
+}
+
+impl InviteKey {
+    /// The key, where `auto` is what "auto" means.
+    pub fn resolve(self, auto: Option<u16>) -> Option<u16> {
+        match self {
+            InviteKey::Auto => auto,
+            InviteKey::Off => None,
+            InviteKey::Key(key) => Some(key),
+        }
+    }
 }
 
 pub(super) fn read_chime(r: &mut Reader<'_>, file: &str) -> Chime {
@@ -99,12 +124,21 @@ pub(super) fn read_buttons(r: &mut Reader<'_>) -> Buttons {
         "" => Ok(None),
         name => key_number(name).map(Some),
     });
+    let allowed = "\"auto\", a key's name such as \"KEY_ENTER\", or \"\" for none";
+    let invite = r.text("buttons.invite", allowed, |name| match name {
+        "auto" => Ok(InviteKey::Auto),
+        "" => Ok(InviteKey::Off),
+        name => match key_number(name)? {
+            key if Some(key) == mute => Err(Wrong::new(format!("{} is the key of mute", quoted(name)))),
+            key => Ok(InviteKey::Key(key)),
+        },
+    });
     let device = r.text("buttons.device", "\"auto\", or a part of the input device's name", |name| match name.trim() {
         "" => Err(Wrong::near("the name is empty", Some("\"auto\"".to_owned()))),
         "auto" => Ok(None),
         name => Ok(Some(name.to_owned())),
     });
-    Buttons { mute, device }
+    Buttons { mute, invite, device }
 }
 
 fn read_wav(file: &str, path: &str) -> Result<Vec<i16>, Wrong> {
@@ -120,6 +154,17 @@ fn read_wav(file: &str, path: &str) -> Result<Vec<i16>, Wrong> {
         return Err(Wrong::new(format!("{shown} is larger than any sound of {} s", chime::LONGEST_SECONDS)));
     }
     chime::from_wav(&bytes).map_err(|error| Wrong::new(format!("{shown} cannot be played: {error}")))
+}
+
+/// The kernel's number of a key that a command line names.
+///
+/// # Errors
+/// A sentence, if the kernel has no such key.
+pub fn key_of(name: &str) -> Result<u16, String> {
+    key_number(name).map_err(|Wrong { what, nearest }| match nearest {
+        Some(nearest) => format!("{what}; did you mean {nearest}?"),
+        None => what,
+    })
 }
 
 /// The kernel's number of a key.
@@ -149,7 +194,7 @@ mod tests {
         assert!((3000..6000).contains(&peak(&config.chime.arrive)), "{}", peak(&config.chime.arrive));
         assert!(!config.chime.leave.sound.is_empty() && config.chime.leave.sound != config.chime.arrive.sound);
         assert_eq!(config.volume, Volume { percent: 100, least: 20, most: 100 });
-        assert_eq!(config.buttons, Buttons { mute: Some(248), device: None });
+        assert_eq!(config.buttons, Buttons { mute: Some(248), invite: InviteKey::Auto, device: None });
     }
 
     #[test]
@@ -226,5 +271,12 @@ mod tests {
         assert!(near.contains("did you mean \"KEY_MICMUTE\"?"), "{near}");
         assert!(complaint("[buttons]\nmute = \"KEY_MICMUT\"").contains("did you mean \"KEY_MICMUTE\"?"));
         assert!(complaint("[buttons]\ndevice = \"\"").contains("the name is empty"));
+        let invite = |name: &str| take(&format!("[buttons]\ninvite = \"{name}\"")).buttons.invite;
+        assert_eq!(invite("KEY_ENTER"), InviteKey::Key(28));
+        assert_eq!(invite("KEY_ENTER").resolve(Some(96)), Some(28), "what is written counts");
+        assert_eq!((invite("").resolve(Some(28)), invite("auto").resolve(Some(28))), (None, Some(28)));
+        assert!(complaint("[buttons]\ninvite = \"enter\"").contains("did you mean \"KEY_ENTER\"?"));
+        let twice = complaint("[buttons]\nmute = \"KEY_F9\"\ninvite = \"KEY_F9\"");
+        assert!(twice.contains(":3: buttons.invite: \"KEY_F9\" is the key of mute"), "{twice}");
     }
 }

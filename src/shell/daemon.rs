@@ -152,8 +152,9 @@ impl Daemon {
         threads.add_microphone(&shared, microphone.opener, channels.blocks.0, audio, opus, packets)?;
         threads.add_speaker(&shared, speaker.opener, channels.speaker.1, channels.played.0)?;
         threads.add_pictures(&shared, channels.pictures.1)?;
-        threads.add_hints(&shared, buttons, sources)?;
-        threads.add_tv(&shared, display.opener, tv, config.home.name, book.clone())?;
+        let invite = buttons.invite.resolve(options.invite_key);
+        threads.add_hints(&shared, buttons, options.invite_key, sources)?;
+        threads.add_tv(&shared, display.opener, tv, (config.home.name, invite), book.clone())?;
         threads.add(spawn_disk(channels.disk.1, keys, mute, shared.to_loop.clone()))?;
 
         let inputs = LoopInputs {
@@ -399,10 +400,17 @@ impl Threads {
     }
 
     /// Buttons, devices that come and go, and notices.
-    fn add_hints(&mut self, shared: &Shared, buttons: Buttons, sources: NoticeSources) -> Result<(), RunError> {
+    fn add_hints(
+        &mut self,
+        shared: &Shared,
+        buttons: Buttons,
+        auto: Option<u16>,
+        sources: NoticeSources,
+    ) -> Result<(), RunError> {
         let activity = &shared.context.activity;
-        if buttons.mute.is_some() {
-            self.add(input_events::spawn_buttons(buttons, shared.to_loop.clone(), Arc::clone(activity)))?;
+        let spawned = input_events::spawn_buttons(buttons, auto, shared.to_loop.clone(), Arc::clone(activity));
+        if let Some(buttons) = spawned.transpose() {
+            self.add(buttons)?;
         }
         self.add(spawn_hotplug(Arc::clone(activity)))?;
         // Once at once: what is known already is part of the first picture.
@@ -415,14 +423,14 @@ impl Threads {
         shared: &Shared,
         display: BoxedOpener<dyn Display>,
         tv: Tv,
-        home: String,
+        (home, invite_key): (String, Option<u16>),
         addresses: AddressBook,
     ) -> Result<(), RunError> {
         let (board, notices) = (Arc::clone(&shared.board), Arc::clone(&shared.notices));
         self.add(tv::spawn_tv(
             display,
             tv,
-            tv::Subject { home, board, context: shared.context.clone(), addresses, notices },
+            tv::Subject { home, invite_key, board, context: shared.context.clone(), addresses, notices },
         ))
     }
 }

@@ -259,6 +259,7 @@ impl EventLoop {
                 ToLoop::Shutdown => end = true,
                 ToLoop::Invited(link) => self.home.handle_invited(link),
                 ToLoop::Minted(exchange, minted) => self.home.handle_minted(exchange, minted, now),
+                ToLoop::InvitePressed => self.home.handle_invite_pressed(now),
                 ToLoop::CodeWanted { name, links } => {
                     let _asker_is_gone = links.try_send(self.home.handle_code_wanted(name, now));
                 }

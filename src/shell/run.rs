@@ -63,6 +63,8 @@ pub struct RunOptions {
     pub mistakes: Vec<String>,
     /// A folder whose files the TV tells of as well.
     pub notices: Option<PathBuf>,
+    /// What `[buttons] invite = "auto"` means.
+    pub invite_key: Option<u16>,
     /// A file, and the text that is kept there once the intercom runs.
     pub keep: Option<(PathBuf, String)>,
     /// What is to be remembered of this start.

@@ -40,6 +40,8 @@ pub enum ToLoop {
     },
     /// Somebody at home mutes the microphone or opens it again; whether it is muted then, for who asks.
     Mute(Mute, Option<Sender<bool>>),
+    /// Somebody at home pressed the key that shows a code for a new phone.
+    InvitePressed,
     /// The control socket asks how things are; answered with one JSON object.
     Status(Sender<String>),
     /// Forget every key, and end all visits; how many people could come in, for who asks.

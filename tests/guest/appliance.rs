@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::disk::{BOOT, Disk, SMALL};
+use crate::harness::chromium::Chromium;
 use crate::harness::page::Page;
 use crate::harness::picture::Picture;
 use crate::harness::wait;
@@ -27,6 +28,7 @@ pub fn appliance(guest: &Path) {
     if visited.is_err() {
         panic!("{}\n{}", page.report(), machine.report());
     }
+    a_key_lets_a_second_phone_in(&mut machine, &chromium, &link);
     nothing_else_listens(&mut machine);
     // They may hold the password of a camera.
     assert_eq!(machine.run("stat -c '%a %U %G' /settings/intercom.toml").trim(), "750 root intercom-config");
@@ -57,6 +59,21 @@ fn visit(machine: &mut Machine, page: &Page, link: &str) {
     crate::the_page_shows_colour_bars(page);
     page.keep_screenshot("appliance-page");
     is_let_in(machine, page);
+}
+
+/// Somebody at home presses Enter in the middle of the visit; a second phone scans what the TV shows beside the first viewer.
+fn a_key_lets_a_second_phone_in(machine: &mut Machine, chromium: &Chromium, first: &str) {
+    machine.press("ret");
+    let link = wait("a code beside the viewer", PATIENCE, || {
+        let (width, height, rgb) = machine.screen("appliance-invite");
+        Picture::of(width, height, rgb).code()
+    });
+    assert_ne!(link, first);
+    let second = chromium.viewer();
+    second.open(&link);
+    second.wait_state("live", PATIENCE);
+    second.close();
+    crate::the_tv_shows_the_viewer(machine, "appliance-invited");
 }
 
 /// The viewer gives their camera and microphone, and is seen and heard at home.

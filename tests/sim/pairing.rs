@@ -89,6 +89,50 @@ fn nobody_else_can_use_it_again_and_whoever_lost_the_answer_can() {
 }
 
 #[test]
+fn a_key_at_home_shows_a_code_and_takes_it_away_also_while_somebody_visits() {
+    let mut world = World::new();
+    world.visit(NetemConfig::new().latency(Duration::from_millis(5)));
+    world.run(s(3));
+    assert!(world.code.is_none());
+    let press = |world: &mut World| {
+        world.home.handle_invite_pressed(world.now);
+        world.run(s(1));
+    };
+    press(&mut world);
+    let first = token(&world);
+    // The visit goes on, and a second phone comes in.
+    let page = pair(&mut world, &first, NONCE);
+    world.mint(true);
+    world.run(s(1));
+    assert!(key(&world, page).is_some() && world.code.is_none());
+    assert_eq!(world.listed.len(), 1, "the first visit");
+    press(&mut world);
+    let second = token(&world);
+    assert_ne!(first, second);
+    press(&mut world);
+    assert!(world.code.is_none(), "pressed once more");
+    let late = pair(&mut world, &second, "another nonce of a page");
+    world.run(s(5));
+    assert!(wrong(&world, late) && key(&world, late).is_none(), "a code that was taken away is void");
+    // A finger that bounces is one press.
+    for _ in 0..3 {
+        world.home.handle_invite_pressed(world.now);
+        world.run(Duration::from_millis(30));
+    }
+    assert!(world.code.is_some());
+}
+
+#[test]
+fn the_code_of_a_home_that_nobody_could_enter_otherwise_is_not_taken_away() {
+    let mut world = World::fresh();
+    for _ in 0..2 {
+        world.home.handle_invite_pressed(world.now);
+        world.run(s(1));
+        assert!(world.code.is_some());
+    }
+}
+
+#[test]
 fn a_socket_that_dies_while_the_key_is_stored_costs_nothing() {
     let mut world = World::new();
     let token = wanted(&mut world, None);

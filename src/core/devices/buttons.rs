@@ -12,11 +12,11 @@ const MOST: usize = 16;
 /// What was found at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// A device of this name, which has the key or not.
+    /// A device of this name, which has one of the keys or none.
     Device {
         /// As the kernel calls it.
         name: String,
-        /// Whether it can send the key.
+        /// Whether it can send one of them.
         has_key: bool,
     },
     /// This user may not open it.
@@ -28,9 +28,9 @@ pub enum Found {
 /// What is logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
-    /// The key of these devices is listened to.
+    /// These devices are listened to.
     Listening(Vec<String>),
-    /// There is no device with the key.
+    /// There is no device with one of the keys.
     Nothing,
     /// There may be one, but this user may not listen.
     Forbidden,
@@ -46,7 +46,7 @@ pub struct ButtonWatch {
 }
 
 impl ButtonWatch {
-    /// Devices whose name contains `wanted`, whatever the case; without it, all that have the key.
+    /// Devices whose name contains `wanted`, whatever the case; without it, all that have a key.
     pub fn new(wanted: Option<&str>, now: Instant) -> ButtonWatch {
         ButtonWatch { wanted: wanted.map(str::to_lowercase), known: BTreeMap::new(), look_at: now, told: None }
     }

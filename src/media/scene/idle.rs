@@ -3,9 +3,8 @@
 use intercom_base::picture::I420;
 
 use crate::paint::{self, Colour};
-use crate::scale::Rect;
-use crate::scene::look::{AMBER, BOTTOM, GREEN, GREY, INK, MUTED, Pill, TOP, WHITE, line};
-use crate::scene::{Health, Pairing, Scene};
+use crate::scene::look::{AMBER, BOTTOM, GREEN, GREY, MUTED, Pill, TOP, WHITE, line};
+use crate::scene::{Health, Scene, code};
 use crate::text::{self, Style, Weight};
 
 /// How far the card's content wanders, in units of a 720th of the screen's height.
@@ -26,6 +25,9 @@ pub const NOTICE_LETTERS: usize = 112;
 
 /// Letters' size of a notice.
 const NOTICE: f32 = 27.0;
+
+/// And of what people may do.
+const HINT: f32 = 25.0;
 
 /// Of everything, where there is more to show than the clock.
 const SMALLER: f32 = 0.72;
@@ -53,12 +55,16 @@ pub(super) fn draw(scene: &Scene<'_>, canvas: &mut I420, unit: f32) {
     write(scene.home, 112.0, Weight::Medium, 50.0, WHITE);
     write(scene.news, 170.0, Weight::Medium, 34.0, MUTED);
     notices(&told(notice_scale), canvas, (x, y - 250.0 * scale * unit), room, notice_scale * unit);
-    health(&scene.health, canvas, (x, y + 238.0 * scale * unit), room, unit * scale.max(0.8));
+    let below = health(&scene.health, canvas, (x, y + 238.0 * scale * unit), room, unit * scale.max(0.8));
+    if scene.pairing.is_none() {
+        let style = Style { weight: Weight::Medium, size: HINT * unit, colour: MUTED, opacity: 1.0 };
+        line(canvas, scene.hint, (x, below + HINT * unit), room, style);
+    }
     if let Some(pairing) = &scene.pairing {
         let (x, y) = if beside { (width * 0.755, height * 0.5) } else { (width * 0.5, height * 0.70) };
         // A little: its white is the brightest of all.
         let (x, y) = (x + scene.drift.0 * 12.0 * unit, y + scene.drift.1 * 12.0 * unit);
-        code(pairing, canvas, (x, y), unit);
+        code::draw(pairing, canvas, (x, y), unit);
     }
 }
 
@@ -82,8 +88,8 @@ fn notice_lines(notices: &[String], size: f32, room: f32) -> Vec<String> {
     lines.take(MOST_LINES).collect()
 }
 
-/// A row or two of what works and what does not, around `middle`.
-fn health(health: &Health, canvas: &mut I420, middle: (f32, f32), room: f32, unit: f32) {
+/// A row or two of what works and what does not, around `middle`; where they end.
+fn health(health: &Health, canvas: &mut I420, middle: (f32, f32), room: f32, unit: f32) -> f32 {
     let words = [
         (health.camera, "Camera", "No camera"),
         match health.muted {
@@ -114,34 +120,8 @@ fn health(health: &Health, canvas: &mut I420, middle: (f32, f32), room: f32, uni
             x += pill.width() + gap;
         }
     }
-}
-
-/// The code on white, with its sentence above and its time below.
-fn code(pairing: &Pairing<'_>, canvas: &mut I420, middle: (f32, f32), unit: f32) {
-    if pairing.side == 0 || pairing.modules.len() < pairing.side * pairing.side {
-        return;
-    }
-    // Whole pixels to a module, and the quiet zone of four that readers want (ISO/IEC 18004).
-    let quiet = 4;
-    let module = ((400.0 * unit) as usize / (pairing.side + 2 * quiet)).max(1);
-    let edge = module * (pairing.side + 2 * quiet);
-    let place = |middle: f32| ((middle - edge as f32 / 2.0).max(0.0) as usize) & !1;
-    let panel = Rect { x: place(middle.0), y: place(middle.1), width: edge, height: edge };
-    paint::shape(canvas, panel, WHITE, 1.0, paint::round_rect(panel, 14.0 * unit));
-    // One shape for all modules: chroma has half the resolution, and stays that of the ink between them.
-    let (left, top) = (panel.x + quiet * module, panel.y + quiet * module);
-    let inner = Rect { x: left, y: top, width: pairing.side * module, height: pairing.side * module };
-    paint::shape(canvas, inner, INK, 1.0, |x, y| {
-        let (column, row) = ((x as usize).wrapping_sub(left) / module, (y as usize).wrapping_sub(top) / module);
-        let dark = column < pairing.side && row < pairing.side && pairing.modules[row * pairing.side + column];
-        if dark { -1.0 } else { 1.0 }
-    });
-    let mut write = |words: &str, y: f32, size: f32, colour: Colour| {
-        let style = Style { weight: Weight::Medium, size: size * unit, colour, opacity: 1.0 };
-        line(canvas, words, (middle.0, y), edge as f32 * 1.25, style);
-    };
-    write(pairing.title, panel.y as f32 - 40.0 * unit, 40.0, WHITE);
-    write(pairing.left, (panel.y + edge) as f32 + 40.0 * unit, 32.0, MUTED);
+    let rows = words.len().div_ceil(in_row) as f32;
+    middle.1 + rows * (height + gap)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The TV's picture: an idle card with a clock, or the viewers who visit.
 
+mod code;
 mod idle;
 mod look;
 mod viewers;
@@ -21,6 +22,8 @@ pub struct Scene<'a> {
     pub date: &'a str,
     /// What there is to say while nobody visits, e.g. who was here last.
     pub news: &'a str,
+    /// What people at home may do while nobody visits, in small words; may be empty.
+    pub hint: &'a str,
     /// What people at home should mend, the first in more than one line if it must be.
     pub notices: &'a [String],
     /// What works.
@@ -125,6 +128,7 @@ mod tests {
             clock: "14:05",
             date: "Sunday, 22 November",
             news: "Anna was here until 13:40",
+            hint: "",
             notices: &[],
             health: Health { camera: yes, microphone: yes, speaker: yes, network: yes, muted: false },
             pairing: None,
@@ -256,6 +260,13 @@ mod tests {
                 let mut canvas = I420::black(width, height);
                 compose(&Scene { pairing: Some(pairing), drift, ..scene(&[]) }, &mut canvas);
                 assert_eq!(read_code(&canvas).as_deref(), Some(text), "{width}x{height}");
+                let far = room(640, 480, 7);
+                let visitors = [viewer("Anna", 0, Some(&far)), viewer("Ben", 1, None)];
+                for count in 1..=visitors.len() {
+                    let mut canvas = I420::black(width, height);
+                    compose(&Scene { pairing: Some(pairing), drift, ..scene(&visitors[..count]) }, &mut canvas);
+                    assert_eq!(read_code(&canvas).as_deref(), Some(text), "{width}x{height}, {count} visit");
+                }
             }
         }
     }
@@ -354,6 +365,11 @@ mod tests {
         look("pairing-small", &Scene { drift: (-1.0, 1.0), ..offering }, (1024, 768));
         look("pairing-tall", &Scene { drift: (-1.0, 1.0), ..offering }, (720, 1280));
         look("pairing", &offering, (1280, 720));
+        let hint = "New phone? Press Enter on a keyboard here";
+        look("hint", &Scene { hint, drift: (1.0, 1.0), ..scene(&[]) }, (1280, 720));
+        look("hint-tall", &Scene { hint, ..scene(&[]) }, (720, 1280));
+        look("pairing-visit", &Scene { own: Some(&old), pairing: Some(pairing), ..scene(&all[..1]) }, (1280, 720));
+        look("pairing-six", &Scene { own: Some(&old), pairing: Some(pairing), ..scene(&all) }, (1280, 720));
         let ill =
             Health { camera: Some(false), network: Some(false), microphone: None, speaker: Some(true), muted: false };
         look("ill", &Scene { health: ill, news: "Nobody is visiting", ..scene(&[]) }, (1280, 720));

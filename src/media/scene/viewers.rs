@@ -5,7 +5,7 @@ use intercom_base::picture::I420;
 use crate::paint::{self, Colour};
 use crate::scale::{self, Rect};
 use crate::scene::look::{BOTTOM, GREY, MUTED, Pill, RED, TILE, TOP, WHITE, line};
-use crate::scene::{Scene, ViewerTile};
+use crate::scene::{Scene, ViewerTile, code};
 use crate::text::{Style, Weight};
 
 /// Calm colours that tell the discs of several viewers apart.
@@ -46,6 +46,9 @@ pub(super) fn draw(scene: &Scene<'_>, canvas: &mut I420, unit: f32) {
                 own_tile(own, canvas, *cell, small(*cell), scene.drift);
             }
         }
+    }
+    if let Some(pairing) = &scene.pairing {
+        code::draw_in_visit(pairing, canvas, MARGIN * unit, wander(scene.drift, unit), unit);
     }
     watched(scene, canvas, unit);
 }

@@ -1,4 +1,5 @@
-//! The thread `buttons`: a key of a keyboard, a remote control or a button at home mutes home's microphone.
+//! The thread `buttons`: keys of a keyboard, a remote control or a button at home. One mutes home's microphone, another one
+//! shows a code for a new phone.
 
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -25,16 +26,70 @@ const MOST: usize = 256;
 /// How often the thread looks whether it is time to end.
 const REST: Duration = Duration::from_millis(500);
 
+/// Keys that mean the same to people: Enter, that of a numeric keypad, and the remote control's two words for it.
+const TWINS: &[KeyCode] = &[KeyCode::KEY_ENTER, KeyCode::KEY_KPENTER, KeyCode::KEY_OK, KeyCode::KEY_SELECT];
+
 /// The value of a key event that is a press; 0 is its end, and 2 a repeat.
 const PRESS: i32 = 1;
 
-/// Starts the thread.
+/// What a key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    Mute,
+    Invite,
+}
+
+/// Which keys are for what. A key that the config names for the mute is for nothing else, whatever its twins are for.
+#[derive(Clone, Debug)]
+struct Keys(Vec<(KeyCode, Use)>);
+
+impl Keys {
+    fn new(mute: Option<u16>, invite: Option<u16>) -> Keys {
+        let mute = mute.map(KeyCode::new);
+        let invite = invite.map(KeyCode::new);
+        let twins = TWINS.iter().copied().filter(|_| invite.is_some_and(|key| TWINS.contains(&key)));
+        let mut keys: Vec<(KeyCode, Use)> = mute.map(|key| (key, Use::Mute)).into_iter().collect();
+        for key in invite.into_iter().chain(twins) {
+            if keys.iter().all(|(known, _)| *known != key) {
+                keys.push((key, Use::Invite));
+            }
+        }
+        Keys(keys)
+    }
+
+    fn use_of(&self, code: u16) -> Option<Use> {
+        self.0.iter().find(|(key, _)| key.code() == code).map(|(_, what)| *what)
+    }
+
+    fn are_on(&self, device: &Device) -> bool {
+        device.supported_keys().is_some_and(|has| self.0.iter().any(|(key, _)| has.contains(*key)))
+    }
+}
+
+/// How people call a key: `Enter`, `F9`, `Volume up`.
+pub fn words(key: u16) -> String {
+    let name = format!("{:?}", KeyCode::new(key));
+    let bare = name.strip_prefix("KEY_").or(name.strip_prefix("BTN_")).unwrap_or(&name);
+    let words = bare.replace('_', " ").to_lowercase();
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// Starts the thread, if there is a key to listen to. `auto` is the key that `[buttons] invite = "auto"` means.
 ///
 /// # Errors
 /// If the system has no thread to give.
-pub fn spawn_buttons(buttons: Buttons, to_loop: ToLoopHandle, activity: Arc<Activity>) -> io::Result<Worker> {
+pub fn spawn_buttons(
+    buttons: Buttons,
+    auto: Option<u16>,
+    to_loop: ToLoopHandle,
+    activity: Arc<Activity>,
+) -> io::Result<Option<Worker>> {
+    let keys = Keys::new(buttons.mute, buttons.invite.resolve(auto));
+    if keys.0.is_empty() {
+        return Ok(None);
+    }
     spawn_worker("buttons", move || {
-        let Some(mute) = buttons.mute.map(KeyCode::new) else { return Exit::Done };
         let mut watch = ButtonWatch::new(buttons.device.as_deref(), clock::now());
         let mut hints = Hints::new(&activity);
         let mut open: Vec<(String, Device)> = Vec::new();
@@ -46,15 +101,20 @@ pub fn spawn_buttons(buttons: Buttons, to_loop: ToLoopHandle, activity: Arc<Acti
             }
             if watch.poll_timeout() <= now {
                 for path in watch.handle_paths(paths(), now) {
-                    let (found, device) = look(&path, mute);
+                    let (found, device) = look(&path, &keys);
                     if watch.handle_found(path.clone(), found) {
                         open.extend(device.map(|device| (path, device)));
                     }
                 }
             }
-            open.retain_mut(|(path, device)| match presses(device, mute) {
-                Ok(count) => {
-                    (0..count).for_each(|_| to_loop.tell(ToLoop::Mute(Mute::Toggle, None)));
+            open.retain_mut(|(path, device)| match presses(device, &keys) {
+                Ok(pressed) => {
+                    for what in pressed {
+                        to_loop.tell(match what {
+                            Use::Mute => ToLoop::Mute(Mute::Toggle, None),
+                            Use::Invite => ToLoop::InvitePressed,
+                        });
+                    }
                     true
                 }
                 Err(error) => {
@@ -63,13 +123,14 @@ pub fn spawn_buttons(buttons: Buttons, to_loop: ToLoopHandle, activity: Arc<Acti
                     false
                 }
             });
-            tell(watch.poll_news(), mute);
+            tell(watch.poll_news(), &keys);
             let deadline = (clock::now() + REST).min(watch.poll_timeout());
             let fds: Vec<_> = open.iter().map(|(_, device)| device.as_fd()).collect();
             netlink::readable(&fds, deadline);
         }
         Exit::Done
     })
+    .map(Some)
 }
 
 /// The event devices that are there.
@@ -82,11 +143,11 @@ fn paths() -> Vec<String> {
     paths
 }
 
-fn look(path: &str, key: KeyCode) -> (Found, Option<Device>) {
+fn look(path: &str, keys: &Keys) -> (Found, Option<Device>) {
     let opened = Device::open(Path::new(path)).and_then(|device| device.set_nonblocking(true).map(|()| device));
     match opened {
         Ok(device) => {
-            let has_key = device.supported_keys().is_some_and(|keys| keys.contains(key));
+            let has_key = keys.are_on(&device);
             (Found::Device { name: device.name().unwrap_or(path).to_owned(), has_key }, Some(device))
         }
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => (Found::Forbidden, None),
@@ -97,26 +158,25 @@ fn look(path: &str, key: KeyCode) -> (Found, Option<Device>) {
     }
 }
 
-/// How often the key was pressed since the last look.
-fn presses(device: &mut Device, key: KeyCode) -> io::Result<usize> {
+/// What was pressed since the last look, in its order.
+fn presses(device: &mut Device, keys: &Keys) -> io::Result<Vec<Use>> {
     match device.fetch_events() {
         Ok(events) => {
-            let pressed = |event: &evdev::InputEvent| {
-                event.event_type() == EventType::KEY && event.code() == key.code() && event.value() == PRESS
-            };
-            Ok(events.filter(pressed).count())
+            let pressed = |event: &evdev::InputEvent| event.event_type() == EventType::KEY && event.value() == PRESS;
+            Ok(events.filter(pressed).filter_map(|event| keys.use_of(event.code())).collect())
         }
-        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(0),
+        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(Vec::new()),
         Err(error) => Err(error),
     }
 }
 
-fn tell(news: Option<News>, key: KeyCode) {
+fn tell(news: Option<News>, keys: &Keys) {
+    let all = || keys.0.iter().map(|(key, _)| format!("{key:?}")).collect::<Vec<_>>().join(", ");
     match news {
-        Some(News::Listening(names)) => log::info!("buttons: {key:?} of {} mutes the microphone", names.join(", ")),
-        Some(News::Nothing) => log::debug!("buttons: no input device has {key:?}"),
+        Some(News::Listening(names)) => log::info!("buttons: listening to {} for {}", names.join(", "), all()),
+        Some(News::Nothing) => log::debug!("buttons: no input device has {}", all()),
         Some(News::Forbidden) => log::info!(
-            "buttons: this user may not read {FOLDER}; add it to the group input, or set mute = \"\" in [buttons]"
+            "buttons: this user may not read {FOLDER}; add it to the group input, or set mute and invite to \"\" in [buttons]"
         ),
         None => {}
     }
@@ -127,14 +187,33 @@ mod tests {
     use crossbeam_channel::bounded;
 
     use super::*;
+    use crate::config::InviteKey;
     use crate::shell::wake::Wake;
+
+    #[test]
+    fn enter_is_that_of_any_keyboard_keypad_or_remote_control() {
+        let [enter, keypad, ok, f9, mute] = [28, 96, 352, 67, 248];
+        let keys = Keys::new(Some(mute), Some(enter));
+        assert_eq!([enter, keypad, ok].map(|key| keys.use_of(key)), [Some(Use::Invite); 3]);
+        assert_eq!((keys.use_of(mute), keys.use_of(f9)), (Some(Use::Mute), None));
+        let alone = Keys::new(None, Some(f9));
+        assert_eq!((alone.use_of(f9), alone.use_of(enter)), (Some(Use::Invite), None));
+        let taken = Keys::new(Some(keypad), Some(enter));
+        assert_eq!((taken.use_of(keypad), taken.use_of(enter)), (Some(Use::Mute), Some(Use::Invite)));
+        assert!(Keys::new(None, None).0.is_empty());
+    }
+
+    #[test]
+    fn keys_are_called_as_people_call_them() {
+        assert_eq!([28, 67, 0x160].map(words), ["Enter", "F9", "Ok"]);
+    }
 
     #[test]
     fn the_thread_ends_when_told_whatever_devices_there_are() {
         let (activity, wake) = (Arc::new(Activity::new()), Wake::new().unwrap());
         let (events, _events) = bounded(4);
-        let buttons = Buttons { mute: Some(KeyCode::KEY_MICMUTE.code()), device: None };
-        let worker = spawn_buttons(buttons, ToLoopHandle { events, wake }, activity.clone()).unwrap();
+        let buttons = Buttons { mute: Some(KeyCode::KEY_MICMUTE.code()), invite: InviteKey::Auto, device: None };
+        let worker = spawn_buttons(buttons, None, ToLoopHandle { events, wake }, activity.clone()).unwrap().unwrap();
         activity.stop();
         worker.dismiss();
         assert!(worker.join_within(Duration::from_secs(20)));

@@ -16,7 +16,7 @@ use intercom_media::scene::{self, Health, Pairing, Scene, ViewerTile};
 use crate::config::Tv;
 use crate::shell::addresses::AddressBook;
 use crate::shell::devices::pictures::{Board, Shown};
-use crate::shell::devices::{DeviceContext, Hints};
+use crate::shell::devices::{DeviceContext, Hints, input_events};
 use crate::shell::notice_board::NoticeBoard;
 use crate::shell::priority::Class;
 use crate::shell::worker::{Exit, Worker, spawn_in};
@@ -35,6 +35,8 @@ const ZONE: &str = "/etc/localtime";
 pub struct Subject {
     /// The home's name.
     pub home: String,
+    /// The key that shows a code for a new phone, by the kernel's number.
+    pub invite_key: Option<u16>,
     /// Who visits, and their pictures.
     pub board: Arc<Board>,
     /// Which devices work.
@@ -259,7 +261,10 @@ impl Painter {
             title: "Scan to visit",
             left: &words.left,
         });
+        let hint =
+            subject.invite_key.map(|key| format!("New phone? Press {} on a keyboard here", input_events::words(key)));
         let scene = Scene {
+            hint: hint.as_deref().unwrap_or_default(),
             home: &subject.home,
             clock: &words.clock,
             date: &words.date,
@@ -330,6 +335,7 @@ mod tests {
         let opener = Box::new(Opens(sender, failures));
         let subject = Subject {
             home: "Home".into(),
+            invite_key: None,
             board: board.clone(),
             context: context.clone(),
             addresses: AddressBook::default(),

@@ -187,6 +187,8 @@ pub struct Home {
     mixing: bool,
     viewers: Vec<ViewerInfo>,
     pairing: Option<Pairing>,
+    /// When the key for a new phone was pressed last.
+    invite_pressed: Option<Instant>,
     exchanges: Vec<Exchange>,
     next_exchange: u64,
     chimes: Chimes,
@@ -230,6 +232,7 @@ impl Home {
             mixing: false,
             viewers: Vec::new(),
             pairing: None,
+            invite_pressed: None,
             exchanges: Vec::new(),
             next_exchange: 1,
             chimes: Chimes::default(),

@@ -17,6 +17,9 @@ use crate::reach::links::{Links, token_links};
 /// A code is good for so long, and so long the key of an exchange is said again.
 pub const CODE_LIFE: Duration = Duration::from_secs(600);
 
+/// A press that comes sooner after another counts as the same: contacts bounce, and so do fingers.
+const BOUNCE: Duration = Duration::from_millis(700);
+
 /// Length of a page's nonce, in bytes: long enough that no two pages have the same.
 const NONCE: std::ops::RangeInclusive<usize> = 16..=64;
 
@@ -30,6 +33,13 @@ pub(super) struct Pairing {
     until: Instant,
     /// A page has shown it.
     used: bool,
+}
+
+impl Pairing {
+    /// A phone may still come in with it.
+    fn is_good(&self, now: Instant) -> bool {
+        now < self.until && !self.used
+    }
 }
 
 /// A token that a page has shown.
@@ -64,6 +74,24 @@ impl Home {
         self.pairing = Some(Pairing { token, name, until: now + CODE_LIFE, used: false });
         self.show_code();
         links
+    }
+
+    /// Somebody at home pressed the key for a new phone: the code is shown or, if one is, taken away. What stands on the
+    /// TV of a home that nobody could enter otherwise stays.
+    pub fn handle_invite_pressed(&mut self, now: Instant) {
+        let bounced = self.invite_pressed.replace(now).is_some_and(|last| now.duration_since(last) < BOUNCE);
+        if bounced {
+            return;
+        }
+        if self.access.has_keys() && self.pairing.as_ref().is_some_and(|code| code.is_good(now)) {
+            log::info!("the code on the TV is taken away, by a key at home");
+            self.exchanges.retain(|exchange| !exchange.of_code || exchange.key.is_some());
+            self.pairing = None;
+            self.out.push_back(HomeOutput::Code(None));
+        } else {
+            log::info!("a code for a new phone is on the TV, by a key at home");
+            self.handle_code_wanted(None, now);
+        }
     }
 
     /// The key that was asked for with [`HomeOutput::Mint`] is stored, `text` is the key itself; or it could not be.
@@ -103,7 +131,7 @@ impl Home {
             return self.refuse(id, "code", now);
         }
         let begun = self.exchanges.iter().position(|exchange| same(&exchange.token, token) && exchange.nonce == nonce);
-        let of_code = self.pairing.as_ref().filter(|code| now < code.until && !code.used && same(&code.token, token));
+        let of_code = self.pairing.as_ref().filter(|code| code.is_good(now) && same(&code.token, token));
         let of_code = of_code.map(|code| For::Newcomer(code.name.clone()));
         let of_link = self.access.invited(token, self.wall_at(now)).map(|invited| For::Person(invited.person));
         let (is_code, whom) = (of_code.is_some(), of_code.or(of_link));

@@ -1,0 +1,60 @@
+//! The code for a new phone: on the idle card, and beside those who visit.
+
+use intercom_base::picture::I420;
+
+use crate::paint::{self, Colour};
+use crate::scale::Rect;
+use crate::scene::Pairing;
+use crate::scene::look::{INK, MUTED, WHITE, line};
+use crate::text::{Style, Weight};
+
+/// Edge of the code's white, and height of what stands above and below it, in units of a 720th of the screen's height.
+const EDGE: f32 = 400.0;
+const AROUND: f32 = 160.0;
+
+/// The size of the code in a visit, against that on the idle card. A phone reads it from three metres; faces come first.
+const IN_VISIT: f32 = 0.74;
+
+/// How much its ground hides of the viewers' pictures.
+const GROUND: f32 = 0.82;
+
+/// While somebody visits: on a dark ground at the left, below the sign that home is seen and above the viewer's name.
+pub(super) fn draw_in_visit(pairing: &Pairing<'_>, canvas: &mut I420, margin: f32, drift: (f32, f32), unit: f32) {
+    let unit = unit * IN_VISIT;
+    let [width, height] = [EDGE * 1.25, EDGE + AROUND].map(|length| (length * unit) as usize & !1);
+    let x = margin + drift.0.max(0.0);
+    let y = (canvas.height() as f32 - height as f32) / 2.0 + drift.1;
+    let even = |at: f32| at.max(0.0) as usize & !1;
+    let ground = Rect { x: even(x), y: even(y), width, height };
+    paint::shape(canvas, ground, INK, GROUND, paint::round_rect(ground, 28.0 * unit));
+    let middle = (ground.x as f32 + width as f32 / 2.0, ground.y as f32 + height as f32 / 2.0);
+    draw(pairing, canvas, middle, unit);
+}
+
+/// The code on white around `middle`, with its sentence above and its time below.
+pub(super) fn draw(pairing: &Pairing<'_>, canvas: &mut I420, middle: (f32, f32), unit: f32) {
+    if pairing.side == 0 || pairing.modules.len() < pairing.side * pairing.side {
+        return;
+    }
+    // Whole pixels to a module, and the quiet zone of four that readers want (ISO/IEC 18004).
+    let quiet = 4;
+    let module = ((EDGE * unit) as usize / (pairing.side + 2 * quiet)).max(1);
+    let edge = module * (pairing.side + 2 * quiet);
+    let place = |middle: f32| ((middle - edge as f32 / 2.0).max(0.0) as usize) & !1;
+    let panel = Rect { x: place(middle.0), y: place(middle.1), width: edge, height: edge };
+    paint::shape(canvas, panel, WHITE, 1.0, paint::round_rect(panel, 14.0 * unit));
+    // One shape for all modules: chroma has half the resolution, and stays that of the ink between them.
+    let (left, top) = (panel.x + quiet * module, panel.y + quiet * module);
+    let inner = Rect { x: left, y: top, width: pairing.side * module, height: pairing.side * module };
+    paint::shape(canvas, inner, INK, 1.0, |x, y| {
+        let (column, row) = ((x as usize).wrapping_sub(left) / module, (y as usize).wrapping_sub(top) / module);
+        let dark = column < pairing.side && row < pairing.side && pairing.modules[row * pairing.side + column];
+        if dark { -1.0 } else { 1.0 }
+    });
+    let mut write = |words: &str, y: f32, size: f32, colour: Colour| {
+        let style = Style { weight: Weight::Medium, size: size * unit, colour, opacity: 1.0 };
+        line(canvas, words, (middle.0, y), edge as f32 * 1.25, style);
+    };
+    write(pairing.title, panel.y as f32 - 40.0 * unit, 40.0, WHITE);
+    write(pairing.left, (panel.y + edge) as f32 + 40.0 * unit, 32.0, MUTED);
+}
