@@ -13,6 +13,7 @@ mod tests;
 pub mod trials;
 
 use std::ffi::OsString;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use intercom_base::settings::{AudioSettings, NoiseSuppression, PublicAddress, Rung};
@@ -96,6 +97,8 @@ pub struct Network {
     pub port: u16,
     /// `public_address`: `host` or `host:port` as seen from outside; an IP address or a name for the link.
     pub public_address: Option<PublicAddress>,
+    /// `proxy`: the reverse proxy in front of home, which is believed for whom it asks. Default "": none.
+    pub proxy: Option<IpAddr>,
 }
 
 /// `[tls]`: a trusted pair in PEM instead of our own CA's; reloaded on change.
@@ -280,7 +283,16 @@ fn read_home(r: &mut Reader<'_>, file: &str, env: Environment<'_>) -> Home {
 fn read_network(r: &mut Reader<'_>) -> Network {
     let port = u16::try_from(r.integer("network.port", 1..=65535, "")).unwrap_or(u16::MAX);
     let public_address = r.text("network.public_address", address::ALLOWED, |text| address::parse(text, port));
-    Network { port, public_address }
+    let proxy = r.text("network.proxy", "an IP address, or \"\" for none", |text| match text.trim() {
+        "" => Ok(None),
+        text => text.parse::<IpAddr>().map(Some).map_err(|_| {
+            let bare = text.trim_start_matches('[').trim_end_matches(']');
+            let with_port = text.parse::<SocketAddr>().ok().map(|address| address.ip());
+            let meant = with_port.or_else(|| bare.parse().ok()).map(|address| quoted(&address.to_string()));
+            Wrong::near(format!("{} is no IP address", quoted(text)), meant)
+        }),
+    });
+    Network { port, public_address, proxy }
 }
 
 fn read_address(text: &str) -> Result<Option<String>, Wrong> {

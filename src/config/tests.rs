@@ -130,6 +130,7 @@ fn an_empty_file_means_the_defaults_that_the_types_document() {
     assert_eq!(config.home.state_dir, Path::new("/home/ann/.local/state/intercom"));
     assert_eq!(config.network.port, 8443);
     assert_eq!(config.network.public_address, None);
+    assert_eq!(config.network.proxy, None);
     assert!(config.tls.is_none());
     let rung = |width, height, fps, floor, max| Rung {
         width,
@@ -349,6 +350,9 @@ fn values_of_the_wrong_kind_or_size_are_refused_in_words() {
         ("[[video]]\nfps = 3", "this is a list, not a table"),
         ("[network]\npublic_address = \"2001:db8::1\"", "did you mean \"[2001:db8::1]\"?"),
         ("[network]\npublic_address = \"https://a.example/x\"", "did you mean \"a.example\"?"),
+        ("[network]\nproxy = \"192.168.1.5:443\"", "did you mean \"192.168.1.5\"?"),
+        ("[network]\nproxy = \"[fd00::5]\"", "did you mean \"fd00::5\"?"),
+        ("[network]\nproxy = \"nginx.lan\"", "network.proxy: \"nginx.lan\" is no IP address; allowed: an IP address"),
         ("\"home.name\" = \"x\"", "home.name"),
     ];
     for (text, wanted) in cases {

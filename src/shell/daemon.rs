@@ -266,6 +266,7 @@ impl Shared {
             certificates: Arc::clone(&prepared.certificates),
             private_dir: prepared.run_dir.join("gateway"),
             timeouts: Timeouts::default(),
+            proxy: config.network.proxy,
             sockets,
             wake: self.to_loop.wake.clone(),
         });

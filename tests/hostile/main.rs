@@ -9,6 +9,7 @@ mod http;
 mod net;
 mod networks;
 mod program;
+mod proxies;
 mod signal;
 #[path = "../bench/str0m_viewer.rs"]
 #[allow(clippy::disallowed_methods)]

@@ -160,6 +160,12 @@ impl Acceptor<'_> {
             if next == Next::Stay && now >= connection.deadline() {
                 next = connection.handle_deadline(self.context, now);
             }
+            if let Some(client) = connection.take_handover()
+                && !self.budgets.spend(client, now)
+            {
+                next = Next::Close;
+                self.tell_crowd(now);
+            }
             // `remove` keeps the order, which `events` is in.
             match self.carry_out(index, next) {
                 true => index += 1,
@@ -195,7 +201,9 @@ impl Acceptor<'_> {
             match listener.accept() {
                 Ok((socket, peer)) => {
                     let source = Source::of(peer.ip());
-                    if !self.budgets.spend(source, now) {
+                    // Whoever is behind the proxy pays, once it has said who.
+                    let is_proxy = self.context.proxy == Some(peer.ip().to_canonical());
+                    if !is_proxy && !self.budgets.spend(source, now) {
                         self.tell_crowd(now);
                         continue;
                     }

@@ -1,7 +1,7 @@
 //! One stranger's connection, from its first byte to its answer or its WebSocket; every stage has a deadline.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,6 +17,8 @@ use tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::TlsStream;
 use super::head::{self, Head, LONGEST_HEAD, Method, Refusal};
+use super::origin::{Way, is_public};
+use super::records::{READS_A_TURN, read_records, write_records};
 use super::relay::Relay;
 use super::reply::{self, FromPages};
 use super::timeouts::Timeouts;
@@ -27,8 +29,6 @@ use crate::shell::wires::OpenSocket;
 
 /// Bytes thrown away meanwhile.
 const MOST_DISCARDED: usize = 64 * 1024;
-/// Records read a turn, so that a stranger who sends without end does not hold up the others.
-const READS_A_TURN: usize = 8;
 
 /// The first byte of a TLS handshake record (RFC 8446 section 5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
@@ -38,6 +38,7 @@ const SIGNAL: &str = "/signal";
 /// What all connections share.
 pub struct Context {
     pub timeouts: Timeouts,
+    pub proxy: Option<IpAddr>,
     pub certificates: Arc<Certificates>,
     pub port: u16,
     pub pages_socket: PathBuf,
@@ -51,6 +52,8 @@ pub struct Connection {
     peer: SocketAddr,
     local: SocketAddr,
     source: Source,
+    /// It was the proxy's until just now: the client behind it takes the place.
+    is_handed_over: bool,
     opened: Instant,
     deadline: (Instant, Why),
     socket: TcpStream,
@@ -126,6 +129,7 @@ impl Connection {
             peer,
             local: socket.local_addr()?,
             source: Source::of(peer.ip()),
+            is_handed_over: false,
             opened: now,
             deadline: (now + context.timeouts.handshake, Why::FirstByte),
             socket,
@@ -143,6 +147,11 @@ impl Connection {
             Stage::Lingering { .. } => Progress::Answered,
         };
         Occupant { owner: self.source, rank: progress, since: self.opened }
+    }
+
+    /// The client whose place it takes from now on, if a proxy has just said for whom it asks.
+    pub fn take_handover(&mut self) -> Option<Source> {
+        std::mem::take(&mut self.is_handed_over).then_some(self.source)
     }
 
     /// When [`Connection::handle_deadline`] is due.
@@ -327,20 +336,59 @@ impl Connection {
         self.deadline = (now + context.timeouts.answer, Why::Answer);
         let with_body = head.method == Method::Get;
         let mended = head.mended_link();
+        let way = self.way(&head, context);
         if self.tls.is_none() {
             let target = mended.as_deref().unwrap_or(&head.target);
             self.reply(reply::redirect(&head.secure_location(target, context.port)), false);
         } else if let Some(link) = mended {
             self.reply(reply::redirect(&link), false);
+        } else if let Some(origin) = head.asked_origin() {
+            match head.is_own(&origin, way) {
+                true => self.reply(reply::yes(), false),
+                false => self.refuse(Refusal::Foreign, with_body, context, now),
+            }
         } else if head.path() != SIGNAL {
             self.stage = Stage::Waiting(head);
         } else {
-            match head.websocket() {
+            let websocket = head.websocket(way);
+            if websocket == Err(Refusal::Foreign) {
+                log::warn!(
+                    "{}: a page's WebSocket is refused, since it seems to come from another site: {}; a reverse proxy must \
+                     pass Host on unchanged",
+                    self.peer.ip(),
+                    head.origin_and_host()
+                );
+            }
+            match websocket {
                 Ok(_) if context.sockets.is_full() => self.refuse(Refusal::Unavailable, with_body, context, now),
                 Ok(accept) => self.reply(reply::switching(&accept), true),
                 Err(refusal) => self.refuse(refusal, with_body, context, now),
             }
         }
+    }
+
+    /// By which way the request came. Through the proxy, the client that it names stands behind the connection from now on.
+    fn way(&mut self, head: &Head, context: &Context) -> Way {
+        let peer = self.peer.ip().to_canonical();
+        if context.proxy != Some(peer) {
+            if !head.forwarded.is_empty() && !is_public(peer) {
+                log::info!(
+                    "{peer}: a reverse proxy, it seems; without [network] proxy, all its visitors share one limit"
+                );
+            }
+            return Way::Direct;
+        }
+        match head.forwarded.client {
+            Some(client) => {
+                (self.source, self.is_handed_over) = (Source::of(client), true);
+                self.peer.set_ip(client);
+            }
+            None => log::warn!("{peer}: the reverse proxy does not say for whom it asks (Forwarded, X-Forwarded-For)"),
+        }
+        if self.tls.is_none() {
+            log::warn!("{peer}: the reverse proxy asks without TLS; its upstream must begin with https://");
+        }
+        Way::Proxy
     }
 
     fn relay(&mut self) -> io::Result<Step> {
@@ -447,36 +495,4 @@ enum Step {
     Go,
     /// With nothing more to do now.
     Out(Next),
-}
-
-/// Takes in TLS records that have come; says whether the far end has closed.
-fn read_records(tls: &mut ServerConnection, socket: &mut TcpStream) -> io::Result<bool> {
-    for _ in 0..READS_A_TURN {
-        // It wants none while what it has deciphered is not taken.
-        if !tls.wants_read() {
-            break;
-        }
-        match tls.read_tls(socket) {
-            Ok(0) => return Ok(true),
-            Ok(_) => {
-                tls.process_new_packets().map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?;
-            }
-            Err(e) if is_not_ready(&e) => break,
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(false)
-}
-
-/// Sends TLS records that wait, as far as the network takes them.
-fn write_records(tls: &mut ServerConnection, socket: &mut TcpStream) -> io::Result<()> {
-    while tls.wants_write() {
-        match tls.write_tls(socket) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(_) => {}
-            Err(e) if is_not_ready(&e) => break,
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(())
 }

@@ -3,16 +3,19 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::forwarded::{Forwarded, Sent};
+use super::origin::{self, LONGEST_HOST, Way, is_host};
+
 /// Longest head, its empty line included. Cookies know no ports: those of other services at the same address come along, 4 KiB each.
 pub const LONGEST_HEAD: usize = 32 * 1024;
 /// Most header fields.
 pub const MOST_HEADERS: usize = 64;
 /// Longest target of a request line.
 pub const LONGEST_TARGET: usize = 1024;
-/// Longest host with its port (RFC 1035: a name has 253 characters).
-const LONGEST_HOST: usize = 262;
 /// Letters of an access key or a token in a link.
 const KEY_LETTERS: usize = 22;
+/// Where a page asks whether home takes it for its own.
+const ORIGIN: &str = "/origin";
 /// Longest `If-None-Match` that is passed on; ours are 66 characters.
 const LONGEST_TAGS: usize = 512;
 
@@ -38,6 +41,10 @@ pub struct Head {
     pub if_none_match: Option<String>,
     /// Whether the browser takes gzip.
     pub takes_gzip: bool,
+    /// What a proxy says of the client; anyone can write it.
+    pub forwarded: Forwarded,
+    /// `Origin`: the site whose page asks; none where it is no page.
+    origin: Option<String>,
     /// Whether it wants to become something else.
     upgrade: Option<Upgrade>,
 }
@@ -48,18 +55,6 @@ struct Upgrade {
     http_1_1: bool,
     version: Option<String>,
     key: Option<String>,
-    origin: Origin,
-}
-
-/// What `Origin` said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Origin {
-    /// Nothing: not a browser.
-    None,
-    /// The page's own.
-    Ours,
-    /// Another page's.
-    Foreign,
 }
 
 /// Why a request is not answered with what it wants.
@@ -142,18 +137,20 @@ pub fn parse(head: &[u8]) -> Result<Head, Refusal> {
             http_1_1: request.version == Some(1) && method == Method::Get,
             version: fields.one("sec-websocket-version")?.map(str::to_owned),
             key: fields.one("sec-websocket-key")?.map(str::to_owned),
-            origin: match fields.one("origin")? {
-                None => Origin::None,
-                Some(origin) if is_own_origin(origin, host) => Origin::Ours,
-                Some(_) => Origin::Foreign,
-            },
         }),
         false => None,
     };
+    let origin = fields.one("origin")?.map(str::to_owned);
+    let forwarded = Forwarded::read(Sent {
+        forwarded: fields.last("forwarded"),
+        x_for: fields.last("x-forwarded-for"),
+        x_real_ip: fields.last("x-real-ip"),
+        x_host: fields.last("x-forwarded-host"),
+    });
     let (target, host) = (target.to_owned(), host.to_ascii_lowercase());
     // A client that lists it with a weight, even with none, is no known browser: it gets the plain page.
     let takes_gzip = fields.lists("accept-encoding", "gzip");
-    Ok(Head { method, target, host, if_none_match: tags.map(str::to_owned), takes_gzip, upgrade })
+    Ok(Head { method, target, host, if_none_match: tags.map(str::to_owned), takes_gzip, forwarded, origin, upgrade })
 }
 
 impl Head {
@@ -164,7 +161,7 @@ impl Head {
 
     /// The key to answer a WebSocket's handshake with (`Sec-WebSocket-Accept`), if this is one and a correct one
     /// (RFC 6455 section 4.2.1).
-    pub fn websocket(&self) -> Result<String, Refusal> {
+    pub fn websocket(&self, way: Way) -> Result<String, Refusal> {
         let upgrade = self.upgrade.as_ref().filter(|upgrade| upgrade.websocket).ok_or(Refusal::NotAWebSocket)?;
         if upgrade.version.as_deref() != Some("13") {
             return Err(Refusal::NotAWebSocket);
@@ -172,13 +169,36 @@ impl Head {
         if !upgrade.http_1_1 {
             return Err(Refusal::Malformed);
         }
-        if upgrade.origin == Origin::Foreign {
+        if self.origin.as_deref().is_some_and(|origin| !self.is_own(origin, way)) {
             return Err(Refusal::Foreign);
         }
         let key = upgrade.key.as_deref().ok_or(Refusal::Malformed)?;
         match STANDARD.decode(key) {
             Ok(nonce) if nonce.len() == 16 => Ok(tungstenite::handshake::derive_accept_key(key.as_bytes())),
             _ => Err(Refusal::Malformed),
+        }
+    }
+
+    /// Whether a page of `origin` is one of the host that was asked for.
+    pub fn is_own(&self, origin: &str, way: Way) -> bool {
+        origin::is_own(origin, &self.host, self.forwarded.host.as_deref(), way)
+    }
+
+    /// The origin for which a page asks whether home would take its WebSocket: `/origin?https%3A%2F%2Fhome`. `None` if that
+    /// is not what is asked.
+    pub fn asked_origin(&self) -> Option<String> {
+        let escaped = self.target.strip_prefix(ORIGIN)?.strip_prefix('?')?;
+        let plain = [("%3A", ":"), ("%2F", "/"), ("%5B", "["), ("%5D", "]")].into_iter();
+        Some(plain.fold(escaped.to_owned(), |text, (from, to)| text.replace(from, to)))
+    }
+
+    /// What is logged of a page that is refused: its origin, and the host that was asked for.
+    pub fn origin_and_host(&self) -> String {
+        let shown = |text: &str| text.chars().filter(char::is_ascii_graphic).take(LONGEST_HOST).collect::<String>();
+        let origin = shown(self.origin.as_deref().unwrap_or("none"));
+        match &self.forwarded.host {
+            Some(host) => format!("origin {origin}, Host {}, X-Forwarded-Host {}", self.host, shown(host)),
+            None => format!("origin {origin}, Host {}", self.host),
         }
     }
 
@@ -239,6 +259,11 @@ impl<'h> Fields<'h> {
         self.all(name).find_map(|value| std::str::from_utf8(value).ok()).map(str::trim)
     }
 
+    /// The last one that is text.
+    fn last(&self, name: &str) -> Option<&'h str> {
+        self.all(name).filter_map(|value| std::str::from_utf8(value).ok()).last()
+    }
+
     /// The only one; twice is an attempt to be understood in two ways.
     fn one(&self, name: &str) -> Result<Option<&'h str>, Refusal> {
         let mut values = self.all(name);
@@ -259,37 +284,6 @@ impl<'h> Fields<'h> {
 
 fn is_visible(text: &str) -> bool {
     text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
-}
-
-/// A name, an IPv4 address or an IPv6 address in brackets, with or without a port.
-fn is_host(host: &str) -> bool {
-    let (name, port) = match host.strip_prefix('[') {
-        Some(rest) => {
-            let Some((address, port)) = rest.split_once(']') else { return false };
-            if address.parse::<std::net::Ipv6Addr>().is_err() {
-                return false;
-            }
-            ("v6", if port.is_empty() { None } else { Some(port.strip_prefix(':').unwrap_or("-")) })
-        }
-        None => match host.split_once(':') {
-            Some((name, port)) => (name, Some(port)),
-            None => (host, None),
-        },
-    };
-    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-    host.len() <= LONGEST_HOST
-        && !name.is_empty()
-        && name.bytes().all(is_name)
-        && port.is_none_or(|port| {
-            !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|p| p > 0)
-        })
-}
-
-/// Whether `origin` is the site that `host` names, over TLS. Both leave out the port 443.
-fn is_own_origin(origin: &str, host: &str) -> bool {
-    let is_443 = |host: &str| host.strip_suffix(":443").unwrap_or(host).to_ascii_lowercase();
-    let (scheme, rest) = origin.split_at_checked(8).unwrap_or_default();
-    scheme.eq_ignore_ascii_case("https://") && is_443(rest) == is_443(host)
 }
 
 #[cfg(test)]
@@ -315,7 +309,7 @@ mod tests {
              Accept-Encoding: gzip\r\n\r\n"
         );
         assert!(!get("Accept-Encoding: gzip;q=0, br\r\n").unwrap().takes_gzip);
-        assert_eq!(head.websocket(), Err(Refusal::NotAWebSocket));
+        assert_eq!(head.websocket(Way::Direct), Err(Refusal::NotAWebSocket));
     }
 
     #[test]
@@ -360,18 +354,8 @@ mod tests {
     }
 
     #[test]
-    fn hosts_are_names_and_addresses_with_ports_and_nothing_else() {
-        for good in ["home", "home.local:8443", "192.168.1.2:8443", "[2001:db8::1]", "[::1]:8443", "a_b"] {
-            assert!(is_host(good), "{good}");
-        }
-        for bad in ["", ":8443", "a:", "a:0", "a:99999", "a:b", "a/b", "a@b", "[::1", "[x]", "[::1]8443", "a b", "é"] {
-            assert!(!is_host(bad), "{bad}");
-        }
-    }
-
-    #[test]
     fn a_websocket_needs_every_part_of_its_handshake() {
-        let socket = |fields: &str| get(fields).and_then(|head| head.websocket());
+        let socket = |fields: &str| get(fields).and_then(|head| head.websocket(Way::Direct));
         // The example of RFC 6455 section 1.3.
         assert_eq!(socket(SOCKET).as_deref(), Ok("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
         for (cut, refusal) in [
@@ -387,18 +371,57 @@ mod tests {
         let twice = format!("{SOCKET}Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n");
         assert_eq!(socket(&twice), Err(Refusal::Malformed));
         let old = format!("GET / HTTP/1.0\r\nHost: home:8443\r\n{SOCKET}\r\n");
-        assert_eq!(parse(old.as_bytes()).and_then(|head| head.websocket()), Err(Refusal::Malformed));
+        assert_eq!(parse(old.as_bytes()).and_then(|head| head.websocket(Way::Direct)), Err(Refusal::Malformed));
     }
 
     #[test]
     fn a_websocket_of_another_sites_page_is_refused() {
-        let from = |origin: &str| get(&format!("{SOCKET}Origin: {origin}\r\n")).and_then(|head| head.websocket());
+        let from =
+            |origin: &str| get(&format!("{SOCKET}Origin: {origin}\r\n")).and_then(|head| head.websocket(Way::Direct));
         assert!(from("https://home:8443").is_ok());
         assert!(from("HTTPS://Home:8443").is_ok());
         for foreign in ["https://evil:8443", "https://home", "http://home:8443", "null", "", "https://home:8443.evil"] {
             assert_eq!(from(foreign), Err(Refusal::Foreign), "{foreign}");
         }
-        assert!(is_own_origin("https://home", "home:443"));
+    }
+
+    #[test]
+    fn the_proxy_may_change_host_and_port_if_it_says_what_was_asked_for_and_nobody_else_may() {
+        let head = |fields: &str| {
+            let text = format!("GET /signal HTTP/1.1\r\nHost: 192.168.1.20:8443\r\n{SOCKET}{fields}\r\n");
+            parse(text.as_bytes()).unwrap()
+        };
+        let from = "Origin: https://Home.example:9443\r\n";
+        for said in ["X-Forwarded-Host: home.example:9443\r\n", "Forwarded: host=home.example;for=192.0.2.1\r\n"] {
+            let head = head(&format!("{from}{said}"));
+            assert!(head.websocket(Way::Proxy).is_ok(), "{said}");
+            assert_eq!(head.websocket(Way::Direct), Err(Refusal::Foreign), "{said}");
+        }
+        let silent = head(from);
+        assert_eq!(silent.websocket(Way::Proxy), Err(Refusal::Foreign), "Host is gone, and nothing says so");
+        assert_eq!(silent.origin_and_host(), "origin https://Home.example:9443, Host 192.168.1.20:8443");
+        let foreign = head("Origin: https://evil.example\r\nX-Forwarded-Host: home.example\r\n");
+        assert_eq!(foreign.websocket(Way::Proxy), Err(Refusal::Foreign));
+        let v6 = head("Origin: https://[2001:db8::1]:443\r\nX-Forwarded-Host: [2001:db8::1]\r\n");
+        assert!(v6.websocket(Way::Proxy).is_ok());
+        let noise = head("Origin: https://evil\u{202e}.example\r\n");
+        assert!(
+            noise.origin_and_host().starts_with("origin https://evil.example, Host "),
+            "nothing that turns the log around"
+        );
+    }
+
+    #[test]
+    fn a_page_may_ask_whether_it_is_homes_own() {
+        let own = |target: &str, host: &str| {
+            let head = parse(format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()).unwrap();
+            head.asked_origin().map(|origin| head.is_own(&origin, Way::Direct))
+        };
+        assert_eq!(own("/origin?https%3A%2F%2Fhome%3A8443", "home:8443"), Some(true));
+        assert_eq!(own("/origin?https%3A%2F%2F%5B2001%3Adb8%3A%3A1%5D", "[2001:db8::1]:443"), Some(true));
+        assert_eq!(own("/origin?https%3A%2F%2Fhome.example", "192.168.1.20:8443"), Some(false));
+        assert_eq!(own("/origin", "home"), None);
+        assert_eq!(own("/origins?x", "home"), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The TCP front door: TLS, pages, WebSockets, and the patience with strangers. One thread, one poll.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,8 +20,11 @@ use crate::shell::worker::{Exit, Worker, spawn_worker};
 
 mod acceptor;
 mod connection;
+mod forwarded;
 pub mod head;
+pub mod origin;
 mod pages;
+mod records;
 mod relay;
 pub mod reply;
 mod timeouts;
@@ -48,6 +51,8 @@ pub struct GatewayConfig {
     pub wake: Wake,
     /// How long strangers may take.
     pub timeouts: Timeouts,
+    /// The reverse proxy that is believed for whom it asks.
+    pub proxy: Option<IpAddr>,
 }
 
 /// The front of the house on TCP.
@@ -61,6 +66,7 @@ impl Gateway {
         let pages = Arc::new(Pages::new(config.certificates.authority().map(|der| der.to_vec())));
         let context = Context {
             timeouts: config.timeouts,
+            proxy: config.proxy.map(|proxy| proxy.to_canonical()),
             certificates: Arc::clone(&config.certificates),
             port,
             pages_socket: config.private_dir.join("pages.sock"),

@@ -70,6 +70,11 @@ pub fn refusal(refusal: Refusal, with_body: bool) -> Vec<u8> {
     if with_body { (head + &body).into_bytes() } else { head.into_bytes() }
 }
 
+/// Yes, and nothing else.
+pub fn yes() -> Vec<u8> {
+    format!("HTTP/1.1 204 No Content\r\nCache-Control: no-store\r\n{ALWAYS}\r\n").into_bytes()
+}
+
 /// To the same thing with TLS, or to a link that is mended.
 pub fn redirect(location: &str) -> Vec<u8> {
     // Not permanent to a cache: the port may serve something else tomorrow.

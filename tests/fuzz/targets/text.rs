@@ -2,6 +2,7 @@
 
 use intercom::shell::control::Request;
 use intercom::shell::gateway::head;
+use intercom::shell::gateway::origin::Way;
 use intercom::shell::gateway::reply::{self, FromPages};
 use intercom::shell::jail::wire::{self, Answer, Order};
 use intercom_core::call::protocol::{FromHome, FromPage};
@@ -37,7 +38,7 @@ pub fn fuzz_head(data: &[u8]) {
     assert!(location.starts_with("https://") && location.bytes().all(|byte| byte.is_ascii_graphic()));
     let redirect = reply::redirect(&location);
     assert_eq!(head::end_of_head(&redirect, 0), Some(redirect.len()));
-    if let Ok(accept) = request.websocket() {
+    if let Ok(accept) = request.websocket(Way::Proxy) {
         assert_eq!(accept.len(), 28);
     }
 }
