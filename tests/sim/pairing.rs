@@ -115,7 +115,7 @@ fn a_key_at_home_shows_a_code_and_takes_it_away_also_while_somebody_visits() {
     world.run(s(5));
     assert!(wrong(&world, late) && key(&world, late).is_none(), "a code that was taken away is void");
     // A finger that bounces is one press.
-    for _ in 0..3 {
+    for _ in 0..4 {
         world.home.handle_invite_pressed(world.now);
         world.run(Duration::from_millis(30));
     }

@@ -30,7 +30,7 @@ impl Opener<dyn PlayAudio> for NoneOpener {
     }
 
     fn describe(&self) -> String {
-        "no speaker".into()
+        "silence".into()
     }
 }
 

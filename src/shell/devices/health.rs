@@ -48,7 +48,8 @@ impl DeviceHealth {
         let comma = if how.is_empty() { "" } else { ", " };
         match change {
             Some(Change::Live) => {
-                log::info!("{}: {device} works{comma}{how}", kind.word());
+                let well = if self.stand_ins()[kind as usize] { ", in place of a real one" } else { " works" };
+                log::info!("{}: {device}{well}{comma}{how}", kind.word());
                 self.remember(kind, device, doctor::State::Works { how: how.to_owned() });
             }
             Some(Change::Absent(error)) => {
@@ -131,10 +132,10 @@ mod tests {
     #[test]
     fn a_stand_in_that_works_is_no_device() {
         let health = DeviceHealth::default();
-        health.opened(Kind::Speaker, "no speaker");
+        health.opened(Kind::Speaker, "silence");
         assert_eq!(health.summary().speaker, Some(true));
         health.stands_in(Kind::Speaker);
-        health.tell_change(Kind::Speaker, "no speaker", "", Some(&Change::Live));
+        health.tell_change(Kind::Speaker, "silence", "", Some(&Change::Live));
         assert_eq!(health.summary().speaker, Some(false));
         assert_eq!(health.summary().camera, None);
     }
