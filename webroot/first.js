@@ -456,7 +456,8 @@ function show(stream) {
   });
   video.play().catch(() => {
     video.muted = true;
-    video.play().catch(() => {});
+    // Not even that: there is something to say.
+    video.play().catch(look);
   });
 }
 

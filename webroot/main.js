@@ -14,7 +14,7 @@ const LET_GO_AFTER_MS = 60000;
 const LOUDER = 5;
 
 const home = document.getElementById('home');
-const player = new Player(home, { presented: (count) => visit.presented(count), changed: showControls });
+const player = new Player(home, { presented: (count) => visit.presented(count), changed: showPlayer });
 const framing = new Framing(home, document.getElementById('glow'));
 const self = new SelfView(document.getElementById('mine'), document.getElementById('self'), { changed: showControls });
 const media = new Media({
@@ -34,6 +34,7 @@ const ui = new Ui({
     if (player.sound === 'off') ui.note('sound-off');
   },
   tapSound: () => player.allow(),
+  tapHome: () => player.tap(),
   volume: (percent) => {
     volume.set(percent, performance.now());
     tellVolume();
@@ -134,6 +135,11 @@ function tellVolume() {
   const wait = volume.wait(now);
   if (wait !== null) volumeTimer = setTimeout(tellVolume, wait);
   ui.volume(volume.shown(now), media.mic === 'on');
+}
+
+function showPlayer() {
+  visit.hold(player.refused);
+  showControls();
 }
 
 function showControls() {

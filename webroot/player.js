@@ -2,12 +2,16 @@
 
 const FIRST_FRAME = 'intercom-first-frame';
 
-/** Drives `video`. Calls `presented(count)` for frames and `changed()` when `sound` may have changed. */
+/** Drives `video`. Calls `presented(count)` for frames and `changed()` when `sound` or `refused` may have changed. */
 export class Player {
   #video;
   #on;
   #wanted = true;
   #blocked = false;
+  // Not even a silent picture plays before a tap.
+  #refused = false;
+  // Each answer of the browser counts only until it is asked again.
+  #attempts = 0;
   #lastTotal = 0;
   #shown = null;
 
@@ -15,7 +19,7 @@ export class Player {
     this.#video = video;
     this.#on = on;
     // Nobody pauses home on purpose: a phone call or a pulled headset does, and then the picture must go on.
-    video.addEventListener('pause', () => video.srcObject && this.resume());
+    video.addEventListener('pause', () => video.srcObject && !this.#refused && this.resume());
     video.addEventListener('volumechange', () => this.#on.changed());
     if ('requestVideoFrameCallback' in video) this.#countFrames();
     else setInterval(() => this.#countTotal(), 250);
@@ -27,6 +31,11 @@ export class Player {
     return this.#blocked ? 'blocked' : 'on';
   }
 
+  /** The browser plays nothing at all before a tap: an iPhone in Low Power Mode, or a Firefox that blocks silent pictures too. */
+  get refused() {
+    return this.#refused;
+  }
+
   /** Shows `stream`; first.js may have begun with it. */
   show(stream) {
     if (this.#shown === stream) return;
@@ -34,13 +43,15 @@ export class Player {
     this.#lastTotal = 0;
     if (this.#video.srcObject !== stream) this.#video.srcObject = stream;
     // Refused already, and asking again would stop the picture.
-    if (this.#wanted && this.#video.muted) this.#setBlocked(true);
+    if (this.#wanted && this.#video.muted) this.#set({ blocked: true });
     this.resume();
   }
 
   clear() {
     this.#shown = null;
+    this.#attempts += 1;
     this.#video.srcObject = null;
+    this.#set({ refused: false });
   }
 
   /** Plays, with sound if it is wanted and allowed, else without. Call it again after any tap. */
@@ -48,23 +59,28 @@ export class Player {
     const video = this.#video;
     if (!video.srcObject || document.visibilityState === 'hidden') return;
     video.muted = !this.#wanted || (this.#blocked && !navigator.userActivation?.hasBeenActive);
-    try {
-      await video.play();
-      if (this.#wanted && !video.muted) this.#setBlocked(false);
-    } catch (error) {
-      // An AbortError only says that something newer has begun.
-      if (error.name !== 'NotAllowedError') return;
-      this.#setBlocked(true);
-      if (video.muted) return;
+    this.#attempts += 1;
+    const attempt = this.#attempts;
+    let answer = await play(video);
+    if (attempt !== this.#attempts) return;
+    if (answer === 'refused' && !video.muted) {
+      this.#set({ blocked: true });
       video.muted = true;
-      video.play().catch(() => {});
+      answer = await play(video);
+      if (attempt !== this.#attempts) return;
     }
+    if (answer === 'refused') this.#set({ blocked: this.#wanted, refused: true });
+    if (answer === 'plays') this.#set({ blocked: this.#blocked && video.muted, refused: false });
   }
 
   /** The person tapped, so the browser now allows sound. */
   allow() {
-    if (!this.#blocked) return;
-    this.#setBlocked(false);
+    if (this.#blocked || this.#refused) this.tap();
+  }
+
+  /** The person tapped to see and hear home. Not every event of one tap is one for the browser: each is tried. */
+  tap() {
+    this.#set({ blocked: false });
     this.resume();
   }
 
@@ -75,9 +91,10 @@ export class Player {
     this.#on.changed();
   }
 
-  #setBlocked(blocked) {
-    if (this.#blocked === blocked) return;
+  #set({ blocked = this.#blocked, refused = this.#refused }) {
+    if (this.#blocked === blocked && this.#refused === refused) return;
     this.#blocked = blocked;
+    this.#refused = refused;
     this.#on.changed();
   }
 
@@ -94,5 +111,15 @@ export class Player {
     const total = this.#video.getVideoPlaybackQuality?.().totalVideoFrames ?? 0;
     if (total > this.#lastTotal) this.#on.presented(total - this.#lastTotal);
     this.#lastTotal = total;
+  }
+}
+
+/** 'plays', 'refused' (the browser wants a tap first), or null where something newer has begun. */
+async function play(video) {
+  try {
+    await video.play();
+    return 'plays';
+  } catch (error) {
+    return error.name === 'NotAllowedError' ? 'refused' : null;
   }
 }

@@ -126,9 +126,32 @@ export class Recovery {
 export const OFFLINE_AFTER_MS = 6000;
 const OFFLINE_AFTER_RESTART_MS = 20000;
 
+/** What is known of a visit that begins at `now`. */
+export const freshFacts = (now) => ({
+  ended: null,
+  reason: null,
+  alive: false,
+  everAlive: false,
+  // The connection stands, and the browser plays nothing before a tap.
+  held: false,
+  welcomed: false,
+  full: false,
+  untrusted: false,
+  restarting: false,
+  unreached: false,
+  busy: false,
+  downSince: now,
+  home: null,
+  camera: 'live',
+  muted: false,
+  volume: null,
+  rung: 'full',
+});
+
 /** The one word for `<body data-state>`, from everything that is known. */
 export function pageState(facts, now) {
   if (facts.ended) return facts.ended;
+  if (facts.held) return 'tap';
   if (facts.alive) return 'live';
   if (facts.full) return 'full';
   if (!facts.welcomed) {
@@ -139,9 +162,8 @@ export function pageState(facts, now) {
   return facts.everAlive ? 'reconnecting' : 'connecting';
 }
 
-/** Whether the picture counts as living: presented, and its connection stands or has only just hiccuped. */
-export function isAlive({ presented, media, disconnectedSince }, now) {
-  if (!presented) return false;
+/** Whether the connection stands, or has only just hiccuped. */
+export function isStanding({ media, disconnectedSince }, now) {
   return media === 'connected' || (media === 'disconnected' && now - disconnectedSince < 3000);
 }
 

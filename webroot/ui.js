@@ -1,5 +1,5 @@
 // The document: puts words, states and controls on the page, and tells what the person does. It decides nothing.
-import { ACTIONS, CONTROLS, NOTES, QUALITY, blockedWords, browserKind, stateWords } from './words.js';
+import { ACTIONS, CONTROLS, NOTES, QUALITY, blockedWords, browserKind, stateWords, tapWords } from './words.js';
 
 const IDLE_MS = 4500;
 const NOTE_MS = 3200;
@@ -9,7 +9,7 @@ const HOVERS = matchMedia('(hover: hover)').matches;
 const by = (id) => document.getElementById(id);
 
 /**
- * `on` holds one function per wish of the person: mic, cam, switch, self, sound, tapSound, zoom, leave, again, join,
+ * `on` holds one function per wish of the person: mic, cam, switch, self, sound, tapSound, tapHome, zoom, leave, again, join,
  * watch, volume(percent), louder(1 or -1) and paste(text), which says whether it was a link; and covered(px), when a sheet opens or closes.
  */
 export class Ui {
@@ -29,6 +29,7 @@ export class Ui {
     click('switch', on.switch);
     click('sound', on.sound);
     click('tap-sound', on.tapSound);
+    click('tap-home', on.tapHome);
     click('leave', on.leave);
     by('volume').addEventListener('input', () => on.volume(by('volume').valueAsNumber));
     click('return', on.again);
@@ -71,11 +72,13 @@ export class Ui {
     by('trust').hidden = view.state !== 'blocked';
     by('return').hidden = view.state !== 'left';
     by('return').textContent = ACTIONS.return;
+    by('tap-home').hidden = view.state !== 'tap';
     const refused = view.state === 'offline' && view.refused && online;
     by('again').hidden = view.state !== 'unsupported' && !refused;
     by('again').textContent = refused ? ACTIONS.reload : ACTIONS.again;
     // The button that was pressed is gone: the next one to press takes the focus.
-    if (turned && view.state === 'left') by('return').focus({ preventScroll: true });
+    const next = { left: 'return', tap: 'tap-home' }[view.state];
+    if (turned && next) by(next).focus({ preventScroll: true });
     if (!this.#live) this.#wake();
     this.note('unplugged', this.#live && view.camera === 'unplugged');
     this.note('muted', (this.#live || view.thin) && view.muted);
@@ -87,6 +90,7 @@ export class Ui {
     this.#device('cam', media.cam);
     this.#press('sound', sound === 'on', CONTROLS.sound);
     by('tap-sound').hidden = sound !== 'blocked';
+    by('tap-words').textContent = tapWords({ sound: sound !== 'off' });
     by('switch').hidden = !(media.cameras > 1 && media.picture);
     by('switch').title = CONTROLS.switch;
   }

@@ -2,7 +2,7 @@
 // it is made in main.js.
 import { Peer, brief, canCall, hello, keepCode, keepKey, keyFailed, keyFromPaste, keyInAddress, keyWorks, pair, signalUrl, takeCode, takeKey, tokenFromPaste, tryKey } from './first.js';
 import { Observer } from './observer.js';
-import { FULL_RETRY_MS, Recovery, afterWelcome, brokenPause, codecPause, isAlive, isHeardOrSeen, pageState } from './policy.js';
+import { FULL_RETRY_MS, Recovery, afterWelcome, brokenPause, codecPause, freshFacts, isHeardOrSeen, isStanding, pageState } from './policy.js';
 import { Refusals } from './refusals.js';
 import { mayReload, reloadForAddress, reloadForVersion } from './reloads.js';
 import { Signal } from './signal.js';
@@ -41,6 +41,8 @@ class Visit extends EventTarget {
   #watch = new PictureWatch();
   #observer = new Observer(this.#watch);
   #refusals = new Refusals();
+  // The browser plays nothing before a tap.
+  #held = false;
   #frames = 0;
   #framesOfPeer = 0;
   #media = 'new';
@@ -57,24 +59,7 @@ class Visit extends EventTarget {
   /** Starts afresh with the key at hand, or goes on with what first.js has begun. */
   start(begun = null) {
     this.#stop();
-    this.#facts = {
-      ended: null,
-      reason: null,
-      alive: false,
-      everAlive: false,
-      welcomed: false,
-      full: false,
-      untrusted: false,
-      restarting: false,
-      unreached: false,
-      busy: false,
-      downSince: clock(),
-      home: null,
-      camera: 'live',
-      muted: false,
-      volume: null,
-      rung: 'full',
-    };
+    this.#facts = freshFacts(clock());
     this.#recovery = new Recovery();
     this.#watch = new PictureWatch();
     this.#observer = new Observer(this.#watch);
@@ -151,6 +136,13 @@ class Visit extends EventTarget {
     this.#frames += count;
     this.#framesOfPeer += count;
     if (!this.#facts.alive) this.#tick();
+  }
+
+  /** Whether the browser plays nothing before a tap: that is no picture that froze. */
+  hold(held) {
+    if (this.#held === held) return;
+    this.#held = held;
+    this.#tick();
   }
 
   /** Everything that the page may want to show. */
@@ -451,14 +443,16 @@ class Visit extends EventTarget {
     const now = clock();
     const media = peer.media;
     const signaling = facts.welcomed && this.#talking;
-    const visible = document.visibilityState === 'visible';
+    const visible = document.visibilityState === 'visible' && !this.#held;
 
     this.#observer.look(peer, (asked) => this.#peer === asked);
     const addressless = peer.addressless && mayReload();
     const repair = this.#recovery.step({ media, signaling, addressless }, now);
     const wish = this.#watch.step({ frames: this.#frames, connected: media === 'connected', visible, signaling }, now);
     const presented = this.#framesOfPeer > 0 && !this.#watch.stuck;
-    facts.alive = isAlive({ presented, media, disconnectedSince: this.#disconnectedSince }, now);
+    const stands = isStanding({ media, disconnectedSince: this.#disconnectedSince }, now);
+    facts.alive = stands && presented && !this.#held;
+    facts.held = stands && this.#held;
     facts.everAlive ||= facts.alive;
 
     if (repair === 'reload') return this.#reload();

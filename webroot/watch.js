@@ -58,8 +58,8 @@ export class PictureWatch {
   }
 
   /**
-   * `frames` counts presented frames, `connected` is the media path, `visible` the page (a hidden page presents
-   * nothing), `signaling` whether home can be asked. Returns null, 'keyframe' or 'rebuild'.
+   * `frames` counts presented frames, `connected` is the media path, `visible` whether the page shows pictures at all (one that
+   * is hidden does not, nor one that waits for a tap), `signaling` whether home can be asked. Returns null, 'keyframe' or 'rebuild'.
    */
   step({ frames, connected, visible, signaling }, now) {
     if (frames !== this.#frames) {

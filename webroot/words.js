@@ -6,6 +6,8 @@ export function stateWords(view, online) {
   switch (view.state) {
     case 'live':
       return { title: home, text: `You are at home. ${home} is live.` };
+    case 'tap':
+      return { title: home, text: 'Your browser waits for you: tap, click or press Enter, and home plays.' };
     case 'connecting':
       if (view.thin) return THIN;
       if (view.stuck) return NO_PICTURE;
@@ -112,6 +114,9 @@ export const ACTIONS = {
   reload: 'Load again',
   trust: 'Show me how',
 };
+
+/** What the one tap does that the browser waits for; `sound`: the person has not turned home's sound off. */
+export const tapWords = ({ sound }) => (sound ? 'Tap to see and hear home' : 'Tap to see home');
 
 /** Names of the controls, for eyes and for screen readers; the letter is the key that does the same. */
 export const CONTROLS = {

@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods, reason = "a test from outside lives in real time")]
 
 mod access;
+mod autoplay;
 mod both_ways;
 mod feels;
 mod harness;
@@ -79,6 +80,7 @@ const PAGES: Lane = &[
     ("a_double_click", trouble::double_click),
     ("two_tabs", trouble::two_tabs),
     ("the_tab_sleeps", trouble::sleep),
+    ("a_browser_plays_nothing_before_a_tap", autoplay::tap),
     ("strangers_at_the_door", trouble::strangers),
     ("a_browser_knows_h264_late", trouble::codec_comes_late),
     ("a_viewer_makes_hostile_offers", trouble::hostile_viewer),

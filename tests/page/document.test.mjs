@@ -32,7 +32,7 @@ test('first light imports nothing and comes before all else; the rest comes last
 test('every state has a title and a sentence of its own', () => {
   const view = { home: 'The barn', reason: null, stuck: false, thin: false, barred: false, restarting: false };
   const seen = new Set();
-  for (const state of ['connecting', 'live', 'reconnecting', 'offline', 'full', 'wrong-link', 'blocked', 'left', 'revoked']) {
+  for (const state of ['connecting', 'live', 'reconnecting', 'offline', 'full', 'wrong-link', 'blocked', 'left', 'revoked', 'tap']) {
     const { title, text } = words.stateWords({ ...view, state }, true);
     assert.ok(title && text.endsWith('.'), state);
     seen.add(text);
@@ -41,7 +41,7 @@ test('every state has a title and a sentence of its own', () => {
   for (const reason of ['no-key', 'wrong-key', 'code']) seen.add(words.stateWords({ ...view, state: 'wrong-link', reason }, true).text);
   seen.add(words.stateWords({ ...view, state: 'offline' }, false).text);
   seen.add(words.stateWords({ ...view, state: 'reconnecting', restarting: true }, true).text);
-  assert.equal(seen.size, 16);
+  assert.equal(seen.size, 17);
 });
 
 test('whatever may happen to a device has a notice', () => {

@@ -160,6 +160,17 @@ test('each state has its word, and a living picture outshines a dead socket', ()
   assert.equal(state({ welcomed: false, full: true }, 60000), 'full');
   assert.equal(state({ welcomed: false, untrusted: true }), 'blocked');
   assert.equal(state({ ended: 'left', alive: true }), 'left');
+  // A picture that waits for a tap is not live, whatever else is going on.
+  assert.equal(state({ held: true, everAlive: true }), 'tap');
+  assert.equal(state({ held: true, welcomed: false }, 60000), 'tap');
+  assert.equal(state({ held: true, ended: 'left' }), 'left');
+});
+
+test('a connection that hiccups stands for three seconds', () => {
+  assert.equal(policy.isStanding({ media: 'connected', disconnectedSince: 0 }, 9000), true);
+  assert.equal(policy.isStanding({ media: 'disconnected', disconnectedSince: 7000 }, 9000), true);
+  assert.equal(policy.isStanding({ media: 'disconnected', disconnectedSince: 5000 }, 9000), false);
+  for (const media of ['new', 'connecting', 'failed', 'closed']) assert.equal(policy.isStanding({ media, disconnectedSince: 9000 }, 9000), false);
 });
 
 test('a home that answers and refuses for long is told from one that restarts and from one that is off', () => {
