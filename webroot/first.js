@@ -183,7 +183,7 @@ export function orderCodecs(codecs) {
   return [...h264.sort((a, b) => rank(a) - rank(b)), ...rtx];
 }
 
-/** Whether this browser has WebRTC. Whether it has H.264, home's answer tells (`no_h264`): what a browser says of itself may come late. */
+/** Whether this browser has WebRTC. Whether it has H.264, home's answer tells: what a browser says of itself may come late. */
 export const canCall = () => typeof RTCPeerConnection === 'function' && 'addTransceiver' in RTCPeerConnection.prototype;
 
 /** Peer connection number `number`. `send` may drop a message; `repeat` says all of it again. */
@@ -201,6 +201,7 @@ export class Peer {
   #remote = [];
   #error = null;
   #closed = false;
+  #soundOnly = false;
 
   /** `on`: `send(message)`, `changed()`, `broken(error)`; `stream` holds home's tracks once `changed` is called. */
   constructor(number, on) {
@@ -225,7 +226,7 @@ export class Peer {
   /** RTCPeerConnection.connectionState, where a media path that home has closed counts as failed. */
   get media() {
     if (this.#closed) return 'closed';
-    const dtls = this.#video.receiver.transport?.state;
+    const dtls = this.#audio.receiver.transport?.state;
     if (dtls === 'closed' || dtls === 'failed') return 'failed';
     return this.#pc.connectionState;
   }
@@ -238,6 +239,11 @@ export class Peer {
   /** Whether the newest offer has its answer. */
   get answered() {
     return this.#rev > 0 && this.#answered === this.#rev;
+  }
+
+  /** Whether home's answer has no picture: this offer had no H.264. */
+  get soundOnly() {
+    return this.#soundOnly;
   }
 
   /** Says again all that home may have missed; home knows what it has already. */
@@ -256,6 +262,8 @@ export class Peer {
     this.#answered = rev;
     try {
       await this.#pc.setRemoteDescription({ type: 'answer', sdp });
+      this.#soundOnly = /^m=video 0 /m.test(sdp);
+      if (this.#soundOnly) console.warn('intercom: this browser has no H.264, so there is sound only');
       for (const candidate of this.#remote.splice(0)) this.#add(candidate);
       this.#tune();
       this.#on.changed();
@@ -274,7 +282,7 @@ export class Peer {
   /** Sends `track` (or nothing, if null) from now on, without a new offer. */
   async setTrack(kind, track) {
     const sender = (kind === 'audio' ? this.#audio : this.#video).sender;
-    if (this.#closed || sender.track === track) return;
+    if (this.#closed || sender.track === track || (kind === 'video' && this.#soundOnly)) return;
     try {
       await sender.replaceTrack(track);
       if (track) this.#tune();

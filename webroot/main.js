@@ -75,14 +75,15 @@ function comeBack(start = true) {
   return true;
 }
 
-async function join(devices) {
-  await media.join(devices);
+async function join({ mic = true, cam = true } = {}) {
+  await media.join({ mic, cam: cam && !visit.view().soundOnly });
   const on = { mic: media.mic === 'on', cam: media.cam === 'on' };
   if (on.mic && on.cam) ui.note('both-on');
   else if (on.mic || on.cam) ui.note(on.mic ? 'mic-on' : 'cam-on');
 }
 
 async function toggle(kind) {
+  if (kind === 'cam' && visit.view().soundOnly) return;
   player.allow();
   ui.ask(false);
   asked = true;
@@ -96,8 +97,8 @@ function showState() {
   ui.state(view, online);
   volume.hear(view.volume);
   tellVolume();
-  // Where only sound gets through for now, people can talk already.
-  if (view.thin) {
+  // Where only sound gets through, people can talk already.
+  if (view.talks) {
     clearTimeout(letGo);
     offerTwoWay();
   }
@@ -112,9 +113,11 @@ function showState() {
     ui.fullscreen(false);
   }
   clearTimeout(letGo);
-  if (view.state === 'live') {
+  if (view.state === 'live' || view.state === 'sound') {
     framing.fit();
     setTimeout(offerTwoWay, ASK_AFTER_MS);
+    // No camera's light burns where nobody could see it.
+    if (view.soundOnly && (media.cam === 'on' || media.cam === 'paused')) media.toggle('cam');
   } else if (!view.ended) {
     // No camera's light burns for a home that stays away; it comes on again with the picture.
     letGo = setTimeout(() => {
@@ -156,18 +159,19 @@ function showDevices() {
 
 /** Home's picture came first; now the way back, without a question where it was answered before. */
 async function offerTwoWay() {
-  if (asked || !(lastState === 'live' || visit.view().thin)) return;
+  const { talks, soundOnly } = visit.view();
+  if (asked || !(lastState === 'live' || talks)) return;
   asked = true;
   const choice = media.choice;
   if (choice?.watch) return;
   const { mic, cam } = await media.allowed();
-  if (mic || cam) join({ mic, cam: cam && choice?.cam !== false });
+  if (mic || (cam && !soundOnly)) join({ mic, cam: cam && choice?.cam !== false });
   else ui.ask(true);
 }
 
 let wakeLock = null;
 async function stayAwake() {
-  const wanted = lastState === 'live' || lastState === 'reconnecting';
+  const wanted = ['live', 'reconnecting', 'sound'].includes(lastState);
   if (!wanted) {
     wakeLock?.release().catch(() => {});
     wakeLock = null;
@@ -183,7 +187,7 @@ async function stayAwake() {
 
 let before = null;
 async function measure() {
-  if (lastState !== 'live' || document.visibilityState !== 'visible') {
+  if (!(lastState === 'live' || lastState === 'sound') || document.visibilityState !== 'visible') {
     before = null;
     return;
   }

@@ -134,6 +134,8 @@ export const freshFacts = (now) => ({
   everAlive: false,
   // The connection stands, and the browser plays nothing before a tap.
   held: false,
+  // The connection stands, and has sound only.
+  sound: false,
   welcomed: false,
   full: false,
   untrusted: false,
@@ -153,6 +155,7 @@ export function pageState(facts, now) {
   if (facts.ended) return facts.ended;
   if (facts.held) return 'tap';
   if (facts.alive) return 'live';
+  if (facts.sound) return 'sound';
   if (facts.full) return 'full';
   if (!facts.welcomed) {
     if (facts.untrusted) return 'blocked';
@@ -171,12 +174,18 @@ export function isStanding({ media, disconnectedSince }, now) {
 export const isHeardOrSeen = (track) => Boolean(track && track.enabled && !track.muted && track.readyState === 'live');
 
 /**
- * An offer had no H.264, after `tries` others that had none: how long until the next one in ms, and whether that is the last, of which the
- * person hears first. 0: no use.
+ * How long to wait in ms before looking again whether the browser has H.264 by now, after `looks` that were in vain; and whether those
+ * took so `late` that the person is to know that it may stay so.
  */
-export function codecPause(tries) {
+export function codecPause(looks) {
   const pauses = [1000, 2000, 5000, 15000];
-  return { pause: pauses[tries] ?? 0, last: tries >= pauses.length - 1 };
+  return { pause: pauses[looks] ?? 60000, late: looks >= pauses.length - 1 };
+}
+
+/** Whether an offer (SDP) has H.264 as home sends it: in packets of mode 1 (RFC 6184). */
+export function hasH264(sdp) {
+  const numbers = [...sdp.matchAll(/^a=rtpmap:(\d+) H264\/90000/gim)].map(([, number]) => number);
+  return numbers.some((number) => new RegExp(`^a=fmtp:${number} .*packetization-mode=1`, 'm').test(sdp));
 }
 
 /** How long to wait before the next connection in ms, after so many that broke before they ran. */

@@ -1,5 +1,5 @@
 // The document: puts words, states and controls on the page, and tells what the person does. It decides nothing.
-import { ACTIONS, CONTROLS, NOTES, QUALITY, blockedWords, browserKind, stateWords, tapWords } from './words.js';
+import { ACTIONS, CONTROLS, NOTES, QUALITY, askWords, blockedWords, browserKind, stateWords, tapWords } from './words.js';
 
 const IDLE_MS = 4500;
 const NOTE_MS = 3200;
@@ -20,6 +20,9 @@ export class Ui {
   #wokenBy = null;
   #text = '';
   #live = false;
+  #talks = false;
+  #soundOnly = false;
+  #sound = true;
 
   constructor(on) {
     this.#on = on;
@@ -56,8 +59,12 @@ export class Ui {
     const body = document.body.dataset;
     const turned = body.state !== view.state;
     for (const name of ['state', 'media', 'socket']) if (body[name] !== view[name]) body[name] = view[name];
-    if (body.thin !== String(view.thin)) body.thin = String(view.thin);
+    if (body.talks !== String(view.talks)) body.talks = String(view.talks);
     this.#live = view.state === 'live';
+    this.#talks = view.talks;
+    this.#soundOnly = view.soundOnly;
+    by('cam').hidden = view.soundOnly;
+    this.#tapWords();
     const { title, text } = stateWords(view, online);
     // Written only when it changes: a screen reader says it each time.
     if (this.#text !== title + text) {
@@ -81,7 +88,7 @@ export class Ui {
     if (turned && next) by(next).focus({ preventScroll: true });
     if (!this.#live) this.#wake();
     this.note('unplugged', this.#live && view.camera === 'unplugged');
-    this.note('muted', (this.#live || view.thin) && view.muted);
+    this.note('muted', (this.#live || view.talks) && view.muted);
   }
 
   /** Shows the controls' states: `media` the person's devices, `sound` the player's. */
@@ -90,9 +97,14 @@ export class Ui {
     this.#device('cam', media.cam);
     this.#press('sound', sound === 'on', CONTROLS.sound);
     by('tap-sound').hidden = sound !== 'blocked';
-    by('tap-words').textContent = tapWords({ sound: sound !== 'off' });
+    this.#sound = sound !== 'off';
+    this.#tapWords();
     by('switch').hidden = !(media.cameras > 1 && media.picture);
     by('switch').title = CONTROLS.switch;
+  }
+
+  #tapWords() {
+    by('tap-words').textContent = tapWords({ picture: !this.#soundOnly, sound: this.#sound });
   }
 
   /** Sets the slider for the volume at home to `{ percent, least, most }`, or none (null), and shows it or not. */
@@ -134,6 +146,10 @@ export class Ui {
 
   /** Opens or closes the question for microphone and camera; `then` runs inside the person's tap. */
   ask(open, then) {
+    const { title, text, no } = askWords(this.#soundOnly);
+    by('ask-title').textContent = title;
+    by('ask-text').textContent = text;
+    by('just-watch').textContent = no;
     by('ask').hidden = !open;
     if (open) this.#wake();
     this.#sheets();
@@ -150,12 +166,13 @@ export class Ui {
     if (devices) {
       by('ask').hidden = true;
       const kind = bySystem ? 'system' : browserKind(navigator.userAgent, navigator.maxTouchPoints);
-      const { title, text, steps } = blockedWords(devices, kind);
+      const { title, text, steps } = blockedWords(devices, kind, this.#soundOnly);
       by('help-title').textContent = title;
       by('help-text').textContent = text;
       by('help-steps').replaceChildren(
         ...steps.map((step) => Object.assign(document.createElement('li'), { textContent: step })),
       );
+      by('help-close').textContent = askWords(this.#soundOnly).no;
       this.#wake();
     }
     this.#sheets();
@@ -218,7 +235,7 @@ export class Ui {
       else if (this.asking) this.ask(false);
       return;
     }
-    if (!this.#live) return;
+    if (!this.#live && !this.#talks) return;
     // A slider's own steps would be too small to hear.
     const direction = { '+': 1, '-': -1, ...(slider && { arrowup: 1, arrowright: 1, arrowdown: -1, arrowleft: -1 }) }[key];
     if (direction) {

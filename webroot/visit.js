@@ -1,8 +1,9 @@
 // The visit: joins the socket and the peer connection, keeps both alive, and knows how things stand. What a person sees of
 // it is made in main.js.
+import { LateCodec } from './codec.js';
 import { Peer, brief, canCall, hello, keepCode, keepKey, keyFailed, keyFromPaste, keyInAddress, keyWorks, pair, signalUrl, takeCode, takeKey, tokenFromPaste, tryKey } from './first.js';
 import { Observer } from './observer.js';
-import { FULL_RETRY_MS, Recovery, afterWelcome, brokenPause, codecPause, freshFacts, isHeardOrSeen, isStanding, pageState } from './policy.js';
+import { FULL_RETRY_MS, Recovery, afterWelcome, brokenPause, freshFacts, isHeardOrSeen, isStanding, pageState } from './policy.js';
 import { Refusals } from './refusals.js';
 import { mayReload, reloadForAddress, reloadForVersion } from './reloads.js';
 import { Signal } from './signal.js';
@@ -49,9 +50,7 @@ class Visit extends EventTarget {
   #disconnectedSince = 0;
   #offeredAt = 0;
   #rebuildAt = null;
-  // Offers in a row that had no H.264, and the last try after them.
-  #codecTries = 0;
-  #lastTry = 0;
+  #codec = new LateCodec();
   #breaks = 0;
   #timer = 0;
   #told = '';
@@ -64,6 +63,7 @@ class Visit extends EventTarget {
     this.#watch = new PictureWatch();
     this.#observer = new Observer(this.#watch);
     this.#refusals.restart();
+    this.#codec.reset();
     this.#breaks = 0;
     // A link with a key counts more than a code from before.
     if (keyInAddress()) brief.remove('intercom.code');
@@ -149,8 +149,9 @@ class Visit extends EventTarget {
   view() {
     const { ended, reason, welcomed, restarting, home, camera, muted, volume, rung, alive } = this.#facts;
     const media = this.#peer?.media ?? 'closed';
+    const state = pageState(this.#facts, clock());
     return {
-      state: pageState(this.#facts, clock()),
+      state,
       reason,
       ended: Boolean(ended),
       media: media === 'connected' ? 'connected' : media === 'connecting' || media === 'disconnected' ? 'checking' : 'none',
@@ -160,6 +161,11 @@ class Visit extends EventTarget {
       // A connection stands but no picture comes; or home answers and no connection comes up.
       stuck: this.#watch.stuck,
       thin: this.#watch.thin,
+      // This browser has no H.264, at least not yet; and has been without it for long.
+      soundOnly: this.#peer?.soundOnly ?? false,
+      late: this.#codec.isLate,
+      // Sound comes and no picture: people can talk already.
+      talks: state === 'sound' || (this.#watch.thin && state !== 'tap'),
       barred: !alive && ((welcomed && this.#recovery.rebuilds > 0) || this.#facts.unreached),
       // Home's computer answers, and refuses this page.
       refused: !welcomed && this.#refusals.refuses(clock()),
@@ -234,7 +240,6 @@ class Visit extends EventTarget {
       if (media === 'connected') {
         performance.mark('intercom-connected');
         this.#breaks = 0;
-        this.#codecTries = 0;
         this.#facts.unreached = false;
         brief.remove('intercom.addressless');
       }
@@ -395,8 +400,6 @@ class Visit extends EventTarget {
         if (!this.#key) return this.#end('wrong-link', 'code');
         this.#signal.retryIn(0);
         return;
-      case 'no_h264':
-        return this.#withoutCodec();
       case 'full':
       case 'key_busy':
         Object.assign(this.#facts, { full: true, busy: code === 'key_busy' });
@@ -412,18 +415,6 @@ class Visit extends EventTarget {
       default:
         if (fatal) this.#signal.retryIn(5000);
     }
-  }
-
-  /** This offer had no H.264. Some browsers know it only a while after their start, so the next offer may have it. */
-  #withoutCodec() {
-    const { pause, last } = codecPause(this.#codecTries);
-    this.#codecTries += 1;
-    if (!last) {
-      this.#rebuildAt = clock() + pause;
-      return;
-    }
-    this.#end('unsupported', 'no-h264');
-    if (pause) this.#lastTry = setTimeout(() => this.start(), pause);
   }
 
   #otherVersion() {
@@ -443,7 +434,8 @@ class Visit extends EventTarget {
     const now = clock();
     const media = peer.media;
     const signaling = facts.welcomed && this.#talking;
-    const visible = document.visibilityState === 'visible' && !this.#held;
+    const { soundOnly } = peer;
+    const visible = document.visibilityState === 'visible' && !this.#held && !soundOnly;
 
     this.#observer.look(peer, (asked) => this.#peer === asked);
     const addressless = peer.addressless && mayReload();
@@ -453,7 +445,10 @@ class Visit extends EventTarget {
     const stands = isStanding({ media, disconnectedSince: this.#disconnectedSince }, now);
     facts.alive = stands && presented && !this.#held;
     facts.held = stands && this.#held;
-    facts.everAlive ||= facts.alive;
+    facts.sound = stands && soundOnly && !this.#held;
+    facts.everAlive ||= facts.alive || facts.sound;
+    if (soundOnly && media === 'connected') this.#codec.step(now, () => this.#peer === peer && this.#build());
+    else if (facts.alive) this.#codec.reset();
 
     if (repair === 'reload') return this.#reload();
     const due = this.#rebuildAt !== null && now >= this.#rebuildAt && signaling;
@@ -462,8 +457,8 @@ class Visit extends EventTarget {
     else if (signaling && !peer.answered && now - this.#offeredAt >= REPEAT_OFFER_MS) this.#repeat();
     if (wish === 'keyframe') this.#signal.send({ type: 'keyframe', pc: peer.number });
 
-    const { state, stuck, thin, barred, refused } = this.view();
-    const told = `${state} ${stuck} ${thin} ${barred} ${refused}`;
+    const { state, stuck, thin, barred, refused, late } = this.view();
+    const told = `${state} ${stuck} ${thin} ${barred} ${refused} ${late}`;
     if (told !== this.#told) {
       this.#told = told;
       this.#changed();
@@ -478,7 +473,6 @@ class Visit extends EventTarget {
 
   #stop() {
     clearInterval(this.#timer);
-    clearTimeout(this.#lastTry);
     this.#signal.stop();
     this.#talking = false;
     this.#session = null;

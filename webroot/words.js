@@ -6,6 +6,8 @@ export function stateWords(view, online) {
   switch (view.state) {
     case 'live':
       return { title: home, text: `You are at home. ${home} is live.` };
+    case 'sound':
+      return view.late ? NO_CODEC : CODEC_COMES;
     case 'tap':
       return { title: home, text: 'Your browser waits for you: tap, click or press Enter, and home plays.' };
     case 'connecting':
@@ -84,6 +86,14 @@ const THIN = {
   title: 'Sound comes first',
   text: 'This connection is very slow. You can hear home already, and the picture follows as soon as it gets through.',
 };
+const CODEC_COMES = {
+  title: 'You can hear home',
+  text: 'You can talk, too. The picture is not there yet: this browser is still without H.264, the video format of home.',
+};
+const NO_CODEC = {
+  title: 'You can hear home and talk',
+  text: 'There is no picture on either side, because this browser has no H.264 video. If it gets that, the picture comes by itself. Another browser may have it already.',
+};
 const REFUSED = {
   title: 'Home does not let this page in',
   text: 'Load it again: your browser may ask once more whether you trust home. If it says that it cannot connect, home is off, and you can try later.',
@@ -95,11 +105,7 @@ const BARRED = {
 const UNSUPPORTED = {
   'no-webrtc': {
     title: 'This browser does not support video calls',
-    text: 'Please use a current Chrome, Edge, Safari or Firefox.',
-  },
-  'no-h264': {
-    title: 'This browser cannot show home',
-    text: 'It did not offer H.264 video. A new browser may fetch that in its first minutes: try again soon. If it stays so, use another browser.',
+    text: 'Please use another browser, or a newer version of this one.',
   },
   version: {
     title: 'This page is too old',
@@ -115,8 +121,27 @@ export const ACTIONS = {
   trust: 'Show me how',
 };
 
-/** What the one tap does that the browser waits for; `sound`: the person has not turned home's sound off. */
-export const tapWords = ({ sound }) => (sound ? 'Tap to see and hear home' : 'Tap to see home');
+/** What the one tap does that the browser waits for: is there a `picture`, and has the person not turned off the `sound`? */
+export function tapWords({ picture, sound }) {
+  if (!picture) return 'Tap to hear home';
+  return sound ? 'Tap to see and hear home' : 'Tap to see home';
+}
+
+/** The question for microphone and camera; where there is sound only, for the microphone. */
+export function askWords(soundOnly) {
+  if (soundOnly) {
+    return {
+      title: 'Turn on your microphone?',
+      text: 'Home then hears you. Your browser asks first. Sound goes to home only, and only while this page is open.',
+      no: 'Just listen',
+    };
+  }
+  return {
+    title: 'Turn on your microphone and camera?',
+    text: 'Home then hears and sees you. Your browser asks first. Sound and picture go to home only, and only while this page is open.',
+    no: 'Just watch',
+  };
+}
 
 /** Names of the controls, for eyes and for screen readers; the letter is the key that does the same. */
 export const CONTROLS = {
@@ -157,10 +182,11 @@ export const NOTES = {
   'bad-link': 'There is no key in that. Paste the whole link, with all letters behind the # sign.',
 };
 
-/** What to show when the browser refuses; `devices` is 'microphone', 'camera' or 'both'. */
-export function blockedWords(devices, browser) {
+/** What to show when the browser refuses; `devices` is 'microphone', 'camera' or 'both'. With `soundOnly` nobody sees anybody. */
+export function blockedWords(devices, browser, soundOnly = false) {
   const what = { microphone: 'Your microphone is', camera: 'Your camera is', both: 'Microphone and camera are' }[devices];
-  return { title: `${what} blocked`, text: 'You still see and hear home. To be heard and seen:', steps: UNBLOCK[browser] ?? UNBLOCK.other };
+  const text = soundOnly ? 'You still hear home. To be heard:' : 'You still see and hear home. To be heard and seen:';
+  return { title: `${what} blocked`, text, steps: UNBLOCK[browser] ?? UNBLOCK.other };
 }
 
 /** The ways to allow a microphone and a camera again, browser by browser. */

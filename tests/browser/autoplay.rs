@@ -68,6 +68,10 @@ pub fn tap(lab: &mut Lab) {
     // As after a call on the phone.
     page.run("refuse()");
     waits_for_a_tap(&page);
+    for (name, width, height, mobile) in [("phone", 390, 844, true), ("desktop", 1280, 800, false)] {
+        page.size(width, height, mobile);
+        page.keep_screenshot(&format!("tap-{name}"));
+    }
     page.press(" ");
     plays(&page);
     // A tap anywhere will do, also after a rebuilt connection.

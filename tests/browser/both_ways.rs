@@ -11,10 +11,10 @@ use crate::lab::Lab;
 use crate::watching::{PATIENCE, living};
 
 /// Frequency of Chromium's fake microphone, which beeps twice a second.
-const BEEP_HZ: f64 = 400.0;
+pub const BEEP_HZ: f64 = 400.0;
 
 /// What home hears from now on for a while; nothing is recorded while nobody sends.
-fn listen(wav: &Path, time: Duration) -> Sound {
+pub fn listen(wav: &Path, time: Duration) -> Sound {
     let length = || Sound::read_wav(wav).map_or(0, |s| s.samples.len());
     let before = length();
     std::thread::sleep(time);

@@ -15,6 +15,7 @@ mod lab;
 mod looks;
 mod networks;
 mod recogniser;
+mod sound_only;
 mod spoken;
 mod trouble;
 mod trust;
@@ -38,6 +39,7 @@ const ALONE: Lane = &[
     ("feels_the_volume_at_home", feels::volume),
     ("feels_company", feels::company),
     ("a_viewer_is_seen_and_heard_at_home", both_ways::seen_and_heard),
+    ("a_browser_without_h264_hears_and_talks", sound_only::chromium),
     ("words_over_an_ordinary_path", spoken::ordinary_path),
     ("words_over_a_lossy_path", spoken::lossy_path),
     ("words_over_a_rough_path", spoken::rough_path),

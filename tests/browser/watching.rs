@@ -8,7 +8,7 @@ use crate::harness::page::Page;
 use crate::lab::Lab;
 
 /// Frequency of the stand-in microphone.
-const TONE_HZ: f64 = 440.0;
+pub const TONE_HZ: f64 = 440.0;
 
 /// The longest that anything in a browser may take on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);

@@ -32,16 +32,25 @@ test('first light imports nothing and comes before all else; the rest comes last
 test('every state has a title and a sentence of its own', () => {
   const view = { home: 'The barn', reason: null, stuck: false, thin: false, barred: false, restarting: false };
   const seen = new Set();
-  for (const state of ['connecting', 'live', 'reconnecting', 'offline', 'full', 'wrong-link', 'blocked', 'left', 'revoked', 'tap']) {
+  for (const state of ['connecting', 'live', 'reconnecting', 'offline', 'full', 'wrong-link', 'blocked', 'left', 'revoked', 'tap', 'sound']) {
     const { title, text } = words.stateWords({ ...view, state }, true);
     assert.ok(title && text.endsWith('.'), state);
     seen.add(text);
   }
-  for (const reason of ['no-webrtc', 'no-h264', 'version']) seen.add(words.stateWords({ ...view, state: 'unsupported', reason }, true).text);
+  for (const reason of ['no-webrtc', 'version']) seen.add(words.stateWords({ ...view, state: 'unsupported', reason }, true).text);
   for (const reason of ['no-key', 'wrong-key', 'code']) seen.add(words.stateWords({ ...view, state: 'wrong-link', reason }, true).text);
+  seen.add(words.stateWords({ ...view, state: 'sound', late: true }, true).text);
   seen.add(words.stateWords({ ...view, state: 'offline' }, false).text);
   seen.add(words.stateWords({ ...view, state: 'reconnecting', restarting: true }, true).text);
-  assert.equal(seen.size, 17);
+  assert.equal(seen.size, 18);
+});
+
+test('no words send anybody to the browser that they use', () => {
+  const view = { home: 'The barn', reason: null, stuck: false, thin: false, barred: false, restarting: false };
+  for (const known of [{ state: 'sound', late: false }, { state: 'sound', late: true }, { state: 'unsupported', reason: 'no-webrtc' }]) {
+    const { title, text } = words.stateWords({ ...view, ...known }, true);
+    assert.doesNotMatch(title + text, /Chrom|Edge|Safari|Firefox/);
+  }
 });
 
 test('whatever may happen to a device has a notice', () => {

@@ -160,6 +160,8 @@ test('each state has its word, and a living picture outshines a dead socket', ()
   assert.equal(state({ welcomed: false, full: true }, 60000), 'full');
   assert.equal(state({ welcomed: false, untrusted: true }), 'blocked');
   assert.equal(state({ ended: 'left', alive: true }), 'left');
+  assert.equal(state({ sound: true, welcomed: false }, 60000), 'sound');
+  assert.equal(state({ sound: true, held: true }), 'tap');
   // A picture that waits for a tap is not live, whatever else is going on.
   assert.equal(state({ held: true, everAlive: true }), 'tap');
   assert.equal(state({ held: true, welcomed: false }, 60000), 'tap');
@@ -205,8 +207,17 @@ test('a track that the person or the device switched off is not told as on', () 
   assert.equal(policy.isHeardOrSeen(null), false);
 });
 
-test('a browser that knows H.264 late is asked again, and for the last time after words', () => {
+test('a browser that knows H.264 late is asked again, at last once a minute, and after eight seconds the person hears of it', () => {
   const pauses = [0, 1, 2, 3, 4, 9].map(policy.codecPause);
-  assert.deepEqual(pauses.map(({ pause }) => pause), [1000, 2000, 5000, 15000, 0, 0]);
-  assert.deepEqual(pauses.map(({ last }) => last), [false, false, false, true, true, true]);
+  assert.deepEqual(pauses.map(({ pause }) => pause), [1000, 2000, 5000, 15000, 60000, 60000]);
+  assert.deepEqual(pauses.map(({ late }) => late), [false, false, false, true, true, true]);
+});
+
+test('an offer has H.264 if that is such as home sends', () => {
+  const offer = (codec, parameters) => `v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96 102\r\na=rtpmap:96 VP8/90000\r\na=rtpmap:102 ${codec}\r\na=fmtp:102 ${parameters}\r\n`;
+  assert.equal(policy.hasH264(offer('H264/90000', 'level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f')), true);
+  assert.equal(policy.hasH264(offer('H264/90000', 'level-asymmetry-allowed=1;profile-level-id=42e01f')), false);
+  assert.equal(policy.hasH264(offer('H264/90000', 'packetization-mode=0;profile-level-id=42e01f')), false);
+  assert.equal(policy.hasH264(offer('VP9/90000', 'packetization-mode=1')), false);
+  assert.equal(policy.hasH264(''), false);
 });

@@ -12,6 +12,7 @@ mod network;
 mod pairing;
 mod sockets;
 mod sound;
+mod sound_only;
 mod strangers;
 mod terms;
 mod viewer;

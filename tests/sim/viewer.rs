@@ -59,8 +59,19 @@ struct Connection {
     decodable: bool,
 }
 
+/// What a viewer's browser offers for the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Video {
+    H264,
+    /// A codec that home does not send.
+    Other,
+    /// No section at all.
+    None,
+}
+
 pub struct Viewer {
     pub address: SocketAddr,
+    pub video: Video,
     pub key: String,
     pub socket: Option<SocketId>,
     pub closed_by_home: Option<Instant>,
@@ -98,6 +109,7 @@ impl Viewer {
     pub fn new(index: usize, link: NetemConfig, now: Instant) -> Viewer {
         Viewer {
             address: SocketAddr::from(([192, 0, 2, index as u8 + 1], 40_000)),
+            video: Video::H264,
             key: keys::key(index as u64 + 1),
             socket: None,
             closed_by_home: None,
@@ -156,7 +168,8 @@ impl Viewer {
             .clear_codecs()
             .enable_opus(true, true)
             .set_reordering_size_audio(0)
-            .enable_h264(true)
+            .enable_h264(self.video == Video::H264)
+            .enable_vp8(self.video == Video::Other)
             .set_extension(5, Extension::PlayoutDelay)
             .set_reordering_size_video(150)
             .build(now);
@@ -164,7 +177,9 @@ impl Viewer {
         rtc.add_local_candidate(host);
         let mut api = rtc.sdp_api();
         let audio = api.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None);
-        api.add_media(MediaKind::Video, Direction::SendRecv, None, None, None);
+        if self.video != Video::None {
+            api.add_media(MediaKind::Video, Direction::SendRecv, None, None, None);
+        }
         let (offer, pending) = api.apply().expect("changes");
         // As a browser that trickles: the offer has no candidates.
         let offer = offer.to_sdp_string();

@@ -22,7 +22,7 @@ use connection::Connection;
 pub use connection::Identity;
 pub use output::{OfferError, PeerOutput, PlayoutDelay, Pressure, Report, Transmit};
 
-/// One peer connection with one audio and one video track, each both ways.
+/// One peer connection with one audio and one video track, each both ways; or with audio alone, for a browser without H.264.
 pub struct Peer {
     /// `None` once it has panicked.
     connection: Option<Box<Connection>>,
@@ -111,6 +111,11 @@ impl Peer {
     /// Whether media can flow.
     pub fn is_connected(&self) -> bool {
         self.connection.as_ref().is_some_and(|connection| connection.is_connected())
+    }
+
+    /// Whether there is video; a browser without H.264 gets sound only.
+    pub fn has_video(&self) -> bool {
+        self.connection.as_ref().is_some_and(|connection| connection.has_video())
     }
 
     /// Sends a video frame; returns whether it was taken. `wall` is UTC since 1970 at `captured`.

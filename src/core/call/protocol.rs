@@ -112,7 +112,7 @@ pub enum FromHome {
         /// The viewer's own key, to be kept.
         key: String,
     },
-    /// The answer to offer `rev` of `pc`.
+    /// The answer to offer `rev` of `pc`. It rejects the section of video (port 0) where the offer had no H.264: then there is sound only.
     Answer {
         /// Number of the peer connection.
         pc: u32,
@@ -223,8 +223,6 @@ pub enum ErrorCode {
     KeyBusy,
     /// The offer could not be used, `message` says why. Not fatal.
     BadOffer,
-    /// The browser offers no H.264 that home can send. Not fatal.
-    NoH264,
     /// Too many messages at once. Fatal.
     TooFast,
 }

@@ -139,7 +139,7 @@ impl Home {
         let mut pressed = false;
         for index in 0..self.visits.len() {
             let visit = &mut self.visits[index];
-            if !visit.connected {
+            if !visit.connected || !visit.pictured {
                 continue;
             }
             if visit.ladder.rung() == frame.rung && visit.sending != frame.rung && frame.keyframe {
@@ -211,6 +211,9 @@ impl Home {
 
     /// The viewer cannot show what it has.
     pub(super) fn viewer_wants_keyframe(&mut self, index: usize, now: Instant) {
+        if !self.visits[index].pictured {
+            return;
+        }
         let rung = self.visits[index].sending;
         self.order_keyframe(rung, now);
     }
@@ -273,6 +276,8 @@ impl Home {
                     changed = true;
                 }
                 PeerOutput::KeyframeRequest => self.viewer_wants_keyframe(index, now),
+                // What is estimated from the voice alone says nothing of the room beyond it.
+                PeerOutput::Estimate(_) if !visit.pictured => {}
                 PeerOutput::Estimate(estimate) => {
                     // What is estimated while next to nothing is sent would say that there is no more room.
                     if visit.still_mode.is_resting() {
@@ -324,6 +329,9 @@ impl Home {
             self.out.extend(self.chimes.handle_arrival(key, now).map(HomeOutput::Chime));
         }
         self.visits_changed(now);
+        if !self.visits[index].pictured {
+            return;
+        }
         // The first frame of a viewer is a keyframe made for it, whatever the distance to the last.
         let state = &mut self.rungs[slot(rung)];
         state.last_keyframe = None;
@@ -370,7 +378,7 @@ impl Home {
         for (at, name) in [RungName::Full, RungName::Reduced].into_iter().enumerate() {
             let users = self.visits.iter().filter(|v| {
                 let wanted = v.ladder.rung() == name || (v.connected && v.sending == name);
-                wanted && (v.connected || v.encode_until.is_some())
+                wanted && v.pictured && (v.connected || v.encode_until.is_some())
             });
             let used = users.clone().next().is_some();
             // Who sees single pictures only does not make the others' worse, and has better ones for it.
@@ -395,7 +403,7 @@ impl Home {
         // A viewer that changes rung needs a keyframe of the new one.
         for index in 0..self.visits.len() {
             let visit = &self.visits[index];
-            if visit.connected && visit.ladder.rung() != visit.sending {
+            if visit.connected && visit.pictured && visit.ladder.rung() != visit.sending {
                 let rung = visit.ladder.rung();
                 self.order_keyframe(rung, now);
             }

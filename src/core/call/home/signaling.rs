@@ -102,11 +102,7 @@ impl Home {
             }
             Err(error) => {
                 log::info!("visit {}: {error}", self.visits[index].id.0);
-                let code = match &error {
-                    OfferError::Sdp(_) | OfferError::Failed(_) => ErrorCode::BadOffer,
-                    OfferError::NoH264 => ErrorCode::NoH264,
-                };
-                self.fail(id, code, &error.to_string());
+                self.fail(id, ErrorCode::BadOffer, &error.to_string());
                 if let OfferError::Failed(panic) = &error {
                     self.peer_failed(index, panic, now);
                 }
@@ -131,9 +127,14 @@ impl Home {
             old.close(now);
             self.collect(index, now);
         }
-        let desired: Bitrate = self.desired();
-        peer.set_desired(desired, now);
         let id = self.visits[index].id;
+        let pictured = peer.has_video();
+        // Without video nothing is sent that could tell what the path carries beyond the voice.
+        let desired: Bitrate = if pictured { self.desired() } else { self.speech_rate() };
+        peer.set_desired(desired, now);
+        if !pictured {
+            log::info!("visit {}: the browser has no H.264, so it gets sound only", id.0);
+        }
         for route in std::mem::take(&mut self.visits[index].routes) {
             self.forget_route(route, id);
         }
@@ -147,6 +148,7 @@ impl Home {
             log::info!("visit {}: the page builds a new connection", id.0);
         }
         visit.peer = Some(peer);
+        visit.pictured = pictured;
         visit.pc = pc;
         visit.rev = 0;
         visit.answer = None;

@@ -49,6 +49,8 @@ pub(super) struct Visit {
     pub answer: Option<String>,
     pub early: Vec<(u32, String)>,
     pub peer: Option<Peer>,
+    /// The connection has video; false for a browser without H.264.
+    pub pictured: bool,
     /// ICE and DTLS are up and the far end answers.
     pub connected: bool,
     /// Media was up at some time.
@@ -106,6 +108,7 @@ impl Visit {
             answer: None,
             early: Vec::new(),
             peer: None,
+            pictured: true,
             connected: false,
             arrived: false,
             media_lost: None,
@@ -175,7 +178,7 @@ impl Visit {
             visit: self.id,
             name: self.name.clone(),
             since: self.since,
-            camera: self.camera,
+            camera: self.camera && self.pictured,
             microphone: self.microphone,
             connected: self.connected,
         }
@@ -189,6 +192,7 @@ impl Visit {
             "name": self.name.as_deref(),
             "socket": self.socket.is_some(),
             "connected": self.connected,
+            "pictured": self.pictured,
             "rung": self.sending,
             "estimate_kbps": self.ladder.estimate().map(|e| e.kbps()),
             "redundancy": self.redundancy,

@@ -59,6 +59,8 @@ pub(super) struct Connection {
     origin: Instant,
     timeout: Option<Instant>,
     out: VecDeque<PeerOutput>,
+    /// It was agreed to send video; without H.264 in the offer there is none.
+    pictured: bool,
     audio: Option<Track>,
     video: Option<Track>,
     connected: bool,
@@ -77,6 +79,27 @@ impl Connection {
         initial: Bitrate,
         now: Instant,
     ) -> Result<(Connection, String), OfferError> {
+        let begin = |pictured| Connection::begin(identity, locals, public, initial, pictured, now);
+        let mut connection = begin(true);
+        match connection.accept(offer, now) {
+            // Who cannot see home can still hear it and talk.
+            Err(OfferError::NoCodec) if offer.sound.is_some() => {
+                let mut connection = begin(false);
+                let answer = connection.accept(offer, now)?;
+                Ok((connection, answer))
+            }
+            answer => Ok((connection, answer?)),
+        }
+    }
+
+    fn begin(
+        identity: &Identity,
+        locals: &[SocketAddr],
+        public: Option<SocketAddr>,
+        initial: Bitrate,
+        pictured: bool,
+        now: Instant,
+    ) -> Connection {
         let mut rtc = config(identity, initial).build(now);
         let mut candidates = Vec::new();
         for address in locals {
@@ -91,11 +114,12 @@ impl Connection {
         {
             candidates.push(candidate);
         }
-        let mut connection = Connection {
+        Connection {
             rtc,
             origin: now,
             timeout: Some(now),
             out: VecDeque::new(),
+            pictured,
             audio: None,
             video: None,
             connected: false,
@@ -103,15 +127,15 @@ impl Connection {
             locals: candidates,
             checks: Checks::new(now),
             sequences: TransportSequences::default(),
-        };
-        let answer = connection.accept(offer, now)?;
-        Ok((connection, answer))
+        }
     }
 
     pub fn accept(&mut self, offer: &Offer, now: Instant) -> Result<String, OfferError> {
         // The library's own words hold addresses of this process's memory, and parts of the offer.
         let refused = |what: &str| OfferError::Sdp(format!("it cannot be {what}"));
-        let parsed = SdpOffer::from_sdp_string(&offer.text).map_err(|_| refused("parsed"))?;
+        let form = if self.pictured { Some(&offer.whole) } else { offer.sound.as_ref() };
+        let form = form.ok_or(OfferError::NoCodec)?;
+        let parsed = SdpOffer::from_sdp_string(&form.text).map_err(|_| refused("parsed"))?;
         let answer = self.rtc.sdp_api().accept_offer(parsed).map_err(|_| refused("answered"))?;
         self.drain(now);
         for candidate in &offer.candidates {
@@ -120,10 +144,19 @@ impl Connection {
         // str0m names the tracks only once it is connected; the answer itself tells what was agreed on.
         let answer = answer.to_sdp_string();
         self.sequences.handle_answer(&answer);
-        if !answer.contains(" H264/90000") {
-            return Err(OfferError::NoH264);
+        let agreed = if self.pictured { answer::has_h264(&answer) } else { answer.contains(" opus/48000") };
+        if !agreed {
+            return Err(OfferError::NoCodec);
         }
-        Ok(answer::ask_for_redundancy(&answer))
+        let answer = answer::ask_for_redundancy(&answer);
+        Ok(match &form.rejected {
+            Some(rejected) => answer::name_rejected(&answer, rejected),
+            None => answer,
+        })
+    }
+
+    pub fn has_video(&self) -> bool {
+        self.pictured
     }
 
     pub fn add_remote_candidate(&mut self, line: &str, now: Instant) {
@@ -372,9 +405,10 @@ impl Connection {
                     self.out.push_back(PeerOutput::Loss(loss));
                 }
             }
-            Event::MediaEgressStats(stats) if self.video.as_ref().is_some_and(|v| v.mid == stats.mid) => {
+            Event::MediaEgressStats(stats) if self.reported() == Some(stats.mid) => {
                 if let (Some(loss), Some(remote)) = (stats.loss, &stats.remote) {
-                    let jitter = Duration::from_secs_f64(f64::from(remote.jitter) / VIDEO_CLOCK as f64);
+                    let clock = if self.pictured { VIDEO_CLOCK } else { AUDIO_CLOCK };
+                    let jitter = Duration::from_secs_f64(f64::from(remote.jitter) / clock as f64);
                     self.out.push_back(PeerOutput::Report(Report { loss, jitter, rtt: stats.rtt }));
                 }
             }
@@ -402,6 +436,12 @@ impl Connection {
             }
             _ => {}
         }
+    }
+
+    /// The track whose reports tell of the path.
+    fn reported(&self) -> Option<Mid> {
+        let track = if self.pictured { &self.video } else { &self.audio };
+        track.as_ref().map(|track| track.mid)
     }
 
     fn choose_payload_types(&mut self) {

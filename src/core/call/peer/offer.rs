@@ -26,11 +26,36 @@ const MAX_CANDIDATES: usize = 64;
 /// An offer that is consistent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Offer {
-    /// For the library: without candidates.
-    pub text: String,
+    /// With all sections that are wanted.
+    pub whole: Form,
+    /// Without video, for a browser that has no H.264; none if the offer has no sound.
+    pub sound: Option<Form>,
     /// The candidates, without `a=`: they are fed one by one, so that one that cannot be used (an mDNS name) does not spoil
     /// the rest.
     pub candidates: Vec<String>,
+}
+
+/// What the library gets to see of an offer, and what it does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Form {
+    /// For the library: without candidates.
+    pub text: String,
+    /// The section that is left out, which the answer has to name all the same (RFC 3264 section 6).
+    pub rejected: Option<Rejected>,
+}
+
+/// A section that comes to nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Rejected {
+    /// Whether it stands before the other one.
+    pub first: bool,
+    /// `audio` or `video`.
+    pub kind: &'static str,
+    /// Its identification, which a browser leaves out where it does not want the section itself.
+    pub mid: Option<String>,
+    /// A payload type of its, as there has to be one, and what that stands for (`rtpmap:96 VP8/90000`).
+    pub format: u8,
+    pub codec: Option<String>,
 }
 
 /// What holds for all sections, since they share one transport: what the offer says of it first (BUNDLE, RFC 9143 section 7.2).
@@ -78,8 +103,14 @@ pub(super) fn check(offer: &str) -> Result<Offer, OfferError> {
         };
         taken.map_err(|why| OfferError::Sdp(format!("line {number}: {why}")))?;
     }
-    let text = write(&transport, &sections)?;
-    Ok(Offer { text, candidates })
+    // Port 0 outside the group: the browser does not want this section (any more), which says nothing of it beside that.
+    let group = transport.group.clone().unwrap_or_default();
+    let wanted = |section: &Section| !section.portless || section.mid.is_some_and(|mid| group.contains(&mid));
+    check_together(&transport, &sections.iter().filter(|section| wanted(section)).collect::<Vec<_>>())?;
+    let whole = form(&transport, &sections, wanted)?;
+    let hears = sections.iter().any(|section| section.kind == Kind::Audio && wanted(section));
+    let sound = hears.then(|| form(&transport, &sections, |section| section.kind == Kind::Audio)).transpose()?;
+    Ok(Offer { whole, sound, candidates })
 }
 
 fn is_plain(line: &str) -> bool {
@@ -175,8 +206,8 @@ impl<'a> Transport<'a> {
     }
 }
 
-/// Writes what was understood, in the order that the library expects.
-fn write(transport: &Transport, sections: &[Section]) -> Result<String, OfferError> {
+/// What the sections that are wanted must not contradict each other in.
+fn check_together(transport: &Transport, sections: &[&Section]) -> Result<(), OfferError> {
     let refused = |why: &str| OfferError::Sdp(why.into());
     for section in sections {
         section.check()?;
@@ -198,26 +229,38 @@ fn write(transport: &Transport, sections: &[Section]) -> Result<String, OfferErr
         return Err(refused("no section, or two of one mid"));
     }
     match &transport.group {
-        Some(group) if *group != mids => {
-            return Err(refused("the group BUNDLE does not name all sections in their order"));
-        }
+        Some(group) if *group != mids => Err(refused("the group BUNDLE does not name all sections in their order")),
         None if mids.len() > 1 || sections.iter().any(|section| section.portless) => {
-            return Err(refused("the sections share no transport: the group BUNDLE is missing"));
+            Err(refused("the sections share no transport: the group BUNDLE is missing"))
         }
-        _ => {}
+        _ => Ok(()),
     }
+}
+
+/// Writes what was understood of the sections that are `wanted`, in the order that the library expects.
+fn form(transport: &Transport, sections: &[Section], wanted: impl Fn(&Section) -> bool) -> Result<Form, OfferError> {
+    let refused = |why: &str| OfferError::Sdp(why.into());
     let (Some(ufrag), Some(password)) = (transport.ufrag, transport.password) else {
         return Err(refused("ice-ufrag or ice-pwd is missing"));
     };
     let Some(fingerprint) = transport.fingerprint else { return Err(refused("a sha-256 fingerprint is missing")) };
+    let mids: Vec<&str> = sections.iter().filter(|section| wanted(section)).filter_map(|section| section.mid).collect();
     let mut text = String::from("v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n");
     let _ = write!(text, "a=group:BUNDLE {}\r\na=ice-ufrag:{ufrag}\r\na=ice-pwd:{password}\r\n", mids.join(" "));
     let _ = write!(text, "a=fingerprint:sha-256 {fingerprint}\r\na=setup:{}\r\n", transport.setup.unwrap_or("actpass"));
     if transport.lite {
         text.push_str("a=ice-lite\r\n");
     }
-    for section in sections {
+    let mut rejected = None;
+    for (at, section) in sections.iter().enumerate() {
         let kind = if section.kind == Kind::Audio { "audio" } else { "video" };
+        if !wanted(section) {
+            let format = section.formats.first().copied().unwrap_or_default();
+            let codec = section.lines.iter().find(|line| line.starts_with(&format!("rtpmap:{format} "))).cloned();
+            let mid = section.mid.map(str::to_owned);
+            rejected = Some(Rejected { first: at == 0, kind, mid, format, codec });
+            continue;
+        }
         let _ = write!(text, "m={kind} 9 UDP/TLS/RTP/SAVPF");
         for format in &section.formats {
             let _ = write!(text, " {format}");
@@ -229,7 +272,7 @@ fn write(transport: &Transport, sections: &[Section]) -> Result<String, OfferErr
             let _ = write!(text, "a={line}\r\n");
         }
     }
-    Ok(text)
+    Ok(Form { text, rejected })
 }
 
 /// Keeps what is said first.
@@ -290,7 +333,7 @@ mod tests {
     fn a_browsers_offer_keeps_all_that_home_uses() {
         for offer in [CHROMIUM, FIREFOX, AIORTC] {
             let checked = check(offer).unwrap();
-            let kept = |line: &str| checked.text.lines().any(|kept| kept == line);
+            let kept = |line: &str| checked.whole.text.lines().any(|kept| kept == line);
             for line in offer.lines() {
                 let same = [
                     "a=rtpmap:",
@@ -303,7 +346,7 @@ mod tests {
                     "a=setup:",
                 ];
                 if same.iter().any(|start| line.starts_with(start)) || line == "a=sendrecv" {
-                    assert!(kept(line), "{line} is missing in\n{}", checked.text);
+                    assert!(kept(line), "{line} is missing in\n{}", checked.whole.text);
                 }
                 if let Some(candidate) = line.strip_prefix("a=").filter(|line| line.starts_with("candidate:")) {
                     assert!(checked.candidates.iter().any(|kept| kept == candidate));
@@ -312,10 +355,10 @@ mod tests {
             }
             assert!(!checked.candidates.is_empty());
             // What was written is itself such an offer.
-            assert_eq!(check(&checked.text).unwrap().text, checked.text);
+            assert_eq!(check(&checked.whole.text).unwrap().whole.text, checked.whole.text);
         }
         // Firefox puts a port of 0 before what shares a transport, and directions behind numbers of extensions.
-        let firefox = check(FIREFOX).unwrap().text;
+        let firefox = check(FIREFOX).unwrap().whole.text;
         assert!(FIREFOX.contains("m=video 0 ") && firefox.contains("m=video 9 "), "{firefox}");
         assert!(
             firefox.contains("a=extmap:6 http://www.webrtc.org/experiments/rtp-hdrext/playout-delay\r\n"),
@@ -369,12 +412,53 @@ mod tests {
         assert_eq!(check(&offer).unwrap(), check(CHROMIUM).unwrap());
         // An extension whose number is another's, or none, is left out; the others stay.
         for number in ["2", "0", "15", "x", "-1"] {
-            let text = check(&CHROMIUM.replace("a=extmap:14 ", &format!("a=extmap:{number} "))).unwrap().text;
+            let text = check(&CHROMIUM.replace("a=extmap:14 ", &format!("a=extmap:{number} "))).unwrap().whole.text;
             let expected =
-                check(CHROMIUM).unwrap().text.replace("a=extmap:14 urn:ietf:params:rtp-hdrext:toffset\r\n", "");
+                check(CHROMIUM).unwrap().whole.text.replace("a=extmap:14 urn:ietf:params:rtp-hdrext:toffset\r\n", "");
             assert_eq!(text, expected, "{number}");
         }
         let many = format!("{CHROMIUM}{}", "a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n".repeat(100));
         assert_eq!(check(&many).unwrap().candidates.len(), MAX_CANDIDATES);
+    }
+
+    #[test]
+    fn an_offer_can_do_without_its_video() {
+        let video = CHROMIUM.find("m=video").unwrap();
+        for offer in [CHROMIUM, FIREFOX, AIORTC] {
+            let sound = check(offer).unwrap().sound.unwrap();
+            assert!(sound.text.contains("\r\nm=audio ") && !sound.text.contains("m=video"), "{}", sound.text);
+            let group = sound.text.lines().find(|line| line.starts_with("a=group:")).unwrap();
+            assert_eq!(group.split(' ').count(), 2, "{group}");
+            let rejected = sound.rejected.unwrap();
+            assert_eq!((rejected.kind, rejected.first), ("video", false));
+            assert!(offer.contains(&format!("a=mid:{}\r\n", rejected.mid.unwrap())));
+            // What was written is itself such an offer, of sound alone.
+            let again = check(&sound.text).unwrap();
+            assert_eq!((&again.whole.text, again.whole.rejected), (&sound.text, None));
+        }
+        assert_eq!(check(&CHROMIUM[..video].replace("BUNDLE 0 1", "BUNDLE 0")).unwrap().sound.unwrap().rejected, None);
+        let picture = &CHROMIUM.replace(&CHROMIUM[CHROMIUM.find("m=audio").unwrap()..video], "");
+        assert_eq!(check(&picture.replace("BUNDLE 0 1", "BUNDLE 1")).unwrap().sound, None);
+    }
+
+    /// As a browser writes it from the second offer on, once home has rejected the video.
+    #[test]
+    fn a_section_that_the_browser_does_not_want_either_is_left_out() {
+        let whole = check(CHROMIUM).unwrap();
+        let video = CHROMIUM.find("m=video").unwrap();
+        let sound = CHROMIUM[..video].replace("BUNDLE 0 1", "BUNDLE 0");
+        for (section, mid) in [
+            ("m=video 0 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=inactive\r\na=mid:1\r\n", Some("1")),
+            ("m=video 0 UDP/TLS/RTP/SAVPF 120\r\na=inactive\r\n", None),
+            ("m=video 0 UDP/TLS/RTP/SAVPF 0\r\n", None),
+        ] {
+            let checked = check(&format!("{sound}{section}")).unwrap();
+            assert_eq!(checked.whole, checked.sound.clone().unwrap());
+            assert_eq!(checked.whole.text, whole.sound.clone().unwrap().text);
+            let rejected = checked.whole.rejected.unwrap();
+            assert_eq!((rejected.kind, rejected.first, rejected.mid.as_deref()), ("video", false, mid));
+        }
+        let nothing = CHROMIUM.replace("m=audio 9", "m=audio 0").replace("m=video 9", "m=video 0");
+        assert!(refused(&nothing.replace("a=group:BUNDLE 0 1\r\n", "")).contains("no section"));
     }
 }

@@ -61,8 +61,8 @@ pub struct Report {
 pub enum OfferError {
     /// Not SDP, or nothing that we can agree on.
     Sdp(String),
-    /// No H.264 that we can send.
-    NoH264,
+    /// No H.264 that we can send, and no Opus either.
+    NoCodec,
     /// The WebRTC library panicked over it, with these words.
     Failed(String),
 }
@@ -71,7 +71,7 @@ impl std::fmt::Display for OfferError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             OfferError::Sdp(why) => write!(f, "offer not usable: {why}"),
-            OfferError::NoH264 => write!(f, "offer has no H.264 to receive"),
+            OfferError::NoCodec => write!(f, "offer not usable: it has neither H.264 nor Opus that home can send"),
             // What a library says when it fails is for our log.
             OfferError::Failed(_) => write!(f, "offer not usable: it cannot be processed"),
         }
