@@ -139,7 +139,7 @@ pub fn run(turns: &[&[Lane]]) -> ExitCode {
     let Tally { passed, failed, not_run } = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
     println!("\n{passed} passed, {} failed in {} s {failed:?}", failed.len(), began.elapsed().as_secs());
     if !not_run.is_empty() {
-        println!("of those that passed, NOT RUN for want of a network of their own: {not_run:?}");
+        println!("of those that passed, NOT RUN for want of what is named above: {not_run:?}");
     }
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

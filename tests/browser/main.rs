@@ -1,4 +1,4 @@
-//! A real headless Chromium visits the real program: what its viewer sees, hears and reads, and what home does.
+//! A real headless Chromium, and a Firefox, visit the real program: what its viewer sees, hears and reads, and what home does.
 //!
 //! `cargo test --release --test browser [WORD…]` runs the tests whose names contain a word: first those that have the machine
 //! for themselves, then two lanes beside one another.
@@ -9,6 +9,7 @@ mod access;
 mod autoplay;
 mod both_ways;
 mod feels;
+mod firefox;
 mod harness;
 mod instruments;
 mod lab;
@@ -40,6 +41,7 @@ const ALONE: Lane = &[
     ("feels_company", feels::company),
     ("a_viewer_is_seen_and_heard_at_home", both_ways::seen_and_heard),
     ("a_browser_without_h264_hears_and_talks", sound_only::chromium),
+    ("firefox_hears_home_and_talks", firefox::visits),
     ("words_over_an_ordinary_path", spoken::ordinary_path),
     ("words_over_a_lossy_path", spoken::lossy_path),
     ("words_over_a_rough_path", spoken::rough_path),

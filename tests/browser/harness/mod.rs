@@ -5,6 +5,7 @@ pub mod chromium;
 pub mod daemon;
 pub mod devtools;
 mod failures;
+pub mod firefox;
 pub mod frames;
 pub mod net;
 pub mod page;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 thread_local! {
-    /// This thread's test could not run for want of a network of its own.
+    /// This thread's test could not run.
     static REFUSED: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -28,14 +28,16 @@ pub fn allowed(test: &str) -> bool {
         ruled.err()
     });
     let Some(problem) = problem else { return true };
+    not_run(test, &format!("It makes a network of its own, which needs root, `ip` and `nft`: {problem}"));
+    false
+}
+
+/// Says that this thread's `test` cannot run, and why.
+pub fn not_run(test: &str, why: &str) {
     let line = "!".repeat(78);
     // Not by a macro: a test harness keeps what those print of a test that did not fail.
-    let _ = writeln!(
-        std::io::stderr(),
-        "{line}\n!! NOT RUN: {test}\n!! It makes a network of its own, which needs root, `ip` and `nft`: {problem}\n{line}"
-    );
+    let _ = writeln!(std::io::stderr(), "{line}\n!! NOT RUN: {test}\n!! {why}\n{line}");
     REFUSED.set(true);
-    false
 }
 
 /// Removes the namespaces of test processes that were killed.
@@ -49,7 +51,7 @@ fn remove_left_overs() {
     }
 }
 
-/// Whether [`allowed`] said no in this thread.
+/// Whether [`not_run`] was said of this thread's test.
 pub fn refused() -> bool {
     REFUSED.get()
 }
