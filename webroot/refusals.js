@@ -6,6 +6,12 @@ export class Refusals {
   #since = null;
   #everOpened = false;
   #pageReachable = false;
+  #misdirected = false;
+
+  /** Home takes this page for another site's: a proxy on the way hides the address that the browser asked for. */
+  get misdirected() {
+    return this.#misdirected;
+  }
 
   /** A new visit: forgets the failures, not that the socket was ever open. */
   restart() {
@@ -15,6 +21,7 @@ export class Refusals {
 
   opened() {
     this.#everOpened = true;
+    this.#misdirected = false;
     this.restart();
   }
 
@@ -38,8 +45,11 @@ export class Refusals {
 
   #lookForPage() {
     const asked = this.#quickFailures;
-    fetch('/', { cache: 'no-store' }).then(
-      (response) => (this.#pageReachable = response.ok && this.#quickFailures === asked),
+    fetch(`/origin?${encodeURIComponent(location.origin)}`, { cache: 'no-store' }).then(
+      (response) => {
+        this.#pageReachable = response.ok && this.#quickFailures === asked;
+        this.#misdirected = response.status === 403;
+      },
       () => {},
     );
   }

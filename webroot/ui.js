@@ -80,7 +80,7 @@ export class Ui {
     by('return').hidden = view.state !== 'left';
     by('return').textContent = ACTIONS.return;
     by('tap-home').hidden = view.state !== 'tap';
-    const refused = view.state === 'offline' && view.refused && online;
+    const refused = view.state === 'offline' && view.refused && !view.misdirected && online;
     by('again').hidden = view.state !== 'unsupported' && !refused;
     by('again').textContent = refused ? ACTIONS.reload : ACTIONS.again;
     // The button that was pressed is gone: the next one to press takes the focus.

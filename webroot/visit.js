@@ -169,6 +169,7 @@ class Visit extends EventTarget {
       barred: !alive && ((welcomed && this.#recovery.rebuilds > 0) || this.#facts.unreached),
       // Home's computer answers, and refuses this page.
       refused: !welcomed && this.#refusals.refuses(clock()),
+      misdirected: !welcomed && this.#refusals.misdirected,
       // All seats that this key may have are taken.
       busy: this.#facts.busy,
       home,
@@ -457,8 +458,8 @@ class Visit extends EventTarget {
     else if (signaling && !peer.answered && now - this.#offeredAt >= REPEAT_OFFER_MS) this.#repeat();
     if (wish === 'keyframe') this.#signal.send({ type: 'keyframe', pc: peer.number });
 
-    const { state, stuck, thin, barred, refused, late } = this.view();
-    const told = `${state} ${stuck} ${thin} ${barred} ${refused} ${late}`;
+    const { state, stuck, thin, barred, refused, misdirected, late } = this.view();
+    const told = `${state} ${stuck} ${thin} ${barred} ${refused} ${misdirected} ${late}`;
     if (told !== this.#told) {
       this.#told = told;
       this.#changed();

@@ -24,6 +24,7 @@ export function stateWords(view, online) {
       return { title: 'One moment', text: 'The connection was lost. It comes back by itself.' };
     case 'offline':
       if (!online) return DEVICE_OFFLINE;
+      if (view.misdirected) return MISDIRECTED;
       if (view.refused) return REFUSED;
       return {
         title: 'Home is offline',
@@ -97,6 +98,10 @@ const NO_CODEC = {
 const REFUSED = {
   title: 'Home does not let this page in',
   text: 'Load it again: your browser may ask once more whether you trust home. If it says that it cannot connect, home is off, and you can try later.',
+};
+const MISDIRECTED = {
+  title: 'The way home is set up wrongly',
+  text: 'A reverse proxy in front of home hides the address that you opened, so home refuses this page. Whoever set it up must pass the header “Host” on. The log at home says more.',
 };
 const BARRED = {
   title: 'No connection yet',
