@@ -88,17 +88,25 @@ pub enum DeviceError {
     Io(String),
     /// Nothing is wrong with it: a better one came, which is opened next. Its name is in the text.
     Outdone(String),
+    /// It does not work, and its driver knows better what helps than the other variants do.
+    Explained {
+        /// What it did, or did not do.
+        what: String,
+        /// What a person can do about it, in small letters and without a full stop.
+        remedy: String,
+    },
 }
 
 impl DeviceError {
     /// What a person can do about it.
-    pub fn remedy(&self) -> &'static str {
+    pub fn remedy(&self) -> &str {
         match self {
             DeviceError::Absent(_) => "plug it in, or name another device in the config",
             DeviceError::Busy(_) => "end the program that uses it, or give the intercom's user access to it",
             DeviceError::Unsupported(_) => "choose another size, rate or device in the config",
             DeviceError::Io(_) => "check cable and power; it is tried again by itself",
             DeviceError::Outdone(_) => "nothing has to be done",
+            DeviceError::Explained { remedy, .. } => remedy,
         }
     }
 }
@@ -111,6 +119,7 @@ impl fmt::Display for DeviceError {
             DeviceError::Unsupported(what) => write!(f, "not supported: {what}"),
             DeviceError::Io(what) => write!(f, "failed: {what}"),
             DeviceError::Outdone(what) => write!(f, "makes way: {what} is there now"),
+            DeviceError::Explained { what, .. } => write!(f, "does not work: {what}"),
         }
     }
 }

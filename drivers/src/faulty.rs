@@ -218,10 +218,11 @@ impl Dice {
 
     fn error(&mut self) -> DeviceError {
         let what = "an injected fault".to_string();
-        match self.next() % 4 {
+        match self.next() % 5 {
             0 => DeviceError::Absent(what),
             1 => DeviceError::Busy(what),
             2 => DeviceError::Unsupported(what),
+            3 => DeviceError::Explained { what, remedy: "wait until it is over".into() },
             _ => DeviceError::Io(what),
         }
     }
@@ -270,7 +271,7 @@ mod tests {
         let first = history(7);
         assert_eq!(first, history(7));
         assert_ne!(first, history(8));
-        for kind in ["not there", "busy", "not supported", "failed"] {
+        for kind in ["not there", "busy", "not supported", "failed", "does not work"] {
             assert!(
                 first.iter().flat_map(|r| r.as_ref().err()).any(|error| error.to_string().starts_with(kind)),
                 "{kind}"

@@ -80,7 +80,7 @@ fn try_everything(config: Option<&Path>) -> Result<Health, ConfigErrors> {
             }
             Err(_) => {
                 let what = format!("{} does not answer", device.device);
-                device.state = State::Fails { cause: Cause::Io, what };
+                device.state = State::Fails { cause: Cause::Io, what, remedy: None };
             }
         }
         device

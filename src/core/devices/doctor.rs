@@ -49,6 +49,8 @@ pub enum Cause {
     Unsupported,
     /// Failed in use.
     Io,
+    /// The driver says what helps.
+    Explained,
 }
 
 /// How a device is.
@@ -72,6 +74,9 @@ pub enum State {
         cause: Cause,
         /// In words.
         what: String,
+        /// What helps, if the driver knows better than the cause tells.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        remedy: Option<String>,
     },
 }
 
@@ -82,8 +87,13 @@ impl From<&DeviceError> for State {
             DeviceError::Busy(what) => (Cause::Busy, what),
             DeviceError::Unsupported(what) => (Cause::Unsupported, what),
             DeviceError::Io(what) => (Cause::Io, what),
+            DeviceError::Explained { what, .. } => (Cause::Explained, what),
         };
-        State::Fails { cause, what: what.clone() }
+        let remedy = match error {
+            DeviceError::Explained { remedy, .. } => Some(remedy.clone()),
+            _ => None,
+        };
+        State::Fails { cause, what: what.clone(), remedy }
     }
 }
 
@@ -207,6 +217,10 @@ impl Examination {
     fn judge(&self, device: &Device) -> Option<Finding> {
         let kind = device.kind;
         let tell = |wrong, what, remedy| Some(Finding { about: kind.word(), wrong, what, remedy });
+        // What its driver knows of it counts more than what is known of other hardware.
+        if let State::Fails { what, remedy: Some(remedy), .. } = &device.state {
+            return tell(true, format!("The {} does not work ({what}).", kind.word()), format!("{}.", capital(remedy)));
+        }
         let stands_in = device.stands_in();
         if (stands_in || matches!(device.state, State::Fails { .. }))
             && let Some((what, remedy)) = self.forbidden(device)
@@ -231,7 +245,7 @@ impl Examination {
             return tell(true, format!("{}, so {instead}.", capital(device.reason())), remedy);
         }
         match &device.state {
-            State::Fails { cause, what } => {
+            State::Fails { cause, what, .. } => {
                 // A TV that is switched off is nothing to worry about, unless somebody asked for this one.
                 let wrong = !(kind == Kind::Display && device.auto && *cause == Cause::Absent);
                 let (what, remedy) = self.failure(device, *cause, what);
@@ -331,7 +345,9 @@ impl Examination {
                     format!("Choose another size, format or device in the config.{offers}"),
                 )
             }
-            Cause::Io => (format!("The {word} fails ({what})."), remedy(DeviceError::Io(String::new()))),
+            Cause::Io | Cause::Explained => {
+                (format!("The {word} fails ({what})."), remedy(DeviceError::Io(String::new())))
+            }
         }
     }
 

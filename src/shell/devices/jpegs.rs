@@ -16,6 +16,9 @@ const SPOILT_PICTURES: u32 = 3;
 /// The decoder may be lost once. Twice within this time is the camera's doing.
 const LOST_AGAIN: Duration = Duration::from_secs(10);
 
+/// What helps against pictures that cannot be decoded.
+const OTHER: &str = "choose another quality or a smaller picture in the camera's own settings, plain (baseline) JPEG";
+
 /// The pictures of the camera, from the program's start on.
 pub struct Jpegs {
     jail: Jail,
@@ -76,15 +79,15 @@ impl Bad {
                     let count = std::mem::take(&mut self.count);
                     self.since = None;
                     let seconds = time.as_secs();
-                    return Err(DeviceError::Io(format!(
-                        "only damaged pictures in {seconds} s, {count} of them: {why}"
-                    )));
+                    let what = format!("only damaged pictures in {seconds} s, {count} of them: {why}");
+                    return Err(DeviceError::Explained { what, remedy: OTHER.into() });
                 }
             }
             Err(Undecoded::Lost { by_this: true }) => {
                 let before = self.lost.replace(now);
                 if before.is_some_and(|before| now.saturating_duration_since(before) < LOST_AGAIN) {
-                    return Err(DeviceError::Io("its pictures end the process that decodes them".into()));
+                    let what = "its pictures end the process that decodes them".into();
+                    return Err(DeviceError::Explained { what, remedy: OTHER.into() });
                 }
             }
             Err(Undecoded::Lost { by_this: false }) => {}
@@ -111,7 +114,8 @@ mod tests {
         bad.handle(&damaged(), at(20_000)).expect("one");
         bad.handle(&damaged(), at(24_000)).expect("two");
         let error = bad.handle(&damaged(), at(28_000)).expect_err("nothing but damage");
-        assert_eq!(error, DeviceError::Io("only damaged pictures in 8 s, 3 of them: cut".into()));
+        assert!(error.to_string().ends_with("only damaged pictures in 8 s, 3 of them: cut"), "{error}");
+        assert_eq!(error.remedy(), OTHER);
         bad.handle(&damaged(), at(28_100)).expect("it was opened again");
     }
 

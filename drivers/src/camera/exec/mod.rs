@@ -73,10 +73,17 @@ impl ExecOpener {
 }
 
 fn refuse(name: &str, error: Y4mError) -> DeviceError {
-    match error {
-        Y4mError::Garbage(what) => DeviceError::Io(format!("{name} does not write Y4M: {what}")),
-        Y4mError::Unsupported(what) => DeviceError::Unsupported(format!("{name} writes {what}")),
-    }
+    let (what, remedy) = match error {
+        Y4mError::Garbage(what) => (
+            format!("{name} does not write Y4M: {what}"),
+            "let the command write Y4M and nothing else to its stdout; for ffmpeg: -pix_fmt yuv420p -f yuv4mpegpipe -",
+        ),
+        Y4mError::Unsupported(what) => (
+            format!("{name} writes {what}"),
+            "let the command convert it; for ffmpeg: -pix_fmt yuv420p, -vf yadif against interlacing, -s for the size",
+        ),
+    };
+    DeviceError::Explained { what, remedy: remedy.into() }
 }
 
 struct ExecCamera {
@@ -227,9 +234,10 @@ mod tests {
     #[test]
     fn what_it_cannot_show_is_said_at_opening() {
         let error = open("printf 'YUV4MPEG2 W4 H2 F30:1 C444\\n'; sleep 5").err().expect("an error");
-        assert!(matches!(&error, DeviceError::Unsupported(why) if why.contains("444")), "{error}");
+        assert!(error.to_string().contains("444") && error.remedy().contains("-pix_fmt yuv420p"), "{error}");
         let error = open("echo hello").err().expect("an error");
-        assert!(matches!(&error, DeviceError::Io(why) if why.contains("Y4M")), "{error}");
+        assert!(error.to_string().contains("does not write Y4M"), "{error}");
+        assert!(error.remedy().contains("yuv4mpegpipe"), "{}", error.remedy());
     }
 
     #[test]

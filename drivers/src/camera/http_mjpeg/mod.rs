@@ -250,6 +250,7 @@ fn named(name: &str, error: DeviceError) -> DeviceError {
         DeviceError::Busy(what) => DeviceError::Busy(format!("{name}: {what}")),
         DeviceError::Unsupported(what) => DeviceError::Unsupported(format!("{name}: {what}")),
         DeviceError::Io(what) => DeviceError::Io(format!("{name}: {what}")),
+        DeviceError::Explained { what, remedy } => DeviceError::Explained { what: format!("{name}: {what}"), remedy },
         error @ DeviceError::Outdone(_) => error,
     }
 }

@@ -94,6 +94,21 @@ fn a_device_that_one_may_not_use_names_user_file_group_and_the_command() {
 }
 
 #[test]
+fn what_a_driver_knows_better_is_told_as_the_driver_says_it() {
+    let mut home = home();
+    // That of a webcam beside it is not the reason.
+    home.hardware[0].nodes[0].allowed = false;
+    let (what, remedy) = ("http://cam/: it wants a password".to_owned(), "write it into the settings".to_owned());
+    fails(&mut home, Kind::Camera, DeviceError::Explained { what, remedy });
+    let found = finding(&home);
+    assert_eq!(found.what, "The camera does not work (http://cam/: it wants a password).");
+    assert_eq!(found.remedy, "Write it into the settings.");
+    let told = serde_json::to_string(&home.health.devices[0]).unwrap();
+    assert!(told.contains("\"cause\":\"explained\""), "{told}");
+    assert_eq!(serde_json::from_str::<Device>(&told).unwrap(), home.health.devices[0]);
+}
+
+#[test]
 fn a_stand_in_that_auto_took_for_want_of_rights_is_told_as_that() {
     let mut home = home();
     home.hardware[3].nodes[0].allowed = false;
