@@ -5,8 +5,10 @@ use intercom_base::picture::I420;
 
 use crate::camera::exec::y4m::{self, Y4m};
 use crate::camera::http_mjpeg::address::Address;
-use crate::camera::http_mjpeg::multipart::{self, Multipart};
-use crate::camera::http_mjpeg::reply::{Piece, Reply};
+use crate::camera::http_mjpeg::auth;
+use crate::camera::http_mjpeg::reply::{Head, Piece, Reply};
+use crate::camera::http_mjpeg::scan::{self, Scanner};
+use crate::camera::http_mjpeg::session::{Next, Session};
 use crate::camera::v4l2::convert::{Converter, Layout};
 use crate::camera::v4l2::extension;
 use crate::camera::v4l2::mode::PixelFormat;
@@ -64,32 +66,56 @@ fn fuzz_y4m(data: &[u8]) {
 
 /// What a camera's answer holds, with its end; or why it could not be read.
 fn pictures(data: &[u8], piece: usize) -> (Vec<Vec<u8>>, bool) {
-    let (mut reply, mut multipart, mut found) = (Reply::default(), None, Vec::new());
+    let (mut reply, mut scanner, mut found) = (Reply::default(), Scanner::new(""), Vec::new());
     for mut bytes in data.chunks(piece) {
         loop {
             let mut body = match reply.take(&mut bytes) {
                 Ok(Some(Piece::Head(head))) => {
-                    multipart = Some(Multipart::new(&head.boundary));
+                    judge(&head);
+                    scanner = Scanner::new(&head.boundary);
                     continue;
                 }
                 Ok(Some(Piece::Body(body))) => body,
                 Ok(None) => break,
                 Err(_) => return (found, false),
             };
-            let multipart = multipart.as_mut().expect("a body comes behind its head");
-            loop {
-                match multipart.take(&mut body) {
-                    Ok(Some(multipart::Event::Picture(jpeg))) => found.push(jpeg.to_vec()),
-                    Ok(Some(multipart::Event::Begins)) => {}
-                    Ok(None) => break,
-                    Err(_) => return (found, false),
+            while let Some(event) = scanner.take(&mut body) {
+                if let scan::Event::Picture(jpeg) = event {
+                    found.push(jpeg.to_vec());
                 }
             }
             assert!(body.is_empty());
         }
         assert!(bytes.is_empty());
     }
+    if let Some(scan::Event::Picture(jpeg)) = scanner.finish() {
+        found.push(jpeg.to_vec());
+    }
     (found, true)
+}
+
+/// Whatever a head says, the next request is one request, and goes to the host that was named in the config.
+fn judge(head: &Head) {
+    let user = ("us\"er".to_owned(), "pass\\word".to_owned());
+    let address = Address::parse("http://cam:81/a?b").expect("a good address");
+    let mut session = Session::new(address, Some(user));
+    session.request("0");
+    for client in ["1", "2"] {
+        if !matches!(session.handle_head(head), Ok(Next::Ask)) {
+            return;
+        }
+        let request = session.request(client);
+        assert_eq!(request.windows(4).filter(|window| window == b"\r\n\r\n").count(), 1);
+        let lines: Vec<&[u8]> = request.split(|byte| *byte == b'\n').collect();
+        assert!(lines.len() <= 9 && lines.iter().any(|line| line.to_ascii_lowercase().starts_with(b"host: cam")));
+        assert!(!head.challenges.iter().any(|one| one.starts_with(b"Digest")) || !has(&request, b"Basic "));
+        let moved = session.port() != 81;
+        assert!(!moved || !has(&request, b"Authorization"), "another port learns nothing");
+    }
+}
+
+fn has(bytes: &[u8], word: &[u8]) -> bool {
+    bytes.windows(word.len()).any(|window| window == word)
 }
 
 /// The same pictures come out however the bytes are cut, and none is made up.
@@ -99,8 +125,9 @@ fn fuzz_mjpeg(data: &[u8]) {
     assert_eq!(whole, cut, "cut otherwise, other pictures");
     assert_eq!(good, cut_good);
     for picture in whole {
-        // Chunks may lie between.
-        assert!(picture.len() <= data.len());
+        assert!(picture.starts_with(&[0xFF, 0xD8, 0xFF]) && picture.ends_with(&[0xFF, 0xD9]));
+        // Chunks may lie between, and an end mark may have been added.
+        assert!(picture.len() <= data.len() + 2);
     }
 }
 
@@ -108,7 +135,8 @@ fn fuzz_mjpeg(data: &[u8]) {
 fn fuzz_address(data: &[u8]) {
     let Ok(address) = Address::parse(&String::from_utf8_lossy(data)) else { return };
     let user = ("user".to_owned(), "password".to_owned());
-    for request in [address.request(None), address.request(Some(&user))] {
+    for proof in [None, Some(auth::basic(&user))] {
+        let request = String::from_utf8(address.request(proof.as_deref())).expect("text");
         assert_eq!(request.matches("\r\n\r\n").count(), 1);
         assert!(request.ends_with("\r\n\r\n") && request.is_ascii());
         assert!(request.starts_with("GET /") && request.contains("\r\nHost: "));
@@ -173,13 +201,28 @@ fn y4ms() -> Vec<Vec<u8>> {
 }
 
 fn mjpegs() -> Vec<Vec<u8>> {
-    let plain = "HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=--mark\r\n\r\n\
-        --mark\r\nContent-Type: image/jpeg\r\nContent-Length: 4\r\n\r\n\u{7f}abc\r\n\
-        --mark\r\nContent-Type: image/jpeg\r\n\r\nwithout a length\r\n--mark\r\n\r\nx\r\n--mark--\r\n";
-    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\
-        Content-Type: multipart/x-mixed-replace\r\n\r\n1a\r\n--m\r\nContent-Length: 2\r\n\r\nab\r\n3;x=y\r\n--m\r\n0\r\n\r\n";
-    let refused = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Digest realm=\"x\"\r\n\r\n";
-    [plain, chunked, refused].map(|text| text.as_bytes().to_vec()).to_vec()
+    // As short as a picture can be: a table with the bytes of start and end marks in it, a scan, a restart mark, a fill byte.
+    let jpeg = b"\xFF\xD8\xFF\xE1\0\x06\xFF\xD8\xFF\xD9\xFF\xFF\xDA\0\x02a\xFF\0\xFF\xD0b\n\xFF\xD9";
+    let bare = &jpeg[..jpeg.len() - 2];
+    let ok = b"HTTP/1.0 200 OK\r\n";
+    let parts = [
+        &b"Content-Type: multipart/x-mixed-replace; boundary=--mark\r\n\r\n--other\r\nContent-Type: image/jpeg\r\n\r\n"
+            [..],
+        jpeg,
+        b"\r\n--other\r\nContent-Length: 4\r\n\r\n",
+        bare,
+        b"\r\n--other\r\n\r\n",
+        bare,
+        jpeg,
+    ]
+    .concat();
+    let chunked =
+        [&b"Transfer-Encoding: chunked\r\n\r\n2\r\n\xFF\xD8\r\n18;x=y\r\n"[..], &jpeg[2..], b"\r\n0\r\n\r\n"].concat();
+    let moved = b"HTTP/1.1 302 Found\r\nLocation: http://cam:82/x\r\n\r\n".to_vec();
+    let refused = b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Digest realm=\"x\\\"\", nonce=\"y\", qop=\"auth\", \
+        algorithm=SHA-256, Basic realm=z\r\n\r\n"
+        .to_vec();
+    vec![[&ok[..], &parts].concat(), [&ok[..], &chunked].concat(), [jpeg, &jpeg[..]].concat(), moved, refused]
 }
 
 fn addresses() -> Vec<Vec<u8>> {

@@ -23,14 +23,28 @@ pub fn size(bytes: &[u8]) -> Result<(usize, usize), BadFrame> {
         return Err(no_jpeg());
     }
     let frame = |&(marker, _): &(u8, usize)| matches!(marker, 0xC0..=0xCF) && !matches!(marker, 0xC4 | 0xC8 | 0xCC);
-    let (_, at) = segments(bytes).take_while(|(marker, _)| *marker != 0xDA).find(frame).ok_or_else(no_jpeg)?;
-    // The marker, a length, the bits of a sample, then height and width.
-    let &[high, low, wide, narrow] = bytes.get(at + 5..).and_then(<[u8]>::first_chunk).ok_or_else(no_jpeg)?;
+    let (marker, at) = segments(bytes).take_while(|(marker, _)| *marker != 0xDA).find(frame).ok_or_else(no_jpeg)?;
+    // The marker, a length, the bits of a sample, then height and width, and how many components there are.
+    let &[bits, high, low, wide, narrow, colours] =
+        bytes.get(at + 4..).and_then(<[u8]>::first_chunk).ok_or_else(no_jpeg)?;
+    match (marker, bits, colours) {
+        (0xC3 | 0xC5..=0xC7 | 0xCB | 0xCD..=0xCF, ..) => {
+            return Err(BadFrame(
+                "a lossless or hierarchical JPEG; only baseline and progressive ones are read".into(),
+            ));
+        }
+        (_, 8, 1 | 3) => {}
+        (_, 8, _) => return Err(BadFrame(format!("a JPEG of {colours} colours (CMYK?); only 1 and 3 are read"))),
+        _ => return Err(BadFrame(format!("a JPEG with {bits} bits a sample; only 8 are read"))),
+    }
     let (width, height) =
         (usize::from(u16::from_be_bytes([wide, narrow])), usize::from(u16::from_be_bytes([high, low])));
     match (1..=LONGEST_SIDE).contains(&width) && (1..=LONGEST_SIDE).contains(&height) {
         true => Ok((width, height)),
-        false => Err(BadFrame(format!("a JPEG of {width}x{height}"))),
+        false => {
+            let most = LONGEST_SIDE;
+            Err(BadFrame(format!("a JPEG of {width}x{height} pixels; only 1x1 to {most}x{most} are read")))
+        }
     }
 }
 

@@ -2,9 +2,6 @@
 
 use std::fmt;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
 /// Where a camera's stream is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
@@ -50,27 +47,75 @@ impl Address {
         Ok(Address { host: host.into(), port, target: format!("{slash}{target}") })
     }
 
-    /// The request for the stream, with user and password if there are any.
-    pub fn request(&self, user: Option<&(String, String)>) -> String {
-        let authorization = match user {
-            Some((user, password)) => {
-                format!("Authorization: Basic {}\r\n", STANDARD.encode(format!("{user}:{password}")))
-            }
-            None => String::new(),
-        };
+    /// The request for the stream, with what proves who asks, if that is known.
+    pub fn request(&self, authorization: Option<&[u8]>) -> Vec<u8> {
         // HTTP/1.0, since an answer that ends with the connection needs no chunks; some cameras chunk it even so.
-        format!(
-            "GET {} HTTP/1.0\r\nHost: {}\r\nUser-Agent: intercom\r\nAccept: multipart/x-mixed-replace, image/jpeg\r\n\
-             {authorization}\r\n",
+        let head = format!(
+            "GET {} HTTP/1.0\r\nHost: {}\r\nUser-Agent: intercom\r\nAccept: multipart/x-mixed-replace, image/jpeg, */*\r\n\
+             Accept-Encoding: identity\r\nConnection: close\r\n",
             self.target,
             self.authority()
-        )
+        );
+        let authorization = authorization.map(|value| [b"Authorization: ", value, b"\r\n"].concat());
+        [head.as_bytes(), &authorization.unwrap_or_default(), b"\r\n"].concat()
+    }
+
+    /// Path and query, as a request names them.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// Where a redirect leads (RFC 3986, 5.2); an error says in words what is wrong with it.
+    pub fn follow(&self, location: &str) -> Result<Address, String> {
+        let location = location.split('#').next().unwrap_or_default().trim();
+        let scheme = location.split_once("://").is_some_and(|(scheme, _)| !scheme.contains(['/', '?']));
+        if scheme {
+            return Address::parse(location);
+        }
+        if location.starts_with("//") {
+            return Address::parse(&format!("http:{location}"));
+        }
+        let path = self.target.split('?').next().unwrap_or_default();
+        let folder = path.rfind('/').map_or("/", |slash| &path[..=slash]);
+        let target = match location.chars().next() {
+            None => return Err("names no address".into()),
+            Some('/') => location.to_owned(),
+            Some('?') => format!("{path}{location}"),
+            Some(_) => format!("{folder}{location}"),
+        };
+        Address::parse(&format!("http://{}{}", self.authority(), without_dots(&target)))
+    }
+
+    /// Whether it is the same machine, perhaps at another port.
+    pub fn is_at_host_of(&self, other: &Address) -> bool {
+        self.host.eq_ignore_ascii_case(&other.host)
     }
 
     fn authority(&self) -> String {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
         if self.port == 80 { host } else { format!("{host}:{}", self.port) }
     }
+}
+
+/// A path without its steps `.` and `..`; the query stays as it is.
+fn without_dots(target: &str) -> String {
+    let (path, query) = target.split_at(target.find('?').unwrap_or(target.len()));
+    let mut steps: Vec<&str> = Vec::new();
+    let mut parts = path.split('/').skip(1).peekable();
+    while let Some(part) = parts.next() {
+        match part {
+            "." | ".." => {
+                if part == ".." {
+                    steps.pop();
+                }
+                if parts.peek().is_none() {
+                    steps.push("");
+                }
+            }
+            part => steps.push(part),
+        }
+    }
+    format!("/{}{query}", steps.join("/"))
 }
 
 impl fmt::Display for Address {
@@ -120,13 +165,34 @@ mod tests {
     }
 
     #[test]
-    fn the_request_names_the_host_and_carries_the_password() {
+    fn the_request_names_the_host_and_carries_what_proves_who_asks() {
         let address = Address::parse("http://cam:8080/a?b=c").unwrap();
-        let user = ("Aladdin".to_string(), "open sesame".to_string());
-        let request = address.request(Some(&user));
-        assert!(request.starts_with("GET /a?b=c HTTP/1.0\r\nHost: cam:8080\r\n") && request.ends_with("\r\n\r\n"));
-        // The example of RFC 7617.
-        assert!(request.contains("\r\nAuthorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n"));
-        assert!(!address.request(None).contains("Authorization"));
+        let request = |proof| String::from_utf8(address.request(proof)).unwrap();
+        let proven = request(Some(&b"Basic x"[..]));
+        assert!(proven.starts_with("GET /a?b=c HTTP/1.0\r\nHost: cam:8080\r\n"), "{proven}");
+        assert!(proven.ends_with("\r\nAuthorization: Basic x\r\n\r\n"), "{proven}");
+        assert!(request(None).ends_with("\r\n\r\n") && !request(None).contains("Authorization"));
+    }
+
+    #[test]
+    fn redirects_lead_where_a_browser_would_go() {
+        let from = Address::parse("http://cam:81/a/b?c=d").unwrap();
+        for (location, to) in [
+            ("http://CAM/x?y", "http://CAM/x?y"),
+            ("//cam:82/x", "http://cam:82/x"),
+            ("/x", "http://cam:81/x"),
+            ("x#z", "http://cam:81/a/x"),
+            ("?u=http://v/w", "http://cam:81/a/b?u=http://v/w"),
+            ("./x", "http://cam:81/a/x"),
+            ("../../x/./y/..", "http://cam:81/x/"),
+        ] {
+            let followed = from.follow(location).expect(location);
+            assert_eq!(followed, Address::parse(to).unwrap(), "{location}");
+            assert!(followed.is_at_host_of(&from));
+        }
+        for (location, word) in [("", "no address"), ("https://cam/", "https"), ("/a\r\nX: y", "letters")] {
+            assert!(from.follow(location).expect_err(location).contains(word));
+        }
+        assert!(!from.follow("http://cam.evil/").unwrap().is_at_host_of(&from));
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags};
 
 use super::address::Address;
+use super::cause;
 use crate::clock;
 use crate::contract::DeviceError;
 use crate::wait::wait;
@@ -27,7 +28,10 @@ pub struct Lookup {
 
 impl Lookup {
     /// The addresses of the host, by `deadline`.
-    fn addresses(&mut self, address: &Address, deadline: Instant) -> Result<Vec<SocketAddr>, DeviceError> {
+    ///
+    /// # Errors
+    /// If its name is not found.
+    pub fn addresses(&mut self, address: &Address, deadline: Instant) -> Result<Vec<SocketAddr>, DeviceError> {
         if let Ok(ip) = address.host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(ip, address.port)]);
         }
@@ -41,9 +45,9 @@ impl Lookup {
         }
         match answer {
             Ok(Ok(addresses)) if !addresses.is_empty() => Ok(addresses),
-            Ok(Ok(_)) => Err(DeviceError::Absent(format!("the name {} has no address", address.host))),
-            Ok(Err(error)) => Err(DeviceError::Absent(format!("the name {} is not found: {error}", address.host))),
-            Err(_) => Err(DeviceError::Absent(format!("nobody answers for the name {}", address.host))),
+            Ok(Ok(_)) => Err(cause::no_name(&address.host, "it has no address")),
+            Ok(Err(error)) => Err(cause::no_name(&address.host, &error.to_string())),
+            Err(_) => Err(cause::no_name(&address.host, "nobody answers for it")),
         }
     }
 }
@@ -66,44 +70,61 @@ pub struct Link {
     socket: TcpStream,
 }
 
+/// What reading gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Got {
+    /// So many bytes, at least one.
+    Bytes(usize),
+    /// Nothing by the deadline.
+    Nothing,
+    /// The far end has closed the connection.
+    End,
+}
+
 impl Link {
-    /// Connects and sends `request`.
-    pub fn open(lookup: &mut Lookup, address: &Address, request: &str, deadline: Instant) -> Result<Link, DeviceError> {
+    /// Connects to the first of `addresses` that answers, at `port`, and sends `request`.
+    ///
+    /// # Errors
+    /// If none answers by `deadline`.
+    pub fn open(addresses: &[SocketAddr], port: u16, request: &[u8], deadline: Instant) -> Result<Link, DeviceError> {
         let mut refused = None;
-        let addresses = lookup.addresses(address, deadline)?;
         for (n, at) in addresses.iter().enumerate() {
+            let mut at = *at;
+            at.set_port(port);
             // A dead address must leave time for those after it.
             let left = deadline.saturating_duration_since(clock::now()) / (addresses.len() - n) as u32;
-            let socket = match TcpStream::connect_timeout(at, left.max(Duration::from_millis(1))) {
+            let socket = match TcpStream::connect_timeout(&at, left.max(Duration::from_millis(1))) {
                 Ok(socket) => socket,
                 Err(error) => {
-                    refused = Some(DeviceError::Absent(format!("{at}: connect: {error}")));
+                    refused = Some(cause::no_connection(&at, &error));
                     continue;
                 }
             };
             // A fresh socket's buffer takes a request of at most a few thousand bytes at once.
-            let sent = socket.set_nonblocking(true).and_then(|()| (&socket).write_all(request.as_bytes()));
+            let sent = socket.set_nonblocking(true).and_then(|()| (&socket).write_all(request));
             return match sent {
                 Ok(()) => Ok(Link { socket }),
                 Err(error) => Err(DeviceError::Io(format!("{at}: ask for the stream: {error}"))),
             };
         }
-        Err(refused.unwrap_or_else(|| DeviceError::Absent(format!("no address of {}", address.host))))
+        Err(refused.unwrap_or_else(|| DeviceError::Absent("it has no address".into())))
     }
 
-    /// Reads what is there, waiting until `deadline` for anything at all; 0 if nothing came by then.
-    pub fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> Result<usize, DeviceError> {
+    /// Reads what is there, waiting until `deadline` for anything at all.
+    pub fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> Result<Got, DeviceError> {
         loop {
             match self.socket.read(buffer) {
-                Ok(0) => return Err(DeviceError::Io("the camera closed the connection".into())),
-                Ok(count) => return Ok(count),
+                Ok(0) => return Ok(Got::End),
+                Ok(count) => return Ok(Got::Bytes(count)),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // Small servers close without reading all of the request, which resets the connection behind their answer.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(Got::End),
                 Err(error) => return Err(DeviceError::Io(format!("read: {error}"))),
             }
             match wait(&mut [PollFd::new(&self.socket, PollFlags::IN)], deadline) {
                 Ok(true) => {}
-                Ok(false) => return Ok(0),
+                Ok(false) => return Ok(Got::Nothing),
                 Err(error) => return Err(DeviceError::Io(format!("wait: {error}"))),
             }
         }

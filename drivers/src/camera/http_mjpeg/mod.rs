@@ -1,20 +1,26 @@
-//! A camera on the network that sends JPEG after JPEG over plain HTTP (multipart/x-mixed-replace, "MJPEG stream"). They are handed on as
+//! A camera on the network that sends JPEG after JPEG over plain HTTP ("MJPEG stream"), or one for each request. They are handed on as
 //! they came, since anyone who stands in the network may have chosen their bytes: see [`Image::Jpeg`].
 
 pub(crate) mod address;
+pub(crate) mod auth;
+mod cause;
 mod link;
-pub(crate) mod multipart;
 pub(crate) mod reply;
+pub(crate) mod scan;
+pub(crate) mod session;
 #[cfg(test)]
 mod tests;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use address::Address;
-use link::{Link, Lookup};
-use multipart::{Event, Multipart};
-use reply::{Piece, Reply};
+use cause::{SAMPLE, Seen};
+use link::{Got, Link, Lookup};
+use reply::{Head, Piece, Reply};
+use scan::{Event, Scanner};
+use session::{Next, Session, User};
 
 use crate::clock;
 use crate::contract::{
@@ -27,7 +33,7 @@ use crate::options::{self, Options};
 /// The entry of the registry's table.
 pub const DRIVER: Driver<dyn CaptureVideo> = Driver {
     name: "http-mjpeg",
-    summary: "a camera on the network that sends an MJPEG stream over plain http",
+    summary: "a camera on the network that sends an MJPEG stream, or single JPEGs, over plain http",
     options: OPTIONS,
     configure,
     detect: |_| Err("http-mjpeg needs a url and must be named".into()),
@@ -66,13 +72,12 @@ fn configure(table: &toml::Table, wanted: &Wanted) -> Result<BoxedOpener<dyn Cap
         (Some(user), password) => Some((user, password.unwrap_or_default())),
         (None, Some(_)) => return Err(options::error("user", "is missing beside the password", "a text in quotes")),
     };
-    let request = address.request(user.as_ref());
-    Ok(Box::new(HttpOpener { address, request, rate: wanted.camera.rate, lookup: Lookup::default() }))
+    Ok(Box::new(HttpOpener { address, user, rate: wanted.camera.rate, lookup: Lookup::default() }))
 }
 
 struct HttpOpener {
     address: Address,
-    request: String,
+    user: Option<User>,
     rate: f64,
     lookup: Lookup,
 }
@@ -81,25 +86,28 @@ impl Opener<dyn CaptureVideo> for HttpOpener {
     fn open(&mut self) -> Result<Box<dyn CaptureVideo>, DeviceError> {
         let name = self.describe();
         let deadline = clock::now() + OPENING;
-        let link = Link::open(&mut self.lookup, &self.address, &self.request, deadline)
-            .map_err(|error| named(&name, error))?;
+        let addresses = self.lookup.addresses(&self.address, deadline).map_err(|error| named(&name, error))?;
         let mut camera = HttpCamera {
-            link,
-            reply: Reply::default(),
-            multipart: None,
-            newest: Newest::default(),
-            // The stream does not say its rate; nothing but the log depends on it.
+            session: Session::new(self.address.clone(), self.user.clone()),
+            addresses,
+            exchange: None,
+            // The stream does not say its rate; only how often single pictures are asked for depends on it.
             mode: VideoMode { width: 0, height: 0, rate: self.rate },
+            newest: Newest::default(),
             health: Health::default(),
+            damaged: None,
+            hears: false,
+            single: false,
             backlog: Backlog::default(),
             asked: clock::now(),
+            ask_from: clock::now(),
             buffer: vec![0; READ],
             name,
         };
         while camera.mode.width == 0 {
             if camera.next(deadline)?.is_none() && clock::now() >= deadline {
-                let what = format!("{}: no picture within {} s", camera.name, OPENING.as_secs());
-                return Err(DeviceError::Io(what));
+                let error = camera.no_picture();
+                return Err(named(&camera.name, error));
             }
         }
         camera.asked = clock::now();
@@ -113,17 +121,38 @@ impl Opener<dyn CaptureVideo> for HttpOpener {
 
 struct HttpCamera {
     name: String,
-    link: Link,
-    reply: Reply,
-    /// Known once the answer's head is.
-    multipart: Option<Multipart>,
+    session: Session,
+    addresses: Vec<SocketAddr>,
+    /// `None` between the end of one answer and the next request.
+    exchange: Option<Exchange>,
     newest: Newest,
     mode: VideoMode,
     health: Health,
+    /// What was wrong with the last picture, if it was damaged.
+    damaged: Option<String>,
+    /// Bytes have come since the last picture.
+    hears: bool,
+    /// It gives one picture for each request.
+    single: bool,
     backlog: Backlog,
     /// When somebody last asked for a picture.
     asked: Instant,
+    /// The next request is not sent before.
+    ask_from: Instant,
     buffer: Vec<u8>,
+}
+
+/// A request that was sent, and what has come of its answer.
+struct Exchange {
+    link: Link,
+    reply: Reply,
+    /// Both are known once the answer's head is.
+    head: Option<Head>,
+    scanner: Scanner,
+    /// The first bytes of the body.
+    sample: Vec<u8>,
+    /// Pictures that were complete.
+    pictures: u32,
 }
 
 /// The newest picture that has arrived whole.
@@ -150,9 +179,14 @@ impl CaptureVideo for HttpCamera {
         let frame = self.next(deadline)?;
         self.asked = clock::now();
         if frame.is_none()
-            && let Some(why) = self.health.waited(self.asked.saturating_duration_since(now))
+            && let Some(what) = self.health.waited(self.asked.saturating_duration_since(now))
         {
-            return Err(DeviceError::Io(format!("{}: {why}", self.name)));
+            let error = match &self.damaged {
+                Some(why) => cause::only_damaged(&what, why),
+                None if self.hears => cause::no_jpeg(&what),
+                None => DeviceError::Io(what),
+            };
+            return Err(named(&self.name, error));
         }
         Ok(frame)
     }
@@ -163,33 +197,45 @@ impl HttpCamera {
     fn next(&mut self, deadline: Instant) -> Result<Option<VideoFrame>, DeviceError> {
         let mut reads = 0;
         loop {
-            let before = clock::now();
             let in_hand = self.newest.began.is_some();
+            if !in_hand && self.exchange.is_none() && !self.ask(deadline)? {
+                return Ok(None);
+            }
+            let before = clock::now();
             reads = if in_hand { reads + 1 } else { 0 };
             // With a picture in hand only what is there already is of interest.
             let patience = if in_hand { before } else { deadline };
-            let count = match reads {
-                READS.. => 0,
-                _ => self.link.read(&mut self.buffer, patience).map_err(|error| named(&self.name, error))?,
+            let got = match &mut self.exchange {
+                Some(exchange) if reads < READS => exchange.link.read(&mut self.buffer, patience),
+                _ => Ok(Got::Nothing),
             };
             let now = clock::now();
-            if count > 0 {
-                self.backlog.waited(before, now);
-                self.take(count, now).map_err(|error| named(&self.name, error))?;
-                continue;
+            match got.map_err(|error| named(&self.name, error))? {
+                Got::Bytes(count) => {
+                    self.backlog.waited(before, now);
+                    self.hears = true;
+                    self.take(count, now).map_err(|error| named(&self.name, error))?;
+                    // Whoever sends without a pause and without a picture holds nobody up.
+                    if self.newest.began.is_none() && now >= deadline {
+                        return Ok(None);
+                    }
+                    continue;
+                }
+                Got::End => {
+                    self.end(now).map_err(|error| named(&self.name, error))?;
+                    continue;
+                }
+                Got::Nothing => {}
             }
             match self.newest.began.take() {
                 Some(began) => match self.picture() {
                     Ok(bytes) => {
                         self.health.good();
+                        (self.damaged, self.hears) = (None, false);
                         let sequence = self.newest.count - 1;
                         return Ok(Some(VideoFrame { image: Image::Jpeg(bytes), captured: began, sequence }));
                     }
-                    Err(BadFrame(why)) => {
-                        if let Some(count) = self.health.bad(now) {
-                            log::warn!("{}: bad frames: {count}, the last: {why}", self.name);
-                        }
-                    }
+                    Err(BadFrame(why)) => self.spoilt(why, now),
                 },
                 None if now >= deadline => return Ok(None),
                 None => {}
@@ -197,37 +243,126 @@ impl HttpCamera {
         }
     }
 
+    /// Sends the next request, when it is time for it; whether that was before `deadline`.
+    fn ask(&mut self, deadline: Instant) -> Result<bool, DeviceError> {
+        clock::sleep_until(self.ask_from.min(deadline));
+        let now = clock::now();
+        if now < self.ask_from {
+            return Ok(false);
+        }
+        let request = client().map(|client| self.session.request(&client));
+        let link = request.and_then(|request| Link::open(&self.addresses, self.session.port(), &request, deadline));
+        let link = match link {
+            Ok(link) => link,
+            // It was there a moment ago. Whoever waits tries again, as long as its health allows.
+            Err(_) if self.mode.width > 0 && clock::now() >= deadline => return Ok(false),
+            Err(error) => return Err(named(&self.name, error)),
+        };
+        // As often as pictures are wanted, at most.
+        self.ask_from = now + Duration::from_secs_f64(1.0 / self.mode.rate.clamp(0.1, 60.0));
+        // What comes now was asked for now.
+        self.backlog = Backlog::default();
+        let (reply, scanner) = (Reply::default(), Scanner::new(""));
+        self.exchange = Some(Exchange { link, reply, head: None, scanner, sample: Vec::new(), pictures: 0 });
+        Ok(true)
+    }
+
     /// Takes `count` bytes of the buffer, which came at `now`.
     fn take(&mut self, count: usize, now: Instant) -> Result<(), DeviceError> {
-        let mut bytes = &self.buffer[..count];
-        while let Some(piece) = self.reply.take(&mut bytes)? {
+        let Some(mut exchange) = self.exchange.take() else { return Ok(()) };
+        let buffer = std::mem::take(&mut self.buffer);
+        let result = self.take_bytes(&mut exchange, &buffer[..count.min(buffer.len())], now);
+        self.buffer = buffer;
+        if result? == Next::Ask {
+            self.ask_from = now;
+            return Ok(());
+        }
+        // A length that is wrong is no end: more may follow, or less has come than a picture.
+        let is_over =
+            exchange.reply.is_as_long_as_announced() && exchange.pictures <= 1 && !exchange.scanner.is_within();
+        let ended = exchange.reply.has_ended() || is_over;
+        self.exchange = Some(exchange);
+        if ended { self.end(now) } else { Ok(()) }
+    }
+
+    fn take_bytes(&mut self, exchange: &mut Exchange, mut bytes: &[u8], now: Instant) -> Result<Next, DeviceError> {
+        let Exchange { reply, head, scanner, sample, pictures, .. } = exchange;
+        while let Some(piece) = reply.take(&mut bytes)? {
             let mut body = match piece {
-                Piece::Head(head) => {
-                    self.multipart = Some(Multipart::new(&head.boundary));
+                Piece::Head(found) => {
+                    if self.session.handle_head(&found)? == Next::Ask {
+                        return Ok(Next::Ask);
+                    }
+                    *scanner = Scanner::new(&found.boundary);
+                    *head = Some(found);
                     continue;
                 }
                 Piece::Body(body) => body,
             };
-            let Some(multipart) = &mut self.multipart else { continue };
-            while let Some(event) = multipart.take(&mut body).map_err(|lost| DeviceError::Io(lost.0))? {
-                match event {
-                    Event::Begins => self.newest.beginning = Some(now),
-                    Event::Picture(jpeg) => {
-                        let began = self.newest.beginning.take().unwrap_or(now);
-                        self.newest.count += 1;
-                        if self.backlog.is_fresh(began) {
-                            self.newest.jpeg.clear();
-                            self.newest.jpeg.extend_from_slice(jpeg);
-                            self.newest.began = Some(began);
-                        }
-                    }
-                }
+            sample.extend_from_slice(&body[..body.len().min(SAMPLE - sample.len().min(SAMPLE))]);
+            while let Some(event) = scanner.take(&mut body) {
+                *pictures += u32::from(self.handle(event, now));
             }
         }
-        if self.reply.has_ended() || self.multipart.as_ref().is_some_and(Multipart::has_ended) {
-            return Err(DeviceError::Io("the camera ended the stream".into()));
+        Ok(Next::Body)
+    }
+
+    /// Takes note of an event; whether it was a picture.
+    fn handle(&mut self, event: Event, now: Instant) -> bool {
+        match event {
+            Event::Begins => self.newest.beginning = Some(now),
+            Event::Damaged(why) => self.spoilt(why.into(), now),
+            Event::Picture(jpeg) => {
+                let began = self.newest.beginning.take().unwrap_or(now);
+                self.newest.count += 1;
+                if self.backlog.is_fresh(began) {
+                    self.newest.jpeg.clear();
+                    self.newest.jpeg.extend_from_slice(jpeg);
+                    self.newest.began = Some(began);
+                }
+                return true;
+            }
         }
-        Ok(())
+        false
+    }
+
+    /// The answer is over. If it was one picture, the next is asked for.
+    fn end(&mut self, now: Instant) -> Result<(), DeviceError> {
+        let Some(mut exchange) = self.exchange.take() else { return Ok(()) };
+        let within = exchange.scanner.is_within();
+        if let Some(event) = exchange.scanner.finish() {
+            exchange.pictures += u32::from(self.handle(event, now));
+        }
+        match exchange.pictures {
+            0 => {
+                let damaged = self.damaged.as_deref().filter(|_| !within);
+                Err(cause::no_picture(&seen(&exchange, damaged, (true, within))))
+            }
+            1 => {
+                if !std::mem::replace(&mut self.single, true) {
+                    log::info!("{}: it gives one picture for each request, and is asked again and again", self.name);
+                }
+                Ok(())
+            }
+            _ if self.mode.width == 0 => Err(cause::recording()),
+            _ => Err(DeviceError::Io("the camera closed the connection and ended the stream".into())),
+        }
+    }
+
+    /// Why there was no picture so far.
+    fn no_picture(&self) -> DeviceError {
+        let damaged = self.damaged.as_deref();
+        match &self.exchange {
+            Some(exchange) => cause::no_picture(&seen(exchange, damaged, (false, exchange.scanner.is_within()))),
+            None => cause::no_picture(&Seen { damaged, seconds: OPENING.as_secs(), ..Seen::default() }),
+        }
+    }
+
+    fn spoilt(&mut self, why: String, now: Instant) {
+        if let Some(count) = self.health.bad(now) {
+            log::warn!("{}: bad frames: {count}, the last: {why}", self.name);
+        }
+        self.damaged = Some(why);
     }
 
     /// What is in hand, if it looks like a picture. The stream has no size of its own, each picture has.
@@ -240,6 +375,23 @@ impl HttpCamera {
             (self.mode.width, self.mode.height) = (width as u32, height as u32);
         }
         Ok(Arc::from(&self.newest.jpeg[..]))
+    }
+}
+
+fn seen<'a>(exchange: &'a Exchange, damaged: Option<&'a str>, (ended, within): (bool, bool)) -> Seen<'a> {
+    let answered = exchange.reply.has_begun();
+    let (head, sample) = (exchange.head.as_ref(), exchange.sample.as_slice());
+    Seen { head, sample, answered, ended, within, damaged, seconds: OPENING.as_secs() }
+}
+
+/// A text that nobody can guess, for a request.
+fn client() -> Result<String, DeviceError> {
+    let mut bytes = [0; 16];
+    let filled = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
+    match filled {
+        Ok(16) => Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect()),
+        Ok(_) => Err(DeviceError::Io("random numbers: too few".into())),
+        Err(error) => Err(DeviceError::Io(format!("random numbers: {error}"))),
     }
 }
 

@@ -1,33 +1,52 @@
 //! Reads a camera's answer without I/O: the head, then the body's bytes, freed of chunks if it has any.
 
+use super::cause;
 use crate::contract::DeviceError;
 
 /// Longest head; real ones are below 1000 bytes.
 const HEAD: usize = 16 * 1024;
 /// Longest line before a chunk.
 const LINE: usize = 200;
+/// Digits of a chunk's size.
+const DIGITS: usize = 16;
 
 /// An answer that is being read.
 #[derive(Debug)]
 pub struct Reply {
     state: State,
-    /// The head so far, then the line before a chunk.
+    /// The head so far, then the line before a chunk, then what was taken for one of these and is body.
     line: Vec<u8>,
+    /// Bytes of the body so far.
+    count: u64,
+    length: Option<u64>,
 }
 
 /// What a head says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Head {
+    /// The status code.
+    pub status: u16,
     /// What stands between pictures; empty if the camera does not say.
     pub boundary: String,
+    /// The type in small letters, without parameters; empty if the camera does not say.
+    pub kind: String,
+    /// Where the camera sends us.
+    pub location: Option<String>,
+    /// The `WWW-Authenticate` headers.
+    pub challenges: Vec<Vec<u8>>,
+    length: Option<u64>,
     chunked: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Head,
+    /// What was taken for something else comes first.
+    Kept,
     Plain,
-    ChunkSize,
+    ChunkSize {
+        first: bool,
+    },
     Chunk(usize),
     ChunkEnd,
     Ended,
@@ -44,40 +63,47 @@ pub enum Piece<'a> {
 
 impl Default for Reply {
     fn default() -> Reply {
-        Reply { state: State::Head, line: Vec::new() }
+        Reply { state: State::Head, line: Vec::new(), count: 0, length: None }
     }
 }
 
 impl Reply {
     /// Takes some of `bytes` off its front; `None` when they are used up.
-    pub fn take<'a>(&mut self, bytes: &mut &'a [u8]) -> Result<Option<Piece<'a>>, DeviceError> {
-        while !bytes.is_empty() {
+    ///
+    /// # Errors
+    /// If it is no answer in HTTP.
+    pub fn take<'a, 'b: 'a>(&'a mut self, bytes: &mut &'b [u8]) -> Result<Option<Piece<'a>>, DeviceError> {
+        loop {
+            if self.state == State::Kept {
+                self.state = State::Plain;
+                self.count += self.line.len() as u64;
+                return Ok(Some(Piece::Body(&self.line)));
+            }
+            if bytes.is_empty() {
+                return Ok(None);
+            }
             match self.state {
                 State::Head => {
-                    let before = self.line.len();
-                    let room = HEAD.saturating_sub(before).min(bytes.len());
-                    self.line.extend_from_slice(&bytes[..room]);
-                    let Some((head, length)) = parse(&self.line)? else {
-                        if self.line.len() >= HEAD {
-                            return Err(DeviceError::Io("the answer's head has no end".into()));
-                        }
-                        *bytes = &bytes[room..];
-                        continue;
-                    };
-                    *bytes = &bytes[length.saturating_sub(before)..];
-                    self.line.clear();
-                    self.state = if head.chunked { State::ChunkSize } else { State::Plain };
-                    return Ok(Some(Piece::Head(head)));
-                }
-                State::Plain => return Ok(Some(Piece::Body(std::mem::take(bytes)))),
-                State::ChunkSize => {
-                    if let Some(size) = self.line(bytes)? {
-                        self.state = if size == 0 { State::Ended } else { State::Chunk(size) };
+                    if let Some(head) = self.head(bytes)? {
+                        return Ok(Some(Piece::Head(head)));
                     }
                 }
+                State::Plain => {
+                    self.count += bytes.len() as u64;
+                    return Ok(Some(Piece::Body(std::mem::take(bytes))));
+                }
+                State::ChunkSize { first } => match self.chunk_size(bytes) {
+                    Ok(Some(0)) => self.state = State::Ended,
+                    Ok(Some(size)) => self.state = State::Chunk(size),
+                    Ok(None) => {}
+                    // It says that it has chunks and has none. Its bytes decide.
+                    Err(_) if first => self.state = State::Kept,
+                    Err(error) => return Err(error),
+                },
                 State::Chunk(left) => {
                     let (body, rest) = bytes.split_at(left.min(bytes.len()));
                     *bytes = rest;
+                    self.count += body.len() as u64;
                     self.state = if body.len() == left { State::ChunkEnd } else { State::Chunk(left - body.len()) };
                     return Ok(Some(Piece::Body(body)));
                 }
@@ -86,14 +112,14 @@ impl Reply {
                     *bytes = rest;
                     match first {
                         b'\r' => {}
-                        b'\n' => self.state = State::ChunkSize,
-                        _ => return Err(DeviceError::Io("a chunk is longer than it says".into())),
+                        b'\n' => self.state = State::ChunkSize { first: false },
+                        _ => return Err(cause::broken("a chunk is longer than it says")),
                     }
                 }
                 State::Ended => *bytes = &[],
+                State::Kept => {}
             }
         }
-        Ok(None)
     }
 
     /// Whether the camera said that this was all.
@@ -101,79 +127,118 @@ impl Reply {
         self.state == State::Ended
     }
 
+    /// Whether as much has come as the head announced. Many heads are wrong, so more may follow.
+    pub fn is_as_long_as_announced(&self) -> bool {
+        self.length == Some(self.count)
+    }
+
+    /// Whether anything has come.
+    pub fn has_begun(&self) -> bool {
+        self.state != State::Head || !self.line.is_empty()
+    }
+
+    fn head(&mut self, bytes: &mut &[u8]) -> Result<Option<Head>, DeviceError> {
+        let before = self.line.len();
+        let room = HEAD.saturating_sub(before).min(bytes.len());
+        self.line.extend_from_slice(&bytes[..room]);
+        // Some cameras leave the head out.
+        if is_bare(&self.line) {
+            *bytes = &bytes[room..];
+            self.state = State::Kept;
+            return Ok(Some(Head { status: 200, ..Head::default() }));
+        }
+        let Some((head, length)) = parse(&self.line)? else {
+            if self.line.len() >= HEAD {
+                return Err(cause::broken("the answer's head has no end"));
+            }
+            *bytes = &bytes[room..];
+            return Ok(None);
+        };
+        *bytes = &bytes[length.saturating_sub(before)..];
+        self.line.clear();
+        self.length = head.length;
+        self.state = if head.chunked { State::ChunkSize { first: true } } else { State::Plain };
+        Ok(Some(head))
+    }
+
     /// Reads the line before a chunk; its size once the line is complete.
-    fn line(&mut self, bytes: &mut &[u8]) -> Result<Option<usize>, DeviceError> {
-        let wrong = || DeviceError::Io("a chunk of the answer does not tell its size".into());
+    fn chunk_size(&mut self, bytes: &mut &[u8]) -> Result<Option<usize>, DeviceError> {
+        let wrong = || cause::broken("a chunk of the answer does not tell its size");
         let end = bytes.iter().position(|byte| *byte == b'\n');
-        let (line, rest) = bytes.split_at(end.map_or(bytes.len(), |end| end + 1));
+        let taken = end.map_or(bytes.len(), |end| end + 1).min(LINE + 1 - self.line.len().min(LINE));
+        let (line, rest) = bytes.split_at(taken);
         *bytes = rest;
-        self.line.extend_from_slice(&line[..line.len().min(LINE + 1)]);
-        if self.line.len() > LINE {
+        self.line.extend_from_slice(line);
+        // What cannot be a number needs no end of its line.
+        let begins = self.line.first().is_none_or(|byte| byte.is_ascii_hexdigit() || byte.is_ascii_whitespace());
+        if self.line.len() > LINE || !begins {
             return Err(wrong());
         }
-        if end.is_none() {
+        if self.line.last() != Some(&b'\n') {
             return Ok(None);
         }
-        let line = std::mem::take(&mut self.line);
-        let text = std::str::from_utf8(&line).map_err(|_| wrong())?;
+        let text = std::str::from_utf8(&self.line).map_err(|_| wrong())?;
         let digits = text.split(';').next().unwrap_or_default().trim();
-        let good = (1..=8).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-        usize::from_str_radix(digits, 16).ok().filter(|_| good).map(Some).ok_or_else(wrong)
+        let good = (1..=DIGITS).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let size = u32::from_str_radix(digits, 16).ok().filter(|_| good).ok_or_else(wrong)?;
+        self.line.clear();
+        Ok(Some(size as usize))
     }
+}
+
+/// Whether the first bytes are those of pictures or of the line before one, and of no head.
+fn is_bare(line: &[u8]) -> bool {
+    line.starts_with(&[0xFF, 0xD8, 0xFF]) || line.trim_ascii_start().starts_with(b"--")
 }
 
 /// Reads a head; with its length, once it is complete.
 fn parse(bytes: &[u8]) -> Result<Option<(Head, usize)>, DeviceError> {
+    // What cannot become a head is refused at once: it may have no line ends.
+    let start = bytes.trim_ascii_start();
+    let begins = |word: &[u8]| start.starts_with(&word[..start.len().min(word.len())]);
+    if !begins(b"HTTP/") {
+        let undecided = begins(b"--") || begins(&[0xFF, 0xD8, 0xFF]);
+        return if undecided { Ok(None) } else { Err(cause::no_http(start)) };
+    }
     let mut headers = [httparse::EMPTY_HEADER; 64];
     let mut response = httparse::Response::new(&mut headers);
-    let length = match response.parse(bytes) {
+    let mut config = httparse::ParserConfig::default();
+    config
+        .allow_spaces_after_header_name_in_responses(true)
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .allow_multiple_spaces_in_response_status_delimiters(true)
+        .ignore_invalid_headers_in_responses(true);
+    let length = match config.parse_response(&mut response, bytes) {
         Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) => return Ok(None),
-        Err(error) => return Err(DeviceError::Io(format!("it does not answer in HTTP: {error}"))),
+        Err(httparse::Error::TooManyHeaders) => {
+            return Err(cause::broken("the answer's head has more than 64 lines"));
+        }
+        Err(_) => return Err(cause::no_http(start)),
     };
-    let values = |name: &str| {
+    let values = |name: &'static str| {
         let found = response.headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name));
-        found.map(|header| String::from_utf8_lossy(header.value).trim().to_string()).collect::<Vec<String>>()
+        found.map(|header| String::from_utf8_lossy(header.value).trim().to_string())
     };
-    match response.code.unwrap_or_default() {
-        200 => {}
-        code @ (301 | 302 | 303 | 307 | 308) => {
-            let to = values("Location").first().map(|to| shown(to)).unwrap_or_default();
-            return Err(DeviceError::Unsupported(format!(
-                "it sends us on to {to:?} ({code}); name that in the config"
-            )));
-        }
-        401 => {
-            let ways = values("WWW-Authenticate");
-            let basic = ways.iter().any(|way| way.to_ascii_lowercase().starts_with("basic"));
-            return Err(if basic || ways.is_empty() {
-                DeviceError::Busy("it wants another user and password (401)".into())
-            } else {
-                DeviceError::Unsupported("it wants a password in a way other than Basic (401)".into())
-            });
-        }
-        code @ (403 | 429 | 503) => return Err(DeviceError::Busy(format!("it turns us away ({code})"))),
-        code @ (404 | 410) => return Err(DeviceError::Absent(format!("no stream at this path ({code})"))),
-        code => return Err(DeviceError::Io(format!("it answers with status {code}"))),
-    }
-    let kind = values("Content-Type").into_iter().next().unwrap_or_default();
+    let kind = values("Content-Type").next().unwrap_or_default();
     let mut parameters = kind.split(';').map(str::trim);
     let name = parameters.next().unwrap_or_default().to_ascii_lowercase();
-    if !name.starts_with("multipart/") {
-        let what = if name == "image/jpeg" { "a single picture".into() } else { format!("{:?}", shown(&name)) };
-        return Err(DeviceError::Unsupported(format!("it sends {what} instead of a stream of JPEGs")));
-    }
     let boundary = parameters.find_map(|parameter| {
         let (key, value) = parameter.split_once('=')?;
         key.trim().eq_ignore_ascii_case("boundary").then(|| value.trim().trim_matches('"').to_string())
     });
-    let chunked = values("Transfer-Encoding").iter().any(|coding| coding.eq_ignore_ascii_case("chunked"));
-    Ok(Some((Head { boundary: boundary.unwrap_or_default(), chunked }, length)))
-}
-
-/// A text from outside as it is safe in a log.
-fn shown(text: &str) -> String {
-    text.chars().take(100).filter(|c| !c.is_control()).collect()
+    let challenges = response.headers.iter().filter(|header| header.name.eq_ignore_ascii_case("WWW-Authenticate"));
+    let head = Head {
+        status: response.code.unwrap_or_default(),
+        boundary: boundary.unwrap_or_default(),
+        kind: name,
+        location: values("Location").next(),
+        challenges: challenges.map(|header| header.value.to_vec()).collect(),
+        // No length means none, and so does that of an empty body.
+        length: values("Content-Length").next().and_then(|value| value.parse().ok()).filter(|length| *length > 0),
+        chunked: values("Transfer-Encoding").any(|coding| coding.to_ascii_lowercase().contains("chunked")),
+    };
+    Ok(Some((head, length)))
 }
 
 #[cfg(test)]
@@ -198,7 +263,8 @@ mod tests {
     fn the_body_comes_out_with_and_without_chunks_however_it_is_cut() {
         let head = "HTTP/1.1 200 OK\r\nServer: x\r\ncontent-type: multipart/x-mixed-replace; boundary=\"a b\"\r\n";
         let plain = format!("{head}\r\nhello, world");
-        let chunked = format!("{head}Transfer-Encoding: Chunked\r\n\r\n5\r\nhello\r\n07;x=y\r\n, world\r\n0\r\n\r\n");
+        let chunks = "5\r\nhello\r\n000000000000007;x=y\r\n, world\r\n0\r\n\r\n";
+        let chunked = format!("{head}Transfer-Encoding: Chunked\r\n\r\n{chunks}");
         for piece in [1, 2, 3, 7, 1000] {
             let (head, body, ended) = read(plain.as_bytes(), piece).expect("a good answer");
             assert_eq!(
@@ -213,32 +279,49 @@ mod tests {
     }
 
     #[test]
-    fn every_refusal_says_why_and_has_its_remedy() {
-        type Kind = fn(String) -> DeviceError;
-        let cases: [(&str, Kind, &str); 9] = [
-            ("401 No\r\nWWW-Authenticate: Basic realm=\"x\"", DeviceError::Busy, "password"),
-            ("401 No\r\nWWW-Authenticate: Digest realm=\"x\"", DeviceError::Unsupported, "Basic"),
-            ("403 No", DeviceError::Busy, "403"),
-            ("503 Full", DeviceError::Busy, "503"),
-            ("404 No", DeviceError::Absent, "path"),
-            ("302 Go\r\nLocation: http://other/", DeviceError::Unsupported, "http://other/"),
-            ("500 Oh", DeviceError::Io, "500"),
-            ("200 OK\r\nContent-Type: image/jpeg", DeviceError::Unsupported, "single"),
-            ("200 OK\r\nContent-Type: text/html; charset=x", DeviceError::Unsupported, "text/html"),
-        ];
-        for (head, kind, word) in cases {
-            let error = read(format!("HTTP/1.1 {head}\r\n\r\n").as_bytes(), 1000).expect_err(head);
-            assert_eq!(error.remedy(), kind(String::new()).remedy(), "{head}: {error}");
-            assert!(error.to_string().contains(word), "{error}");
+    fn what_the_head_says_falsely_or_not_at_all_costs_no_byte() {
+        let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let long = "a".repeat(LINE + 5);
+        for (head, body) in [
+            (chunked, "--frame\r\n"),
+            (chunked, "\u{7f}x"),
+            (chunked, "abc xyz\r\nmore\r\n"),
+            (chunked, long.as_str()),
+            ("", "--frame\r\n\r\nx"),
+            ("HTTP/1.1 200\r\n\r\n", "x"),
+            ("HTTP/1.1  200 OK\r\nname without a colon\r\nX : y\r\n z\r\n\r\n", "x"),
+        ] {
+            for piece in [1, 3, 1000] {
+                let (found, read, _) = read(format!("{head}{body}").as_bytes(), piece).expect(body);
+                assert_eq!((found.expect("a head").status, read.as_slice()), (200, body.as_bytes()), "{head}{body}");
+            }
         }
+        let (_, body, _) = read(b"\xFF\xD8\xFF\xE0", 1).expect("a picture without a head");
+        assert_eq!(body, b"\xFF\xD8\xFF\xE0");
+    }
+
+    #[test]
+    fn all_challenges_and_the_place_to_go_are_in_the_head() {
+        let answer = b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=\"\xE4\"\r\nLocation: /x\r\nwww-authenticate: Digest\r\n\r\n";
+        let (head, _, _) = read(answer, 1000).unwrap();
+        let head = head.unwrap();
+        assert_eq!((head.status, head.location.as_deref()), (401, Some("/x")));
+        assert_eq!(head.challenges, [&b"Basic realm=\"\xE4\""[..], b"Digest"]);
     }
 
     #[test]
     fn rubbish_is_refused_with_bounded_memory() {
         let endless = [b"HTTP/1.1 200 OK\r\nX: ".to_vec(), vec![b'a'; 100_000]].concat();
         assert!(read(&endless, 1000).is_err());
-        assert!(read(b"SSH-2.0-OpenSSH\r\n\r\n", 1000).is_err());
-        let head = "HTTP/1.1 200 OK\r\nContent-Type: multipart/x\r\nTransfer-Encoding: chunked\r\n\r\n";
+        for (first, word) in [
+            (&b"RTSP/1.0 400 Bad Request\r\n\r\n"[..], "RTSP"),
+            (b"\x15\x03\x01\x00\x02\x02\x46", "TLS"),
+            (b"SSH-2.0-OpenSSH\r\n", "SSH-2.0"),
+        ] {
+            let error = read(first, 1000).expect_err(word);
+            assert!(error.to_string().contains(word) && !error.remedy().contains("cable"), "{error}");
+        }
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: multipart/x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n";
         for bad in ["x\r\n", "-1\r\n", "123456789\r\n", "\r\n", "1\r\nab\r\n", "+1\r\n"] {
             assert!(read(format!("{head}{bad}").as_bytes(), 1).is_err(), "{bad:?}");
         }
