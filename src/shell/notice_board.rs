@@ -117,6 +117,23 @@ fn disk_space(folder: &Path) -> Option<DiskSpace> {
     })
 }
 
+/// Leaves a notice in the folder that another process looks at, or takes it away; never half of one.
+///
+/// # Errors
+/// If nothing can be written there.
+pub fn leave(folder: &Path, name: &str, what: Option<&str>) -> io::Result<()> {
+    let (file, beside) = (folder.join(name), folder.join(format!(".{name}")));
+    match what {
+        Some(what) => std::fs::create_dir_all(folder)
+            .and_then(|()| std::fs::write(&beside, format!("{what}\n")))
+            .and_then(|()| std::fs::rename(&beside, &file)),
+        None => match std::fs::remove_file(&file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        },
+    }
+}
+
 fn tell_change(before: &[String], now: &[String]) {
     for notice in now.iter().filter(|notice| !before.contains(notice)) {
         log::warn!("on the TV: {notice}");

@@ -41,8 +41,8 @@ use minisign_verify::PublicKey;
 use semver::Version;
 use sha2::{Digest, Sha256};
 
-use crate::shell::clock;
 use crate::shell::state::{self, Lock};
+use crate::shell::{clock, notice_board};
 use bundle::{EXTENSION, Taker, read_bundle};
 use decision::{Content, History, Manifest, Outcome, Refusal};
 
@@ -263,18 +263,8 @@ impl Appliance {
 
     /// Has the TV say something of updates, or no longer.
     pub fn tell(&self, what: Option<&str>) {
-        let (file, beside) = (self.notices.join("update"), self.notices.join(".update"));
-        let result = match what {
-            Some(what) => fs::create_dir_all(&self.notices)
-                .and_then(|()| fs::write(&beside, format!("{what}\n")))
-                .and_then(|()| fs::rename(&beside, &file)),
-            None => match fs::remove_file(&file) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
-                _ => Ok(()),
-            },
-        };
-        if let Err(error) = result {
-            log::warn!("the TV cannot be told of the update: {}: {error}", file.display());
+        if let Err(error) = notice_board::leave(&self.notices, "update", what) {
+            log::warn!("the TV cannot be told of the update: {}: {error}", self.notices.display());
         }
     }
 }
