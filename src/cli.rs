@@ -12,9 +12,12 @@ use lexopt::{Arg, Parser, ValueExt};
 use crate::config::{key_of, nearest};
 
 mod help;
+#[cfg(test)]
+mod tests;
 
 use help::{
-    CHECK_HELP, DOCTOR_HELP, DRIVERS_HELP, HELP, LINK_HELP, MUTE_HELP, RESET_HELP, RUN_HELP, STATUS_HELP, UPDATE_HELP,
+    CHECK_HELP, DOCTOR_HELP, DRIVERS_HELP, HELP, LINK_HELP, MUTE_HELP, RESET_HELP, RUN_HELP, SETTINGS_HELP,
+    STATUS_HELP, UPDATE_HELP,
 };
 
 /// Exit code: done.
@@ -86,6 +89,13 @@ pub enum Command {
         /// `--last-good`: as with `run`.
         last_good: Option<PathBuf>,
     },
+    /// Turn the files of the settings partition into what the flashed image reads.
+    Settings {
+        /// The folder of `wifi.txt` and `timezone.txt`.
+        from: PathBuf,
+        /// The folder for what is made of them.
+        to: PathBuf,
+    },
     /// List the drivers of this build.
     Drivers,
     /// Say what the machine has, whether it works, and what to do about what does not.
@@ -125,7 +135,7 @@ impl std::error::Error for UsageError {}
 pub const VERSION: &str = concat!("intercom ", env!("CARGO_PKG_VERSION"));
 
 /// The commands, each with its options and its help.
-const COMMANDS: [(&str, &[&str], &str); 9] = [
+const COMMANDS: [(&str, &[&str], &str); 10] = [
     ("run", &["--config", "--no-link", "--last-good", "--notices", "--invite-key", "--help"], RUN_HELP),
     ("link", &["--tv", "--name", "--days", "--devices", "--revoke", "--config", "--help"], LINK_HELP),
     ("mute", &["--off", "--config", "--help"], MUTE_HELP),
@@ -134,6 +144,7 @@ const COMMANDS: [(&str, &[&str], &str); 9] = [
     ("doctor", &["--config", "--json", "--help"], DOCTOR_HELP),
     ("check", &["--config", "--help"], CHECK_HELP),
     ("update", &["--restart", "--confirm", "--config", "--last-good", "--help"], UPDATE_HELP),
+    ("settings", &["--help"], SETTINGS_HELP),
     ("drivers", &["--help"], DRIVERS_HELP),
 ];
 
@@ -141,9 +152,9 @@ const COMMANDS: [(&str, &[&str], &str); 9] = [
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, UsageError> {
     let mut parser = Parser::from_args(args);
     match parser.next().map_err(|error| odd(error, "intercom --help"))? {
-        None => {
-            Err(usage("say what to do: run, link, mute, status, reset, doctor, check, update or drivers".to_owned()))
-        }
+        None => Err(usage(
+            "say what to do: run, link, mute, status, reset, doctor, check, update, settings or drivers".to_owned(),
+        )),
         Some(Arg::Short('h') | Arg::Long("help")) => Ok(Command::Help(HELP)),
         Some(Arg::Short('V') | Arg::Long("version")) => Ok(Command::Version),
         Some(Arg::Value(word)) => {
@@ -206,6 +217,7 @@ struct Given {
     notices: Option<PathBuf>,
     invite_key: Option<u16>,
     source: Option<String>,
+    folders: Vec<PathBuf>,
     revoke: Option<u64>,
     viewer: Option<String>,
     days: Option<u64>,
@@ -225,6 +237,10 @@ impl Given {
             "update" => {
                 let text = word.into_string().map_err(|_| "that is not UTF-8 text".to_owned())?;
                 set_once(&mut self.source, text, "one update at a time")
+            }
+            "settings" if self.folders.len() < 2 => {
+                self.folders.push(PathBuf::from(word));
+                Ok(())
             }
             _ => Err(format!("`intercom {command}` does not know what to do with `{}`", word.to_string_lossy())),
         }
@@ -268,7 +284,7 @@ impl Given {
     }
 
     fn into_command(self, name: &str) -> Result<Command, String> {
-        let Given { config, last_good, notices, invite_key, source, revoke, viewer, days, devices, .. } = self;
+        let Given { config, last_good, notices, invite_key, source, folders, revoke, viewer, days, devices, .. } = self;
         let Given { no_link, tv, json, off, restart, confirm, .. } = self;
         let limits = days.or(devices).is_some();
         Ok(match name {
@@ -293,6 +309,12 @@ impl Given {
                 return Err("`--confirm` goes with nothing else".to_owned());
             }
             "update" => Command::Update { source, restart, confirm, config, last_good },
+            "settings" => {
+                let folders: [PathBuf; 2] =
+                    folders.try_into().map_err(|_| "`intercom settings` needs two folders behind it".to_owned())?;
+                let [from, to] = folders;
+                Command::Settings { from, to }
+            }
             _ => Command::Drivers,
         })
     }
@@ -334,6 +356,7 @@ fn help_command(name: &str) -> &'static str {
         "doctor" => "intercom doctor --help",
         "check" => "intercom check --help",
         "update" => "intercom update --help",
+        "settings" => "intercom settings --help",
         "drivers" => "intercom drivers --help",
         _ => "intercom --help",
     }
@@ -353,129 +376,5 @@ fn spelled(arg: &Arg<'_>) -> String {
         Arg::Short(letter) => format!("-{letter}"),
         Arg::Long(name) => format!("--{name}"),
         Arg::Value(word) => word.to_string_lossy().into_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(line: &str) -> Result<Command, UsageError> {
-        parse(line.split_whitespace().map(OsString::from))
-    }
-
-    fn refuse(line: &str) -> String {
-        read(line).expect_err(line).to_string()
-    }
-
-    #[test]
-    fn commands_and_their_options() {
-        let path = |text: &str| Some(PathBuf::from(text));
-        let run =
-            |config, no_link| Ok(Command::Run { config, no_link, last_good: None, notices: None, invite_key: None });
-        assert_eq!(read("run"), run(None, false));
-        assert_eq!(read("run --config a.toml"), run(path("a.toml"), false));
-        assert_eq!(read("run --no-link --config=a"), run(path("a"), true));
-        let (last_good, notices) = (path("l"), path("n"));
-        assert_eq!(
-            read("run --last-good l --notices=n --invite-key KEY_ENTER"),
-            Ok(Command::Run { config: None, no_link: false, last_good, notices, invite_key: Some(28) })
-        );
-        let link = |revoke, tv, name: Option<&str>, config: Option<&str>| {
-            let wish = Wish { name: name.map(str::to_owned), ..Wish::default() };
-            Ok(Command::Link { revoke, tv, wish, config: config.map(PathBuf::from) })
-        };
-        let long = Wish { days: 30, devices: 1, ..Wish::default() };
-        assert_eq!(
-            read("link --days 30 --devices=1"),
-            Ok(Command::Link { revoke: None, tv: false, wish: long, config: None })
-        );
-        assert_eq!(read("link"), link(None, false, None, None));
-        assert_eq!(read("link --revoke 3 --config a"), link(Some(3), false, None, Some("a")));
-        assert_eq!(read("link --tv --name Anna"), link(None, true, Some("Anna"), None));
-        assert_eq!(read("check a"), Ok(Command::Check { config: path("a") }));
-        assert_eq!(read("check --config a"), Ok(Command::Check { config: path("a") }));
-        assert_eq!(read("check"), Ok(Command::Check { config: None }));
-        assert_eq!(read("drivers"), Ok(Command::Drivers));
-        assert_eq!(read("mute"), Ok(Command::Mute { off: false, config: None }));
-        assert_eq!(read("mute --off --config a"), Ok(Command::Mute { off: true, config: path("a") }));
-        assert_eq!(read("status"), Ok(Command::Status { config: None }));
-        assert_eq!(read("reset --config a"), Ok(Command::Reset { config: path("a") }));
-        assert!(refuse("mute --of").contains("did you mean `--off`?"));
-        assert_eq!(read("doctor"), Ok(Command::Doctor { config: None, json: false }));
-        assert_eq!(read("doctor --json --config a"), Ok(Command::Doctor { config: path("a"), json: true }));
-        assert_eq!(read("--version"), Ok(Command::Version));
-        assert_eq!(read("-V"), Ok(Command::Version));
-    }
-
-    #[test]
-    fn help_is_there_wherever_it_is_asked_for() {
-        assert_eq!(read("--help"), Ok(Command::Help(HELP)));
-        assert_eq!(read("help"), Ok(Command::Help(HELP)));
-        assert_eq!(read("help link"), Ok(Command::Help(LINK_HELP)));
-        assert_eq!(read("run --config a -h"), Ok(Command::Help(RUN_HELP)));
-        for (name, options, help) in COMMANDS {
-            assert_eq!(read(&format!("{name} --help")), Ok(Command::Help(help)));
-            assert!(HELP.contains(&format!("\n  {name} ")), "{name}");
-            for option in options.iter().filter(|option| **option != "--help" && name != "check") {
-                assert!(help.contains(option), "the help of {name} lacks {option}");
-            }
-            assert!(help.lines().chain(HELP.lines()).all(|line| line.len() <= 90 && !line.ends_with(' ')));
-        }
-    }
-
-    #[test]
-    fn each_option_that_a_command_has_is_read() {
-        for (name, options, _) in COMMANDS {
-            for option in options {
-                let alone = read(&format!("{name} {option}"));
-                let with = |value: &str| read(&format!("{name} {option} {value}"));
-                let answer = alone.or_else(|_| with("1")).or_else(|_| with("KEY_1"));
-                assert!(answer.is_ok(), "{name} {option}: {answer:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn slips_are_answered_with_what_was_meant() {
-        assert!(
-            refuse("").contains("say what to do: run, link, mute, status, reset, doctor, check, update or drivers")
-        );
-        assert!(refuse("rum").contains("there is no command `rum`; did you mean `intercom run`?"));
-        assert!(refuse("driver").contains("did you mean `intercom drivers`?"));
-        assert!(
-            refuse("run --conifg a").contains(
-                "has no option `--conifg`; it has --config, --no-link, --last-good, --notices, --invite-key, "
-            )
-        );
-        assert!(refuse("run --conifg a").contains("did you mean `--config`?"));
-        assert!(refuse("--config a run").contains("did you mean `intercom run --config`?"));
-        assert!(refuse("--verison").contains("did you mean `--version`?"));
-        assert!(refuse("link --revok 1").contains("did you mean `--revoke`?"));
-        assert!(refuse("run --revoke 1").ends_with("`intercom run --help` tells more."));
-    }
-
-    #[test]
-    fn what_means_nothing_is_refused() {
-        assert!(refuse("run --config").contains("`--config` needs a file"));
-        assert!(refuse("run a.toml").contains("does not know what to do with `a.toml`"));
-        assert!(refuse("run --config a --config b").contains("two config files"));
-        assert!(refuse("check a b").contains("two config files"));
-        assert!(refuse("link --revoke").contains("needs the number"));
-        assert!(refuse("link --days 0").contains("1 to 365"));
-        assert!(refuse("link --devices=21").contains("1 to 20"));
-        assert!(refuse("link --days 1 --days 2").contains("twice"));
-        assert!(refuse("link --tv --days 2").contains("for one device"));
-        assert!(refuse("link --revoke 1 --devices 2").contains("neither"));
-        assert!(refuse("link --revoke all").contains("whole number"));
-        assert!(refuse("link --revoke -1").contains("whole number"));
-        assert!(refuse("link --revoke 1 --revoke 2").contains("twice"));
-        assert!(refuse("link --revoke 1 --tv").contains("neither"));
-        assert!(refuse("link --name").contains("needs the viewer's name"));
-        assert!(refuse("link --name= ").contains("at least one letter"));
-        refuse("run --no-link=yes");
-        refuse("drivers x");
-        refuse("doctor x");
-        refuse("-x");
     }
 }

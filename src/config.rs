@@ -3,6 +3,7 @@
 mod address;
 mod devices;
 mod fallback;
+pub mod plain_text;
 mod problem;
 mod reader;
 mod report;
@@ -10,7 +11,9 @@ mod room;
 mod state_paths;
 #[cfg(test)]
 mod tests;
+pub mod timezone;
 pub mod trials;
+pub mod wifi;
 
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use intercom::cli::{self, Command};
 use intercom::config::{self, ChosenConfig, Config, StatePaths};
 use intercom::shell::run::RunOptions;
-use intercom::shell::{checkup, control, jail, journal, prepare, run, tls, update};
+use intercom::shell::{checkup, control, jail, journal, prepare, run, settings_files, tls, update};
 use intercom_core::people::register::Wish;
 
 fn main() -> ExitCode {
@@ -58,6 +58,13 @@ fn execute(command: Command) -> u8 {
                 Err(code) => code,
             }
         }
+        Command::Settings { from, to } => match settings_files::apply(&from, &to, Path::new(settings_files::ZONES)) {
+            Ok(mistakes) => {
+                mistakes.iter().for_each(|mistake| journal::complain(mistake));
+                cli::DONE
+            }
+            Err(error) => complain(cli::FAILED, &format!("intercom: {error}")),
+        },
         Command::Update { confirm: true, .. } => confirm_update(),
         Command::Update { source, restart, config, last_good, .. } => {
             install_update(source, restart, config.as_deref(), last_good.as_deref())

@@ -15,6 +15,7 @@ Commands:
   doctor          look at cameras, sound, screens and network, and tell what is wrong
   check [FILE]    tell what a config would run, or what is wrong with it
   update [FILE]   install a signed update of the flashed image
+  settings        turn the settings partition's files into what the flashed image reads
   drivers         list the drivers for cameras, microphones, speakers and displays
 
 Options:
@@ -166,4 +167,20 @@ as a stick, the newest is taken; without FILE, the config's [update] url.
   --config FILE   the settings; see `intercom run --help`
   --last-good FILE
                   likewise
+";
+
+/// What `intercom settings --help` prints.
+pub const SETTINGS_HELP: &str = "\
+intercom settings - turn the files of the settings partition into what the system reads
+
+Usage: intercom settings FROM TO
+
+For the flashed image, which calls it at each start.
+
+  FROM            the folder with wifi.txt and timezone.txt, as people write them
+  TO              the folder for wifi.conf (for wpa_supplicant), localtime (a link to
+                  a zone) and notices/wifi and notices/timezone (a mistake, for the TV)
+
+What is clear is taken. Mistakes are printed as FILE:LINE: KEY: what is wrong, and are
+no failure: without a clear time zone the clock shows UTC.
 ";

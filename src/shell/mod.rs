@@ -46,6 +46,7 @@ pub mod pulse;
 pub mod reset;
 pub mod run;
 pub mod service;
+pub mod settings_files;
 pub mod signal_socket;
 pub mod stages;
 pub mod start_record;

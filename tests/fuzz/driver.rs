@@ -3,8 +3,9 @@
 /// Inputs tried for each target, and of those that do much with each: a fraction of a second.
 const ROUNDS: usize = 20_000;
 const FEW_ROUNDS: usize = 300;
-const SLOW: [&str; 13] = [
+const SLOW: [&str; 14] = [
     "config",
+    "wifi",
     "manifest",
     "bundle",
     "decoder",

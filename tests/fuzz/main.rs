@@ -9,4 +9,3 @@ mod home;
 mod offers;
 mod replay;
 mod targets;
-mod wifi;

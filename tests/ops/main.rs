@@ -1,4 +1,4 @@
-//! The real program as anyone who runs it sees it: the doctor, notices, mistakes in the settings, the reset, disks that take nothing, the service manager's watchdog, priorities.
+//! The real program as anyone who runs it sees it: the doctor, notices, mistakes in the settings, the settings partition, the reset, disks that take nothing, the service manager's watchdog, priorities.
 #![allow(clippy::disallowed_methods, reason = "tests look at real programs in real time")]
 
 mod doctor;
@@ -6,6 +6,7 @@ mod home;
 mod journal;
 mod mute;
 mod notices;
+mod partition;
 #[path = "../browser/harness/ports.rs"]
 mod ports;
 mod priority;

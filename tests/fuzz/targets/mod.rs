@@ -8,6 +8,7 @@ pub mod home;
 pub mod media;
 pub mod peer;
 pub mod plain;
+pub mod settings;
 pub mod socket;
 pub mod text;
 pub mod update;
@@ -30,6 +31,8 @@ pub const TARGETS: &[Target] = &[
     ("config", files::fuzz_config, files::configs),
     ("trials", files::fuzz_trials, files::trials),
     ("notices", files::fuzz_notices, files::notices),
+    ("wifi", settings::fuzz_wifi, settings::wifis),
+    ("timezone", settings::fuzz_timezone, settings::timezones),
     ("manifest", update::fuzz_manifest, update::manifests),
     ("bundle", update::fuzz_bundle, update::bundles),
     ("wav", media::fuzz_wav, media::wavs),

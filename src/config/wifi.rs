@@ -1,0 +1,387 @@
+//! `wifi.txt` of the settings partition: what is clear in it is taken, and each mistake is told with its line.
+//!
+//! Nothing that could be a password is repeated in a mistake: those stand on the TV and in the log.
+
+mod country;
+mod pasted;
+mod supplicant;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use super::plain_text::{self, trim, unquote};
+use super::problem::clipped;
+use super::{Problem, quoted};
+use words::{CHIEF, Key, key_of, nearest_word};
+
+/// Networks that are taken; home joins the first of them that is there.
+pub const MOST_NETWORKS: usize = 8;
+
+/// Passwords of a network that are tried.
+const MOST_PASSWORDS: usize = 4;
+
+/// Bytes of a network's name (IEEE 802.11, 9.4.2.2).
+const LONGEST_NAME: usize = 32;
+
+/// What `wifi.txt` says.
+#[derive(Default)]
+pub struct Wifi {
+    /// Two capital letters of ISO 3166.
+    pub country: Option<&'static str>,
+    /// The best first; empty if there is no Wi-Fi to join.
+    pub networks: Vec<Network>,
+    /// What is wrong, in the order of the lines.
+    pub problems: Vec<Problem>,
+}
+
+/// A network to join.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Network {
+    /// Its name as it goes over the air: 1 to 32 bytes.
+    pub ssid: Vec<u8>,
+    /// What lets home in.
+    pub secret: Secret,
+}
+
+/// What lets a device into a network.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Secret {
+    /// Nothing is needed.
+    Open,
+    /// A password of 8 to 63 bytes, for WPA2 and WPA3.
+    Password(String),
+    /// The key of WPA2 itself, in 64 small hex digits. WPA3 needs the password.
+    Key(String),
+}
+
+/// Reads a `wifi.txt`.
+pub fn read(bytes: &[u8]) -> Wifi {
+    let mut reader = Reader::default();
+    match plain_text::read(bytes) {
+        Ok(text) => {
+            for (line, words) in &text.lines {
+                reader.handle_line(*line, words);
+            }
+            reader.end_block();
+            if let (true, Some(line)) = (text.guessed, reader.beyond_ascii) {
+                let what = "letters such as ü may be wrong, as the file is no UTF-8; save it as UTF-8";
+                reader.complain(line, "", what.to_owned(), "");
+            }
+        }
+        Err(why) => {
+            let what = why.words().to_owned();
+            reader.wifi.problems.push(Problem {
+                line: None,
+                key: String::new(),
+                what,
+                nearest: None,
+                allowed: String::new(),
+            });
+        }
+    }
+    let mut wifi = reader.wifi;
+    wifi.problems.sort_by_key(|problem| problem.line);
+    wifi
+}
+
+/// The lines that belong to one network.
+#[derive(Default)]
+struct Block {
+    /// There was a name, right or wrong.
+    is_named: bool,
+    ssid: Option<Vec<u8>>,
+    /// Each with its line.
+    secrets: Vec<(usize, Secret)>,
+    /// Something was not understood, perhaps the password. Such a network is never joined without one.
+    is_unclear: bool,
+}
+
+#[derive(Default)]
+struct Reader {
+    wifi: Wifi,
+    block: Block,
+    /// What came first in the file, name or password, comes first in each block.
+    first: Option<Key>,
+    /// Within `network={ … }`.
+    in_braces: bool,
+    /// The first line with a name or password beyond ASCII.
+    beyond_ascii: Option<usize>,
+}
+
+impl Reader {
+    fn complain(&mut self, line: usize, key: &str, what: String, allowed: &str) {
+        let (key, allowed) = (key.to_owned(), allowed.to_owned());
+        self.wifi.problems.push(Problem { line: Some(line), key, what, nearest: None, allowed });
+    }
+
+    fn handle_line(&mut self, line: usize, text: &str) {
+        // Of files with sections, and of JSON.
+        let is_frame = text.starts_with('[') && text.ends_with(']') || text.chars().all(|c| "{},".contains(c));
+        if plain_text::is_comment(text) {
+            return;
+        }
+        if self.in_braces {
+            return self.handle_in_braces(line, text);
+        }
+        if is_frame {
+            return;
+        }
+        if let Some(fields) = pasted::qr_fields(text) {
+            self.end_block();
+            for (key, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
+                self.take(line, *key, value);
+            }
+            return self.end_block();
+        }
+        if let Some(behind) = pasted::block_begin(text) {
+            self.end_block();
+            self.in_braces = true;
+            return self.handle_in_braces(line, behind);
+        }
+        self.handle_pair(line, text);
+    }
+
+    fn handle_in_braces(&mut self, line: usize, text: &str) {
+        let (lines, ends) = pasted::block_lines(text);
+        for text in lines.iter().filter(|text| !text.is_empty()) {
+            self.handle_pair(line, text);
+        }
+        if ends {
+            self.end_block();
+            self.in_braces = false;
+        }
+    }
+
+    /// Such as `network = Our home`.
+    fn handle_pair(&mut self, line: usize, text: &str) {
+        let text = ["- ", "* ", "• "].iter().find_map(|mark| text.strip_prefix(mark)).unwrap_or(text);
+        let Some((word, value)) = text.split_once(['=', ':', '＝', '：']) else {
+            return self.handle_words(line, text);
+        };
+        let ((word, is_json), value) = (unquote(trim(word)), trim(value));
+        let value = if is_json { value.strip_suffix(',').unwrap_or(value) } else { value };
+        let Some(key) = key_of(word) else {
+            return self.handle_unknown(line, word);
+        };
+        let (inside, has_quotes) = unquote(value);
+        if inside.is_empty() {
+            return;
+        }
+        // In wpa_supplicant's own files a name without quotes is in hex.
+        if key == Key::Network
+            && self.in_braces
+            && !has_quotes
+            && let Some(name) = from_hex(inside)
+        {
+            return self.take_name(line, name);
+        }
+        self.take(line, key, inside);
+    }
+
+    /// A line without `=`: clear if it begins with one word that is known, and the next is none.
+    fn handle_words(&mut self, line: usize, text: &str) {
+        let (word, value) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+        let is_arrow = |word: &str| word.chars().all(|c| "-–—=>→|".contains(c));
+        let value = match trim(value).split_once(char::is_whitespace) {
+            Some((arrow, rest)) if is_arrow(arrow) => rest,
+            _ => value,
+        };
+        let (value, _) = unquote(trim(value));
+        let next = value.split_whitespace().next().unwrap_or_default();
+        match key_of(word) {
+            Some(_) if value.is_empty() => {}
+            Some(key) if key_of(next).is_none() => self.take(line, key, value),
+            _ => self.handle_unknown(line, ""),
+        }
+    }
+
+    /// `word` may be a part of a password, so it is told only if it is nearly a known one.
+    fn handle_unknown(&mut self, line: usize, word: &str) {
+        self.block.is_unclear = true;
+        match nearest_word(word) {
+            Some(near) => self.wifi.problems.push(Problem {
+                line: Some(line),
+                key: word.to_owned(),
+                what: "there is no such key".to_owned(),
+                nearest: Some(near.to_owned()),
+                allowed: CHIEF.to_owned(),
+            }),
+            None => self.complain(
+                line,
+                "",
+                "this line is not understood".to_owned(),
+                "network = …, password = …, country = …",
+            ),
+        }
+    }
+
+    /// `value` is not empty.
+    fn take(&mut self, line: usize, key: Key, value: &str) {
+        if matches!(key, Key::Network | Key::Password) && !value.is_ascii() {
+            self.beyond_ascii.get_or_insert(line);
+        }
+        match key {
+            Key::Network if has_password(value) => {
+                self.take_name(line, Vec::new());
+                self.complain(line, "network", "name and password need a line each".to_owned(), "");
+            }
+            Key::Network if value.chars().any(is_odd) => {
+                self.take_name(line, Vec::new());
+                self.complain(
+                    line,
+                    "network",
+                    "has a letter that cannot be read; save the file as UTF-8".to_owned(),
+                    "",
+                );
+            }
+            Key::Network => self.take_name(line, value.as_bytes().to_vec()),
+            Key::Password => self.take_password(line, value),
+            Key::Country => self.take_country(line, value),
+            Key::Security => self.take_security(line, value),
+            Key::User => self.refuse(line, "a Wi-Fi with user names cannot be joined; use a cable, or another Wi-Fi"),
+            Key::Needless => {}
+        }
+    }
+
+    /// An empty one is wrong, and has been told.
+    fn take_name(&mut self, line: usize, name: Vec<u8>) {
+        self.first.get_or_insert(Key::Network);
+        if self.block.is_named {
+            self.end_block();
+        }
+        self.block.is_named = true;
+        if name.len() > LONGEST_NAME {
+            let what = format!("the name has {} bytes", name.len());
+            self.complain(line, "network", what, "1 to 32; letters such as ü count twice");
+        } else if !name.is_empty() {
+            self.block.ssid = Some(name);
+        }
+    }
+
+    fn take_password(&mut self, line: usize, password: &str) {
+        let is_new = *self.first.get_or_insert(Key::Password) == Key::Password && self.block.is_named;
+        if is_new && !self.block.secrets.is_empty() {
+            self.end_block();
+        }
+        let (bytes, letters) = (password.len(), password.chars().count());
+        let is_key = bytes == 64 && password.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let wrong = match bytes {
+            _ if is_key => None,
+            _ if password.chars().any(is_odd) => {
+                Some("has a letter that cannot be read; save the file as UTF-8".to_owned())
+            }
+            ..8 => Some(format!("{} for a Wi-Fi", too(letters, "few"))),
+            64.. => Some(format!("{} for a Wi-Fi", too(letters, "many"))),
+            _ => None,
+        };
+        if let Some(what) = wrong {
+            self.block.is_unclear = true;
+            return self.complain(line, "password", what, "8 to 63; letters such as ü count twice");
+        }
+        let secret =
+            if is_key { Secret::Key(password.to_ascii_lowercase()) } else { Secret::Password(password.to_owned()) };
+        if self.block.secrets.iter().any(|(_, known)| *known == secret) {
+            return;
+        }
+        if !self.block.secrets.is_empty() {
+            self.complain(line, "password", "a second one for this Wi-Fi; take out the wrong one".to_owned(), "");
+        }
+        if self.block.secrets.len() < MOST_PASSWORDS {
+            self.block.secrets.push((line, secret));
+        }
+    }
+
+    fn take_country(&mut self, line: usize, value: &str) {
+        match country::code_of(value) {
+            Some(code) if self.wifi.country.is_none_or(|known| known == code) => self.wifi.country = Some(code),
+            Some(_) => {
+                self.complain(line, "country", "another one stands above; take out the wrong one".to_owned(), "")
+            }
+            None => {
+                let what = format!("{} is no country", quoted(&clipped(value, 20)));
+                self.complain(line, "country", what, "two letters, such as DE");
+            }
+        }
+    }
+
+    fn take_security(&mut self, line: usize, value: &str) {
+        let value = value.to_ascii_lowercase();
+        if value.contains("wep") {
+            self.refuse(line, "WEP is not safe and not supported; choose WPA2 in the router's settings");
+        } else if value.contains("eap") || value.contains("enterprise") {
+            self.refuse(line, "a Wi-Fi with user names cannot be joined; use a cable, or another Wi-Fi");
+        }
+    }
+
+    /// This network cannot be joined at all.
+    fn refuse(&mut self, line: usize, what: &str) {
+        self.block.is_unclear = true;
+        self.complain(line, "", what.to_owned(), "");
+    }
+
+    fn end_block(&mut self) {
+        let Block { is_named, ssid, mut secrets, is_unclear } = std::mem::take(&mut self.block);
+        if let (false, Some((line, _))) = (is_named, secrets.first()) {
+            self.complain(
+                *line,
+                "password",
+                "the name of its Wi-Fi is missing; write it behind network =".to_owned(),
+                "",
+            );
+        }
+        let Some(ssid) = ssid else { return };
+        if secrets.is_empty() {
+            // Why it is unclear has been told.
+            let is_known = self.wifi.networks.iter().any(|known| known.ssid == ssid);
+            if is_unclear || is_known {
+                return;
+            }
+            secrets.push((0, Secret::Open));
+        } else {
+            // A line with the name alone, above the one that has the password too.
+            self.wifi.networks.retain(|known| known.ssid != ssid || known.secret != Secret::Open);
+        }
+        for (line, secret) in secrets {
+            let network = Network { ssid: ssid.clone(), secret };
+            if self.wifi.networks.contains(&network) {
+                continue;
+            }
+            if self.wifi.networks.len() == MOST_NETWORKS {
+                return self.complain(
+                    line.max(1),
+                    "",
+                    format!("only {MOST_NETWORKS} networks are read; take some out"),
+                    "",
+                );
+            }
+            self.wifi.networks.push(network);
+        }
+    }
+}
+
+/// Such as `1 letter is too few`.
+fn too(letters: usize, few: &str) -> String {
+    if letters == 1 { format!("1 letter is too {few}") } else { format!("{letters} letters are too {few}") }
+}
+
+/// Whether a name goes on with `password = …`, which was to be a line of its own.
+fn has_password(name: &str) -> bool {
+    let marks = name.match_indices(['=', ':']).map(|(at, _)| &name[..at]);
+    let words =
+        marks.filter_map(|before| before.split_whitespace().next_back().filter(|word| word.len() < before.len()));
+    words.into_iter().any(|word| key_of(word) == Some(Key::Password))
+}
+
+/// What no keyboard types.
+fn is_odd(letter: char) -> bool {
+    letter.is_control() || letter == char::REPLACEMENT_CHARACTER
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let pairs = text.as_bytes().as_chunks::<2>();
+    if !pairs.1.is_empty() {
+        return None;
+    }
+    pairs.0.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect()
+}
