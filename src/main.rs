@@ -7,8 +7,9 @@ use std::process::ExitCode;
 
 use intercom::cli::{self, Command};
 use intercom::config::{self, ChosenConfig, Config, StatePaths};
+use intercom::shell::key_file::KeyFile;
 use intercom::shell::run::RunOptions;
-use intercom::shell::{checkup, control, jail, journal, prepare, run, settings_files, tls, update};
+use intercom::shell::{checkup, control, fonts, jail, journal, prepare, run, settings_files, tls, update};
 use intercom_core::people::register::Wish;
 
 fn main() -> ExitCode {
@@ -88,7 +89,7 @@ fn execute(command: Command) -> u8 {
     }
 }
 
-/// The config's summary, and what is wrong with the certificates that it leads to.
+/// The config's summary, and what is wrong with the certificates and names that it leads to.
 fn checked(config: &Config) -> String {
     let mut text = config.summary();
     for warning in &config.warnings {
@@ -97,6 +98,14 @@ fn checked(config: &Config) -> String {
     if config.tls.is_none() {
         let public = config.network.public_address.as_ref().map(|public| public.host.as_str());
         for problem in tls::problems(&config.home.state_dir, public) {
+            text = format!("{}\n{problem}", text.trim_end());
+        }
+    }
+    // Who may not read the keys is told of the home's name only.
+    let people = KeyFile::in_dir(&config.home.state_dir).load().unwrap_or_default();
+    let names = people.names().map(|(number, name)| (format!("person {number}"), name));
+    for (whose, name) in std::iter::once(("[home] name".to_owned(), &*config.home.name)).chain(names) {
+        if let Some(problem) = fonts::complaint(&whose, name) {
             text = format!("{}\n{problem}", text.trim_end());
         }
     }
@@ -179,6 +188,9 @@ fn link(revoke: Option<u64>, tv: bool, wish: Wish, path: Option<&Path>) -> Resul
             );
         }
         return Ok(());
+    }
+    if let Some(complaint) = wish.name.as_deref().and_then(|name| fonts::complaint("--name", name)) {
+        println!("{complaint}");
     }
     if tv {
         let links = control::new_code(paths, wish.name.as_deref()).map_err(failed)?;

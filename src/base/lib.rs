@@ -2,6 +2,7 @@
 //! nothing of ours, and is the one part of `src` that drivers may use.
 #![forbid(unsafe_code)]
 
+pub mod isolate;
 pub mod picture;
 pub mod resample;
 pub mod settings;

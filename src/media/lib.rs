@@ -40,7 +40,7 @@
 //! - [`opus`]: silence, DTX and FEC. `intercom_core::rate` decides bitrate and redundancy.
 //! - [`echo`]: between microphone and encoder.
 //! - [`packetizer`]: the time line of what is sent.
-//! - [`scene`]: the TV's picture.
+//! - [`scene`]: the TV's picture. [`text`]: its words, in any script.
 //!
 //! # What reaches the speaker
 //!

@@ -48,6 +48,19 @@ impl Mask {
         Mask { x: left, y: top, width, height, cover: vec![0; width * height] }
     }
 
+    /// A mask from (`x`, `y`) on with this coverage, `width` pixels to a row.
+    pub fn of((x, y): (i32, i32), width: usize, cover: &[u8]) -> Mask {
+        let mut mask = Mask::new(x, y, width, cover.len() / width.max(1));
+        let (left, top, stride) = ((x - mask.x) as usize, (y - mask.y) as usize, mask.width);
+        let rows = mask.cover.chunks_exact_mut(stride.max(1)).skip(top);
+        for (to, from) in rows.zip(cover.chunks_exact(width.max(1))) {
+            if let Some(to) = to.get_mut(left..left + width) {
+                to.copy_from_slice(from);
+            }
+        }
+        mask
+    }
+
     /// Adds coverage of 0.0–1.0 at a pixel of the picture; what lies outside is left out.
     pub fn add(&mut self, x: i32, y: i32, cover: f32) {
         let (x, y) = (x - self.x, y - self.y);

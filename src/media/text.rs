@@ -1,15 +1,33 @@
-//! Draws text into I420 pictures, in two weights of one typeface, and others for the scripts that it lacks: the program
-//! carries them all (src/media/fonts).
+//! Draws text into I420 pictures, in any script that a font here has: the program carries those of Europe (src/media/fonts),
+//! and the system may have others ([`use_fonts`]). Letters join and run as their script does. What no font has is left out.
 
-use std::sync::OnceLock;
+mod contain;
+mod fonts;
+mod raster;
+mod recent;
+mod shape;
 
-use ab_glyph::{Font, FontRef, GlyphId, PxScale, ScaleFont, point};
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use intercom_base::picture::I420;
+use unicode_segmentation::UnicodeSegmentation;
+
+pub use fonts::{ListFonts, ReadTable, is_invisible, use_fonts};
 
 use crate::paint::{Colour, Mask};
+use raster::Cover;
+use recent::Recent;
+use shape::Shaped;
+
+/// A text that is cut has at most so many letters.
+const MOST_FITTED: usize = 200;
+
+/// No text is drawn farther outside of the picture, in pixels.
+const FARTHEST: f32 = 1e6;
 
 /// Which of the two weights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Weight {
     /// For words.
     Medium,
@@ -39,74 +57,92 @@ pub enum Align {
     Centre,
 }
 
-/// The typeface in this weight, and behind it those for the scripts that it lacks.
-fn fonts(weight: Weight) -> &'static [FontRef<'static>] {
-    static MEDIUM: OnceLock<Vec<FontRef<'static>>> = OnceLock::new();
-    static LIGHT: OnceLock<Vec<FontRef<'static>>> = OnceLock::new();
-    const OTHER_SCRIPTS: [&[u8]; 2] =
-        [include_bytes!("fonts/NotoSansArmenian-Regular.ttf"), include_bytes!("fonts/NotoSansGeorgian-Regular.ttf")];
-    let (cell, own): (_, &'static [u8]) = match weight {
-        Weight::Medium => (&MEDIUM, include_bytes!("fonts/Inter-Medium.otf")),
-        Weight::Light => (&LIGHT, include_bytes!("fonts/InterDisplay-Light.otf")),
-    };
-    cell.get_or_init(|| {
-        let all = std::iter::once(own).chain(OTHER_SCRIPTS);
-        all.filter_map(|bytes| FontRef::try_from_slice(bytes).ok()).collect()
-    })
+/// Texts in glyphs that are kept, by the letters and glyphs of all; texts in pixels, by their bytes; cut texts, by their letters.
+const KEPT_SHAPED: usize = 64 << 10;
+const KEPT_DRAWN: usize = 8 << 20;
+const KEPT_CUT: usize = 64 << 10;
+
+/// What was made of texts lately. Each thread that draws has its own.
+struct Memory {
+    shaped: Recent<(Weight, String), Shaped>,
+    drawn: Recent<(Weight, u32, String), Cover>,
+    cut: Recent<(Weight, u32, u32, String), str>,
 }
 
-/// One glyph with its place on the line.
-struct Placed {
-    font: &'static FontRef<'static>,
-    id: GlyphId,
-    /// Height of the font's line, in pixels.
-    size: f32,
-    x: f32,
+thread_local! {
+    static MEMORY: RefCell<Memory> = RefCell::new(Memory {
+        shaped: Recent::new(KEPT_SHAPED),
+        drawn: Recent::new(KEPT_DRAWN),
+        cut: Recent::new(KEPT_CUT),
+    });
 }
 
-/// The glyphs of a line with their places on it, and its width.
-fn layout(text: &str, weight: Weight, size: f32) -> (Vec<Placed>, f32) {
-    let fonts = fonts(weight);
-    let mut glyphs: Vec<Placed> = Vec::with_capacity(text.len());
-    let mut x = 0.0;
-    for letter in text.chars().filter(|letter| !letter.is_control()) {
-        // What none of them has is drawn as the first one's box.
-        let Some(font) = fonts.iter().find(|font| font.glyph_id(letter).0 != 0).or(fonts.first()) else { break };
-        // Lines of fonts are of different heights at the same size of their letters.
-        let size = size * line_of(font) / fonts.first().map_or(1.0, line_of);
-        let (id, scaled) = (font.glyph_id(letter), font.as_scaled(PxScale::from(size)));
-        if let Some(last) = glyphs.last().filter(|last| std::ptr::eq(last.font, font)) {
-            x += scaled.kern(last.id, id);
-        }
-        glyphs.push(Placed { font, id, size, x });
-        x += scaled.h_advance(id);
+/// The text in glyphs.
+fn shaped(text: &str, weight: Weight) -> Rc<Shaped> {
+    let key = (weight, text.to_owned());
+    if let Some(shaped) = MEMORY.with_borrow_mut(|memory| memory.shaped.get(&key)) {
+        return shaped;
     }
-    (glyphs, x)
+    let shaped = Rc::new(shape::shape(text, weight));
+    let cost = text.len() + 8 * shaped.glyphs.len() + 64;
+    MEMORY.with_borrow_mut(|memory| memory.shaped.put(key, shaped.clone(), cost));
+    shaped
 }
 
-/// Height of a font's line as a part of its letters' size.
-fn line_of(font: &FontRef<'_>) -> f32 {
-    font.units_per_em().map_or(1.0, |em| font.height_unscaled() / em)
+/// The text in pixels.
+fn drawn(text: &str, weight: Weight, size: f32) -> Rc<Cover> {
+    let key = (weight, size.to_bits(), text.to_owned());
+    if let Some(cover) = MEMORY.with_borrow_mut(|memory| memory.drawn.get(&key)) {
+        return cover;
+    }
+    let cover = Rc::new(raster::cover(&shaped(text, weight), em(weight, size), size));
+    let cost = cover.pixels.len() + text.len() + 64;
+    MEMORY.with_borrow_mut(|memory| memory.drawn.put(key, cover.clone(), cost));
+    cover
+}
+
+/// Size of the letters in a line of `size` pixels.
+fn em(weight: Weight, size: f32) -> f32 {
+    fonts::inside(weight).first().map_or(size, |own| size / own.line())
 }
 
 /// Width of a line in pixels.
 pub fn width(text: &str, weight: Weight, size: f32) -> f32 {
-    layout(text, weight, size).1
+    shaped(text, weight).width * em(weight, size)
 }
 
-/// `text`, cut with an ellipsis if it is wider than `room` pixels.
+/// What of the text no font has, each once; it is left out of the picture.
+pub fn undrawable(text: &str) -> Vec<String> {
+    shaped(text, Weight::Medium).left_out.clone()
+}
+
+/// Whether nothing of the text is seen.
+pub fn is_blank(text: &str) -> bool {
+    text.chars().all(|letter| letter.is_whitespace() || is_invisible(letter))
+        || shaped(text, Weight::Medium).glyphs.is_empty()
+}
+
+/// `text`, cut with an ellipsis if it is wider than `room` pixels. What a reader takes for one letter is never cut in two.
 pub fn fitted(text: &str, weight: Weight, size: f32, room: f32) -> String {
     if width(text, weight, size) <= room {
         return text.to_owned();
     }
-    let mut short: String = text.chars().take(200).collect();
-    while short.pop().is_some() {
-        let cut = format!("{}…", short.trim_end());
-        if width(&cut, weight, size) <= room {
-            return cut;
-        }
+    let key = (weight, size.to_bits(), room.to_bits(), text.to_owned());
+    if let Some(cut) = MEMORY.with_borrow_mut(|memory| memory.cut.get(&key)) {
+        return (*cut).to_owned();
     }
-    String::new()
+    let ends: Vec<usize> = text.grapheme_indices(true).take(MOST_FITTED).map(|(at, _)| at).collect();
+    // An ellipsis in a name that runs from right to left stands at its left end: it ends the text, not the line.
+    let cut = |end: usize| format!("{}…", text.get(..end).unwrap_or_default().trim_end());
+    let fits = |end: usize| width(&cut(end), weight, size) <= room;
+    // Letters take other forms beside others, so that a longer text may be a little narrower: look once more from there.
+    let mut count = ends.partition_point(|end| fits(*end));
+    while count > 0 && !ends.get(count - 1).is_some_and(|end| fits(*end)) {
+        count -= 1;
+    }
+    let short = count.checked_sub(1).and_then(|last| ends.get(last)).map_or_else(String::new, |end| cut(*end));
+    MEMORY.with_borrow_mut(|memory| memory.cut.put(key, short.as_str().into(), text.len() + short.len() + 64));
+    short
 }
 
 /// The text in lines of at most `room` pixels, broken between words; `most` lines, the last of which has all the rest.
@@ -125,26 +161,17 @@ pub fn wrapped(text: &str, weight: Weight, size: f32, room: f32, most: usize) ->
 
 /// Draws one line whose vertical middle (of its capital letters) is at `y`.
 pub fn draw(canvas: &mut I420, text: &str, x: f32, y: f32, align: Align, style: Style) {
-    let (glyphs, width) = layout(text, style.weight, style.size);
+    let cover = drawn(text, style.weight, style.size);
     let left = match align {
         Align::Left => x,
-        Align::Centre => x - width / 2.0,
+        Align::Centre => x - width(text, style.weight, style.size) / 2.0,
     };
     // Capital letters of this typeface are 0.6 of the line's height.
     let baseline = y + style.size * 0.30;
-    let (mask_x, mask_y) = (left.floor() as i32 - 2, (baseline - style.size).floor() as i32);
-    let limit = |length: f32, most: usize| (length.max(0.0) as usize).min(2 * most) + 6;
-    let (mask_width, mask_height) = (limit(width, canvas.width()), limit(style.size * 1.5, canvas.height()));
-    let mut mask = Mask::new(mask_x, mask_y, mask_width, mask_height);
-    for Placed { font, id, size, x } in glyphs {
-        let glyph = id.with_scale_and_position(PxScale::from(size), point(left + x, baseline));
-        if let Some(outline) = font.outline_glyph(glyph) {
-            let bounds = outline.px_bounds();
-            let (from_x, from_y) = (bounds.min.x as i32, bounds.min.y as i32);
-            outline.draw(|x, y, cover| mask.add(from_x + x as i32, from_y + y as i32, cover));
-        }
-    }
-    mask.draw(canvas, style.colour, style.opacity);
+    // Whole pixels, so that a text that stands elsewhere has the same ones.
+    let whole = |at: f32| at.round().clamp(-FARTHEST, FARTHEST) as i32;
+    let at = (whole(left) - cover.left, whole(baseline) - cover.above);
+    Mask::of(at, cover.width, &cover.pixels).draw(canvas, style.colour, style.opacity);
 }
 
 #[cfg(test)]
@@ -156,12 +183,9 @@ mod tests {
     #[test]
     fn both_weights_speak_the_scripts_of_europe() {
         for weight in [Weight::Medium, Weight::Light] {
-            assert_eq!(fonts(weight).len(), 3);
-            let (glyphs, _) = layout("AZazÄßéłŽñ09ΑΩαώЖшїў–…·ԱՖֆևაჰ", weight, 40.0);
-            assert_eq!(glyphs.len(), 29);
-            for (n, glyph) in glyphs.iter().enumerate() {
-                assert_ne!(glyph.id.0, 0, "letter {n} in {weight:?}");
-            }
+            assert_eq!(fonts::inside(weight).len(), 3);
+            let line = shape::shape("AZazÄßéłŽñ09ΑΩαώЖшїў–…·ԱՖֆևაჰ", weight);
+            assert_eq!((line.glyphs.len(), line.left_out.len()), (29, 0), "{:?}", line.left_out);
         }
     }
 

@@ -31,6 +31,7 @@ pub mod devices;
 pub mod disk;
 pub mod encoders;
 pub mod event_loop;
+pub mod fonts;
 pub mod gateway;
 pub mod hotplug;
 pub mod jail;

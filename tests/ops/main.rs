@@ -1,4 +1,5 @@
-//! The real program as anyone who runs it sees it: the doctor, notices, mistakes in the settings, the settings partition, the reset, disks that take nothing, the service manager's watchdog, priorities.
+//! The real program as anyone who runs it sees it: the doctor, notices, mistakes in the settings, the settings partition, the reset, disks
+//! that take nothing, the service manager's watchdog, priorities, names in all scripts.
 #![allow(clippy::disallowed_methods, reason = "tests look at real programs in real time")]
 
 mod doctor;
@@ -11,6 +12,7 @@ mod partition;
 mod ports;
 mod priority;
 mod reset;
+mod scripts;
 mod secrets;
 mod settings;
 #[path = "../hostile/signal.rs"]

@@ -217,6 +217,11 @@ impl People {
         self.persons.retain(|person| has(person.number));
     }
 
+    /// Everybody who has a name, with their number.
+    pub fn names(&self) -> impl Iterator<Item = (u64, &str)> {
+        self.persons.iter().filter_map(|person| Some((person.number, person.name.as_deref()?)))
+    }
+
     /// Who has this number.
     pub fn person(&self, number: u64) -> Option<&Person> {
         self.persons.iter().find(|person| person.number == number)

@@ -3,6 +3,7 @@
 use std::f64::consts::TAU;
 use std::time::{Duration, Instant};
 
+use intercom_base::isolate::isolated;
 use time::{OffsetDateTime, UtcOffset};
 
 use crate::call::items::{PairingCode, ViewerInfo, VisitId};
@@ -34,7 +35,7 @@ pub struct Words {
 /// The words of one viewer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ViewerWords {
-    /// Their name, or `Viewer 1`.
+    /// Their name, or `Viewer 1`; marked so that it keeps its direction in any sentence.
     pub name: String,
     /// `12 min`; empty in the first minute.
     pub stay: String,
@@ -76,7 +77,10 @@ impl Captions {
                 }
                 free
             });
-            let name = viewer.name.as_deref().map_or_else(|| format!("Viewer {}", number + 1), str::to_owned);
+            let name = viewer
+                .name
+                .as_deref()
+                .map_or_else(|| format!("Viewer {}", number + 1), |name| isolated(name).into_owned());
             let was_connected = viewer.connected || self.seats[number].as_ref().is_some_and(|seat| seat.was_connected);
             self.seats[number] = Some(Seat { visit: viewer.visit, name, was_connected });
         }

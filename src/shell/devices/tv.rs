@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use intercom_base::isolate::isolated;
 use intercom_base::picture::I420;
 use intercom_core::devices::doctor::Kind;
 use intercom_core::devices::keeper::{Keeper, Step};
@@ -12,6 +13,7 @@ use intercom_core::tv::local_time;
 use intercom_drivers::contract::{BoxedOpener, DeviceError, Display};
 use intercom_media::qr::{self, Modules};
 use intercom_media::scene::{self, Health, Pairing, Scene, ViewerTile};
+use intercom_media::text;
 
 use crate::config::Tv;
 use crate::shell::addresses::AddressBook;
@@ -20,7 +22,7 @@ use crate::shell::devices::{DeviceContext, Hints, input_events};
 use crate::shell::notice_board::NoticeBoard;
 use crate::shell::priority::Class;
 use crate::shell::worker::{Exit, Worker, spawn_in};
-use crate::shell::{clock, pulse};
+use crate::shell::{clock, fonts, pulse};
 
 /// While nothing changes, the thread looks this often at the clock, and whether it is time to end.
 const REST: Duration = Duration::from_millis(500);
@@ -54,6 +56,7 @@ pub struct Subject {
 pub fn spawn_tv(mut opener: BoxedOpener<dyn Display>, tv: Tv, subject: Subject) -> io::Result<Worker> {
     spawn_in(Class::Background, "tv", move || {
         let Subject { board, context, .. } = &subject;
+        fonts::use_system_fonts();
         // What changes nothing is no silence: a calm card may stand for a minute.
         let mut keeper = Keeper::new(&mut *opener, Duration::MAX, clock::now());
         let mut hints = Hints::new(&context.activity);
@@ -106,7 +109,11 @@ struct Author {
 }
 
 impl Author {
-    fn write(&mut self, shown: &Shown, subject: &Subject, tv: Tv) -> Content {
+    fn write(&mut self, mut shown: Shown, subject: &Subject, tv: Tv) -> Content {
+        for viewer in &mut shown.viewers {
+            // A name of which nothing can be drawn would leave nobody's tile: better a number.
+            viewer.name = viewer.name.take().filter(|name| !text::is_blank(name));
+        }
         let (now, unix) = (clock::now(), clock::unix_time());
         let offset = self.offset_at(unix.as_secs());
         self.captions.handle_viewers(&shown.viewers, unix);
@@ -115,7 +122,7 @@ impl Author {
         let health = Health { network, muted: subject.context.levels.is_muted(), ..subject.context.health.summary() };
         let code = shown.code.as_ref().and_then(|code| self.code_of(&code.link)).cloned();
         let own = shown.own.clone().filter(|_| tv.self_view);
-        Content { shown: shown.clone(), words, notices: subject.notices.all(), health, code, own }
+        Content { shown, words, notices: subject.notices.all(), health, code, own }
     }
 
     fn offset_at(&mut self, unix: u64) -> i32 {
@@ -201,14 +208,15 @@ impl Painter {
             self.version = shown.version;
             return Ok(false);
         }
-        let content = self.author.write(&shown, subject, tv);
+        let version = shown.version;
+        let content = self.author.write(shown, subject, tv);
         if !self.differs(&content) {
             return Ok(false);
         }
         clock::sleep_until(self.next);
         // What changed during the sleep is shown as well.
-        let shown = subject.board.wait(shown.version, clock::now());
-        let content = self.author.write(&shown, subject, tv);
+        let shown = subject.board.wait(version, clock::now());
+        let content = self.author.write(shown, subject, tv);
         self.show(display, content, subject)?;
         // Half a period of lateness is forgiven: a camera whose pictures come early and late by turns would else wait
         // with each early one for the latest before it.
@@ -265,7 +273,7 @@ impl Painter {
             subject.invite_key.map(|key| format!("New phone? Press {} on a keyboard here", input_events::words(key)));
         let scene = Scene {
             hint: hint.as_deref().unwrap_or_default(),
-            home: &subject.home,
+            home: &isolated(&subject.home),
             clock: &words.clock,
             date: &words.date,
             news: &words.news,
