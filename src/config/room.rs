@@ -59,12 +59,19 @@ pub enum InviteKey {
 
 impl InviteKey {
     /// The key, where `auto` is what "auto" means.
-    pub fn resolve(self, auto: Option<u16>) -> Option<u16> {
+    fn resolve(self, auto: Option<u16>) -> Option<u16> {
         match self {
             InviteKey::Auto => auto,
             InviteKey::Off => None,
             InviteKey::Key(key) => Some(key),
         }
+    }
+}
+
+impl Buttons {
+    /// The key that shows a code, where `auto` is what "auto" means; a key that mutes does nothing else.
+    pub fn invite_key(&self, auto: Option<u16>) -> Option<u16> {
+        self.invite.resolve(auto).filter(|key| Some(*key) != self.mute)
     }
 }
 
@@ -275,6 +282,8 @@ mod tests {
         assert_eq!(invite("KEY_ENTER"), InviteKey::Key(28));
         assert_eq!(invite("KEY_ENTER").resolve(Some(96)), Some(28), "what is written counts");
         assert_eq!((invite("").resolve(Some(28)), invite("auto").resolve(Some(28))), (None, Some(28)));
+        let muting = take("[buttons]\nmute = \"KEY_ENTER\"").buttons;
+        assert_eq!((muting.invite_key(Some(28)), muting.invite_key(Some(67))), (None, Some(67)));
         assert!(complaint("[buttons]\ninvite = \"enter\"").contains("did you mean \"KEY_ENTER\"?"));
         let twice = complaint("[buttons]\nmute = \"KEY_F9\"\ninvite = \"KEY_F9\"");
         assert!(twice.contains(":3: buttons.invite: \"KEY_F9\" is the key of mute"), "{twice}");

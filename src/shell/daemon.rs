@@ -152,7 +152,7 @@ impl Daemon {
         threads.add_microphone(&shared, microphone.opener, channels.blocks.0, audio, opus, packets)?;
         threads.add_speaker(&shared, speaker.opener, channels.speaker.1, channels.played.0)?;
         threads.add_pictures(&shared, channels.pictures.1)?;
-        let invite = buttons.invite.resolve(options.invite_key);
+        let invite = buttons.invite_key(options.invite_key);
         threads.add_hints(&shared, buttons, options.invite_key, sources)?;
         threads.add_tv(&shared, display.opener, tv, (config.home.name, invite), book.clone())?;
         threads.add(spawn_disk(channels.disk.1, keys, mute, shared.to_loop.clone()))?;

@@ -184,6 +184,7 @@ fn check_and_link_tell_which_names_the_tv_cannot_show() {
 
 fn scene_of<'a>(viewers: &'a [ViewerTile<'a>]) -> Scene<'a> {
     Scene {
+        hint: "",
         home: "",
         clock: "",
         date: "",

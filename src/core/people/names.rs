@@ -31,6 +31,11 @@ pub fn tidy(text: &str) -> Result<String, String> {
     Ok(name)
 }
 
+/// Whether nobody sees anything of `text`.
+pub fn is_blank(text: &str) -> bool {
+    !text.chars().any(is_seen)
+}
+
 /// More than this of a text is not looked at, in characters: several times the longest name.
 const LONGEST_INPUT: usize = 16 * LONGEST;
 

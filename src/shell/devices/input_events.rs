@@ -85,7 +85,7 @@ pub fn spawn_buttons(
     to_loop: ToLoopHandle,
     activity: Arc<Activity>,
 ) -> io::Result<Option<Worker>> {
-    let keys = Keys::new(buttons.mute, buttons.invite.resolve(auto));
+    let keys = Keys::new(buttons.mute, buttons.invite_key(auto));
     if keys.0.is_empty() {
         return Ok(None);
     }

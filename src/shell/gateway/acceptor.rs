@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use intercom_core::people::fairness::{self, Budgets, Limits, Occupant, Rate, Source};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::connection::{Connection, Context, Next, Progress};
+use super::connection::{Connection, Context};
+use super::progress::{Next, Progress};
 use crate::shell::tls::Certificates;
 use crate::shell::wake::Wake;
 use crate::shell::{clock, pulse};
@@ -23,6 +24,8 @@ const LIMITS: Limits = Limits { all: 256, each: 32 };
 /// Connections that one source may open: more are closed before any TLS, which costs a millisecond of computing each. A browser
 /// needs three for a visit; a burst is a household behind one address after a power cut.
 const OPENED: Rate = Rate { burst: 256.0, per_second: 20.0 };
+/// Connections that the reverse proxy may open for all its clients together. Who of them pays is known only behind TLS.
+const OF_PROXY: Rate = Rate { burst: 1024.0, per_second: 200.0 };
 /// Connections taken in a turn.
 const ACCEPTS_A_TURN: usize = 64;
 /// How long the port rests when the system has no descriptors left.
@@ -39,6 +42,7 @@ pub fn run(listeners: &[TcpListener], context: &Context, certificates: &Certific
         rest_until: None,
         crowded: None,
         budgets: Budgets::new(OPENED),
+        proxy_budget: Budgets::new(OF_PROXY),
         certificates_due: certificates.next_look(now),
     };
     while !stop.load(Ordering::Acquire) {
@@ -67,6 +71,7 @@ struct Acceptor<'c> {
     /// When somebody last had to go for a newcomer.
     crowded: Option<Instant>,
     budgets: Budgets,
+    proxy_budget: Budgets,
     certificates_due: Instant,
 }
 
@@ -150,6 +155,7 @@ impl Acceptor<'_> {
             self.rest_until = None;
         }
         let mut index = 0;
+        let mut handed_over = Vec::new();
         for event in events {
             let connection = &mut self.connections[index];
             let mut next = match event {
@@ -160,16 +166,25 @@ impl Acceptor<'_> {
             if next == Next::Stay && now >= connection.deadline() {
                 next = connection.handle_deadline(self.context, now);
             }
-            if let Some(client) = connection.take_handover()
-                && !self.budgets.spend(client, now)
-            {
-                next = Next::Close;
-                self.tell_crowd(now);
+            if let Some(client) = connection.take_handover() {
+                handed_over.push(client);
+                if !self.budgets.spend(client, now) {
+                    next = Next::Close;
+                    self.tell_crowd(now);
+                }
             }
             // `remove` keeps the order, which `events` is in.
             match self.carry_out(index, next) {
                 true => index += 1,
                 false => continue,
+            }
+        }
+        for client in handed_over {
+            while self.connections.iter().filter(|connection| connection.place().owner == client).count() > LIMITS.each
+                && let Some(index) = fairness::evict(&self.places(), client, LIMITS, toss)
+            {
+                self.connections.remove(index);
+                self.tell_crowd(now);
             }
         }
         // A certificate that is made and stored for the first time may take seconds, on a slow disk. They are not the clients'.
@@ -202,8 +217,11 @@ impl Acceptor<'_> {
                 Ok((socket, peer)) => {
                     let source = Source::of(peer.ip());
                     // Whoever is behind the proxy pays, once it has said who.
-                    let is_proxy = self.context.proxy == Some(peer.ip().to_canonical());
-                    if !is_proxy && !self.budgets.spend(source, now) {
+                    let budgets = match self.context.proxy == Some(peer.ip().to_canonical()) {
+                        true => &mut self.proxy_budget,
+                        false => &mut self.budgets,
+                    };
+                    if !budgets.spend(source, now) {
                         self.tell_crowd(now);
                         continue;
                     }

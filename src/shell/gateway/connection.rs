@@ -18,6 +18,7 @@ use tungstenite::protocol::{Role, WebSocketConfig};
 use super::TlsStream;
 use super::head::{self, Head, LONGEST_HEAD, Method, Refusal};
 use super::origin::{Way, is_public};
+use super::progress::{Next, Progress};
 use super::records::{READS_A_TURN, read_records, write_records};
 use super::relay::Relay;
 use super::reply::{self, FromPages};
@@ -98,28 +99,6 @@ enum Stage {
     },
 }
 
-/// How far a connection has come; of one source's, those that come first here go first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Progress {
-    /// Its answer has been sent.
-    Answered,
-    /// It has not asked for anything yet.
-    Unfinished,
-    /// It is being answered.
-    Asked,
-}
-
-/// What becomes of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// It stays.
-    Stay,
-    /// It is over.
-    Close,
-    /// It has become a WebSocket: see [`Connection::into_socket`].
-    Upgraded,
-}
-
 impl Connection {
     /// Takes in a stranger.
     pub fn new(socket: TcpStream, peer: SocketAddr, context: &Context, now: Instant) -> io::Result<Connection> {
@@ -149,7 +128,7 @@ impl Connection {
         Occupant { owner: self.source, rank: progress, since: self.opened }
     }
 
-    /// The client whose place it takes from now on, if a proxy has just said for whom it asks.
+    /// Who pays for a connection through the proxy, once its head is there: the client that the proxy names, else the proxy.
     pub fn take_handover(&mut self) -> Option<Source> {
         std::mem::take(&mut self.is_handed_over).then_some(self.source)
     }
@@ -326,7 +305,10 @@ impl Connection {
                 self.received.drain(..end);
                 self.asked(head, context, now);
             }
-            Err(refusal) => self.refuse(refusal, true, context, now),
+            Err(refusal) => {
+                self.is_handed_over = self.is_of_proxy(context);
+                self.refuse(refusal, true, context, now);
+            }
         }
         Ok(Step::Go)
     }
@@ -367,10 +349,14 @@ impl Connection {
         }
     }
 
+    fn is_of_proxy(&self, context: &Context) -> bool {
+        context.proxy == Some(self.peer.ip().to_canonical())
+    }
+
     /// By which way the request came. Through the proxy, the client that it names stands behind the connection from now on.
     fn way(&mut self, head: &Head, context: &Context) -> Way {
-        let peer = self.peer.ip().to_canonical();
-        if context.proxy != Some(peer) {
+        let peer = self.peer.ip();
+        if !self.is_of_proxy(context) {
             if !head.forwarded.is_empty() && !is_public(peer) {
                 log::info!(
                     "{peer}: a reverse proxy, it seems; without [network] proxy, all its visitors share one limit"
@@ -378,9 +364,10 @@ impl Connection {
             }
             return Way::Direct;
         }
+        self.is_handed_over = true;
         match head.forwarded.client {
             Some(client) => {
-                (self.source, self.is_handed_over) = (Source::of(client), true);
+                self.source = Source::of(client);
                 self.peer.set_ip(client);
             }
             None => log::warn!("{peer}: the reverse proxy does not say for whom it asks (Forwarded, X-Forwarded-For)"),

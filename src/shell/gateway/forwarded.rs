@@ -1,5 +1,6 @@
 //! What a reverse proxy says of the client behind it: `Forwarded` (RFC 7239), and the fields that proxies used before it.
-//! Whoever sends these fields can write anything into them: they count from the configured proxy only.
+//! Whoever sends these fields can write anything into them: they count from the configured proxy only. Most proxies write one of
+//! them and pass the others on as the client sent them, so where two disagree none counts.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -36,9 +37,12 @@ impl Forwarded {
             let found = pairs.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
             found.map(|(_, value)| value.clone())
         };
-        let client = said("for").or_else(|| sent.x_for.map(last)).or_else(|| sent.x_real_ip.map(last));
+        let named = [said("for"), sent.x_for.map(last), sent.x_real_ip.map(last)];
+        let clients: Vec<Option<IpAddr>> = named.iter().flatten().map(|text| address(text)).collect();
+        let agree = clients.windows(2).all(|two| two[0] == two[1]);
+        let client = clients.first().copied().flatten().filter(|_| agree);
         let host = said("host").or_else(|| sent.x_host.map(last)).filter(|host| !host.is_empty());
-        Forwarded { client: client.as_deref().and_then(address), host }
+        Forwarded { client, host }
     }
 
     /// No proxy speaks in it.
@@ -135,6 +139,21 @@ mod tests {
         }
         assert_eq!(client(Sent { x_for: Some("203.0.113.7, unknown"), ..Sent::default() }), None);
         assert!(Forwarded::read(Sent::default()).is_empty());
+    }
+
+    #[test]
+    fn what_a_client_adds_itself_makes_it_nobody_else() {
+        let x_for = Some("203.0.113.7");
+        for forwarded in ["for=198.51.100.1", "for=unknown", "for=203.0.113.7, for=198.51.100.1"] {
+            assert_eq!(client(Sent { forwarded: Some(forwarded), x_for, ..Sent::default() }), None, "{forwarded}");
+        }
+        let real = Sent { x_for: Some("198.51.100.1"), x_real_ip: Some("203.0.113.7"), ..Sent::default() };
+        assert_eq!(client(real), None);
+        let all = Sent { forwarded: Some("for=203.0.113.7"), x_for, x_real_ip: x_for, x_host: None };
+        assert_eq!(client(all).as_deref(), x_for);
+        // A field without a client says nothing of one.
+        let host = Sent { forwarded: Some("host=a.example"), x_for, ..Sent::default() };
+        assert_eq!(client(host).as_deref(), x_for);
     }
 
     #[test]

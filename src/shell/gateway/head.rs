@@ -197,8 +197,8 @@ impl Head {
         let shown = |text: &str| text.chars().filter(char::is_ascii_graphic).take(LONGEST_HOST).collect::<String>();
         let origin = shown(self.origin.as_deref().unwrap_or("none"));
         match &self.forwarded.host {
-            Some(host) => format!("origin {origin}, Host {}, X-Forwarded-Host {}", self.host, shown(host)),
-            None => format!("origin {origin}, Host {}", self.host),
+            Some(host) => format!("origin {origin:?}, Host {:?}, X-Forwarded-Host {:?}", self.host, shown(host)),
+            None => format!("origin {origin:?}, Host {:?}", self.host),
         }
     }
 
@@ -399,14 +399,14 @@ mod tests {
         }
         let silent = head(from);
         assert_eq!(silent.websocket(Way::Proxy), Err(Refusal::Foreign), "Host is gone, and nothing says so");
-        assert_eq!(silent.origin_and_host(), "origin https://Home.example:9443, Host 192.168.1.20:8443");
+        assert_eq!(silent.origin_and_host(), "origin \"https://Home.example:9443\", Host \"192.168.1.20:8443\"");
         let foreign = head("Origin: https://evil.example\r\nX-Forwarded-Host: home.example\r\n");
         assert_eq!(foreign.websocket(Way::Proxy), Err(Refusal::Foreign));
         let v6 = head("Origin: https://[2001:db8::1]:443\r\nX-Forwarded-Host: [2001:db8::1]\r\n");
         assert!(v6.websocket(Way::Proxy).is_ok());
         let noise = head("Origin: https://evil\u{202e}.example\r\n");
         assert!(
-            noise.origin_and_host().starts_with("origin https://evil.example, Host "),
+            noise.origin_and_host().starts_with("origin \"https://evil.example\", Host "),
             "nothing that turns the log around"
         );
     }

@@ -24,6 +24,7 @@ mod forwarded;
 pub mod head;
 pub mod origin;
 mod pages;
+mod progress;
 mod records;
 mod relay;
 pub mod reply;

@@ -130,7 +130,9 @@ impl Numbers {
 
 const HASH: &str = "sha256 must be 64 hexadecimal digits";
 
+/// A name of nothing that anybody sees was one for earlier versions: no reason to let nobody in.
 fn tidy(what: &str, number: u64, name: Option<String>) -> Result<Option<String>, String> {
+    let name = name.filter(|name| name.is_empty() || !names::is_blank(name));
     name.map(|name| names::tidy(&name)).transpose().map_err(|problem| format!("{what} {number}: name: {problem}"))
 }
 

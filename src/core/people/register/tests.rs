@@ -144,6 +144,13 @@ fn keys_of_an_early_file_go_on_with_their_numbers_and_names() {
 }
 
 #[test]
+fn a_name_that_nobody_sees_is_none_and_keeps_nobody_out() {
+    let text = "[[person]]\nnumber = 1\nname = \"\u{3164}\"\nrole = \"family\"\n";
+    assert_eq!(People::from_toml(text).unwrap().person(1).unwrap().name, None);
+    assert!(People::from_toml(&text.replace('\u{3164}', "")).is_err());
+}
+
+#[test]
 fn a_broken_file_is_told_by_line_or_number() {
     let problem = |text: &str| People::from_toml(text).unwrap_err();
     let hash = "0".repeat(64);
