@@ -23,18 +23,18 @@ export class LateCodec {
     this.#due = null;
   }
 
-  /** The connection at hand has sound only. Calls `come` once the browser has H.264. */
+  /** The connection at hand has sound only. Calls `come` once the browser has H.264; it says whether it builds a connection for it. */
   step(now, come) {
     this.#due ??= now + codecPause(this.#looks).pause;
     if (now < this.#due || this.#looking || this.#built >= MOST_BUILT) return;
     this.#looking = true;
     offersH264().then((found) => {
       this.#looking = false;
-      this.#looks += 1;
       this.#due = null;
-      if (!found) return;
-      this.#built += 1;
-      come();
+      const built = found && come();
+      if (built) this.#built += 1;
+      // What could not be used yet is looked for again just as soon.
+      if (built || !found) this.#looks += 1;
     });
   }
 }

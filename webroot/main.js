@@ -51,9 +51,17 @@ const ui = new Ui({
     player.allow();
     join();
   },
+  joinCam: () => {
+    player.allow();
+    join({ mic: false });
+  },
   watch: () => {
     player.allow();
     media.justWatch();
+  },
+  noCam: () => {
+    player.allow();
+    media.noCamera();
   },
   leave: () => {
     media.stop();
@@ -68,6 +76,8 @@ let lastState = '';
 let letGo = 0;
 // Asked once a visit, after the first picture.
 let asked = false;
+// The connection at hand, or the one before it, has sound only.
+let unseen = false;
 
 function comeBack(start = true) {
   asked = false;
@@ -97,6 +107,15 @@ function showState() {
   ui.state(view, online);
   volume.hear(view.volume);
   tellVolume();
+  // No camera's light burns where nobody could see it.
+  if (view.soundOnly) {
+    media.setSeen(false);
+    unseen = true;
+  } else if (view.state === 'live') {
+    media.setSeen(true);
+    if (unseen) setTimeout(pictureCame, ASK_AFTER_MS);
+    unseen = false;
+  }
   // Where only sound gets through, people can talk already.
   if (view.talks) {
     clearTimeout(letGo);
@@ -116,8 +135,6 @@ function showState() {
   if (view.state === 'live' || view.state === 'sound') {
     framing.fit();
     setTimeout(offerTwoWay, ASK_AFTER_MS);
-    // No camera's light burns where nobody could see it.
-    if (view.soundOnly && (media.cam === 'on' || media.cam === 'paused')) media.toggle('cam');
   } else if (!view.ended) {
     // No camera's light burns for a home that stays away; it comes on again with the picture.
     letGo = setTimeout(() => {
@@ -141,7 +158,7 @@ function tellVolume() {
 }
 
 function showPlayer() {
-  visit.hold(player.refused);
+  visit.hold({ all: player.refused, sound: player.sound === 'blocked' });
   showControls();
 }
 
@@ -165,8 +182,28 @@ async function offerTwoWay() {
   const choice = media.choice;
   if (choice?.watch) return;
   const { mic, cam } = await media.allowed();
-  if (mic || (cam && !soundOnly)) join({ mic, cam: cam && choice?.cam !== false });
-  else ui.ask(true);
+  if (mic || (cam && !soundOnly)) {
+    await join({ mic, cam: cam && choice?.cam !== false });
+    if (choice && mic && !cam) offerCamera();
+  } else {
+    ui.ask(true);
+  }
+}
+
+/** There was sound only, and now there is a picture. */
+function pictureCame() {
+  if (!asked || lastState !== 'live') return;
+  // The question that is still open was for the microphone alone.
+  if (ui.asking) ui.ask(true);
+  else if (media.choice && !media.choice.watch) offerCamera();
+}
+
+/** The way back has sound. Its camera comes on, too, unless the person has turned it off; with a question if the browser has one. */
+async function offerCamera() {
+  if (visit.view().soundOnly || media.choice?.cam === false || media.cam !== 'off') return;
+  const permission = await media.cameraPermission();
+  if (permission === 'granted') join({ mic: false });
+  else if (permission === 'prompt' && media.cameras > 0) ui.ask(true, null, true);
 }
 
 let wakeLock = null;

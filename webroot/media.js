@@ -28,6 +28,9 @@ export class Media {
   #states = { mic: 'off', cam: 'off' };
   // What the person wants, which outlives a device that comes and goes.
   #wanted = { mic: false, cam: false };
+  // Whether home can see a camera; and whether one went out only because home cannot.
+  #seen = true;
+  #shelved = false;
   #line = Promise.resolve();
   #facing = 'user';
   #camera = null;
@@ -61,11 +64,11 @@ export class Media {
   get mirrored() {
     return this.#facing !== 'environment';
   }
-  /** What was chosen before: `{ watch, cam }`, or null if never. */
+  /** What was chosen before: `{ watch, cam }`, or null if never. `cam` is null where nobody could have seen it. */
   get choice() {
     try {
       const { watch, cam } = JSON.parse(kept.get(CHOICE));
-      return { watch: Boolean(watch), cam: Boolean(cam) };
+      return { watch: Boolean(watch), cam: cam === null ? null : Boolean(cam) };
     } catch {
       return null;
     }
@@ -77,9 +80,26 @@ export class Media {
     return { mic: mic?.state === 'granted', cam: cam?.state === 'granted' };
   }
 
+  /** What the browser does where the camera is asked for: 'granted', 'denied' or 'prompt', also if it will not say. */
+  async cameraPermission() {
+    return (await query(KINDS.cam.permission))?.state ?? 'prompt';
+  }
+
   /** Remembers "just watch". */
   justWatch() {
-    this.#remember({ watch: true, cam: false });
+    this.#remember({ watch: true, cam: this.#seen ? false : (this.choice?.cam ?? null) });
+  }
+
+  /** Remembers "without a camera". */
+  noCamera() {
+    this.#remember({ watch: false, cam: false });
+  }
+
+  /** Whether home can see a camera. While it cannot, none burns. As nobody chose that, it comes on again afterwards. */
+  setSeen(seen) {
+    this.#seen = seen;
+    if (!seen && this.#wanted.cam) this.#queue(() => this.#shelve());
+    if (seen && this.#shelved) this.#queue(() => this.#unshelve());
   }
 
   /** Turns both on, or those of `{ mic, cam }`. Must follow a tap where the browser asks for one. */
@@ -116,6 +136,7 @@ export class Media {
 
   /** Lets go of everything; the choice stays. */
   stop() {
+    this.#shelved = false;
     for (const kind of ['mic', 'cam']) {
       this.#wanted[kind] = false;
       this.#drop(kind);
@@ -136,18 +157,38 @@ export class Media {
     this.#on.changed();
   }
 
-  #remember(choice = { watch: false, cam: this.#wanted.cam }) {
+  #remember(choice) {
     kept.set(CHOICE, JSON.stringify(choice));
+  }
+
+  /** A device was turned on. A camera that was not asked for stays as it was chosen before. */
+  #rememberOn() {
+    const undecided = this.#seen ? false : null;
+    this.#remember({ watch: false, cam: this.#wanted.cam || (this.choice?.cam ?? undecided) });
+  }
+
+  #shelve() {
+    if (this.#seen || !this.#wanted.cam) return;
+    this.#wanted.cam = false;
+    this.#shelved = true;
+    this.#drop('cam');
+    this.#set('cam', 'off');
+  }
+
+  async #unshelve() {
+    if (!this.#seen || !this.#shelved) return;
+    await this.#acquire(['cam'], false);
   }
 
   async #acquire(kinds, byPerson) {
     kinds = kinds.filter((kind) => !(this.#states[kind] === 'on' && this.#wanted[kind] && byPerson));
     if (!kinds.length) return;
+    if (kinds.includes('cam')) this.#shelved = false;
     for (const kind of kinds) {
       this.#wanted[kind] = true;
       if (byPerson) this.#set(kind, 'asking');
     }
-    if (byPerson) this.#remember();
+    if (byPerson) this.#rememberOn();
     const results = await this.#ask(kinds);
     const refused = [];
     let bySystem = false;
@@ -269,7 +310,7 @@ export class Media {
     } else {
       // The camera's light goes out: off is off, and stays off on the next visit.
       this.#drop('cam');
-      this.#remember();
+      this.#remember({ watch: false, cam: false });
     }
     this.#set(kind, 'off');
   }

@@ -17,11 +17,11 @@ export class Refusals {
   restart() {
     this.#quickFailures = 0;
     this.#since = null;
+    this.#misdirected = false;
   }
 
   opened() {
     this.#everOpened = true;
-    this.#misdirected = false;
     this.restart();
   }
 
@@ -32,6 +32,7 @@ export class Refusals {
   lost(quick, now) {
     this.#quickFailures = quick ? this.#quickFailures + 1 : 0;
     this.#since = quick ? (this.#since ?? now) : null;
+    if (!quick) this.#misdirected = false;
     const seen = { quickFailures: this.#quickFailures, everOpened: this.#everOpened, pageReachable: this.#pageReachable };
     this.#pageReachable = false;
     if (seen.quickFailures >= 2 && !seen.everOpened) this.#lookForPage();
@@ -48,9 +49,13 @@ export class Refusals {
     fetch(`/origin?${encodeURIComponent(location.origin)}`, { cache: 'no-store' }).then(
       (response) => {
         this.#pageReachable = response.ok && this.#quickFailures === asked;
-        this.#misdirected = response.status === 403;
+        // Unless the socket has opened meanwhile.
+        this.#misdirected = response.status === 403 && this.#quickFailures >= asked;
       },
-      () => {},
+      () => {
+        // Nothing answers now, neither home nor a proxy.
+        this.#misdirected = false;
+      },
     );
   }
 }

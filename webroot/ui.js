@@ -1,5 +1,5 @@
 // The document: puts words, states and controls on the page, and tells what the person does. It decides nothing.
-import { ACTIONS, CONTROLS, NOTES, QUALITY, askWords, blockedWords, browserKind, stateWords, tapWords } from './words.js';
+import { ACTIONS, ASK_CAMERA, CONTROLS, NOTES, QUALITY, askWords, blockedWords, browserKind, stateWords, tapWords } from './words.js';
 
 const IDLE_MS = 4500;
 const NOTE_MS = 3200;
@@ -10,7 +10,7 @@ const by = (id) => document.getElementById(id);
 
 /**
  * `on` holds one function per wish of the person: mic, cam, switch, self, sound, tapSound, tapHome, zoom, leave, again, join,
- * watch, volume(percent), louder(1 or -1) and paste(text), which says whether it was a link; and covered(px), when a sheet opens or closes.
+ * joinCam, watch, noCam, volume(percent), louder(1 or -1) and paste(text), which says whether it was a link; and covered(px), when a sheet opens or closes.
  */
 export class Ui {
   #on;
@@ -22,6 +22,7 @@ export class Ui {
   #live = false;
   #talks = false;
   #soundOnly = false;
+  #camOnly = false;
   #sound = true;
 
   constructor(on) {
@@ -37,8 +38,8 @@ export class Ui {
     by('volume').addEventListener('input', () => on.volume(by('volume').valueAsNumber));
     click('return', on.again);
     click('again', on.again);
-    click('join', () => this.ask(false, on.join));
-    click('just-watch', () => this.ask(false, on.watch));
+    click('join', () => this.ask(false, this.#camOnly ? on.joinCam : on.join));
+    click('just-watch', () => this.ask(false, this.#camOnly ? on.noCam : on.watch));
     click('help-again', () => this.help(null, on.join));
     click('help-close', () => this.help(null, on.watch));
     click('fullscreen', () => this.fullscreen());
@@ -144,9 +145,10 @@ export class Ui {
     this.#showNote();
   }
 
-  /** Opens or closes the question for microphone and camera; `then` runs inside the person's tap. */
-  ask(open, then) {
-    const { title, text, no } = askWords(this.#soundOnly);
+  /** Opens or closes the question for microphone and camera, or the camera alone; `then` runs inside the person's tap. */
+  ask(open, then, camOnly = false) {
+    if (open) this.#camOnly = camOnly;
+    const { title, text, no } = this.#camOnly ? ASK_CAMERA : askWords(this.#soundOnly);
     by('ask-title').textContent = title;
     by('ask-text').textContent = text;
     by('just-watch').textContent = no;

@@ -42,8 +42,8 @@ class Visit extends EventTarget {
   #watch = new PictureWatch();
   #observer = new Observer(this.#watch);
   #refusals = new Refusals();
-  // The browser plays nothing before a tap.
-  #held = false;
+  // The browser plays nothing before a tap, or no sound.
+  #held = { all: false, sound: false };
   #frames = 0;
   #framesOfPeer = 0;
   #media = 'new';
@@ -138,10 +138,10 @@ class Visit extends EventTarget {
     if (!this.#facts.alive) this.#tick();
   }
 
-  /** Whether the browser plays nothing before a tap: that is no picture that froze. */
-  hold(held) {
-    if (this.#held === held) return;
-    this.#held = held;
+  /** What the browser does not play before a tap: `all`, which is no picture that froze; or the `sound`, which may be all there is. */
+  hold({ all, sound }) {
+    if (this.#held.all === all && this.#held.sound === sound) return;
+    this.#held = { all, sound };
     this.#tick();
   }
 
@@ -222,6 +222,18 @@ class Visit extends EventTarget {
     this.#recovery.begin();
     this.#watch.begin();
     this.#observer.begin();
+  }
+
+  /** Whether home can be asked. */
+  get #signaling() {
+    return this.#facts.welcomed && this.#talking;
+  }
+
+  /** The browser has H.264 by now. A connection that carries the sound is given up only for one that home hears of. */
+  #buildFor(peer) {
+    if (this.#peer !== peer || !this.#signaling) return false;
+    this.#build();
+    return true;
   }
 
   #build() {
@@ -434,9 +446,10 @@ class Visit extends EventTarget {
     if (!peer || facts.ended) return;
     const now = clock();
     const media = peer.media;
-    const signaling = facts.welcomed && this.#talking;
+    const signaling = this.#signaling;
     const { soundOnly } = peer;
-    const visible = document.visibilityState === 'visible' && !this.#held && !soundOnly;
+    const held = this.#held.all || (soundOnly && this.#held.sound);
+    const visible = document.visibilityState === 'visible' && !held && !soundOnly;
 
     this.#observer.look(peer, (asked) => this.#peer === asked);
     const addressless = peer.addressless && mayReload();
@@ -444,11 +457,11 @@ class Visit extends EventTarget {
     const wish = this.#watch.step({ frames: this.#frames, connected: media === 'connected', visible, signaling }, now);
     const presented = this.#framesOfPeer > 0 && !this.#watch.stuck;
     const stands = isStanding({ media, disconnectedSince: this.#disconnectedSince }, now);
-    facts.alive = stands && presented && !this.#held;
-    facts.held = stands && this.#held;
-    facts.sound = stands && soundOnly && !this.#held;
+    facts.alive = stands && presented && !held;
+    facts.held = stands && held;
+    facts.sound = stands && soundOnly && !held;
     facts.everAlive ||= facts.alive || facts.sound;
-    if (soundOnly && media === 'connected') this.#codec.step(now, () => this.#peer === peer && this.#build());
+    if (soundOnly && media === 'connected' && signaling) this.#codec.step(now, () => this.#buildFor(peer));
     else if (facts.alive) this.#codec.reset();
 
     if (repair === 'reload') return this.#reload();

@@ -148,6 +148,13 @@ export function askWords(soundOnly) {
   };
 }
 
+/** The question for the camera where home hears the person already. */
+export const ASK_CAMERA = {
+  title: 'Turn on your camera, too?',
+  text: 'Home then sees you. Your browser asks first. The picture goes to home only, and only while this page is open.',
+  no: 'Not now',
+};
+
 /** Names of the controls, for eyes and for screen readers; the letter is the key that does the same. */
 export const CONTROLS = {
   mic: { on: 'Turn your microphone off (M)', off: 'Turn your microphone on (M)' },

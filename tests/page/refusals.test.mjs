@@ -31,3 +31,28 @@ test('a page that home takes for another site’s is told apart from a certifica
   assert.equal(misdirected.refusals.misdirected, false, 'the proxy was mended');
   assert.deepEqual((await fail(404)).refusals.misdirected, false);
 });
+
+test('a proxy is blamed no longer than it answers', async () => {
+  const lost = async (refusals, quick = true) => {
+    refusals.lost(quick, 9000);
+    await new Promise(setImmediate);
+    return refusals.misdirected;
+  };
+  const off = await fail(403);
+  globalThis.fetch = () => Promise.reject(new TypeError('nothing answers'));
+  assert.equal(await lost(off.refusals), false, 'home and the proxy went off');
+
+  const slow = await fail(403);
+  assert.equal(await lost(slow.refusals, false), false, 'what takes its time to fail was not refused');
+
+  const { refusals } = await fail(403);
+  refusals.restart();
+  assert.equal(refusals.misdirected, false, 'another visit begins');
+
+  // The answer to the last question comes only after the socket has opened.
+  const late = await fail(403, 1);
+  late.refusals.lost(true, 9000);
+  late.refusals.opened();
+  await new Promise(setImmediate);
+  assert.equal(late.refusals.misdirected, false);
+});
