@@ -6,6 +6,7 @@
 
 mod answer;
 mod checks;
+mod config;
 mod connection;
 mod offer;
 mod output;
@@ -18,8 +19,8 @@ use std::time::{Duration, Instant};
 use intercom_base::units::Bitrate;
 
 use crate::call::contain::contain;
+pub use config::Identity;
 use connection::Connection;
-pub use connection::Identity;
 pub use output::{OfferError, PeerOutput, PlayoutDelay, Pressure, Report, Transmit};
 
 /// One peer connection with one audio and one video track, each both ways; or with audio alone, for a browser without H.264.
@@ -52,10 +53,12 @@ impl Peer {
     /// Answers a further offer of the same connection: an ICE restart.
     ///
     /// # Errors
-    /// As for [`Peer::answer`]; the connection goes on as it was, but after [`OfferError::Failed`].
+    /// As for [`Peer::answer`]. After an offer that contradicts itself ([`OfferError::Sdp`]) or that lacks this connection's codec
+    /// ([`OfferError::NoCodec`]), the connection goes on as it was. Where the library refuses it, it may have taken over half of it:
+    /// then the connection is closed.
     pub fn answer_again(&mut self, offer: &str, now: Instant) -> Result<String, OfferError> {
         let offer = offer::check(offer)?;
-        let answered = self.within(now, |connection| Some(connection.accept(&offer, now)));
+        let answered = self.within(now, |connection| Some(connection.accept_again(&offer, now)));
         let panic = || self.failure.as_ref().map(|(panic, _)| panic.clone()).unwrap_or_default();
         answered.unwrap_or_else(|| Err(OfferError::Failed(panic())))
     }

@@ -106,6 +106,7 @@ impl Home {
                 if let OfferError::Failed(panic) = &error {
                     self.peer_failed(index, panic, now);
                 }
+                self.collect(index, now);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What home's answer says beyond what str0m writes, and what is to be read in it.
+//! What home's answer says beyond what str0m writes, and what is to be read in an offer or an answer.
 
 use super::offer::Rejected;
 
@@ -49,12 +49,24 @@ pub(super) fn name_rejected(answer: &str, rejected: &Rejected) -> String {
     }
 }
 
-/// Whether home can send H.264 by this answer: in packets of packetization mode 1 (RFC 6184), without which its frames do not fit.
-pub(super) fn has_h264(answer: &str) -> bool {
-    let numbers = answer.lines().filter_map(|line| line.strip_prefix("a=rtpmap:")?.strip_suffix(" H264/90000"));
-    let parameters: Vec<_> = answer.lines().filter_map(|line| line.strip_prefix("a=fmtp:")?.split_once(' ')).collect();
+/// Whether home can send H.264 by this offer or answer: in packets of packetization mode 1 (RFC 6184), without which its frames do not
+/// fit.
+pub(super) fn has_h264(sdp: &str) -> bool {
+    let parameters: Vec<_> = sdp.lines().filter_map(|line| line.strip_prefix("a=fmtp:")?.split_once(' ')).collect();
     let fits = |parameters: &str| parameters.split(';').any(|one| one.trim() == "packetization-mode=1");
-    numbers.into_iter().any(|number| parameters.iter().any(|(of, what)| *of == number && fits(what)))
+    codecs(sdp)
+        .filter(|(_, codec)| codec.eq_ignore_ascii_case("H264/90000"))
+        .any(|(number, _)| parameters.iter().any(|(of, what)| *of == number && fits(what)))
+}
+
+/// Whether home can send Opus by this offer or answer (RFC 7587).
+pub(super) fn has_opus(sdp: &str) -> bool {
+    codecs(sdp).any(|(_, codec)| codec.eq_ignore_ascii_case("opus/48000/2"))
+}
+
+/// Payload types, and the codecs that they stand for.
+fn codecs(sdp: &str) -> impl Iterator<Item = (&str, &str)> {
+    sdp.lines().filter_map(|line| line.strip_prefix("a=rtpmap:")?.split_once(' '))
 }
 
 #[cfg(test)]

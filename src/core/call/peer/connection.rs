@@ -10,16 +10,16 @@ use intercom_base::sound::OpusPacket;
 use intercom_base::units::{AUDIO_CLOCK, Bitrate, MediaTime, VIDEO_CLOCK};
 use str0m::bwe::{Bitrate as RtcBitrate, BweKind};
 use str0m::change::SdpOffer;
-use str0m::config::DtlsCert;
 use str0m::format::Codec;
 use str0m::media::{KeyframeRequestKind, MediaKind, MediaTime as RtcTime, Mid, Pt};
 use str0m::net::{Protocol, Receive};
-use str0m::rtp::{AbsCaptureTime, Extension, RawPacket};
-use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig};
+use str0m::rtp::{AbsCaptureTime, RawPacket};
+use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc};
 
 use super::answer;
 use super::checks::Checks;
-use super::offer::Offer;
+use super::config::{Identity, config};
+use super::offer::{Form, Offer};
 use super::output::{OfferError, PeerOutput, PlayoutDelay, Pressure, Report, Transmit};
 use super::transport_cc::TransportSequences;
 
@@ -31,22 +31,6 @@ const QUEUE_LIMIT: Duration = Duration::from_millis(250);
 
 /// And this long, that it soon will.
 const QUEUE_PRESSURE: Duration = Duration::from_millis(80);
-
-/// The same DTLS certificate for every peer of this process: making one takes milliseconds.
-#[derive(Clone)]
-pub struct Identity(DtlsCert);
-
-impl Identity {
-    /// A fresh certificate.
-    pub fn generate() -> Identity {
-        let provider = str0m::crypto::from_feature_flags();
-        match provider.dtls_provider.generate_certificate() {
-            Some(cert) => Identity(cert),
-            // The provider is compiled in and needs nothing but entropy; without that nothing here is safe to run.
-            None => panic!("the DTLS provider can make no certificate"),
-        }
-    }
-}
 
 struct Track {
     mid: Mid,
@@ -131,21 +115,38 @@ impl Connection {
     }
 
     pub fn accept(&mut self, offer: &Offer, now: Instant) -> Result<String, OfferError> {
+        let form = self.form(offer)?;
+        self.apply(form, &offer.candidates, now)
+    }
+
+    pub fn accept_again(&mut self, offer: &Offer, now: Instant) -> Result<String, OfferError> {
+        let form = self.form(offer)?;
+        let answered = self.apply(form, &offer.candidates, now);
+        if answered.is_err() {
+            self.close(now);
+        }
+        answered
+    }
+
+    /// What this connection uses of an offer: to be judged before the library takes any of it, which it cannot give back.
+    fn form<'a>(&self, offer: &'a Offer) -> Result<&'a Form, OfferError> {
+        let form = if self.pictured { Some(&offer.whole) } else { offer.sound.as_ref() };
+        form.filter(|form| self.suits(&form.text)).ok_or(OfferError::NoCodec)
+    }
+
+    fn apply(&mut self, form: &Form, candidates: &[String], now: Instant) -> Result<String, OfferError> {
         // The library's own words hold addresses of this process's memory, and parts of the offer.
         let refused = |what: &str| OfferError::Sdp(format!("it cannot be {what}"));
-        let form = if self.pictured { Some(&offer.whole) } else { offer.sound.as_ref() };
-        let form = form.ok_or(OfferError::NoCodec)?;
         let parsed = SdpOffer::from_sdp_string(&form.text).map_err(|_| refused("parsed"))?;
         let answer = self.rtc.sdp_api().accept_offer(parsed).map_err(|_| refused("answered"))?;
         self.drain(now);
-        for candidate in &offer.candidates {
+        for candidate in candidates {
             self.add_remote_candidate(candidate, now);
         }
         // str0m names the tracks only once it is connected; the answer itself tells what was agreed on.
         let answer = answer.to_sdp_string();
         self.sequences.handle_answer(&answer);
-        let agreed = if self.pictured { answer::has_h264(&answer) } else { answer.contains(" opus/48000") };
-        if !agreed {
+        if !self.suits(&answer) {
             return Err(OfferError::NoCodec);
         }
         let answer = answer::ask_for_redundancy(&answer);
@@ -153,6 +154,11 @@ impl Connection {
             Some(rejected) => answer::name_rejected(&answer, rejected),
             None => answer,
         })
+    }
+
+    /// Whether an offer or an answer has what this connection is for.
+    fn suits(&self, sdp: &str) -> bool {
+        if self.pictured { answer::has_h264(sdp) } else { answer::has_opus(sdp) }
     }
 
     pub fn has_video(&self) -> bool {
@@ -464,32 +470,6 @@ fn pick_video(rtc: &mut Rtc, mid: Mid) -> Option<Pt> {
         .filter(|p| p.spec().codec == Codec::H264 && p.spec().format.packetization_mode == Some(1))
         .map(|p| (p.pt(), p.spec().format.profile_level_id.unwrap_or(0x42_001f)));
     usable.min_by_key(|(_, profile)| (profile >> 8 != 0x42_e0, profile >> 16 != 0x42)).map(|(pt, _)| pt)
-}
-
-fn config(identity: &Identity, initial: Bitrate) -> RtcConfig {
-    let mut config = RtcConfig::new()
-        .clear_codecs()
-        // RED is taken apart by str0m: what a lost packet left in the next comes out as a packet of its own.
-        .enable_opus(true, true)
-        .enable_h264(true)
-        .enable_bwe(Some(RtcBitrate::bps(initial.bps())))
-        .set_dtls_cert(identity.0.clone())
-        // They tell which packets are authentic.
-        .enable_raw_packets(true)
-        .set_stats_interval(Some(Duration::from_secs(1)))
-        // The jitter buffer behind us puts packets in order; here none waits for another.
-        .set_reordering_size_audio(0)
-        // A keyframe of a phone's camera can be a hundred packets.
-        .set_reordering_size_video(150)
-        .clear_extension_map()
-        .set_extension(1, Extension::AudioLevel)
-        .set_extension(2, Extension::AbsoluteSendTime)
-        .set_extension(3, Extension::TransportSequenceNumber)
-        .set_extension(4, Extension::RtpMid)
-        .set_extension(5, Extension::PlayoutDelay)
-        .set_extension(6, Extension::AbsoluteCaptureTime);
-    config.set_initial_stun_rto(Duration::from_millis(100));
-    config
 }
 
 fn reflexive(locals: &[SocketAddr], public: Option<SocketAddr>) -> Option<Candidate> {

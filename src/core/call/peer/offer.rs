@@ -4,11 +4,13 @@
 //! far end's: a line is either understood here, bounded and written again, or left out. What contradicts itself is refused
 //! with the number of its line.
 
+mod credentials;
 mod section;
 
 use std::fmt::Write as _;
 
 use super::output::OfferError;
+use credentials::Credentials;
 use section::{Kind, Section, add_section};
 
 /// Longest offer, in bytes. A browser's is 4 to 10 kB.
@@ -16,9 +18,6 @@ const MAX_OFFER: usize = 32 * 1024;
 
 /// Longest line of an attribute that home uses, in bytes.
 const MAX_LINE: usize = 512;
-
-/// Longest fragment of a user name, in bytes; RFC 8839 allows 256.
-const MOST_UFRAG: usize = 64;
 
 /// Most candidates taken out of an offer.
 const MAX_CANDIDATES: usize = 64;
@@ -58,13 +57,10 @@ pub(super) struct Rejected {
     pub codec: Option<String>,
 }
 
-/// What holds for all sections, since they share one transport: what the offer says of it first (BUNDLE, RFC 9143 section 7.2).
+/// What stands before the sections, or holds for all of them.
 #[derive(Debug, Default)]
 struct Transport<'a> {
-    ufrag: Option<&'a str>,
-    password: Option<&'a str>,
-    setup: Option<&'a str>,
-    fingerprint: Option<&'a str>,
+    credentials: Credentials<'a>,
     group: Option<Vec<&'a str>>,
     lite: bool,
     /// Header extensions (RFC 8285): number and name.
@@ -144,20 +140,6 @@ fn used(name: &str) -> bool {
 impl<'a> Transport<'a> {
     fn take(&mut self, name: &str, value: &'a str) -> Result<(), String> {
         match name {
-            // RFC 8839 section 5.4. Browsers have 4 to 8 letters. The library puts both sides' into one field of 128 bytes, and
-            // panics where they do not fit.
-            "ice-ufrag" if !is_ice(value, 4) || value.len() > MOST_UFRAG => {
-                Err(format!("ice-ufrag takes 4 to {MOST_UFRAG} letters and digits"))
-            }
-            "ice-ufrag" => first(&mut self.ufrag, value),
-            "ice-pwd" if !is_ice(value, 22) => Err("ice-pwd takes 22 to 256 letters and digits".into()),
-            "ice-pwd" => first(&mut self.password, value),
-            // RFC 8842 section 5.2.
-            "setup" if !matches!(value, "actpass" | "active" | "passive") => {
-                Err("setup is actpass, active or passive".into())
-            }
-            "setup" => first(&mut self.setup, value),
-            "fingerprint" => self.take_fingerprint(value),
             "ice-lite" => {
                 self.lite = true;
                 Ok(())
@@ -170,23 +152,8 @@ impl<'a> Transport<'a> {
                 self.group = Some(mids.split(' ').filter(|mid| !mid.is_empty()).collect());
                 Ok(())
             }
-            _ => Ok(()),
+            _ => self.credentials.take(name, value),
         }
-    }
-
-    /// RFC 8122 section 5. Whatever else a browser hashes its certificate with, SHA-256 is there (RFC 8827 section 6.5).
-    fn take_fingerprint(&mut self, value: &'a str) -> Result<(), String> {
-        let Some((hash, bytes)) = value.split_once(' ') else {
-            return Err("a fingerprint is a hash and its bytes".into());
-        };
-        if !hash.eq_ignore_ascii_case("sha-256") {
-            return Ok(());
-        }
-        let is_byte = |byte: &str| byte.len() == 2 && byte.bytes().all(|digit| digit.is_ascii_hexdigit());
-        if bytes.split(':').count() != 32 || !bytes.split(':').all(is_byte) {
-            return Err("a sha-256 fingerprint has 32 bytes".into());
-        }
-        first(&mut self.fingerprint, bytes)
     }
 
     /// `number[/direction] name [more]`. A number stands for one name in all sections, and a name has one number. No call
@@ -238,16 +205,21 @@ fn check_together(transport: &Transport, sections: &[&Section]) -> Result<(), Of
 }
 
 /// Writes what was understood of the sections that are `wanted`, in the order that the library expects.
-fn form(transport: &Transport, sections: &[Section], wanted: impl Fn(&Section) -> bool) -> Result<Form, OfferError> {
+fn form<'a>(
+    transport: &Transport<'a>,
+    sections: &[Section<'a>],
+    wanted: impl Fn(&Section<'a>) -> bool,
+) -> Result<Form, OfferError> {
     let refused = |why: &str| OfferError::Sdp(why.into());
-    let (Some(ufrag), Some(password)) = (transport.ufrag, transport.password) else {
+    let said = Credentials::of(transport, sections, &wanted);
+    let (Some(ufrag), Some(password)) = (said.ufrag, said.password) else {
         return Err(refused("ice-ufrag or ice-pwd is missing"));
     };
-    let Some(fingerprint) = transport.fingerprint else { return Err(refused("a sha-256 fingerprint is missing")) };
+    let Some(fingerprint) = said.fingerprint else { return Err(refused("a sha-256 fingerprint is missing")) };
     let mids: Vec<&str> = sections.iter().filter(|section| wanted(section)).filter_map(|section| section.mid).collect();
     let mut text = String::from("v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n");
     let _ = write!(text, "a=group:BUNDLE {}\r\na=ice-ufrag:{ufrag}\r\na=ice-pwd:{password}\r\n", mids.join(" "));
-    let _ = write!(text, "a=fingerprint:sha-256 {fingerprint}\r\na=setup:{}\r\n", transport.setup.unwrap_or("actpass"));
+    let _ = write!(text, "a=fingerprint:sha-256 {fingerprint}\r\na=setup:{}\r\n", said.setup.unwrap_or("actpass"));
     if transport.lite {
         text.push_str("a=ice-lite\r\n");
     }
@@ -275,12 +247,6 @@ fn form(transport: &Transport, sections: &[Section], wanted: impl Fn(&Section) -
     Ok(Form { text, rejected })
 }
 
-/// Keeps what is said first.
-fn first<'a>(place: &mut Option<&'a str>, value: &'a str) -> Result<(), String> {
-    place.get_or_insert(value);
-    Ok(())
-}
-
 /// Sets what may be said more than once, but not in two ways.
 fn once<'a>(place: &mut Option<&'a str>, value: &'a str, name: &str) -> Result<(), String> {
     match place {
@@ -290,12 +256,6 @@ fn once<'a>(place: &mut Option<&'a str>, value: &'a str, name: &str) -> Result<(
             Ok(())
         }
     }
-}
-
-/// ice-char (RFC 8839 section 5.1).
-fn is_ice(text: &str, least: usize) -> bool {
-    (least..=256).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
 }
 
 #[cfg(test)]
@@ -439,6 +399,49 @@ mod tests {
         assert_eq!(check(&CHROMIUM[..video].replace("BUNDLE 0 1", "BUNDLE 0")).unwrap().sound.unwrap().rejected, None);
         let picture = &CHROMIUM.replace(&CHROMIUM[CHROMIUM.find("m=audio").unwrap()..video], "");
         assert_eq!(check(&picture.replace("BUNDLE 0 1", "BUNDLE 1")).unwrap().sound, None);
+    }
+
+    /// A browser whose video stands first, with a transport for each section until it knows whether home shares one (`balanced`).
+    #[test]
+    fn sound_that_comes_second_keeps_its_own_transport() {
+        let (audio, video) = (CHROMIUM.find("m=audio").unwrap(), CHROMIUM.find("m=video").unwrap());
+        let (session, audio, video) = (&CHROMIUM[..audio], &CHROMIUM[audio..video], &CHROMIUM[video..]);
+        let said = |section: &str| -> Vec<String> {
+            let starts = ["a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:", "a=setup:"];
+            let lines = section.lines().filter(|line| starts.iter().any(|start| line.starts_with(start)));
+            lines.map(str::to_owned).collect()
+        };
+        let own = video.replace("a=ice-ufrag:", "a=ice-ufrag:v").replace("a=ice-pwd:", "a=ice-pwd:v");
+        let own = own
+            .replace("a=fingerprint:sha-256 ", "a=fingerprint:sha-256 AB:")
+            .replace("a=setup:actpass", "a=setup:active");
+        let own: String = own
+            .lines()
+            .map(|line| match line.strip_prefix("a=fingerprint:") {
+                Some(_) => format!("{}\r\n", line.rsplit_once(':').unwrap().0),
+                None => format!("{line}\r\n"),
+            })
+            .collect();
+        assert_ne!(said(&own), said(audio));
+        let session = session.replace("BUNDLE 0 1", "BUNDLE 1 0");
+        let offer = check(&format!("{session}{own}{audio}")).unwrap();
+        // All sections share the transport of the first; without it, sound has the one that stands in its own section.
+        assert_eq!(said(&offer.whole.text), said(&own));
+        let sound = offer.sound.unwrap();
+        assert_eq!(said(&sound.text), said(audio));
+        assert!(sound.rejected.unwrap().first);
+        // What stands before all sections holds for a section that says nothing of its own, wherever it stands.
+        let lines = said(audio).join("\r\n");
+        let silent: String = audio
+            .lines()
+            .filter(|line| !said(audio).contains(&(*line).to_owned()))
+            .map(|line| format!("{line}\r\n"))
+            .collect();
+        let offer = check(&format!("{session}{lines}\r\n{own}{silent}")).unwrap();
+        assert_eq!((said(&offer.whole.text), said(&offer.sound.unwrap().text)), (said(&own), said(audio)));
+        // A section that only joins another's transport says nothing of it.
+        let offer = check(&format!("{session}{own}{silent}")).unwrap();
+        assert_eq!(said(&offer.sound.unwrap().text), said(&own));
     }
 
     /// As a browser writes it from the second offer on, once home has rejected the video.

@@ -1,6 +1,6 @@
 //! One media section of an offer.
 
-use super::{Transport, once};
+use super::{Credentials, Transport, once};
 use crate::call::peer::output::OfferError;
 
 /// Longest media identification: the library keeps 16 bytes and would take two of one beginning for the same.
@@ -31,6 +31,8 @@ pub(super) struct Section<'a> {
     /// The line that says so, a payload type, and the one that it retransmits (RFC 4588).
     retransmits: Vec<(usize, u8, u8)>,
     pub direction: Option<&'a str>,
+    /// Those that stand in this section.
+    pub credentials: Credentials<'a>,
     pub streams: Vec<u32>,
     /// Lines for the library.
     pub lines: Vec<String>,
@@ -68,6 +70,7 @@ pub(super) fn add_section<'a>(sections: &mut Vec<Section<'a>>, line: usize, medi
         mapped: Vec::new(),
         retransmits: Vec::new(),
         direction: None,
+        credentials: Credentials::default(),
         streams: Vec::new(),
         lines: Vec::new(),
     });
@@ -83,7 +86,7 @@ fn payload_type(text: &str) -> Result<u8, String> {
 }
 
 impl<'a> Section<'a> {
-    /// Takes an attribute that stands in this section, also if it holds for all of them.
+    /// Takes an attribute that stands in this section, also if it holds for all of them (extensions).
     pub fn take(
         &mut self,
         line: usize,
@@ -120,7 +123,8 @@ impl<'a> Section<'a> {
             }
             "ssrc" | "ssrc-group" => self.take_stream(name, value),
             "group" => Err("a group stands before the first section".into()),
-            _ => transport.take(name, value),
+            "ice-lite" => transport.take(name, value),
+            _ => self.credentials.take(name, value),
         }
     }
 
