@@ -156,6 +156,7 @@ impl Acceptor<'_> {
         }
         let mut index = 0;
         let mut handed_over = Vec::new();
+        let mut crowd = false;
         for event in events {
             let connection = &mut self.connections[index];
             let mut next = match event {
@@ -166,18 +167,23 @@ impl Acceptor<'_> {
             if next == Next::Stay && now >= connection.deadline() {
                 next = connection.handle_deadline(self.context, now);
             }
-            if let Some(client) = connection.take_handover() {
+            if next == Next::Owes {
+                let client = connection.place().owner;
                 handed_over.push(client);
-                if !self.budgets.spend(client, now) {
-                    next = Next::Close;
-                    self.tell_crowd(now);
-                }
+                next = match self.budgets.spend(client, now) {
+                    true => connection.handle_ready(self.context, now),
+                    false => Next::Close,
+                };
+                crowd |= next == Next::Close;
             }
             // `remove` keeps the order, which `events` is in.
             match self.carry_out(index, next) {
                 true => index += 1,
                 false => continue,
             }
+        }
+        if crowd {
+            self.tell_crowd(now);
         }
         for client in handed_over {
             while self.connections.iter().filter(|connection| connection.place().owner == client).count() > LIMITS.each
@@ -197,7 +203,7 @@ impl Acceptor<'_> {
     /// Does what became of a connection; says whether it is still there.
     fn carry_out(&mut self, index: usize, next: Next) -> bool {
         match next {
-            Next::Stay => return true,
+            Next::Stay | Next::Owes => return true,
             Next::Close => drop(self.connections.remove(index)),
             Next::Upgraded => {
                 if let Some(socket) = self.connections.remove(index).into_socket() {

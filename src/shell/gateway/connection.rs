@@ -53,8 +53,7 @@ pub struct Connection {
     peer: SocketAddr,
     local: SocketAddr,
     source: Source,
-    /// It was the proxy's until just now: the client behind it takes the place.
-    is_handed_over: bool,
+    way: Way,
     opened: Instant,
     deadline: (Instant, Why),
     socket: TcpStream,
@@ -84,6 +83,8 @@ enum Stage {
     Head {
         scanned: usize,
     },
+    /// The head is there, and understood or not.
+    Asking(Result<Head, Refusal>),
     /// For its turn with `pages`.
     Waiting(Head),
     Relaying(Relay),
@@ -108,7 +109,7 @@ impl Connection {
             peer,
             local: socket.local_addr()?,
             source: Source::of(peer.ip()),
-            is_handed_over: false,
+            way: Way::Direct,
             opened: now,
             deadline: (now + context.timeouts.handshake, Why::FirstByte),
             socket,
@@ -122,15 +123,10 @@ impl Connection {
     pub fn place(&self) -> Occupant<Source, Progress> {
         let progress = match self.stage {
             Stage::First | Stage::Handshake | Stage::Head { .. } => Progress::Unfinished,
-            Stage::Waiting(_) | Stage::Relaying(_) | Stage::Replying { .. } => Progress::Asked,
+            Stage::Asking(_) | Stage::Waiting(_) | Stage::Relaying(_) | Stage::Replying { .. } => Progress::Asked,
             Stage::Lingering { .. } => Progress::Answered,
         };
         Occupant { owner: self.source, rank: progress, since: self.opened }
-    }
-
-    /// Who pays for a connection through the proxy, once its head is there: the client that the proxy names, else the proxy.
-    pub fn take_handover(&mut self) -> Option<Source> {
-        std::mem::take(&mut self.is_handed_over).then_some(self.source)
     }
 
     /// When [`Connection::handle_deadline`] is due.
@@ -151,7 +147,7 @@ impl Connection {
             Stage::Handshake | Stage::Head { .. } if wants_write => PollFlags::IN | PollFlags::OUT,
             Stage::Handshake | Stage::Head { .. } => PollFlags::IN,
             // What more is sent can wait in the kernel. Errors are reported anyway.
-            Stage::Waiting(_) | Stage::Relaying(_) => PollFlags::empty(),
+            Stage::Asking(_) | Stage::Waiting(_) | Stage::Relaying(_) => PollFlags::empty(),
             Stage::Replying { .. } => PollFlags::OUT,
         };
         (self.socket.as_fd(), flags)
@@ -200,6 +196,7 @@ impl Connection {
                 Stage::First => self.first_byte(context, now),
                 Stage::Handshake => self.handshake(context, now),
                 Stage::Head { scanned } => self.head(scanned, context, now),
+                Stage::Asking(_) => self.asking(context, now),
                 Stage::Waiting(_) => return Next::Stay,
                 Stage::Relaying(_) => self.relay(),
                 Stage::Replying { .. } => self.send(context, now),
@@ -300,15 +297,23 @@ impl Connection {
             self.stage = Stage::Head { scanned: self.received.len() };
             return Ok(Step::Out(if eof { Next::Close } else { Next::Stay }));
         };
-        match head::parse(&self.received[..end]) {
-            Ok(head) => {
-                self.received.drain(..end);
-                self.asked(head, context, now);
-            }
-            Err(refusal) => {
-                self.is_handed_over = self.is_of_proxy(context);
-                self.refuse(refusal, true, context, now);
-            }
+        let head = head::parse(&self.received[..end]);
+        if head.is_ok() {
+            self.received.drain(..end);
+        }
+        let owes = self.is_of_proxy(context);
+        if owes && let Ok(head) = &head {
+            self.take_over(head);
+        }
+        self.stage = Stage::Asking(head);
+        Ok(if owes { Step::Out(Next::Owes) } else { Step::Go })
+    }
+
+    fn asking(&mut self, context: &Context, now: Instant) -> io::Result<Step> {
+        match std::mem::replace(&mut self.stage, Stage::Lingering { discarded: 0 }) {
+            Stage::Asking(Ok(head)) => self.asked(head, context, now),
+            Stage::Asking(Err(refusal)) => self.refuse(refusal, true, context, now),
+            other => self.stage = other,
         }
         Ok(Step::Go)
     }
@@ -318,7 +323,10 @@ impl Connection {
         self.deadline = (now + context.timeouts.answer, Why::Answer);
         let with_body = head.method == Method::Get;
         let mended = head.mended_link();
-        let way = self.way(&head, context);
+        let (way, peer) = (self.way, self.peer.ip());
+        if way == Way::Direct && !head.forwarded.is_empty() && !is_public(peer) {
+            log::info!("{peer}: a reverse proxy, it seems; without [network] proxy, all its visitors share one limit");
+        }
         if self.tls.is_none() {
             let target = mended.as_deref().unwrap_or(&head.target);
             self.reply(reply::redirect(&head.secure_location(target, context.port)), false);
@@ -350,21 +358,13 @@ impl Connection {
     }
 
     fn is_of_proxy(&self, context: &Context) -> bool {
-        context.proxy == Some(self.peer.ip().to_canonical())
+        self.way == Way::Direct && context.proxy == Some(self.peer.ip().to_canonical())
     }
 
-    /// By which way the request came. Through the proxy, the client that it names stands behind the connection from now on.
-    fn way(&mut self, head: &Head, context: &Context) -> Way {
+    /// The client that the proxy names stands behind the connection from now on.
+    fn take_over(&mut self, head: &Head) {
         let peer = self.peer.ip();
-        if !self.is_of_proxy(context) {
-            if !head.forwarded.is_empty() && !is_public(peer) {
-                log::info!(
-                    "{peer}: a reverse proxy, it seems; without [network] proxy, all its visitors share one limit"
-                );
-            }
-            return Way::Direct;
-        }
-        self.is_handed_over = true;
+        self.way = Way::Proxy;
         match head.forwarded.client {
             Some(client) => {
                 self.source = Source::of(client);
@@ -375,7 +375,6 @@ impl Connection {
         if self.tls.is_none() {
             log::warn!("{peer}: the reverse proxy asks without TLS; its upstream must begin with https://");
         }
-        Way::Proxy
     }
 
     fn relay(&mut self) -> io::Result<Step> {

@@ -18,6 +18,9 @@ pub enum Next {
     Stay,
     /// It is over.
     Close,
+    /// It came through the proxy, and the source that [`super::connection::Connection::place`] names now has not paid for it yet: if it
+    /// can, it goes on with `handle_ready`.
+    Owes,
     /// It has become a WebSocket: see [`Connection::into_socket`].
     Upgraded,
 }

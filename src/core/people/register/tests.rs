@@ -145,8 +145,10 @@ fn keys_of_an_early_file_go_on_with_their_numbers_and_names() {
 
 #[test]
 fn a_name_that_nobody_sees_is_none_and_keeps_nobody_out() {
-    let text = "[[person]]\nnumber = 1\nname = \"\u{3164}\"\nrole = \"family\"\n";
-    assert_eq!(People::from_toml(text).unwrap().person(1).unwrap().name, None);
+    let hash = super::super::keys::hex(&key(1).hash());
+    let person = "[[person]]\nnumber = 1\nname = \"\u{3164}\"\nrole = \"family\"\n";
+    let text = format!("{person}[[key]]\nnumber = 2\nperson = 1\nsha256 = \"{hash}\"\n");
+    assert_eq!(People::from_toml(&text).unwrap().person(1).unwrap().name, None);
     assert!(People::from_toml(&text.replace('\u{3164}', "")).is_err());
 }
 
