@@ -8,7 +8,7 @@ use crate::camera::http_mjpeg::address::Address;
 use crate::camera::http_mjpeg::auth;
 use crate::camera::http_mjpeg::reply::{Head, Piece, Reply};
 use crate::camera::http_mjpeg::scan::{self, Scanner};
-use crate::camera::http_mjpeg::session::{Next, Session};
+use crate::camera::http_mjpeg::session::{DigestOffered, Next, Session};
 use crate::camera::v4l2::convert::{Converter, Layout};
 use crate::camera::v4l2::extension;
 use crate::camera::v4l2::mode::PixelFormat;
@@ -98,7 +98,7 @@ fn pictures(data: &[u8], piece: usize) -> (Vec<Vec<u8>>, bool) {
 fn judge(head: &Head) {
     let user = ("us\"er".to_owned(), "pass\\word".to_owned());
     let address = Address::parse("http://cam:81/a?b").expect("a good address");
-    let mut session = Session::new(address, Some(user));
+    let mut session = Session::new(address, Some(user), DigestOffered::default());
     session.request("0");
     for client in ["1", "2"] {
         if !matches!(session.handle_head(head), Ok(Next::Ask)) {
@@ -106,6 +106,8 @@ fn judge(head: &Head) {
         }
         let request = session.request(client);
         assert_eq!(request.windows(4).filter(|window| window == b"\r\n\r\n").count(), 1);
+        let is_text = |byte: &u8| !byte.is_ascii_control() || matches!(byte, b'\r' | b'\n');
+        assert!(request.len() < 16 * 1024 && request.iter().all(is_text));
         let lines: Vec<&[u8]> = request.split(|byte| *byte == b'\n').collect();
         assert!(lines.len() <= 9 && lines.iter().any(|line| line.to_ascii_lowercase().starts_with(b"host: cam")));
         assert!(!head.challenges.iter().any(|one| one.starts_with(b"Digest")) || !has(&request, b"Basic "));
@@ -222,7 +224,8 @@ fn mjpegs() -> Vec<Vec<u8>> {
     let refused = b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Digest realm=\"x\\\"\", nonce=\"y\", qop=\"auth\", \
         algorithm=SHA-256, Basic realm=z\r\n\r\n"
         .to_vec();
-    vec![[&ok[..], &parts].concat(), [&ok[..], &chunked].concat(), [jpeg, &jpeg[..]].concat(), moved, refused]
+    let folded = b"HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm=\"x\r\n y\",\r\n\tnonce=\"z\"\r\n\r\n".to_vec();
+    vec![[&ok[..], &parts].concat(), [&ok[..], &chunked].concat(), [jpeg, &jpeg[..]].concat(), moved, refused, folded]
 }
 
 fn addresses() -> Vec<Vec<u8>> {

@@ -38,14 +38,13 @@ impl Health {
         Some(std::mem::take(&mut self.untold))
     }
 
-    /// Somebody waited for `time` in vain. What is wrong, if it must be opened again.
+    /// Somebody waited for `time` in vain. What is wrong, if it must be opened again; in the same words each time.
     pub fn waited(&mut self, time: Duration) -> Option<String> {
         self.waited += time;
-        let seconds = self.waited.as_secs();
         if self.bad >= SPOILT_FRAMES && self.waited >= SPOILT {
-            Some(format!("only bad frames in {seconds} s, {} of them", self.bad))
+            Some("only bad frames".into())
         } else if self.waited >= SILENCE {
-            Some(format!("no frame in {seconds} s"))
+            Some(format!("no frame in {} s", SILENCE.as_secs()))
         } else {
             None
         }
@@ -102,13 +101,16 @@ mod tests {
         let mut health = Health::default();
         assert_eq!((0..9).find_map(|_| health.waited(HALF)), None);
         assert_eq!(health.waited(HALF).as_deref(), Some("no frame in 5 s"));
+        assert_eq!(health.waited(9 * HALF).as_deref(), Some("no frame in 5 s"), "the same words");
         health.good();
         assert_eq!(health.waited(HALF), None);
 
         let now = clock::now();
         assert_eq!([(); 4].map(|()| health.bad(now)), [Some(1), None, None, None]);
         assert_eq!((0..2).find_map(|_| health.waited(HALF)), None);
-        assert_eq!(health.waited(HALF).as_deref(), Some("only bad frames in 2 s, 4 of them"));
+        assert_eq!(health.waited(HALF).as_deref(), Some("only bad frames"));
+        health.bad(now);
+        assert_eq!(health.waited(5 * HALF).as_deref(), Some("only bad frames"), "the same words");
         health.good();
         health.bad(now);
         assert_eq!(health.waited(4 * HALF), None, "one bad frame is no reason");

@@ -210,7 +210,7 @@ fn parse(line: &[u8]) -> Result<Header, Y4mError> {
 /// Bytes from outside as a short text that is safe in a log.
 fn shown(bytes: &[u8]) -> String {
     let short = &bytes[..bytes.len().min(60)];
-    String::from_utf8_lossy(short).chars().map(|c| if c.is_control() { '.' } else { c }).collect()
+    String::from_utf8_lossy(short).chars().map(|c| if matches!(c, ' '..='~') { c } else { '.' }).collect()
 }
 
 #[cfg(test)]

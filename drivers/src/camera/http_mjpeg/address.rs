@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::cause;
+
 /// Where a camera's stream is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
@@ -21,7 +23,11 @@ impl Address {
             "http" => &url["http://".len()..],
             "" => return Err("does not begin with http://".into()),
             "https" => return Err("is an https address, and only http is spoken".into()),
-            other => return Err(format!("is of the kind {other}, and only http is spoken")),
+            other if cause::is_scheme(other) => {
+                return Err(format!("is of the kind {}, and only http is spoken", cause::shown(other)));
+            }
+            // It may be anything, a password too.
+            _ => return Err("is of no kind that is known, and only http is spoken".into()),
         };
         if url.len() > 2000 || !url.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err("has letters that a URL cannot have, or too many".into());
@@ -89,6 +95,11 @@ impl Address {
     /// Whether it is the same machine, perhaps at another port.
     pub fn is_at_host_of(&self, other: &Address) -> bool {
         self.host.eq_ignore_ascii_case(&other.host)
+    }
+
+    /// All of it, with the query, which often holds a password.
+    pub fn url(&self) -> String {
+        format!("http://{}{}", self.authority(), self.target)
     }
 
     fn authority(&self) -> String {

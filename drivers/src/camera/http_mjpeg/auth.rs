@@ -7,10 +7,14 @@ use md5::Md5;
 use sha2::digest::Digest as _;
 use sha2::{Sha256, Sha512_256};
 
+use super::cause::shown;
+
 /// Challenges that are looked at; cameras send one or two.
 const CHALLENGES: usize = 16;
 /// Parameters of one that are looked at.
 const PARAMETERS: usize = 24;
+/// Longest of the values that an answer repeats, in bytes. Real ones are below 100.
+const LONGEST: usize = 1024;
 
 /// One way in which a camera takes a name and a password.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -128,6 +132,8 @@ pub struct Digest {
     challenge: Challenge,
     /// Requests that used this nonce.
     count: u32,
+    /// The client's text in the first of them.
+    first: Option<Vec<u8>>,
 }
 
 impl Digest {
@@ -136,16 +142,17 @@ impl Digest {
     /// # Errors
     /// If it wants something that is not spoken; in words.
     pub fn new(challenge: &Challenge) -> Result<Digest, String> {
-        let algorithm = String::from_utf8_lossy(challenge.value("algorithm").unwrap_or(b"MD5")).to_ascii_uppercase();
-        let (name, session) = match algorithm.trim().strip_suffix("-SESS") {
+        let algorithm = challenge.value("algorithm").unwrap_or(b"MD5").trim_ascii();
+        let algorithm = String::from_utf8_lossy(algorithm).to_ascii_uppercase();
+        let (name, session) = match algorithm.strip_suffix("-SESS") {
             Some(name) => (name, true),
-            None => (algorithm.trim(), false),
+            None => (algorithm.as_str(), false),
         };
         let hash = match name {
             "MD5" | "" => Hash::Md5,
             "SHA-256" => Hash::Sha256,
             "SHA-512-256" => Hash::Sha512Of256,
-            other => return Err(format!("Digest with the algorithm {}", printable(other))),
+            other => return Err(format!("Digest with the algorithm {}", shown(other))),
         };
         let offered = challenge.value("qop").map(|value| String::from_utf8_lossy(value).to_ascii_lowercase());
         let offers = |word: &str| {
@@ -157,12 +164,17 @@ impl Digest {
             Some(text) if text.trim().is_empty() => None,
             Some(_) if offers("auth") => Some("auth"),
             Some(_) if offers("auth-int") => Some("auth-int"),
-            Some(other) => return Err(format!("Digest with the quality {}", printable(other))),
+            Some(other) => return Err(format!("Digest with the quality {}", shown(other))),
         };
         if challenge.value("nonce").is_none() {
             return Err("Digest without a nonce".into());
         }
-        Ok(Digest { hash, session, quality, challenge: challenge.clone(), count: 0 })
+        for key in ["realm", "nonce", "opaque"] {
+            if challenge.value(key).is_some_and(|value| value.len() > LONGEST) {
+                return Err(format!("Digest with a {key} of more than {LONGEST} bytes"));
+            }
+        }
+        Ok(Digest { hash, session, quality, challenge: challenge.clone(), count: 0, first: None })
     }
 
     /// Whether it would answer with the same nonce as this challenge has.
@@ -173,7 +185,9 @@ impl Digest {
     /// The `Authorization` for the next GET of `target`. `client` is a text that nobody can guess.
     pub fn answer(&mut self, (user, password): &(String, String), target: &str, client: &str) -> Vec<u8> {
         self.count = self.count.saturating_add(1);
-        let client = client.as_bytes();
+        // The session's variants keep the first one (RFC 7616, 3.4.2). It is also sent each time: some cameras compute with what is sent.
+        let kept = self.first.get_or_insert_with(|| client.as_bytes().to_vec()).clone();
+        let client = if self.session { kept.as_slice() } else { client.as_bytes() };
         let count = format!("{:08x}", self.count).into_bytes();
         let value = |key| self.challenge.value(key).unwrap_or_default();
         let (realm, nonce) = (value("realm"), value("nonce"));
@@ -214,6 +228,7 @@ impl Digest {
     }
 }
 
+/// Adds a parameter. A control character becomes a space: a line of a request must stay one line.
 fn quoted(line: &mut Vec<u8>, key: &str, value: &[u8]) {
     line.extend_from_slice(key.as_bytes());
     line.extend_from_slice(b"=\"");
@@ -221,13 +236,9 @@ fn quoted(line: &mut Vec<u8>, key: &str, value: &[u8]) {
         if matches!(byte, b'"' | b'\\') {
             line.push(b'\\');
         }
-        line.push(byte);
+        line.push(if byte.is_ascii_control() { b' ' } else { byte });
     }
     line.push(b'"');
-}
-
-fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(40).collect()
 }
 
 #[cfg(test)]
@@ -290,7 +301,10 @@ mod tests {
             let mut digest = Digest::new(&one(&header)).unwrap();
             let user = ("me".to_owned(), "hush".to_owned());
             digest.answer(&user, "/a?b=c", &client);
-            let answer = digest.answer(&user, "/a?b=c", &client);
+            // A session goes on with the client's first text.
+            let next = if algorithm.ends_with("-sess") { "08".repeat(16) } else { client.clone() };
+            let answer = digest.answer(&user, "/a?b=c", &next);
+            assert_eq!(parameter(&answer, "cnonce").as_ref(), Some(&client), "{algorithm}");
             assert_eq!(parameter(&answer, "response").as_deref(), Some(response), "{algorithm} {quality}");
             assert_eq!(parameter(&answer, "nc").as_deref(), Some("00000002"));
             let line = text(answer);
@@ -329,6 +343,23 @@ mod tests {
             let why = Digest::new(&one(header)).expect_err(header);
             assert!(why.contains(word), "{why}");
         }
+    }
+
+    #[test]
+    fn what_is_repeated_has_a_bound_and_stays_on_its_line() {
+        let long = |length: usize| "\\\"".repeat(length);
+        for key in ["realm", "nonce", "opaque"] {
+            let with = |length| {
+                format!("Digest nonce=\"n\", {key}=\"{}\"", long(length)).replace("nonce=\"n\", nonce", "nonce")
+            };
+            let mut digest = Digest::new(&one(&with(LONGEST))).expect(key);
+            assert!(digest.answer(&("me".into(), "hush".into()), "/", "c").len() < 3 * LONGEST);
+            let why = Digest::new(&one(&with(LONGEST + 1))).expect_err(key);
+            assert!(why.contains(key) && why.contains("1024"), "{why}");
+        }
+        let header = "Digest realm=\"a\r\nX: \0y\x1B\", nonce=\"\n\r\n\", opaque=\"\x7F\", algorithm=\"\r\nMD5\n\"";
+        let answer = Digest::new(&one(header)).unwrap().answer(&("me".into(), "hush".into()), "/", "c");
+        assert!(!answer.iter().any(u8::is_ascii_control), "{:?}", text(answer));
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use std::io;
 use std::net::SocketAddr;
 
+use super::address::Address;
 use super::reply::Head;
-use crate::contract::DeviceError;
+use crate::contract::{DeviceError, without_numbers};
 
 /// So many bytes of an answer are looked at to say what it is.
 pub const SAMPLE: usize = 512;
@@ -23,9 +24,57 @@ fn told(what: impl Into<String>, remedy: &str) -> DeviceError {
     DeviceError::Explained { what: what.into(), remedy: remedy.into() }
 }
 
-/// A text from outside as it is safe in a log.
+/// Letters of a text from outside that are shown.
+const SHOWN: usize = 100;
+
+/// A text from outside as it is safe in a log and on the TV: short, and plain ASCII. Other scripts have letters that move or hide what
+/// stands beside them.
 pub fn shown(text: &str) -> String {
-    text.chars().take(100).map(|c| if c.is_control() { '.' } else { c }).collect()
+    let plain = |c: char| if matches!(c, ' '..='~') { c } else { '.' };
+    let mut short: String = text.chars().take(SHOWN).map(plain).collect();
+    if text.chars().nth(SHOWN).is_some() {
+        short.truncate(SHOWN - 3);
+        short.push_str("...");
+    }
+    short
+}
+
+/// Whether this can stand before the colon of a URL.
+pub fn is_scheme(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
+}
+
+/// Where an address from outside leads, as it is safe in a log: without user, password and query. Cameras also write a password into
+/// the path, as in `/user=a&password=b`.
+fn place(location: &str) -> String {
+    let location = location.trim();
+    let is_start = |before: &str| before.is_empty() || before.strip_suffix(':').is_some_and(is_scheme);
+    let (start, rest) = match location.split_once("//") {
+        Some((before, _)) if is_start(before) => location.split_at(before.len() + 2),
+        _ => ("", location),
+    };
+    let end = if start.is_empty() { 0 } else { rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len()) };
+    let (authority, path) = rest.split_at(end);
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    // A password may itself hold one of the letters that end it. Then it cannot be told from the rest.
+    if path.contains('@') || !is_host(host) {
+        return format!("{}...", shown(start));
+    }
+    let kept = path.split(['?', '#', ';', '&', '=']).next().unwrap_or_default();
+    let more = if kept.len() < path.len() { "..." } else { "" };
+    shown(&format!("{start}{host}{kept}{more}"))
+}
+
+/// Whether it is a host with or without a port, by its letters.
+fn is_host(text: &str) -> bool {
+    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((_, port)) => ("", port),
+        None => text.split_at(text.find(':').unwrap_or(text.len())),
+    };
+    host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+        && (port.is_empty()
+            || port.strip_prefix(':').is_some_and(|port| port.bytes().all(|digit| digit.is_ascii_digit())))
 }
 
 /// The camera's name has no address.
@@ -75,6 +124,25 @@ pub fn wants_password(ways: &str) -> DeviceError {
     told(format!("it wants a name and a password (401, {ways})"), SET_USER)
 }
 
+/// What it sent us to wants a password, as `how` says. It was told none, as it is at another port than the one in the config.
+pub fn withheld(address: &Address, how: &str) -> DeviceError {
+    let place = place(&address.url());
+    told(
+        format!("it sends us on to {place:?}, which wants a name and a password ({how}) and is at another port"),
+        &format!(
+            "write that new address ({place}) into url under [camera.http-mjpeg]; user and password are sent only to the port in url"
+        ),
+    )
+}
+
+/// It wants the password in clear, and could do better before.
+pub fn downgraded() -> DeviceError {
+    told(
+        "it wants the password in clear (401, Basic now, after Digest), so it may be another device; it was not sent",
+        "set the camera's login for http to Digest; if you have set it to Basic yourself, restart the intercom",
+    )
+}
+
 /// It does not take the password.
 pub fn wrong_password(way: &str) -> DeviceError {
     told(format!("it does not take this name and password (401, {way})"), SET_USER)
@@ -91,7 +159,7 @@ pub fn unknown_way(ways: &str) -> DeviceError {
 /// It sends us where we do not go, and why not.
 pub fn sent_on(to: &str, why: &str) -> DeviceError {
     told(
-        format!("it sends us on to {:?}, {why}", shown(to.split(['?', '#']).next().unwrap_or_default())),
+        format!("it sends us on to {:?}, {why}", place(to)),
         "write the stream's own http address into url under [camera.http-mjpeg]",
     )
 }
@@ -204,7 +272,7 @@ pub fn no_jpeg(how_long: &str) -> DeviceError {
 
 /// It was opened, and now all that comes is damaged.
 pub fn only_damaged(how_long: &str, why: &str) -> DeviceError {
-    told(format!("{how_long}: {why}"), LESS)
+    told(format!("{how_long}: {}", without_numbers(why)), LESS)
 }
 
 #[cfg(test)]
@@ -238,9 +306,48 @@ mod tests {
 
     #[test]
     fn what_comes_from_outside_is_short_and_harmless_in_the_log() {
-        let text = "\u{1b}[2J\n".repeat(1000);
-        assert!(!shown(&text).contains(char::is_control) && shown(&text).len() <= 100);
+        let text = "\u{1b}[2J\n\u{202E}\u{9B}".repeat(1000);
+        assert!(shown(&text).bytes().all(|byte| matches!(byte, b' '..=b'~')) && shown(&text).len() == 100);
+        assert_eq!((shown(&"a".repeat(100)), shown("b\u{2028}")), ("a".repeat(100), "b.".into()));
         let error = sent_on(&format!("http://x/{text}?password=hush"), "which is another host");
         assert!(error.to_string().len() < 300 && !error.to_string().contains("hush"), "{error}");
+    }
+
+    #[test]
+    fn a_redirect_is_told_without_its_passwords() {
+        for (location, told) in [
+            ("http://cam:81/a/b.mjpg", "http://cam:81/a/b.mjpg"),
+            ("HTTP://[fe80::1]:81/x", "HTTP://[fe80::1]:81/x"),
+            ("../x?pwd=hush", "../x..."),
+            ("/a//b", "/a//b"),
+            ("", ""),
+            ("http://admin:hush@cam/x", "http://cam/x"),
+            ("//admin:hush@cam/x#y", "//cam/x..."),
+            ("http://admin:hu=sh@hush@cam:8080", "http://cam:8080"),
+            ("http://admin:hu/sh@cam/x", "http://..."),
+            ("http://admin:hu?sh@cam/x", "http://..."),
+            ("http://admin:12#hush@cam/x", "http://..."),
+            ("http:///admin:hush@cam/x", "http://..."),
+            ("http://admin:hush", "http://..."),
+            ("http://admin%3Ahush%40cam/x", "http://..."),
+            ("http:admin:hush@cam/x", "..."),
+            ("http:\\\\admin:hush@cam", "..."),
+            ("admin:hush@cam/x", "..."),
+            ("admin:hush@http://cam/x", "..."),
+            ("http://cam/user=admin&password=hush", "http://cam/user..."),
+            ("http://cam/x;hush", "http://cam/x..."),
+        ] {
+            assert_eq!(place(location), told, "{location}");
+            let from = Address::parse("http://cam/").unwrap();
+            let why = from.follow(location).err().unwrap_or_default();
+            assert!(!why.contains("hush"), "{location}: {why}");
+        }
+    }
+
+    #[test]
+    fn what_fails_again_and_again_is_told_in_the_same_words() {
+        let texts = ["a JPEG of 5000x31 pixels", "a JPEG of 7x70000 pixels"].map(|why| only_damaged("x", why));
+        assert_eq!(texts[0], texts[1]);
+        assert!(texts[0].to_string().ends_with("x: a JPEG of ... pixels"), "{}", texts[0]);
     }
 }

@@ -100,7 +100,8 @@ impl Link {
                     continue;
                 }
             };
-            // A fresh socket's buffer takes a request of at most a few thousand bytes at once.
+            // A fresh socket's buffer takes a request at once. Address, user, password and what a challenge repeats have bounds:
+            // together they are below 16 KiB.
             let sent = socket.set_nonblocking(true).and_then(|()| (&socket).write_all(request));
             return match sent {
                 Ok(()) => Ok(Link { socket }),

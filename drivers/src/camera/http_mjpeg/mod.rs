@@ -20,7 +20,7 @@ use cause::{SAMPLE, Seen};
 use link::{Got, Link, Lookup};
 use reply::{Head, Piece, Reply};
 use scan::{Event, Scanner};
-use session::{Next, Session, User};
+use session::{DigestOffered, Next, Session, User};
 
 use crate::clock;
 use crate::contract::{
@@ -54,6 +54,8 @@ const PAUSE: Duration = Duration::from_millis(300);
 const READ: usize = 64 * 1024;
 /// With a picture in hand so much more is read at most for a newer one.
 const READS: u32 = 64;
+/// Longest name and password, in bytes each.
+const LONGEST: usize = 1000;
 
 fn configure(table: &toml::Table, wanted: &Wanted) -> Result<BoxedOpener<dyn CaptureVideo>, ConfigError> {
     const URL: &str = "an address like \"http://192.168.1.20/video.mjpg\"";
@@ -62,6 +64,9 @@ fn configure(table: &toml::Table, wanted: &Wanted) -> Result<BoxedOpener<dyn Cap
     let address = Address::parse(&url).map_err(|problem| options::error("url", &problem, URL))?;
     let word = |key: &str, forbidden: &[char]| {
         let text = options.text(key)?;
+        if text.as_ref().is_some_and(|text| text.len() > LONGEST) {
+            return Err(options::error(key, "is too long", "a text of at most 1000 bytes"));
+        }
         match text.as_ref().is_some_and(|text| text.contains(|c: char| c.is_control() || forbidden.contains(&c))) {
             true => Err(options::error(key, "has a letter that cannot be sent", "a text without control characters")),
             false => Ok(text),
@@ -72,7 +77,13 @@ fn configure(table: &toml::Table, wanted: &Wanted) -> Result<BoxedOpener<dyn Cap
         (Some(user), password) => Some((user, password.unwrap_or_default())),
         (None, Some(_)) => return Err(options::error("user", "is missing beside the password", "a text in quotes")),
     };
-    Ok(Box::new(HttpOpener { address, user, rate: wanted.camera.rate, lookup: Lookup::default() }))
+    Ok(Box::new(HttpOpener {
+        address,
+        user,
+        rate: wanted.camera.rate,
+        lookup: Lookup::default(),
+        digest: DigestOffered::default(),
+    }))
 }
 
 struct HttpOpener {
@@ -80,6 +91,7 @@ struct HttpOpener {
     user: Option<User>,
     rate: f64,
     lookup: Lookup,
+    digest: DigestOffered,
 }
 
 impl Opener<dyn CaptureVideo> for HttpOpener {
@@ -88,7 +100,7 @@ impl Opener<dyn CaptureVideo> for HttpOpener {
         let deadline = clock::now() + OPENING;
         let addresses = self.lookup.addresses(&self.address, deadline).map_err(|error| named(&name, error))?;
         let mut camera = HttpCamera {
-            session: Session::new(self.address.clone(), self.user.clone()),
+            session: Session::new(self.address.clone(), self.user.clone(), self.digest.clone()),
             addresses,
             exchange: None,
             // The stream does not say its rate; only how often single pictures are asked for depends on it.

@@ -216,10 +216,11 @@ fn parse(bytes: &[u8]) -> Result<Option<(Head, usize)>, DeviceError> {
         }
         Err(_) => return Err(cause::no_http(start)),
     };
-    let values = |name: &'static str| {
+    let raw = |name: &'static str| {
         let found = response.headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name));
-        found.map(|header| String::from_utf8_lossy(header.value).trim().to_string())
+        found.map(|header| unfolded(header.value))
     };
+    let values = |name| raw(name).map(|value| String::from_utf8_lossy(&value).trim().to_string());
     let kind = values("Content-Type").next().unwrap_or_default();
     let mut parameters = kind.split(';').map(str::trim);
     let name = parameters.next().unwrap_or_default().to_ascii_lowercase();
@@ -227,18 +228,22 @@ fn parse(bytes: &[u8]) -> Result<Option<(Head, usize)>, DeviceError> {
         let (key, value) = parameter.split_once('=')?;
         key.trim().eq_ignore_ascii_case("boundary").then(|| value.trim().trim_matches('"').to_string())
     });
-    let challenges = response.headers.iter().filter(|header| header.name.eq_ignore_ascii_case("WWW-Authenticate"));
     let head = Head {
         status: response.code.unwrap_or_default(),
         boundary: boundary.unwrap_or_default(),
         kind: name,
         location: values("Location").next(),
-        challenges: challenges.map(|header| header.value.to_vec()).collect(),
+        challenges: raw("WWW-Authenticate").collect(),
         // No length means none, and so does that of an empty body.
         length: values("Content-Length").next().and_then(|value| value.parse().ok()).filter(|length| *length > 0),
         chunked: values("Transfer-Encoding").any(|coding| coding.to_ascii_lowercase().contains("chunked")),
     };
     Ok(Some((head, length)))
+}
+
+/// The value of a header. One that goes on in the next line has the line's end in it, which means a space (RFC 9112, 5.2).
+fn unfolded(value: &[u8]) -> Vec<u8> {
+    value.iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }).collect()
 }
 
 #[cfg(test)]
@@ -307,6 +312,16 @@ mod tests {
         let head = head.unwrap();
         assert_eq!((head.status, head.location.as_deref()), (401, Some("/x")));
         assert_eq!(head.challenges, [&b"Basic realm=\"\xE4\""[..], b"Digest"]);
+    }
+
+    #[test]
+    fn a_header_may_go_on_in_the_next_line() {
+        let answer = b"HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm=\"a\r\n b\",\n\tnonce=\"y\"\r\n\
+            Content-Type: multipart/x-mixed-replace;\r\n boundary=c\r\nLocation:\r\n /x\r\n\r\n";
+        let (head, _, _) = read(answer, 1000).unwrap();
+        let head = head.unwrap();
+        assert_eq!((head.boundary.as_str(), head.location.as_deref()), ("c", Some("/x")));
+        assert_eq!(head.challenges, [b"Digest realm=\"a   b\", \tnonce=\"y\""]);
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! What to ask a camera for, without I/O: follows one redirect, proves who asks, and judges the heads of answers.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::address::Address;
 use super::auth::{self, Challenge, Digest};
 use super::cause;
@@ -39,13 +42,21 @@ pub struct Session {
     /// The proof was taken before.
     is_proven: bool,
     moved: bool,
+    /// A redirect led to another port, which is told no password.
+    elsewhere: bool,
     asked: u32,
+    digest: DigestOffered,
 }
+
+/// Whether a camera has ever offered Digest. Whoever takes its place must not get the password in clear, so all sessions with one
+/// camera share it.
+pub type DigestOffered = Arc<AtomicBool>;
 
 impl Session {
     /// With the camera at this address.
-    pub fn new(address: Address, user: Option<User>) -> Session {
-        Session { address, user, proof: Proof::None, is_proven: false, moved: false, asked: 0 }
+    pub fn new(address: Address, user: Option<User>, digest: DigestOffered) -> Session {
+        let (proof, is_proven) = (Proof::None, false);
+        Session { address, user, proof, is_proven, moved: false, elsewhere: false, asked: 0, digest }
     }
 
     /// The port to connect to.
@@ -77,6 +88,7 @@ impl Session {
             }
             301 | 302 | 303 | 307 | 308 => self.follow(head.location.as_deref().unwrap_or_default()),
             401 => self.prove(&auth::challenges(head.challenges.iter().map(Vec::as_slice))),
+            403 if self.elsewhere => Err(cause::withheld(&self.address, "403")),
             _ => Err(cause::status(head)),
         }
     }
@@ -95,7 +107,7 @@ impl Session {
         }
         if to.port != self.address.port {
             // Another port may be another program's. What was meant for the camera is not told there.
-            self.user = None;
+            (self.user, self.elsewhere) = (None, true);
         }
         (self.proof, self.is_proven) = (Proof::None, false);
         self.address = to;
@@ -103,14 +115,19 @@ impl Session {
     }
 
     fn prove(&mut self, challenges: &[Challenge]) -> Result<Next, DeviceError> {
-        let mut ways: Vec<String> = challenges.iter().map(|one| cause::shown(&one.scheme)).collect();
+        let mut ways: Vec<&str> = challenges.iter().map(|one| one.scheme.as_str()).collect();
         ways.dedup();
-        let ways = if ways.is_empty() { "it does not say how".to_owned() } else { ways.join(" or ") };
-        if self.user.is_none() {
-            return Err(cause::wants_password(&ways));
+        let ways = if ways.is_empty() { "it does not say how".to_owned() } else { cause::shown(&ways.join(" or ")) };
+        match self.user {
+            None if self.elsewhere => return Err(cause::withheld(&self.address, &format!("401, {ways}"))),
+            None => return Err(cause::wants_password(&ways)),
+            Some(_) => {}
         }
         // Digest, if there is any: the password is never sent in clear to a camera that can do better.
         let digests: Vec<&Challenge> = challenges.iter().filter(|one| one.is("Digest")).collect();
+        if !digests.is_empty() {
+            self.digest.store(true, Ordering::Relaxed);
+        }
         let proof = match digests.iter().find_map(|one| Digest::new(one).ok().map(|digest| (digest, *one))) {
             Some((digest, challenge)) => {
                 let again = match &self.proof {
@@ -129,10 +146,10 @@ impl Session {
                 return Err(cause::unknown_way(&why));
             }
             None if challenges.iter().any(|one| one.is("Basic")) => match self.proof {
-                Proof::Basic => return Err(cause::wrong_password("Basic")),
                 // What takes its place now may be somebody who wants the password.
-                Proof::Digest(_) => return Err(cause::unknown_way("Basic now, after Digest")),
-                Proof::None => Proof::Basic,
+                _ if self.digest.load(Ordering::Relaxed) => return Err(cause::downgraded()),
+                Proof::Basic => return Err(cause::wrong_password("Basic")),
+                _ => Proof::Basic,
             },
             None => return Err(cause::unknown_way(&ways)),
         };
@@ -160,7 +177,11 @@ mod tests {
     }
 
     fn session() -> Session {
-        Session::new(Address::parse("http://cam/a").unwrap(), Some(("me".into(), "hush".into())))
+        Session::new(
+            Address::parse("http://cam/a").unwrap(),
+            Some(("me".into(), "hush".into())),
+            DigestOffered::default(),
+        )
     }
 
     fn asks(session: &mut Session) -> String {
@@ -183,6 +204,19 @@ mod tests {
         assert!(asks(&mut session).contains("nonce=\"two\", uri=\"/a\""));
         // The password was changed.
         assert!(session.handle_head(&digest("three")).is_err());
+    }
+
+    #[test]
+    fn the_longest_request_is_as_short_as_it_is_said_to_be() {
+        let long = |length: usize| "\\".repeat(length);
+        let address = Address::parse(&format!("http://cam/{}", long(2000 - 11))).unwrap();
+        let mut session = Session::new(address, Some((long(1000), long(1000))), DigestOffered::default());
+        let repeated = ["realm", "nonce", "opaque"].map(|key| format!("{key}=\"{}\", ", "\\\\".repeat(1024))).concat();
+        let head =
+            head(&format!("401 No\r\nWWW-Authenticate: Digest {repeated}algorithm=SHA-512-256-sess, qop=auth-int"));
+        assert_eq!(session.handle_head(&head), Ok(Next::Ask));
+        let request = asks(&mut session);
+        assert!(request.contains("response=") && request.len() < 16 * 1024, "{}", request.len());
     }
 
     #[test]

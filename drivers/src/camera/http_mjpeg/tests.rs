@@ -199,6 +199,7 @@ fn options_are_checked_at_boot() {
         ("url = 'http://cam/'\npassword = 'x'", "user"),
         ("url = 'http://cam/'\nuser = 'a:b'", "user"),
         ("url = 'http://cam/'\nuser = 'a'\npassword = \"\\n.\"", "password"),
+        (&format!("url = 'http://cam/'\nuser = 'a'\npassword = '{}'", "x".repeat(1001)), "password"),
     ] {
         assert_eq!(opener(options).err().expect(options).key, key);
     }

@@ -66,6 +66,65 @@ fn what_a_camera_says_of_passwords_is_passed_on() {
 }
 
 #[test]
+fn who_takes_the_place_of_a_camera_with_digest_never_gets_the_password_in_clear() {
+    let basic = || "401 No\r\nWWW-Authenticate: Basic realm=x".to_owned();
+    let moved = || "302 Go\r\nLocation: /other".to_owned();
+    let unknown = || "401 No\r\nWWW-Authenticate: Digest nonce=a, algorithm=SHA3".to_owned();
+    for (heads, opened) in [
+        (vec![DIGEST.into(), basic(), basic(), basic()], 3),
+        (vec![DIGEST.into(), moved(), basic(), moved(), basic()], 2),
+        (vec![unknown(), basic(), basic()], 3),
+    ] {
+        let count = heads.len();
+        let (url, requests) = answers(heads);
+        let mut opener = with_password(&url);
+        let errors: Vec<DeviceError> = (0..opened).map(|_| opener.open().err().expect("an error")).collect();
+        let last = &errors[opened - 1];
+        assert!(last.to_string().contains("Basic now, after Digest") && last.remedy().contains("to Digest"), "{last}");
+        let sent: Vec<String> = requests.try_iter().collect();
+        assert_eq!(sent.len(), count);
+        assert!(!sent.iter().any(|request| request.contains("Basic")), "{sent:?}");
+    }
+}
+
+#[test]
+fn a_challenge_on_several_lines_is_read_and_answered_on_one() {
+    let folded = "401 No\r\nWWW-Authenticate: Digest realm=\"a\r\n X-Evil: b\",\r\n\tnonce=\"y\",\n qop=\"auth\"";
+    let (url, requests) = answers(vec![folded.into()]);
+    with_password(&url).open().expect("a camera");
+    let sent: Vec<String> = requests.iter().take(2).collect();
+    let lines: Vec<&str> = sent[1].split("\r\n").collect();
+    let line = lines.iter().find(|line| line.starts_with("Authorization: Digest ")).expect("an answer");
+    assert!(line.contains("realm=\"a   X-Evil: b\", nonce=\"y\"") && line.contains("qop=auth"), "{line}");
+    assert!(lines.iter().all(|line| !line.contains(char::is_control)), "{lines:?}");
+    assert_eq!(lines.len(), sent[0].split("\r\n").count() + 1);
+}
+
+#[test]
+fn what_a_camera_says_is_short_plain_text_in_every_message() {
+    let evil = "x\u{202E}\u{9B}2J\u{2066}\u{E4}\t".repeat(60);
+    for answer in [
+        format!("HTTP/1.1 302 Go\r\nLocation: http://{evil}/\r\n\r\n"),
+        format!("HTTP/1.1 302 Go\r\nLocation: {evil}://cam/\r\n\r\n"),
+        format!("HTTP/1.1 302 Go\r\nLocation: {}://cam/\r\n\r\n", "k".repeat(900)),
+        format!("HTTP/1.1 302 Go\r\nLocation: /{evil}\r\n\r\n"),
+        format!("HTTP/1.1 401 No\r\nWWW-Authenticate: {evil}\r\n\r\n"),
+        format!("HTTP/1.1 401 No\r\n{}\r\n", format!("WWW-Authenticate: {}\r\n", "y".repeat(500)).repeat(12)),
+        format!("HTTP/1.1 401 No\r\nWWW-Authenticate: Digest nonce=a, algorithm=\"{evil}\"\r\n\r\n"),
+        format!("HTTP/1.1 401 No\r\nWWW-Authenticate: Digest nonce=a, qop=\"{evil}\"\r\n\r\n"),
+        format!("HTTP/1.1 200 OK\r\nContent-Type: {evil}\r\n\r\n{evil}"),
+        evil.clone(),
+        format!("HTTP/1.1 {evil}"),
+    ] {
+        let sent = answer.clone();
+        let (url, _requests) = camera(move |_, socket| drop(socket.write_all(sent.as_bytes())));
+        let error = with_password(&url).open().err().expect("an error");
+        let text = format!("{error}; {}", error.remedy());
+        assert!(text.len() < 600 && text.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{answer:?}: {text:?}");
+    }
+}
+
+#[test]
 fn one_redirect_on_the_same_host_is_followed_and_no_other_host_learns_the_password() {
     let (url, requests) = answers(vec!["302 Found\r\nLocation: ../live.mjpg?x=1".into(), DIGEST.into()]);
     with_password(&url).open().expect("a camera");
@@ -78,10 +137,17 @@ fn one_redirect_on_the_same_host_is_followed_and_no_other_host_learns_the_passwo
     let (url, _requests) = answers(vec![format!("301 Moved\r\nLocation: {elsewhere}")]);
     let error = with_password(&url).open().err().expect("it wants the password");
     assert!(error.to_string().contains("wants a name and a password"), "{error}");
+    // The owner has written a password. The address is what must be mended.
+    let new = elsewhere.split('?').next().unwrap();
+    let remedy = error.remedy();
+    assert!(remedy.contains(new) && remedy.contains("into url") && !remedy.contains("write user"), "{remedy}");
+    assert!(!remedy.contains("secret") && !error.to_string().contains("secret"), "{error}; {remedy}");
     assert!(!heard.recv_timeout(LONG).unwrap().contains("Authorization"));
 
     for (to, words) in [
         ("http://192.0.2.1/x?y=hush", "another host"),
+        ("http://admin:hush@127.0.0.1/x", "a user or a password in it"),
+        ("rtsp://admin:hush@127.0.0.1/x", "rtsp"),
         ("https://127.0.0.1/x", "https"),
         ("", "no address"),
         ("/again", "not the first time"),
