@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::harness::chromium::Permission;
 use crate::harness::page::Page;
 use crate::lab::Lab;
+use crate::sound_only::NEVER;
 use crate::watching::{PATIENCE, living};
 
 /// Chromium always plays without sound, so a script refuses in its place: until a person's own click or key, and again from
@@ -82,4 +83,24 @@ pub fn tap(lab: &mut Lab) {
     waits_for_a_tap(&page);
     page.click("#veil");
     plays(&page);
+}
+
+/// Where there is sound alone, a browser that plays none before a tap plays nothing of home: the page does not say that home is heard.
+pub fn sound(lab: &mut Lab) {
+    let page = lab.viewer(Permission::Undecided);
+    // What most browsers do: without sound they play, before a tap, too.
+    page.before_load(&REFUSES.replace("tapped ?", "tapped || this.muted ?"));
+    page.before_load(NEVER);
+    page.open(&lab.home().link());
+    page.wait_state("tap", PATIENCE);
+    let words = page.eval("document.querySelector('#veil').innerText");
+    let words = words.as_str().unwrap_or_default();
+    assert!(words.contains("Tap to hear home") && !words.contains("You can hear"), "{words}");
+    page.click("#tap-home");
+    page.wait_state("sound", PATIENCE);
+    assert_eq!(
+        page.eval("[document.querySelector('#home').paused, document.querySelector('#home').muted]"),
+        json!([false, false])
+    );
+    assert!(!page.visible("#tap-home") && !page.visible("#tap-sound"), "nothing more to tap");
 }

@@ -85,6 +85,7 @@ const PAGES: Lane = &[
     ("two_tabs", trouble::two_tabs),
     ("the_tab_sleeps", trouble::sleep),
     ("a_browser_plays_nothing_before_a_tap", autoplay::tap),
+    ("a_browser_without_h264_plays_no_sound_before_a_tap", autoplay::sound),
     ("strangers_at_the_door", trouble::strangers),
     ("a_browser_knows_h264_late", trouble::codec_comes_late),
     ("a_viewer_makes_hostile_offers", trouble::hostile_viewer),

@@ -9,7 +9,7 @@ use crate::lab::Lab;
 use crate::watching::{PATIENCE, TONE_HZ};
 
 /// Chromium has H.264, and leaves it out of its offers here.
-const NEVER: &str = r"{
+pub const NEVER: &str = r"{
     const known = RTCRtpReceiver.getCapabilities.bind(RTCRtpReceiver);
     const others = (kind) => known(kind).codecs.filter((codec) => codec.mimeType !== 'video/H264');
     RTCRtpReceiver.getCapabilities = (kind) => ({ ...known(kind), codecs: others(kind) });

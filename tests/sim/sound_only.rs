@@ -107,6 +107,45 @@ fn who_only_hears_has_a_seat_like_anybody() {
 }
 
 #[test]
+fn an_offer_that_drops_the_picture_is_refused_and_the_picture_goes_on() {
+    let mut world = World::new();
+    let a = world.visit(ordinary());
+    assert!(world.run_until(s(5), |w| w.viewers[a].shown.len() > 30));
+    let credentials = |line: &str| match line.split_once(':') {
+        Some(("a=ice-ufrag", _)) => "a=ice-ufrag:fresh".to_owned(),
+        Some(("a=ice-pwd", _)) => format!("a=ice-pwd:{}", "fresh".repeat(5)),
+        _ => line.to_owned(),
+    };
+    let offer: Vec<String> = world.viewers[a].offer().lines().map(credentials).collect();
+    // The browser wants no video any more; or it wants another codec.
+    let unwanted = |line: &String| match line.strip_prefix("a=group:BUNDLE ").and_then(|mids| mids.split_once(' ')) {
+        Some((audio, _)) => format!("a=group:BUNDLE {audio}"),
+        None => line.replace("m=video 9", "m=video 0"),
+    };
+    let unwanted: Vec<String> = offer.iter().map(unwanted).collect();
+    let other: Vec<String> = offer.iter().map(|line| line.replace(" H264/", " H265/")).collect();
+    for (rev, lines) in (2..).zip([unwanted, other]) {
+        assert_ne!(lines, offer);
+        let now = world.now;
+        let sdp = lines.join("\r\n") + "\r\n";
+        world.viewers[a].say(&FromPage::Offer { pc: 1, rev, sdp }, now);
+        // So long that checks with credentials which nobody has would have ended the connection.
+        world.run(s(40));
+        let Some(FromHome::Error { code, fatal, .. }) = world.last_error(a) else { panic!("it is refused") };
+        assert_eq!((code, *fatal), (&ErrorCode::BadOffer, false));
+        let still = world.viewers[a].longest_gap(now, world.now);
+        assert!(still < ms(300), "the picture stood still for {still:?}");
+        world.viewers[a].heard.clear();
+    }
+    // And a sound restart of the same connection is answered.
+    let now = world.now;
+    world.viewers[a].restart_ice(now);
+    world.viewers[a].heard.clear();
+    world.run(s(5));
+    assert!(world.viewers[a].connected() && world.last_error(a).is_none(), "{:?}", world.last_error(a));
+}
+
+#[test]
 fn an_offer_with_neither_picture_nor_sound_for_home_is_refused() {
     let mut world = World::new();
     let a = world.visit(ordinary());

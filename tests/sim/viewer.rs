@@ -206,6 +206,11 @@ impl Viewer {
         }
     }
 
+    /// Its offer, as the page sends it.
+    pub fn offer(&self) -> &str {
+        self.connection.as_ref().map_or("", |c| &c.offer)
+    }
+
     pub fn say_candidate(&mut self, now: Instant) {
         let host = Candidate::host(self.address, Protocol::Udp).expect("an address");
         self.say(&FromPage::Candidate { pc: self.pc, candidate: host.to_sdp_string() }, now);
