@@ -26,6 +26,9 @@ pub fn chromium(lab: &mut Lab) {
     let page = lab.viewer(Permission::Granted);
     page.before_load(NEVER);
     page.open(&lab.home().link());
+    // A fresh Chromium plays no sound before a tap.
+    page.wait_state("tap", PATIENCE);
+    page.click("#tap-home");
     page.wait_state("sound", PATIENCE);
     page.wait_for("the question", PATIENCE, "document.querySelector('#join').checkVisibility()");
     let asked = page.eval("document.querySelector('#ask').innerText");

@@ -223,6 +223,8 @@ pub fn codec_comes_late(lab: &mut Lab) {
         }",
     );
     page.open(&lab.home().link());
+    page.wait_state("tap", PATIENCE);
+    page.click("#tap-home");
     page.wait_state("sound", PATIENCE);
     page.wait_for("home's sound", PATIENCE, "lab.stats().then(s => s.audio?.totalSamplesReceived > 24000)");
     // What the viewer says to sound alone is no word about the camera.
@@ -256,9 +258,9 @@ pub fn codec_comes_late(lab: &mut Lab) {
     assert_eq!(page.eval("document.querySelector('#mic').dataset.device"), "on");
     let seen = page.eval("[...states].includes('unsupported')");
     assert_eq!(seen, false, "the page gave up too early: {}", page.eval("[...states].join()"));
-    // What looks whether H.264 has come does not break the sound: the first offer, the same on the new socket, the one with H.264.
+    // What looks whether H.264 has come does not break the sound: the first offer, perhaps the same on the new socket, the one with H.264.
     let offers = page.eval("lab.sockets.flatMap(({ sent }) => sent).filter((type) => type === 'offer').length");
-    assert_eq!(offers, 3, "{}", page.report());
+    assert!(offers.as_u64().is_some_and(|offers| (2..=3).contains(&offers)), "{offers}: {}", page.report());
 }
 
 /// Says `hello` on a socket of its own, then one offer after the other, each a connection of its own; gives code and words of what

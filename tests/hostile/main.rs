@@ -8,6 +8,8 @@ mod http;
 #[allow(dead_code)] // It lays more networks than are needed here.
 mod net;
 mod networks;
+#[path = "../browser/harness/ports.rs"]
+mod ports;
 mod program;
 mod proxies;
 mod signal;

@@ -16,6 +16,7 @@ use socket2::SockRef;
 use tungstenite::Message;
 
 use crate::client::{LONG, loopback};
+use crate::ports::free_port;
 use crate::signal::{Socket, any_certificate, open_over};
 
 /// An attack that is to be the only one has this for itself.
@@ -37,10 +38,7 @@ impl Program {
     pub fn start(name: &str) -> Program {
         let dir = std::env::temp_dir().join(format!("intercom-attacked-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
-        let port = {
-            let probe = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-            probe.local_addr().unwrap().port()
-        };
+        let port = free_port();
         let config = dir.join("intercom.toml");
         let text = format!(
             "[home]\nstate_dir = {:?}\n[network]\nport = {port}\n[video]\nwidth = 320\nheight = 240\n\
