@@ -125,11 +125,16 @@ fn a_key_at_home_shows_a_code_and_takes_it_away_also_while_somebody_visits() {
 #[test]
 fn the_code_of_a_home_that_nobody_could_enter_otherwise_is_not_taken_away() {
     let mut world = World::fresh();
-    for _ in 0..2 {
+    let asked = |world: &World| world.code.as_ref().map(|code| code.asked);
+    assert_eq!(asked(&world), Some(false));
+    // In a visit, too, only for as long as somebody wants it.
+    for expected in [true, false, true] {
         world.home.handle_invite_pressed(world.now);
         world.run(s(1));
-        assert!(world.code.is_some());
+        assert_eq!(asked(&world), Some(expected));
     }
+    world.run(s(600));
+    assert_eq!(asked(&world), Some(false), "after ten minutes");
 }
 
 #[test]

@@ -114,6 +114,8 @@ pub struct PairingCode {
     pub link: String,
     /// From then on it is worthless.
     pub until: Instant,
+    /// Somebody wanted it, so it is shown in a visit, too; one that waits for a home's first phone covers nobody's face.
+    pub asked: bool,
 }
 
 impl std::fmt::Debug for PairingCode {

@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn the_clock_is_local_and_the_code_counts_down() {
         let (captions, now) = (Captions::default(), Instant::now());
-        let code = PairingCode { link: String::new(), until: now + Duration::from_millis(581_500) };
+        let code = PairingCode { link: String::new(), until: now + Duration::from_millis(581_500), asked: true };
         let words = captions.words(&[], Some(&code), now, NOON, -5 * 3600);
         assert_eq!((&*words.clock, &*words.date, &*words.left), ("07:00", "Friday, 15 January", "9:42 left"));
         assert_eq!(captions.words(&[], Some(&code), code.until, NOON, 0).left, "0:00 left");

@@ -120,7 +120,8 @@ impl Author {
         let words = self.captions.words(&shown.viewers, shown.code.as_ref(), now, unix, offset);
         let network = Some(!subject.addresses.current().local.is_empty());
         let health = Health { network, muted: subject.context.levels.is_muted(), ..subject.context.health.summary() };
-        let code = shown.code.as_ref().and_then(|code| self.code_of(&code.link)).cloned();
+        let code = shown.code.as_ref().filter(|code| code.asked || shown.viewers.is_empty());
+        let code = code.and_then(|code| self.code_of(&code.link)).cloned();
         let own = shown.own.clone().filter(|_| tv.self_view);
         Content { shown, words, notices: subject.notices.all(), health, code, own }
     }
@@ -405,7 +406,8 @@ mod tests {
         let own = Arc::new(own);
         let corner = |picture: &I420| picture.planes()[0][155 * 320 + 290];
         let until = clock::now() + LONG;
-        board.set_code(Some(PairingCode { link: "https://192.0.2.1/#p=x".into(), until }));
+        let offered = |asked| Some(PairingCode { link: "https://192.0.2.1/#p=x".into(), until, asked });
+        board.set_code(offered(false));
         let (_, code) = pictures.recv_timeout(LONG).expect("the code");
         assert_ne!(idle.packed(), code.packed());
         board.set_code(None);
@@ -422,6 +424,13 @@ mod tests {
             }
             assert!(clock::now() < until, "home's own picture never came");
         }
+        // White at the left, where the code is in a visit: only once somebody wants it.
+        let white = |picture: &I420| picture.planes()[0][60 * 320..120 * 320].chunks(320).any(|row| row[22] > 215);
+        board.set_code(offered(false));
+        let (_, covered) = pictures.recv_timeout(LONG).expect("a change");
+        assert!(!white(&covered), "a code that waits for the first phone covers nobody");
+        board.set_code(offered(true));
+        while !white(&pictures.recv_timeout(LONG).expect("the code in a visit").1) {}
         board.set_viewers(vec![]);
         while corner(&pictures.recv_timeout(LONG).expect("the idle card").1) == 200 {}
         context.activity.stop();

@@ -31,6 +31,8 @@ pub(super) struct Pairing {
     token: String,
     name: Option<String>,
     until: Instant,
+    /// Somebody wanted it, now; otherwise it stands there because nobody could enter.
+    asked: bool,
     /// A page has shown it.
     used: bool,
 }
@@ -62,28 +64,35 @@ impl Home {
     /// All threads run. A home that nobody could enter tomorrow shows a code until somebody can.
     pub fn handle_started(&mut self, now: Instant) {
         if !self.access.has_keys() {
-            self.handle_code_wanted(None, now);
+            self.begin_pairing(None, false, now);
         }
     }
 
     /// Shows a code for a new viewer whom home will call `name`; the links that say the same. A code from before is void.
     pub fn handle_code_wanted(&mut self, name: Option<String>, now: Instant) -> Links {
+        self.begin_pairing(name, true, now)
+    }
+
+    fn begin_pairing(&mut self, name: Option<String>, asked: bool, now: Instant) -> Links {
         let token = self.token();
         let links = self.links_of(&token);
         self.exchanges.retain(|exchange| !exchange.of_code || exchange.key.is_some());
-        self.pairing = Some(Pairing { token, name, until: now + CODE_LIFE, used: false });
+        self.pairing = Some(Pairing { token, name, until: now + CODE_LIFE, asked, used: false });
         self.show_code();
         links
     }
 
-    /// Somebody at home pressed the key for a new phone: the code is shown or, if one is, taken away. What stands on the
-    /// TV of a home that nobody could enter otherwise stays.
+    /// Somebody at home pressed the key for a new phone: the code is shown or, if one is, taken away. A home that nobody could
+    /// enter otherwise goes back to the code that waits for its first phone.
     pub fn handle_invite_pressed(&mut self, now: Instant) {
         let bounced = self.invite_pressed.replace(now).is_some_and(|last| now.duration_since(last) < BOUNCE);
         if bounced {
             return;
         }
-        if self.access.has_keys() && self.pairing.as_ref().is_some_and(|code| code.is_good(now)) {
+        let is_asked = self.pairing.as_ref().is_some_and(|code| code.is_good(now) && code.asked);
+        if is_asked && !self.access.has_keys() {
+            self.begin_pairing(None, false, now);
+        } else if is_asked {
             log::info!("the code on the TV is taken away, by a key at home");
             self.exchanges.retain(|exchange| !exchange.of_code || exchange.key.is_some());
             self.pairing = None;
@@ -206,10 +215,10 @@ impl Home {
     /// Puts the code that is still good on the TV, with the addresses of now.
     pub(super) fn show_code(&mut self) {
         let Some(pairing) = self.pairing.as_ref().filter(|pairing| !pairing.used) else { return };
-        let until = pairing.until;
+        let (until, asked) = (pairing.until, pairing.asked);
         let Links { all, best } = self.links_of(&pairing.token);
         // A home without the internet has no best link, and may still be visited from the same network.
-        let code = best.or_else(|| all.into_iter().next()).map(|link| PairingCode { link, until });
+        let code = best.or_else(|| all.into_iter().next()).map(|link| PairingCode { link, until, asked });
         self.out.push_back(HomeOutput::Code(code));
     }
 
