@@ -14,6 +14,9 @@ use words::{ALIASES, PREFERRED, fold_zone};
 /// Letters of a line that could be a zone.
 const LONGEST: usize = 100;
 
+/// Lines with words that are looked at: each may have all zones of the system looked through.
+const MOST_LINES: usize = 16;
+
 /// What the settings partition is delivered with.
 const USUAL: &str = "UTC";
 
@@ -44,10 +47,12 @@ pub fn read(bytes: &[u8], zones: &Zones<'_>) -> Timezone {
             return found;
         }
     };
-    for (line, text) in &text.lines {
-        let text = value(text);
-        if text.is_empty() {
-            continue;
+    let lines = text.lines.iter().map(|(line, text)| (line, value(text))).filter(|(_, text)| !text.is_empty());
+    for (n, (line, text)) in lines.enumerate() {
+        if n == MOST_LINES {
+            let what = format!("only {MOST_LINES} lines are read; write one, with the time zone");
+            found.complain(Some(*line), what, None, "");
+            break;
         }
         match (zones.find(text), &found.zone) {
             (Some(zone), Some(known)) if *known == zone => {}
@@ -61,7 +66,10 @@ pub fn read(bytes: &[u8], zones: &Zones<'_>) -> Timezone {
             }
             (Some(zone), None) => found.zone = Some(zone),
             (None, _) => {
-                let what = format!("there is no time zone {}", quoted(&clipped(text, 32)));
+                // What is written for `wifi.txt`, and came into this file, is not repeated.
+                let is_zone = !text.contains(['=', ':', '＝', '：']);
+                let shown = if is_zone { quoted(&clipped(text, 32)) } else { "of this name".to_owned() };
+                let what = format!("there is no time zone {shown}");
                 let near = zones.nearest(text);
                 let allowed = if near.is_some() { "" } else { "a name such as Europe/Berlin" };
                 found.complain(Some(*line), what, near, allowed);
@@ -161,12 +169,10 @@ impl Zones<'_> {
         if wanted.summer.is_none() && wanted.standard.1 == 0 {
             return self.fixed(0);
         }
+        // POSIX counts towards the west, and people towards the east: `CET+1` is clear only where a zone has just that rule.
         let is_alike = |rule: &Rule| rule.standard == wanted.standard && rule.summer == wanted.summer;
         let same = self.with_rule(|rule| is_alike(rule) && rule.changes == wanted.changes);
-        same.or_else(|| self.with_rule(is_alike)).or_else(|| {
-            let fixed = wanted.summer.is_none().then_some(wanted.standard.1)?;
-            self.fixed(fixed)
-        })
+        same.or_else(|| self.with_rule(is_alike))
     }
 
     /// The best known zone with such a rule, else the first.

@@ -23,6 +23,9 @@ const MOST_PASSWORDS: usize = 4;
 /// Bytes of a network's name (IEEE 802.11, 9.4.2.2).
 const LONGEST_NAME: usize = 32;
 
+/// Bytes of a value that is looked at more closely; no name or password is as long.
+const LONGEST_VALUE: usize = 256;
+
 /// What `wifi.txt` says.
 #[derive(Default)]
 pub struct Wifi {
@@ -63,6 +66,7 @@ pub fn read(bytes: &[u8]) -> Wifi {
                 reader.handle_line(*line, words);
             }
             reader.end_block();
+            reader.keep_open_ones();
             if let (true, Some(line)) = (text.guessed, reader.beyond_ascii) {
                 let what = "letters such as ü may be wrong, as the file is no UTF-8; save it as UTF-8";
                 reader.complain(line, "", what.to_owned(), "");
@@ -89,10 +93,12 @@ pub fn read(bytes: &[u8]) -> Wifi {
 struct Block {
     /// There was a name, right or wrong.
     is_named: bool,
+    /// Where.
+    line: usize,
     ssid: Option<Vec<u8>>,
     /// Each with its line.
     secrets: Vec<(usize, Secret)>,
-    /// Something was not understood, perhaps the password. Such a network is never joined without one.
+    /// Something was not understood, perhaps the password.
     is_unclear: bool,
 }
 
@@ -102,6 +108,10 @@ struct Reader {
     block: Block,
     /// What came first in the file, name or password, comes first in each block.
     first: Option<Key>,
+    /// Something in the file was not understood, perhaps a password: then nothing is joined without one.
+    is_unclear: bool,
+    /// Networks without a password, each with the line of its name.
+    open: Vec<(usize, Vec<u8>)>,
     /// Within `network={ … }`.
     in_braces: bool,
     /// The first line with a name or password beyond ASCII.
@@ -133,6 +143,9 @@ impl Reader {
             }
             return self.end_block();
         }
+        if pasted::is_broken_code(text) {
+            return self.refuse(line, "this code is not understood; write network = … and password = …");
+        }
         if let Some(behind) = pasted::block_begin(text) {
             self.end_block();
             self.in_braces = true;
@@ -161,11 +174,26 @@ impl Reader {
         let ((word, is_json), value) = (unquote(trim(word)), trim(value));
         let value = if is_json { value.strip_suffix(',').unwrap_or(value) } else { value };
         let Some(key) = key_of(word) else {
-            return self.handle_unknown(line, word);
+            // Such as `password a:b`.
+            return match word.split_whitespace().next().and_then(key_of) {
+                Some(_) if word.contains(char::is_whitespace) => self.handle_words(line, text),
+                _ => self.handle_unknown(line, word),
+            };
         };
         let (inside, has_quotes) = unquote(value);
         if inside.is_empty() {
+            if matches!(key, Key::Network | Key::Password) {
+                self.first.get_or_insert(key);
+            }
             return;
+        }
+        if matches!(key, Key::Network | Key::Country) && !has_quotes && has_password(inside) {
+            if key == Key::Network {
+                self.take_name(line, Vec::new());
+            }
+            self.is_unclear = true;
+            let word = if key == Key::Network { "network" } else { "country" };
+            return self.complain(line, word, "name and password need a line each".to_owned(), "");
         }
         // In wpa_supplicant's own files a name without quotes is in hex.
         if key == Key::Network
@@ -195,13 +223,14 @@ impl Reader {
         }
     }
 
-    /// `word` may be a part of a password, so it is told only if it is nearly a known one.
+    /// `word` may be a part of a password, so it is repeated only if it is a known one but for a letter or two.
     fn handle_unknown(&mut self, line: usize, word: &str) {
-        self.block.is_unclear = true;
+        (self.block.is_unclear, self.is_unclear) = (true, true);
+        let is_slip = |near: &str| word.chars().all(char::is_alphabetic) && word.len().abs_diff(near.len()) <= 2;
         match nearest_word(word) {
             Some(near) => self.wifi.problems.push(Problem {
                 line: Some(line),
-                key: word.to_owned(),
+                key: if is_slip(near) { word.to_owned() } else { String::new() },
                 what: "there is no such key".to_owned(),
                 nearest: Some(near.to_owned()),
                 allowed: CHIEF.to_owned(),
@@ -221,10 +250,6 @@ impl Reader {
             self.beyond_ascii.get_or_insert(line);
         }
         match key {
-            Key::Network if has_password(value) => {
-                self.take_name(line, Vec::new());
-                self.complain(line, "network", "name and password need a line each".to_owned(), "");
-            }
             Key::Network if value.chars().any(is_odd) => {
                 self.take_name(line, Vec::new());
                 self.complain(
@@ -249,7 +274,8 @@ impl Reader {
         if self.block.is_named {
             self.end_block();
         }
-        self.block.is_named = true;
+        (self.block.is_named, self.block.line) = (true, line);
+        self.is_unclear |= name.is_empty() || name.len() > LONGEST_NAME;
         if name.len() > LONGEST_NAME {
             let what = format!("the name has {} bytes", name.len());
             self.complain(line, "network", what, "1 to 32; letters such as ü count twice");
@@ -275,7 +301,7 @@ impl Reader {
             _ => None,
         };
         if let Some(what) = wrong {
-            self.block.is_unclear = true;
+            (self.block.is_unclear, self.is_unclear) = (true, true);
             return self.complain(line, "password", what, "8 to 63; letters such as ü count twice");
         }
         let secret =
@@ -286,8 +312,13 @@ impl Reader {
         if !self.block.secrets.is_empty() {
             self.complain(line, "password", "a second one for this Wi-Fi; take out the wrong one".to_owned(), "");
         }
-        if self.block.secrets.len() < MOST_PASSWORDS {
-            self.block.secrets.push((line, secret));
+        // Word processors and phones put other letters in the place of these, which no router has.
+        let typed = as_typed(password);
+        let typed = (typed != password && (8..64).contains(&typed.len())).then_some(Secret::Password(typed));
+        for secret in [secret].into_iter().chain(typed) {
+            if self.block.secrets.len() < MOST_PASSWORDS {
+                self.block.secrets.push((line, secret));
+            }
         }
     }
 
@@ -298,8 +329,10 @@ impl Reader {
                 self.complain(line, "country", "another one stands above; take out the wrong one".to_owned(), "")
             }
             None => {
-                let what = format!("{} is no country", quoted(&clipped(value, 20)));
-                self.complain(line, "country", what, "two letters, such as DE");
+                // What has no country's letters may be anything.
+                let is_word = value.chars().all(|c| c.is_alphabetic() || c.is_whitespace());
+                let shown = if is_word { quoted(&clipped(value, 20)) } else { "this".to_owned() };
+                self.complain(line, "country", format!("{shown} is no country"), "two letters, such as DE");
             }
         }
     }
@@ -315,13 +348,14 @@ impl Reader {
 
     /// This network cannot be joined at all.
     fn refuse(&mut self, line: usize, what: &str) {
-        self.block.is_unclear = true;
+        (self.block.is_unclear, self.is_unclear) = (true, true);
         self.complain(line, "", what.to_owned(), "");
     }
 
     fn end_block(&mut self) {
-        let Block { is_named, ssid, mut secrets, is_unclear } = std::mem::take(&mut self.block);
+        let Block { is_named, line, ssid, secrets, is_unclear } = std::mem::take(&mut self.block);
         if let (false, Some((line, _))) = (is_named, secrets.first()) {
+            self.is_unclear = true;
             self.complain(
                 *line,
                 "password",
@@ -332,31 +366,67 @@ impl Reader {
         let Some(ssid) = ssid else { return };
         if secrets.is_empty() {
             // Why it is unclear has been told.
-            let is_known = self.wifi.networks.iter().any(|known| known.ssid == ssid);
-            if is_unclear || is_known {
-                return;
+            if !is_unclear {
+                self.add(line, Network { ssid: ssid.clone(), secret: Secret::Open });
+                self.open.push((line, ssid));
             }
-            secrets.push((0, Secret::Open));
-        } else {
-            // A line with the name alone, above the one that has the password too.
-            self.wifi.networks.retain(|known| known.ssid != ssid || known.secret != Secret::Open);
+            return;
         }
         for (line, secret) in secrets {
-            let network = Network { ssid: ssid.clone(), secret };
-            if self.wifi.networks.contains(&network) {
-                continue;
-            }
-            if self.wifi.networks.len() == MOST_NETWORKS {
-                return self.complain(
-                    line.max(1),
-                    "",
-                    format!("only {MOST_NETWORKS} networks are read; take some out"),
-                    "",
-                );
-            }
-            self.wifi.networks.push(network);
+            self.add(line, Network { ssid: ssid.clone(), secret });
         }
     }
+
+    fn add(&mut self, line: usize, network: Network) {
+        if self.wifi.networks.contains(&network) {
+            return;
+        }
+        if self.wifi.networks.len() == MOST_NETWORKS {
+            let what = format!("only {MOST_NETWORKS} networks and passwords are read; take some out");
+            return self.complain(line, "", what, "");
+        }
+        self.wifi.networks.push(network);
+    }
+
+    /// Of the networks without a password those that are meant to have none. Whoever is near can make one of any name: it is no way
+    /// out of a mistake.
+    fn keep_open_ones(&mut self) {
+        let networks = std::mem::take(&mut self.wifi.networks);
+        let has_secret = |ssid: &[u8]| {
+            let of_name = networks.iter().filter(|network| network.ssid == ssid);
+            of_name.into_iter().any(|network| network.secret != Secret::Open)
+        };
+        let all_open = networks.iter().all(|network| network.secret == Secret::Open);
+        // Which password is whose is clear only where each stands below its name.
+        let is_mixed = self.first == Some(Key::Password) && !all_open;
+        if is_mixed {
+            for (line, _) in self.open.clone().iter().filter(|(_, ssid)| !has_secret(ssid)) {
+                self.complain(*line, "network", "has no password; write it below the name".to_owned(), "");
+            }
+        }
+        let is_kept = |network: &Network| {
+            let is_open = network.secret == Secret::Open;
+            !is_open || !(self.is_unclear || is_mixed || has_secret(&network.ssid))
+        };
+        self.wifi.networks = networks.iter().filter(|network| is_kept(network)).cloned().collect();
+    }
+}
+
+/// The password with the letters that keyboards have instead of those that programs make of them.
+fn as_typed(password: &str) -> String {
+    let mut typed = String::with_capacity(password.len());
+    for letter in password.chars() {
+        match letter {
+            '‘' | '’' | '‚' | '‛' => typed.push('\''),
+            '“' | '”' | '„' | '‟' => typed.push('"'),
+            '–' => typed.push('-'),
+            '—' => typed.push_str("--"),
+            '…' => typed.push_str("..."),
+            '\u{a0}' => typed.push(' '),
+            other => typed.push(other),
+        }
+    }
+    typed
 }
 
 /// Such as `1 letter is too few`.
@@ -364,12 +434,18 @@ fn too(letters: usize, few: &str) -> String {
     if letters == 1 { format!("1 letter is too {few}") } else { format!("{letters} letters are too {few}") }
 }
 
-/// Whether a name goes on with `password = …`, which was to be a line of its own.
-fn has_password(name: &str) -> bool {
-    let marks = name.match_indices(['=', ':']).map(|(at, _)| &name[..at]);
-    let words =
-        marks.filter_map(|before| before.split_whitespace().next_back().filter(|word| word.len() < before.len()));
-    words.into_iter().any(|word| key_of(word) == Some(Key::Password))
+/// Whether a value goes on with `password = …`, which was to be a line of its own. A name that has such words may be quoted.
+fn has_password(value: &str) -> bool {
+    if value.len() > LONGEST_VALUE {
+        return false;
+    }
+    let parts: Vec<&str> =
+        value.split([' ', '\t', ';', ',', '"', '\'', '{', '}']).filter(|part| !part.is_empty()).collect();
+    let is_word = |part: &str| key_of(part) == Some(Key::Password);
+    // A password behind it, with its mark in the same part, the next, or none at all.
+    let marked = |part: &str| part.split_once(['=', ':']).is_some_and(|(word, _)| is_word(word));
+    let followed = |two: &[&str]| is_word(two[0]) && (two[1].starts_with(['=', ':']) || two[1].len() >= 8);
+    parts.iter().skip(1).any(|part| marked(part)) || parts.get(1..).is_some_and(|rest| rest.windows(2).any(followed))
 }
 
 /// What no keyboard types.

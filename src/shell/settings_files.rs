@@ -33,20 +33,23 @@ const MOST_NAMES: usize = 256;
 /// If nothing can be written in `to`. What people wrote is never an error.
 pub fn apply(from: &Path, to: &Path, zones: &Path) -> io::Result<Vec<String>> {
     fs::create_dir_all(to)?;
+    // The Wi-Fi first: without the time home can still be visited.
+    let (conf, wifi_mistakes) = read_wifi(from);
+    let joined = match conf {
+        Some(text) => state::write(&to.join("wifi.conf"), text.as_bytes(), 0o600),
+        None => state::remove(&to.join("wifi.conf")),
+    };
     let tree = Tree::read(zones);
     let (zone, zone_mistakes) = read_zone(from, &tree);
-    link(&zones.join(zone.as_deref().unwrap_or(UTC)), &to.join("localtime"))?;
-    let (conf, wifi_mistakes) = read_wifi(from);
-    match conf {
-        Some(text) => state::write(&to.join("wifi.conf"), text.as_bytes(), 0o600)?,
-        None => state::remove(&to.join("wifi.conf"))?,
-    }
+    let linked = link(&zones.join(zone.as_deref().unwrap_or(UTC)), &to.join("localtime"));
     let mut told = Vec::new();
     for (name, mistakes) in [("timezone", zone_mistakes), ("wifi", wifi_mistakes)] {
         let notice = (!mistakes.problems.is_empty()).then(|| mistakes.brief());
         notice_board::leave(&to.join("notices"), name, notice.as_deref())?;
         told.extend(mistakes.problems.first().map(|_| mistakes.to_string()));
     }
+    joined?;
+    linked?;
     Ok(told)
 }
 

@@ -83,7 +83,6 @@ fn a_name_turns_round_no_other_word_of_its_sentence() {
 fn names_in_other_scripts_are_seen_and_told_apart() {
     let names = ["李小龙", "王小明", "김민준", "さくら", "अनिता", "सुनीता", "محمد", "محمود", "Zoë"];
     for (n, name) in names.iter().enumerate() {
-        assert!(text::undrawable(name).is_empty() || drawn(name).is_empty(), "{name}");
         let picture = drawn(name);
         assert!(!is_empty(&picture), "{name} is not drawn");
         assert_eq!(text::undrawable(name), Vec::<String>::new());

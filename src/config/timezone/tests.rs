@@ -161,3 +161,15 @@ fn what_is_not_clear_is_told_with_what_was_meant() {
     let both = told("our clock\nEurope/Berlin");
     assert!(both.0.as_deref() == Some("Europe/Berlin") && both.1.contains("line 1"), "{both:?}");
 }
+
+#[test]
+fn what_was_meant_for_the_other_file_is_not_repeated_and_costs_no_time() {
+    let told = |text: &str| read_bytes(text.as_bytes()).problems;
+    let problems = told("password = geheim1234\nEurope/Berlin\n");
+    assert_eq!(problems.len(), 1);
+    assert!(!problems[0].what.contains("geheim"), "{}", problems[0].what);
+    let long = "UTC+3:17\n".repeat(5000);
+    assert_eq!(told(&long).len(), MOST_LINES + 1);
+    // An hour east, or west?
+    assert_eq!(told("CET+1\n").len(), 1);
+}

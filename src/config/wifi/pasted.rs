@@ -15,6 +15,15 @@ pub(super) fn qr_fields(line: &str) -> Option<Vec<(Key, String)>> {
     is_code.then_some(named)
 }
 
+/// Whether a line begins as such a text, and is none: its fields are no names.
+pub(super) fn is_broken_code(line: &str) -> bool {
+    let fields = line.split_once(':').filter(|(mark, _)| mark.trim().eq_ignore_ascii_case("wifi"));
+    fields.is_some_and(|(_, rest)| {
+        let begins = ["S:", "T:", "P:", "H:"].iter().any(|field| trim(rest).to_ascii_uppercase().starts_with(field));
+        begins && rest.contains(';')
+    })
+}
+
 /// Such as `S:Our home`.
 fn qr_field(field: &str) -> Option<(Key, String)> {
     let (letter, value) = field.split_once(':')?;
@@ -57,7 +66,7 @@ pub(super) fn block_lines(line: &str) -> (Vec<String>, bool) {
         None => (line, false),
     };
     // wpa_supplicant itself has one on a line; what is told in chats often has more.
-    let one_each = line.matches("=\"").count() < 2;
+    let one_each = line.split('"').step_by(2).flat_map(|outside| outside.matches('=')).count() < 2;
     if one_each || line.is_empty() {
         return (vec![line.to_owned()], ends);
     }

@@ -97,9 +97,7 @@ fn a_country_in_any_letters() {
 
 #[test]
 fn a_password_is_whatever_it_is() {
-    for password in
-        ["a\"bcd#efgh", "\"abcdefgh", "abcdefgh”", "a = b : c", "# geheim", "; geheim", "\\\"}\n".trim(), "{}{}{}{}{}"]
-    {
+    for password in ["a\"bcd#efgh", "\"abcdefgh", "a = b : c", "# geheim", "; geheim", "\\\"}\n".trim(), "{}{}{}{}{}"] {
         let padded = format!("{password}--------");
         joins(&format!("network = Home\npassword = {padded}\n"), &format!("Home/{padded}"));
     }
@@ -169,11 +167,70 @@ fn no_password_is_ever_told() {
         "network = Home\ngeheim1234\n",
         "password = geheim\n",
         "network = A B\npassword = geheim\u{7}12345",
+        "Passwortgeheim99:x\n",
+        "Passwortgeheim:x\n",
+        "country = geheim99 1\n",
+        "network = Home\ncountry = DE psk=geheim1234\n",
     ] {
         assert!(!told(text.as_bytes()).is_empty(), "{text}");
         assert!(!told(text.as_bytes()).concat().contains("geheim"), "{text}");
         assert_eq!(joined_of(text.as_bytes()), "", "never without its password: {text}");
     }
+}
+
+#[test]
+fn a_line_of_words_with_a_mark_in_its_password() {
+    joins("network Home\npassword xy7:geheim99\n", "Home/xy7:geheim99");
+    joins("network Home\npassword a = geheim99\n", "Home/a = geheim99");
+}
+
+#[test]
+fn a_password_is_never_taken_for_a_name() {
+    for text in [
+        "network=Home;password=geheim1234",
+        "ssid=Home,psk=geheim1234",
+        "network = Home password geheim1234",
+        "network = Home (password: geheim1234)",
+        "WIFI:S:Home;T:WPA;P:ab;cdefgh;;",
+        "{\"network\":\"H\",\"password\":\"geheim12\"}",
+    ] {
+        assert_eq!(joined_of(text.as_bytes()), "", "{text}");
+        assert_eq!(told(text.as_bytes()).len(), 1, "{text}: {:?}", told(text.as_bytes()));
+        assert!(!told(text.as_bytes())[0].contains("geheim"), "{text}");
+    }
+    joins("network = \"Home password geheim1234\"\n", "Home password geheim1234/open");
+    joins("network = Key West\n", "Key West/open");
+    joins("network = The Key\n", "The Key/open");
+    joins("network={ssid=\"Home\" key_mgmt=NONE}", "Home/open");
+    joins("network={\nssid=\"a=b\"\npsk=\"c=d=e=f=g\"\n}", "a=b/c=d=e=f=g");
+}
+
+#[test]
+fn where_something_is_unclear_nothing_is_joined_without_a_password() {
+    let joined = |text: &str| {
+        assert!(!told(text.as_bytes()).is_empty(), "{text}");
+        joined_of(text.as_bytes())
+    };
+    assert_eq!(joined("password = short\nnetwork = A\npassword = bbbbbbbb\nnetwork = B\n"), "A/bbbbbbbb");
+    assert_eq!(joined("password =\nnetwork = Cafe\npassword = bbbbbbbb\nnetwork = B\n"), "Cafe/bbbbbbbb");
+    assert_eq!(joined("password=aaaaaaaa\nnetwork=A\npasword=bbbbbbbb\nnetwork=B\n"), "A/aaaaaaaa");
+    assert_eq!(joined("network=Home\npassword=short\nnetwork=Home\n"), "");
+    assert_eq!(joined("network=A\npassword=aaaaaaaa\nnetwork=Cafe\nnetwork=B\npasword=bbbbbbbb\n"), "A/aaaaaaaa");
+    joins("password =\nnetwork = Cafe\n", "Cafe/open");
+    joins("network = A\npassword = aaaaaaaa\nnetwork = Cafe\npassword =\n", "A/aaaaaaaa + Cafe/open");
+}
+
+#[test]
+fn letters_that_programs_put_into_a_password_are_tried_as_they_were_typed() {
+    joins("network = A\npassword = it’s me 99\n", "A/it’s me 99 + A/it's me 99");
+    joins("network = A\npassword = abcdefgh”\n", "A/abcdefgh” + A/abcdefgh\"");
+    joins("network = A\npassword = a—b…c123\n", "A/a—b…c123 + A/a--b...c123");
+}
+
+#[test]
+fn a_line_without_end_costs_no_time() {
+    let long = format!("network = a {}\n", "=".repeat(plain_text::LARGEST - 20));
+    assert_eq!(joined_of(long.as_bytes()), "");
 }
 
 #[test]

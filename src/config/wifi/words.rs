@@ -65,6 +65,9 @@ pub(super) fn key_of(word: &str) -> Option<Key> {
         let word = plain(word);
         WORDS.iter().find(|(_, words)| words.split(' ').any(|known| known == word)).map(|(key, _)| *key)
     };
+    if word.len() > 4 * LONGEST {
+        return None;
+    }
     // Such as `Password (WPA2)`.
     known(word).or_else(|| known(word.split('(').next()?))
 }

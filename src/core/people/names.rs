@@ -44,7 +44,12 @@ fn is_seen(letter: char) -> bool {
     let is_blank = letter.is_whitespace()
         || letter.is_control()
         || matches!(letter, '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}');
-    !(is_blank || is_format(letter) || is_joiner(letter) || is_selector(letter) || is_combining_mark(letter))
+    !(is_blank
+        || is_nothing(letter)
+        || is_format(letter)
+        || is_joiner(letter)
+        || is_selector(letter)
+        || is_combining_mark(letter))
 }
 
 /// What says which way the text around it runs.
