@@ -126,17 +126,6 @@ impl fmt::Display for DeviceError {
 
 impl std::error::Error for DeviceError {}
 
-/// What is wrong with a frame, without what changes from frame to frame: a device's error must stay the same while its cause does.
-/// Each word with a digit in it becomes "...".
-pub fn without_numbers(why: &str) -> String {
-    let steady = |word: &str| match word.bytes().any(|byte| byte.is_ascii_digit()) {
-        true => "...".to_owned(),
-        false => word.to_owned(),
-    };
-    let words: Vec<_> = why.split(' ').map(steady).collect();
-    words.join(" ")
-}
-
 /// An option of a driver that is wrong in the config; `config` adds file and line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {

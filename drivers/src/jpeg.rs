@@ -373,11 +373,7 @@ mod tests {
             assert!(decoder.decode(&good[..cut], &mut out).is_err(), "cut at {cut}");
         }
         assert!(decoder.decode(&jpeg(&smooth(64, 48), Subsamp::Sub2x1), &mut out).is_err(), "another size");
-        let mut seed = 1u64;
-        let mut random = move |below: usize| {
-            seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-            (seed >> 33) as usize % below
-        };
+        let mut random = crate::storm::storm();
         for _ in 0..2000 {
             let mut bytes = good.clone();
             for _ in 0..1 + random(8) {

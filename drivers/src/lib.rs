@@ -5,6 +5,7 @@
 pub mod contract;
 pub mod faulty;
 pub mod registry;
+pub mod words;
 
 #[cfg(any(feature = "microphone-alsa", feature = "speaker-alsa"))]
 mod alsa_messages;
@@ -49,6 +50,9 @@ mod process;
 #[cfg(any(feature = "camera-exec", feature = "jpeg"))]
 mod range;
 mod speaker;
+#[cfg(test)]
+#[allow(dead_code)] // As above.
+mod storm;
 #[cfg(any(
     feature = "camera-v4l2",
     feature = "camera-http-mjpeg",

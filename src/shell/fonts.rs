@@ -6,8 +6,11 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use intercom_media::text::{self, ReadTable};
+
+use crate::shell::pulse;
 
 /// Where systems keep fonts.
 const FOLDER: &str = "/usr/share/fonts";
@@ -52,6 +55,7 @@ fn list(folder: &Path) -> Vec<ReadTable> {
 
 /// Finds the files of fonts in a folder and below.
 fn collect(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) {
+    pulse::beat(Duration::ZERO);
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     let mut entries: Vec<PathBuf> = entries.flatten().take(MOST_FILES).map(|entry| entry.path()).collect();
     entries.sort();
@@ -104,6 +108,8 @@ fn rank(path: &Path) -> usize {
 
 /// A table of the first font in a file; `None` if it has none of this name, or the file is no font.
 fn table(path: &Path, name: &[u8; 4]) -> Option<Vec<u8>> {
+    // Thousands of files on a slow disk take a while, and whoever draws is not stuck meanwhile.
+    pulse::beat(Duration::ZERO);
     let file = File::open(path).ok()?;
     let read = |at: u64, length: usize| {
         let mut bytes = vec![0; length];

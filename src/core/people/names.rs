@@ -1,5 +1,6 @@
 //! Names of viewers, as home calls them: what is a name, and what only looks like one.
 
+use intercom_base::isolate::is_direction;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -50,11 +51,6 @@ fn is_seen(letter: char) -> bool {
         || is_joiner(letter)
         || is_selector(letter)
         || is_combining_mark(letter))
-}
-
-/// What says which way the text around it runs.
-fn is_direction(letter: char) -> bool {
-    matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// What changes how the text around it is read, and nobody sees: marks of direction, spaces of no width, byte order marks.

@@ -60,12 +60,15 @@ impl Face {
         above.min(below).clamp(0.6, 1.0)
     }
 
-    /// Whether it can draw the letter.
+    /// Whether it can draw the letter, which is tried.
     fn has(&self, letter: char) -> bool {
-        let Some(glyph) = self.font.charmap().map_unicode(letter) else { return false };
-        // Colour fonts have letters without outlines.
-        let outline = || self.font.outline_glyphs().get(glyph)?.extents().ok();
-        letter.is_whitespace() || outline().is_some_and(|extents| extents.width != 0.0)
+        let draws = || {
+            let glyph = self.font.charmap().map_unicode(letter)?;
+            // Colour fonts have letters without outlines.
+            let outline = || self.font.outline_glyphs().get(glyph)?.extents().ok();
+            Some(letter.is_whitespace() || outline()?.width != 0.0)
+        };
+        self.contain(draws).flatten().unwrap_or(false)
     }
 
     pub fn is_broken(&self) -> bool {

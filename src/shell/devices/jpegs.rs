@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use intercom_base::picture::I420;
-use intercom_drivers::contract::{DeviceError, without_numbers};
+use intercom_drivers::contract::DeviceError;
+use intercom_drivers::words::without_numbers;
 
 use crate::shell::devices::pictures::Undecoded;
 use crate::shell::jail::Jail;

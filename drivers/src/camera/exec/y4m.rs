@@ -5,6 +5,7 @@ use std::sync::Arc;
 use intercom_base::picture::{I420, PicturePool};
 
 use crate::contract::VideoMode;
+use crate::words::shown;
 
 /// Longest stream or frame header line; real ones are below 100 bytes.
 const HEADER: usize = 1024;
@@ -126,7 +127,7 @@ impl Y4m {
                 if self.line.last() != Some(&b'\n') {
                     // Waiting for a line end that never comes would take any amount of memory.
                     return if self.line.len() > HEADER || !self.plausible() {
-                        Err(Y4mError::Garbage(format!("it begins with {:?}", shown(&self.line))))
+                        Err(Y4mError::Garbage(format!("it begins with {:?}", begin_of(&self.line))))
                     } else {
                         Ok(Event::More)
                     };
@@ -157,7 +158,7 @@ impl Y4m {
             return Ok(Event::Header(header));
         };
         if line != b"FRAME" && !line.starts_with(b"FRAME ") {
-            return Err(Y4mError::Garbage(format!("{:?} instead of FRAME", shown(line))));
+            return Err(Y4mError::Garbage(format!("{:?} instead of FRAME", begin_of(line))));
         }
         let picture = self.pool.take(header.width, header.height);
         self.state = State::Pixels { picture, filled: 0 };
@@ -167,7 +168,7 @@ impl Y4m {
 
 /// Reads the stream header line, without its newline.
 fn parse(line: &[u8]) -> Result<Header, Y4mError> {
-    let garbage = || Y4mError::Garbage(format!("a bad header: {:?}", shown(line)));
+    let garbage = || Y4mError::Garbage(format!("a bad header: {:?}", begin_of(line)));
     let text = std::str::from_utf8(line).map_err(|_| garbage())?;
     let mut words = text.split(' ');
     if words.next() != Some("YUV4MPEG2") {
@@ -187,8 +188,10 @@ fn parse(line: &[u8]) -> Result<Header, Y4mError> {
                 rate = (over > 0 && under > 0 && (0.1..=1000.0).contains(&told)).then_some(told);
             }
             "C" if !matches!(value, "420" | "420jpeg" | "420mpeg2" | "420paldv") => {
-                let problem =
-                    format!("the colour space {} (only 4:2:0 with 8 bits is read: 420jpeg)", shown(value.as_bytes()));
+                let problem = format!(
+                    "the colour space {} (only 4:2:0 with 8 bits is read: 420jpeg)",
+                    begin_of(value.as_bytes())
+                );
                 return Err(Y4mError::Unsupported(problem));
             }
             "I" if !matches!(value, "p" | "?") => {
@@ -207,10 +210,9 @@ fn parse(line: &[u8]) -> Result<Header, Y4mError> {
     }
 }
 
-/// Bytes from outside as a short text that is safe in a log.
-fn shown(bytes: &[u8]) -> String {
-    let short = &bytes[..bytes.len().min(60)];
-    String::from_utf8_lossy(short).chars().map(|c| if matches!(c, ' '..='~') { c } else { '.' }).collect()
+/// The first of bytes from outside as they are shown.
+fn begin_of(bytes: &[u8]) -> String {
+    shown(&String::from_utf8_lossy(&bytes[..bytes.len().min(60)]))
 }
 
 #[cfg(test)]
@@ -298,11 +300,7 @@ mod tests {
 
         // A deterministic storm of damaged streams; what comes out does not matter, that it comes out does.
         let good = stream("YUV4MPEG2 W4 H4 F30:1 Ip C420mpeg2", &[("", 1), (" Ip", 2), ("", 3)], 24);
-        let mut seed = 1u64;
-        let mut random = move |below: usize| {
-            seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-            (seed >> 33) as usize % below
-        };
+        let mut random = crate::storm::storm();
         for _ in 0..20_000 {
             let mut bytes = good.clone();
             for _ in 0..1 + random(6) {

@@ -24,7 +24,7 @@ impl Address {
             "" => return Err("does not begin with http://".into()),
             "https" => return Err("is an https address, and only http is spoken".into()),
             other if cause::is_scheme(other) => {
-                return Err(format!("is of the kind {}, and only http is spoken", cause::shown(other)));
+                return Err(format!("is of the kind {}, and only http is spoken", crate::words::shown(other)));
             }
             // It may be anything, a password too.
             _ => return Err("is of no kind that is known, and only http is spoken".into()),

@@ -7,7 +7,7 @@ use md5::Md5;
 use sha2::digest::Digest as _;
 use sha2::{Sha256, Sha512_256};
 
-use super::cause::shown;
+use crate::words::shown;
 
 /// Challenges that are looked at; cameras send one or two.
 const CHALLENGES: usize = 16;

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 
 use super::address::Address;
 use super::reply::Head;
-use crate::contract::{DeviceError, without_numbers};
+use crate::contract::DeviceError;
+use crate::words::{shown, without_numbers};
 
 /// So many bytes of an answer are looked at to say what it is.
 pub const SAMPLE: usize = 512;
@@ -22,21 +23,6 @@ const RESTART: &str = "end other programs that watch the camera, or restart it; 
 
 fn told(what: impl Into<String>, remedy: &str) -> DeviceError {
     DeviceError::Explained { what: what.into(), remedy: remedy.into() }
-}
-
-/// Letters of a text from outside that are shown.
-const SHOWN: usize = 100;
-
-/// A text from outside as it is safe in a log and on the TV: short, and plain ASCII. Other scripts have letters that move or hide what
-/// stands beside them.
-pub fn shown(text: &str) -> String {
-    let plain = |c: char| if matches!(c, ' '..='~') { c } else { '.' };
-    let mut short: String = text.chars().take(SHOWN).map(plain).collect();
-    if text.chars().nth(SHOWN).is_some() {
-        short.truncate(SHOWN - 3);
-        short.push_str("...");
-    }
-    short
 }
 
 /// Whether this can stand before the colon of a URL.
@@ -235,7 +221,7 @@ pub struct Seen<'a> {
 /// Why there is no picture.
 pub fn no_picture(seen: &Seen) -> DeviceError {
     if let Some(why) = seen.damaged {
-        return told(format!("pictures come, all damaged: {why}"), LESS);
+        return told(format!("pictures come, all damaged: {}", without_numbers(why)), LESS);
     }
     let Some(head) = seen.head else {
         return match (seen.answered, seen.ended) {

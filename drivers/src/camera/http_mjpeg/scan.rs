@@ -449,11 +449,7 @@ mod tests {
             &jpeg("one"),
         ]
         .concat();
-        let mut seed = 1u64;
-        let mut random = move |below: usize| {
-            seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-            (seed >> 33) as usize % below
-        };
+        let mut random = crate::storm::storm();
         for _ in 0..20_000 {
             let mut bytes = good.clone();
             for _ in 0..1 + random(6) {

@@ -117,7 +117,8 @@ impl Session {
     fn prove(&mut self, challenges: &[Challenge]) -> Result<Next, DeviceError> {
         let mut ways: Vec<&str> = challenges.iter().map(|one| one.scheme.as_str()).collect();
         ways.dedup();
-        let ways = if ways.is_empty() { "it does not say how".to_owned() } else { cause::shown(&ways.join(" or ")) };
+        let ways =
+            if ways.is_empty() { "it does not say how".to_owned() } else { crate::words::shown(&ways.join(" or ")) };
         match self.user {
             None if self.elsewhere => return Err(cause::withheld(&self.address, &format!("401, {ways}"))),
             None => return Err(cause::wants_password(&ways)),
