@@ -221,7 +221,8 @@ pub struct Seen<'a> {
 /// Why there is no picture.
 pub fn no_picture(seen: &Seen) -> DeviceError {
     if let Some(why) = seen.damaged {
-        return told(format!("pictures come, all damaged: {}", without_numbers(why)), LESS);
+        // With its numbers: they are of the camera's kind of picture, and help to choose another.
+        return told(format!("pictures come, all damaged: {why}"), LESS);
     }
     let Some(head) = seen.head else {
         return match (seen.answered, seen.ended) {
