@@ -24,8 +24,9 @@ const LIMITS: Limits = Limits { all: 256, each: 32 };
 /// Connections that one source may open: more are closed before any TLS, which costs a millisecond of computing each. A browser
 /// needs three for a visit; a burst is a household behind one address after a power cut.
 const OPENED: Rate = Rate { burst: 256.0, per_second: 20.0 };
-/// Connections that the reverse proxy may open for all its clients together. Who of them pays is known only behind TLS.
-const OF_PROXY: Rate = Rate { burst: 1024.0, per_second: 200.0 };
+/// Connections of the reverse proxy that have not said yet for whom it asks. Who pays is known only then: a rate for all of them
+/// together would be one client's to use up.
+const OF_PROXY: usize = 128;
 /// Connections taken in a turn.
 const ACCEPTS_A_TURN: usize = 64;
 /// How long the port rests when the system has no descriptors left.
@@ -42,7 +43,6 @@ pub fn run(listeners: &[TcpListener], context: &Context, certificates: &Certific
         rest_until: None,
         crowded: None,
         budgets: Budgets::new(OPENED),
-        proxy_budget: Budgets::new(OF_PROXY),
         certificates_due: certificates.next_look(now),
     };
     while !stop.load(Ordering::Acquire) {
@@ -71,7 +71,6 @@ struct Acceptor<'c> {
     /// When somebody last had to go for a newcomer.
     crowded: Option<Instant>,
     budgets: Budgets,
-    proxy_budget: Budgets,
     certificates_due: Instant,
 }
 
@@ -170,11 +169,9 @@ impl Acceptor<'_> {
             if next == Next::Owes {
                 let client = connection.place().owner;
                 handed_over.push(client);
-                next = match self.budgets.spend(client, now) {
-                    true => connection.handle_ready(self.context, now),
-                    false => Next::Close,
-                };
-                crowd |= next == Next::Close;
+                let pays = self.budgets.spend(client, now);
+                next = if pays { connection.handle_ready(self.context, now) } else { Next::Close };
+                crowd |= !pays;
             }
             // `remove` keeps the order, which `events` is in.
             match self.carry_out(index, next) {
@@ -223,15 +220,12 @@ impl Acceptor<'_> {
                 Ok((socket, peer)) => {
                     let source = Source::of(peer.ip());
                     // Whoever is behind the proxy pays, once it has said who.
-                    let budgets = match self.context.proxy == Some(peer.ip().to_canonical()) {
-                        true => &mut self.proxy_budget,
-                        false => &mut self.budgets,
-                    };
-                    if !budgets.spend(source, now) {
+                    let is_proxy = self.context.proxy == Some(peer.ip().to_canonical());
+                    if !is_proxy && !self.budgets.spend(source, now) {
                         self.tell_crowd(now);
                         continue;
                     }
-                    self.make_room(source, now);
+                    self.make_room(source, if is_proxy { OF_PROXY } else { LIMITS.each }, now);
                     match Connection::new(socket, peer, self.context, now) {
                         Ok(connection) => self.connections.push(connection),
                         Err(e) => log::trace!("{peer}: {e}"),
@@ -259,8 +253,9 @@ impl Acceptor<'_> {
         }
     }
 
-    fn make_room(&mut self, newcomer: Source, now: Instant) {
-        while let Some(index) = fairness::evict(&self.places(), newcomer, LIMITS, toss) {
+    fn make_room(&mut self, newcomer: Source, each: usize, now: Instant) {
+        let limits = Limits { each, ..LIMITS };
+        while let Some(index) = fairness::evict(&self.places(), newcomer, limits, toss) {
             self.connections.remove(index);
             self.tell_crowd(now);
         }

@@ -225,6 +225,12 @@ impl Connection {
         };
         log::trace!("{}: too slow, {:?}", self.peer, self.deadline.1);
         self.deadline = (now + context.timeouts.refusal, Why::Linger);
+        if refusal == Refusal::TooSlow {
+            return match self.ask(Err(refusal), context) {
+                Step::Go => self.handle_ready(context, now),
+                Step::Out(next) => next,
+            };
+        }
         self.reply(reply::refusal(refusal, true), false);
         self.handle_ready(context, now)
     }
@@ -291,8 +297,7 @@ impl Connection {
         let longest = &self.received[..self.received.len().min(LONGEST_HEAD)];
         let Some(end) = head::end_of_head(longest, scanned) else {
             if self.received.len() > LONGEST_HEAD {
-                self.refuse(head::too_long(&self.received), true, context, now);
-                return Ok(Step::Go);
+                return Ok(self.ask(Err(head::too_long(&self.received)), context));
             }
             self.stage = Stage::Head { scanned: self.received.len() };
             return Ok(Step::Out(if eof { Next::Close } else { Next::Stay }));
@@ -301,12 +306,17 @@ impl Connection {
         if head.is_ok() {
             self.received.drain(..end);
         }
+        Ok(self.ask(head, context))
+    }
+
+    /// What was asked is known, or that it is no request. Who came through the proxy is to pay first.
+    fn ask(&mut self, head: Result<Head, Refusal>, context: &Context) -> Step {
         let owes = self.is_of_proxy(context);
         if owes && let Ok(head) = &head {
             self.take_over(head);
         }
         self.stage = Stage::Asking(head);
-        Ok(if owes { Step::Out(Next::Owes) } else { Step::Go })
+        if owes { Step::Out(Next::Owes) } else { Step::Go }
     }
 
     fn asking(&mut self, context: &Context, now: Instant) -> io::Result<Step> {
@@ -370,6 +380,9 @@ impl Connection {
                 self.source = Source::of(client);
                 self.peer.set_ip(client);
             }
+            None if head.forwarded.disagrees => log::info!(
+                "{peer}: a client of the reverse proxy named another address than the proxy (Forwarded, X-Forwarded-For, X-Real-IP)"
+            ),
             None => log::warn!("{peer}: the reverse proxy does not say for whom it asks (Forwarded, X-Forwarded-For)"),
         }
         if self.tls.is_none() {

@@ -10,6 +10,8 @@ use std::net::{IpAddr, SocketAddr};
 pub struct Forwarded {
     /// Its address, if the proxy tells it.
     pub client: Option<IpAddr>,
+    /// Two of the fields name different ones.
+    pub disagrees: bool,
     /// The host that it asked for, with the port if one was said; not checked.
     pub host: Option<String>,
 }
@@ -42,7 +44,7 @@ impl Forwarded {
         let agree = clients.windows(2).all(|two| two[0] == two[1]);
         let client = clients.first().copied().flatten().filter(|_| agree);
         let host = said("host").or_else(|| sent.x_host.map(last)).filter(|host| !host.is_empty());
-        Forwarded { client, host }
+        Forwarded { client, disagrees: !agree, host }
     }
 
     /// No proxy speaks in it.
