@@ -3,6 +3,7 @@ import { begun, brief, firstLook, hasSecret } from './first.js';
 import { Framing, SelfView } from './frame.js';
 import { Media } from './media.js';
 import { Player } from './player.js';
+import { devicesToAsk } from './policy.js';
 import { Ui } from './ui.js';
 import { visit } from './visit.js';
 import { Volume } from './volume.js';
@@ -47,21 +48,14 @@ const ui = new Ui({
   },
   zoom: () => framing.toggle(),
   covered: (px) => framing.keepClear(px),
-  join: () => {
+  join: (which) => {
     player.allow();
-    join();
+    join({ mic: which !== 'cam', cam: which !== 'mic' });
   },
-  joinCam: () => {
+  decline: () => {
     player.allow();
-    join({ mic: false });
-  },
-  watch: () => {
-    player.allow();
-    media.justWatch();
-  },
-  noCam: () => {
-    player.allow();
-    media.noCamera();
+    // Who sends something already says "not now", which is for this visit.
+    if (!media.uses('mic') && !media.uses('cam')) media.justWatch();
   },
   leave: () => {
     media.stop();
@@ -95,7 +89,7 @@ async function join({ mic = true, cam = true } = {}) {
 async function toggle(kind) {
   if (kind === 'cam' && visit.view().soundOnly) return;
   player.allow();
-  ui.ask(false);
+  ui.ask(null);
   asked = true;
   const before = media[kind];
   await media.toggle(kind);
@@ -110,11 +104,11 @@ function showState() {
   // No camera's light burns where nobody could see it.
   if (view.soundOnly) {
     media.setSeen(false);
+    if (ui.asking && ui.asking !== question()) ui.ask(question());
     unseen = true;
   } else if (view.state === 'live') {
     media.setSeen(true);
-    if (unseen) setTimeout(pictureCame, ASK_AFTER_MS);
-    unseen = false;
+    if (unseen && !cameTimer) cameTimer = setTimeout(pictureCame, ASK_AFTER_MS);
   }
   // Where only sound gets through, people can talk already.
   if (view.talks) {
@@ -126,7 +120,7 @@ function showState() {
   if (view.ended) {
     player.clear();
     media.stop();
-    ui.ask(false);
+    ui.ask(null);
     ui.help(null);
     ui.quality(null);
     ui.fullscreen(false);
@@ -186,15 +180,24 @@ async function offerTwoWay() {
     await join({ mic, cam: cam && choice?.cam !== false });
     if (choice && mic && !cam) offerCamera();
   } else {
-    ui.ask(true);
+    ui.ask(question());
   }
 }
 
+function question() {
+  return devicesToAsk({ mic: media.uses('mic'), cam: media.uses('cam'), soundOnly: visit.view().soundOnly });
+}
+
+let cameTimer = 0;
 /** There was sound only, and now there is a picture. */
 function pictureCame() {
-  if (!asked || lastState !== 'live') return;
+  cameTimer = 0;
+  // It may be gone again; then the next one counts.
+  if (lastState !== 'live' || visit.view().soundOnly) return;
+  unseen = false;
+  if (!asked) return;
   // The question that is still open was for the microphone alone.
-  if (ui.asking) ui.ask(true);
+  if (ui.asking) ui.ask(question());
   else if (media.choice && !media.choice.watch) offerCamera();
 }
 
@@ -203,7 +206,7 @@ async function offerCamera() {
   if (visit.view().soundOnly || media.choice?.cam === false || media.cam !== 'off') return;
   const permission = await media.cameraPermission();
   if (permission === 'granted') join({ mic: false });
-  else if (permission === 'prompt' && media.cameras > 0) ui.ask(true, null, true);
+  else if (permission === 'prompt' && media.cameras > 0) ui.ask('cam');
 }
 
 let wakeLock = null;

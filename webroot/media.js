@@ -56,6 +56,10 @@ export class Media {
   get cameras() {
     return this.#cameras;
   }
+  /** Whether the device ('mic', 'cam') is in use or about to be. */
+  uses(kind) {
+    return ['on', 'paused', 'asking'].includes(this.#states[kind]);
+  }
   /** The track to be seen in the self-view, or null. */
   get picture() {
     return this.#states.cam === 'on' || this.#states.cam === 'paused' ? this.#tracks.cam : null;
@@ -88,11 +92,6 @@ export class Media {
   /** Remembers "just watch". */
   justWatch() {
     this.#remember({ watch: true, cam: this.#seen ? false : (this.choice?.cam ?? null) });
-  }
-
-  /** Remembers "without a camera". */
-  noCamera() {
-    this.#remember({ watch: false, cam: false });
   }
 
   /** Whether home can see a camera. While it cannot, none burns. As nobody chose that, it comes on again afterwards. */

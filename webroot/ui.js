@@ -1,5 +1,5 @@
 // The document: puts words, states and controls on the page, and tells what the person does. It decides nothing.
-import { ACTIONS, ASK_CAMERA, CONTROLS, NOTES, QUALITY, askWords, blockedWords, browserKind, stateWords, tapWords } from './words.js';
+import { ACTIONS, CONTROLS, NOTES, QUALITY, QUESTIONS, blockedWords, browserKind, declineWords, stateWords, tapWords } from './words.js';
 
 const IDLE_MS = 4500;
 const NOTE_MS = 3200;
@@ -9,8 +9,9 @@ const HOVERS = matchMedia('(hover: hover)').matches;
 const by = (id) => document.getElementById(id);
 
 /**
- * `on` holds one function per wish of the person: mic, cam, switch, self, sound, tapSound, tapHome, zoom, leave, again, join,
- * joinCam, watch, noCam, volume(percent), louder(1 or -1) and paste(text), which says whether it was a link; and covered(px), when a sheet opens or closes.
+ * `on` holds one function per wish of the person: mic, cam, switch, self, sound, tapSound, tapHome, zoom, leave, again,
+ * join(which), which is 'both', 'mic' or 'cam', decline, volume(percent), louder(1 or -1) and paste(text), which says whether
+ * it was a link; and covered(px), when a sheet opens or closes.
  */
 export class Ui {
   #on;
@@ -22,7 +23,9 @@ export class Ui {
   #live = false;
   #talks = false;
   #soundOnly = false;
-  #camOnly = false;
+  #sends = false;
+  // What the open sheet is about: 'both', 'mic' or 'cam'.
+  #which = 'both';
   #sound = true;
 
   constructor(on) {
@@ -38,10 +41,12 @@ export class Ui {
     by('volume').addEventListener('input', () => on.volume(by('volume').valueAsNumber));
     click('return', on.again);
     click('again', on.again);
-    click('join', () => this.ask(false, this.#camOnly ? on.joinCam : on.join));
-    click('just-watch', () => this.ask(false, this.#camOnly ? on.noCam : on.watch));
-    click('help-again', () => this.help(null, on.join));
-    click('help-close', () => this.help(null, on.watch));
+    // Inside the person's tap, which the browser asks for.
+    const join = () => on.join(this.#which);
+    click('join', () => this.ask(null, join));
+    click('just-watch', () => this.ask(null, on.decline));
+    click('help-again', () => this.help(null, join));
+    click('help-close', () => this.help(null, on.decline));
     click('fullscreen', () => this.fullscreen());
     by('paste').addEventListener('submit', (event) => {
       event.preventDefault();
@@ -64,6 +69,7 @@ export class Ui {
     this.#live = view.state === 'live';
     this.#talks = view.talks;
     this.#soundOnly = view.soundOnly;
+    this.#declineWords();
     by('cam').hidden = view.soundOnly;
     this.#tapWords();
     const { title, text } = stateWords(view, online);
@@ -96,12 +102,19 @@ export class Ui {
   controls(media, sound) {
     this.#device('mic', media.mic);
     this.#device('cam', media.cam);
+    this.#sends = media.uses('mic') || media.uses('cam');
+    this.#declineWords();
     this.#press('sound', sound === 'on', CONTROLS.sound);
     by('tap-sound').hidden = sound !== 'blocked';
     this.#sound = sound !== 'off';
     this.#tapWords();
     by('switch').hidden = !(media.cameras > 1 && media.picture);
     by('switch').title = CONTROLS.switch;
+  }
+
+  #declineWords() {
+    const words = declineWords({ sends: this.#sends, soundOnly: this.#soundOnly });
+    for (const id of ['just-watch', 'help-close']) if (by(id).textContent !== words) by(id).textContent = words;
   }
 
   #tapWords() {
@@ -145,27 +158,29 @@ export class Ui {
     this.#showNote();
   }
 
-  /** Opens or closes the question for microphone and camera, or the camera alone; `then` runs inside the person's tap. */
-  ask(open, then, camOnly = false) {
-    if (open) this.#camOnly = camOnly;
-    const { title, text, no } = this.#camOnly ? ASK_CAMERA : askWords(this.#soundOnly);
-    by('ask-title').textContent = title;
-    by('ask-text').textContent = text;
-    by('just-watch').textContent = no;
-    by('ask').hidden = !open;
-    if (open) this.#wake();
+  /** Opens the question for 'both', 'mic' or 'cam', or closes it (null). */
+  ask(which, then) {
+    by('ask').hidden = !which;
+    if (which) {
+      this.#which = which;
+      by('ask-title').textContent = QUESTIONS[which].title;
+      by('ask-text').textContent = QUESTIONS[which].text;
+      this.#wake();
+    }
     this.#sheets();
     then?.();
   }
 
+  /** What the open question is about, or null. */
   get asking() {
-    return !by('ask').hidden;
+    return by('ask').hidden ? null : this.#which;
   }
 
   /** Explains how to allow blocked `devices` ('microphone', 'camera', 'both'), or closes that. */
   help(devices, then, bySystem = false) {
     by('help').hidden = !devices;
     if (devices) {
+      this.#which = { microphone: 'mic', camera: 'cam', both: 'both' }[devices];
       by('ask').hidden = true;
       const kind = bySystem ? 'system' : browserKind(navigator.userAgent, navigator.maxTouchPoints);
       const { title, text, steps } = blockedWords(devices, kind, this.#soundOnly);
@@ -174,7 +189,6 @@ export class Ui {
       by('help-steps').replaceChildren(
         ...steps.map((step) => Object.assign(document.createElement('li'), { textContent: step })),
       );
-      by('help-close').textContent = askWords(this.#soundOnly).no;
       this.#wake();
     }
     this.#sheets();
@@ -234,7 +248,7 @@ export class Ui {
     const key = event.key.toLowerCase();
     if (key === 'escape') {
       if (!by('help').hidden) this.help(null);
-      else if (this.asking) this.ask(false);
+      else if (this.asking) this.ask(null);
       return;
     }
     if (!this.#live && !this.#talks) return;

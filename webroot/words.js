@@ -132,28 +132,27 @@ export function tapWords({ picture, sound }) {
   return sound ? 'Tap to see and hear home' : 'Tap to see home';
 }
 
-/** The question for microphone and camera; where there is sound only, for the microphone. */
-export function askWords(soundOnly) {
-  if (soundOnly) {
-    return {
-      title: 'Turn on your microphone?',
-      text: 'Home then hears you. Your browser asks first. Sound goes to home only, and only while this page is open.',
-      no: 'Just listen',
-    };
-  }
-  return {
+/** The question for a device or both. */
+export const QUESTIONS = {
+  both: {
     title: 'Turn on your microphone and camera?',
     text: 'Home then hears and sees you. Your browser asks first. Sound and picture go to home only, and only while this page is open.',
-    no: 'Just watch',
-  };
-}
-
-/** The question for the camera where home hears the person already. */
-export const ASK_CAMERA = {
-  title: 'Turn on your camera, too?',
-  text: 'Home then sees you. Your browser asks first. The picture goes to home only, and only while this page is open.',
-  no: 'Not now',
+  },
+  mic: {
+    title: 'Turn on your microphone?',
+    text: 'Home then hears you. Your browser asks first. Sound goes to home only, and only while this page is open.',
+  },
+  cam: {
+    title: 'Turn on your camera, too?',
+    text: 'Home then sees you. Your browser asks first. The picture goes to home only, and only while this page is open.',
+  },
 };
+
+/** The way to turn nothing on. With `sends`, home gets something of the person already. */
+export function declineWords({ sends, soundOnly }) {
+  if (sends) return 'Not now';
+  return soundOnly ? 'Just listen' : 'Just watch';
+}
 
 /** Names of the controls, for eyes and for screen readers; the letter is the key that does the same. */
 export const CONTROLS = {
@@ -197,7 +196,8 @@ export const NOTES = {
 /** What to show when the browser refuses; `devices` is 'microphone', 'camera' or 'both'. With `soundOnly` nobody sees anybody. */
 export function blockedWords(devices, browser, soundOnly = false) {
   const what = { microphone: 'Your microphone is', camera: 'Your camera is', both: 'Microphone and camera are' }[devices];
-  const text = soundOnly ? 'You still hear home. To be heard:' : 'You still see and hear home. To be heard and seen:';
+  const still = soundOnly ? 'You still hear home.' : 'You still see and hear home.';
+  const text = `${still} ${{ microphone: 'To be heard:', camera: 'To be seen:', both: 'To be heard and seen:' }[devices]}`;
   return { title: `${what} blocked`, text, steps: UNBLOCK[browser] ?? UNBLOCK.other };
 }
 

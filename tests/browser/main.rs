@@ -68,6 +68,7 @@ const SOUND_AND_NETWORKS: Lane = &[
 const PAGES: Lane = &[
     ("instruments_answer_for_the_viewer", instruments::permissions),
     ("who_refuses_the_camera_still_watches", watching::refused),
+    ("a_blocked_camera_costs_no_microphone", watching::camera_refused),
     ("who_just_watches_is_not_asked", watching::just_watching),
     ("two_viewers_share_the_tv", both_ways::grid),
     ("who_allowed_it_before_is_not_asked", both_ways::remembered),

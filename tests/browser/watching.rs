@@ -117,6 +117,36 @@ pub fn refused(lab: &mut Lab) {
     assert_eq!(stats["sentAudio"]["bytesSent"].as_u64().unwrap_or(0), 0, "{stats}");
 }
 
+/// A camera that the browser blocks costs no microphone, neither now nor on later visits.
+pub fn camera_refused(lab: &mut Lab) {
+    let page = lab.viewer(Permission::Remembered);
+    page.before_load(
+        r"{
+            const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+            navigator.mediaDevices.getUserMedia = async (wanted) => {
+                if (wanted.video) throw new DOMException('no', 'NotAllowedError');
+                return ask(wanted);
+            };
+        }",
+    );
+    page.open(&lab.home().link());
+    let talks = "document.querySelector('#mic').dataset.device === 'on'";
+    let help = "document.querySelector('#help').checkVisibility() && document.querySelector('#help').innerText";
+    for visit in ["the first visit", "a later visit"] {
+        living(&page);
+        page.wait_for(&format!("the microphone on {visit}"), PATIENCE, talks);
+        page.wait_for("a word about the camera", PATIENCE, help);
+        let text = page.eval(help);
+        let text = text.as_str().unwrap_or_default();
+        assert!(text.contains("Your camera is blocked") && text.contains("To be seen:"), "{text}");
+        assert!(text.contains("Not now") && !text.contains("Just watch"), "{text}");
+        page.click("#help-close");
+        page.wait_for("the word is gone", PATIENCE, "!document.querySelector('#help').checkVisibility()");
+        assert_eq!(page.eval(talks), true);
+        page.reload();
+    }
+}
+
 /// A viewer who only wants to watch is not asked.
 pub fn just_watching(lab: &mut Lab) {
     let page = lab.visit(Permission::Undecided);

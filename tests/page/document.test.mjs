@@ -59,6 +59,17 @@ test('whatever may happen to a device has a notice', () => {
   }
 });
 
+test('the question names what it turns on, and the way past it what goes on', () => {
+  const { QUESTIONS, declineWords, blockedWords } = words;
+  assert.match(QUESTIONS.both.title, /microphone and camera/);
+  for (const [which, text] of [['mic', /hears you/], ['cam', /sees you/]]) assert.match(QUESTIONS[which].text, text);
+  for (const text of Object.values(QUESTIONS.mic)) assert.doesNotMatch(text, /camera|picture|sees/);
+  const decline = (sends, soundOnly) => declineWords({ sends, soundOnly });
+  assert.deepEqual([decline(false, false), decline(false, true), decline(true, false)], ['Just watch', 'Just listen', 'Not now']);
+  assert.match(blockedWords('camera', 'chrome').text, /To be seen:/);
+  assert.match(blockedWords('microphone', 'chrome', true).text, /still hear home. To be heard:/);
+});
+
 test('the way to unblock fits the browser', () => {
   const mac = 'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15';
   assert.equal(words.browserKind(mac, 0), 'safari');

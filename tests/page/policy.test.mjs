@@ -221,3 +221,9 @@ test('an offer has H.264 if that is such as home sends', () => {
   assert.equal(policy.hasH264(offer('VP9/90000', 'packetization-mode=1')), false);
   assert.equal(policy.hasH264(''), false);
 });
+
+test('a person is asked for what is off and of use', () => {
+  const asked = (mic, cam, soundOnly) => policy.devicesToAsk({ mic, cam, soundOnly });
+  assert.deepEqual([asked(false, false, false), asked(true, false, false), asked(false, true, false)], ['both', 'cam', 'mic']);
+  assert.deepEqual([asked(false, false, true), asked(true, false, true), asked(true, true, false)], ['mic', null, null]);
+});
