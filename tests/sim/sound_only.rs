@@ -143,6 +143,9 @@ fn an_offer_that_drops_the_picture_is_refused_and_the_picture_goes_on() {
     world.viewers[a].heard.clear();
     world.run(s(5));
     assert!(world.viewers[a].connected() && world.last_error(a).is_none(), "{:?}", world.last_error(a));
+    assert!(world.viewers[a].is_answered(), "the restart is a new revision");
+    let still = world.viewers[a].longest_gap(now, world.now);
+    assert!(still < s(1), "the picture stood still for {still:?}");
 }
 
 #[test]

@@ -264,6 +264,11 @@ impl Viewer {
         self.told.push_back((now + self.words_delay, message));
     }
 
+    /// Whether home has answered the newest offer.
+    pub fn is_answered(&self) -> bool {
+        self.connection.as_ref().is_some_and(|c| c.answered)
+    }
+
     pub fn connected(&self) -> bool {
         self.connection.as_ref().is_some_and(|c| c.connected && c.ice.is_connected())
     }

@@ -53,9 +53,9 @@ impl Peer {
     /// Answers a further offer of the same connection: an ICE restart.
     ///
     /// # Errors
-    /// As for [`Peer::answer`]. After an offer that contradicts itself ([`OfferError::Sdp`]) or that lacks this connection's codec
-    /// ([`OfferError::NoCodec`]), the connection goes on as it was. Where the library refuses it, it may have taken over half of it:
-    /// then the connection is closed.
+    /// As for [`Peer::answer`]. An offer that contradicts itself, or that lacks this connection's codec, is refused before the library
+    /// sees it, and the connection goes on as it was. One that the library refuses, or answers without that codec, closes the
+    /// connection: the library may have taken over half of it.
     pub fn answer_again(&mut self, offer: &str, now: Instant) -> Result<String, OfferError> {
         let offer = offer::check(offer)?;
         let answered = self.within(now, |connection| Some(connection.accept_again(&offer, now)));
