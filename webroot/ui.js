@@ -94,6 +94,8 @@ export class Ui {
     const next = { left: 'return', tap: 'tap-home' }[view.state];
     if (turned && next) by(next).focus({ preventScroll: true });
     if (!this.#live) this.#wake();
+    this.#snapshot(view.snapshot);
+    this.note('snapshots', Boolean(view.snapshot));
     this.note('unplugged', this.#live && view.camera === 'unplugged');
     this.note('muted', (this.#live || view.talks) && view.muted);
   }
@@ -110,6 +112,15 @@ export class Ui {
     this.#tapWords();
     by('switch').hidden = !(media.cameras > 1 && media.picture);
     by('switch').title = CONTROLS.switch;
+  }
+
+  /** Shows a single picture in place of video, or none. */
+  #snapshot(address) {
+    const picture = by('snapshot');
+    document.body.toggleAttribute('data-snapshot', Boolean(address));
+    picture.hidden = !address;
+    if (address && picture.src !== address) picture.src = address;
+    else if (!address) picture.removeAttribute('src');
   }
 
   #declineWords() {

@@ -7,6 +7,7 @@ import { FULL_RETRY_MS, Recovery, afterWelcome, brokenPause, freshFacts, isHeard
 import { Refusals } from './refusals.js';
 import { mayReload, reloadForAddress, reloadForVersion } from './reloads.js';
 import { Signal } from './signal.js';
+import { Snapshots } from './snapshots.js';
 import { PictureWatch } from './watch.js';
 
 const TICK_MS = 250;
@@ -51,6 +52,7 @@ class Visit extends EventTarget {
   #offeredAt = 0;
   #rebuildAt = null;
   #codec = new LateCodec();
+  #snapshots = new Snapshots();
   #breaks = 0;
   #timer = 0;
   #told = '';
@@ -64,6 +66,7 @@ class Visit extends EventTarget {
     this.#observer = new Observer(this.#watch);
     this.#refusals.restart();
     this.#codec.reset();
+    this.#snapshots = new Snapshots();
     this.#breaks = 0;
     // A link with a key counts more than a code from before.
     if (keyInAddress()) brief.remove('intercom.code');
@@ -164,6 +167,8 @@ class Visit extends EventTarget {
       // This browser has no H.264, at least not yet; and has been without it for long.
       soundOnly: this.#peer?.soundOnly ?? false,
       late: this.#codec.isLate,
+      // Instead of video, the address of a single picture.
+      snapshot: state === 'sound' ? this.#snapshots.shown(clock()) : null,
       // Sound comes and no picture: people can talk already.
       talks: state === 'sound' || (this.#watch.thin && state !== 'tap'),
       barred: !alive && ((welcomed && this.#recovery.rebuilds > 0) || this.#facts.unreached),
@@ -349,6 +354,9 @@ class Visit extends EventTarget {
       case 'stream':
         facts.rung = message.rung;
         break;
+      case 'snapshot':
+        this.#snapshots.came(message.jpeg, clock());
+        break;
       case 'error':
         this.#refused(message);
         break;
@@ -404,27 +412,22 @@ class Visit extends EventTarget {
           if (!other) return this.#end('wrong-link', 'wrong-key');
           this.#key = other;
           this.#session = null;
-          this.#signal.retryIn(0);
-          return;
+          return this.#signal.retryIn(0);
         }
         brief.remove('intercom.code');
         this.#code = null;
         // A device that was here before comes in with the key that it has.
         if (!this.#key) return this.#end('wrong-link', 'code');
-        this.#signal.retryIn(0);
-        return;
+        return this.#signal.retryIn(0);
       case 'full':
       case 'key_busy':
         Object.assign(this.#facts, { full: true, busy: code === 'key_busy' });
         this.#session = null;
-        this.#signal.retryIn(FULL_RETRY_MS);
-        return;
+        return this.#signal.retryIn(FULL_RETRY_MS);
       case 'too_fast':
-        this.#signal.retryIn(10000);
-        return;
+        return this.#signal.retryIn(10000);
       case 'bad_offer':
-        this.#broken(message);
-        return;
+        return this.#broken(message);
       default:
         if (fatal) this.#signal.retryIn(5000);
     }
@@ -435,26 +438,19 @@ class Visit extends EventTarget {
     if (!reloadForVersion()) this.#end('unsupported', 'version');
   }
 
-  #reload() {
-    this.suspend();
-    reloadForAddress();
-  }
-
   #tick() {
     const peer = this.#peer;
     const facts = this.#facts;
     if (!peer || facts.ended) return;
     const now = clock();
-    const media = peer.media;
     const signaling = this.#signaling;
-    const { soundOnly } = peer;
+    const { media, soundOnly } = peer;
     const held = this.#held.all || (soundOnly && this.#held.sound);
-    const visible = document.visibilityState === 'visible' && !held && !soundOnly;
+    const visible = document.visibilityState === 'visible';
 
     this.#observer.look(peer, (asked) => this.#peer === asked);
-    const addressless = peer.addressless && mayReload();
-    const repair = this.#recovery.step({ media, signaling, addressless }, now);
-    const wish = this.#watch.step({ frames: this.#frames, connected: media === 'connected', visible, signaling }, now);
+    const repair = this.#recovery.step({ media, signaling, addressless: peer.addressless && mayReload() }, now);
+    const wish = this.#watch.step({ frames: this.#frames, connected: media === 'connected', visible: visible && !held && !soundOnly, signaling }, now);
     const presented = this.#framesOfPeer > 0 && !this.#watch.stuck;
     const stands = isStanding({ media, disconnectedSince: this.#disconnectedSince }, now);
     facts.alive = stands && presented && !held;
@@ -463,16 +459,20 @@ class Visit extends EventTarget {
     facts.everAlive ||= facts.alive || facts.sound;
     if (soundOnly && media === 'connected' && signaling) this.#codec.step(now, () => this.#buildFor(peer));
     else if (facts.alive) this.#codec.reset();
+    if (this.#snapshots.step({ soundOnly, media, signaling, visible }, now)) this.#signal.send({ type: 'snapshot' });
 
-    if (repair === 'reload') return this.#reload();
+    if (repair === 'reload') {
+      this.suspend();
+      return reloadForAddress();
+    }
     const due = this.#rebuildAt !== null && now >= this.#rebuildAt && signaling;
     if (due || repair === 'rebuild' || wish === 'rebuild') return this.#build();
     if (repair === 'restart') peer.restart();
     else if (signaling && !peer.answered && now - this.#offeredAt >= REPEAT_OFFER_MS) this.#repeat();
     if (wish === 'keyframe') this.#signal.send({ type: 'keyframe', pc: peer.number });
 
-    const { state, stuck, thin, barred, refused, misdirected, late } = this.view();
-    const told = `${state} ${stuck} ${thin} ${barred} ${refused} ${misdirected} ${late}`;
+    const { state, stuck, thin, barred, refused, misdirected, late, snapshot } = this.view();
+    const told = `${state} ${stuck} ${thin} ${barred} ${refused} ${misdirected} ${late} ${Boolean(snapshot)}`;
     if (told !== this.#told) {
       this.#told = told;
       this.#changed();

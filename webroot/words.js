@@ -7,6 +7,7 @@ export function stateWords(view, online) {
     case 'live':
       return { title: home, text: `You are at home. ${home} is live.` };
     case 'sound':
+      if (view.snapshot) return { title: home, text: `You can hear home and talk. ${SNAPSHOTS}` };
       return view.late ? NO_CODEC : CODEC_COMES;
     case 'tap':
       return { title: home, text: 'Your browser waits for you: tap, click or press Enter, and home plays.' };
@@ -93,8 +94,9 @@ const CODEC_COMES = {
 };
 const NO_CODEC = {
   title: 'You can hear home and talk',
-  text: 'There is no picture on either side, because this browser has no H.264 video. If it gets that, the picture comes by itself. Another browser may have it already.',
+  text: 'There is no video on either side, because this browser has no H.264. If it gets that, the picture comes by itself. Another browser may have it already.',
 };
+const SNAPSHOTS = 'A new picture comes every second or two: this browser has no H.264 video.';
 const REFUSED = {
   title: 'Home does not let this page in',
   text: 'Load it again: your browser may ask once more whether you trust home. If it says that it cannot connect, home is off, and you can try later.',
@@ -174,6 +176,7 @@ export const QUALITY = {
 
 /** Small notices over the picture. */
 export const NOTES = {
+  snapshots: SNAPSHOTS,
   unplugged: 'Home’s camera is unplugged. You can still talk.',
   muted: 'Home has muted its microphone.',
   'both-on': 'Home hears and sees you',

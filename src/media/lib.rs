@@ -41,6 +41,7 @@
 //! - [`echo`]: between microphone and encoder.
 //! - [`packetizer`]: the time line of what is sent.
 //! - [`scene`]: the TV's picture. [`text`]: its words, in any script.
+//! - [`snapshot`]: single pictures for browsers without H.264.
 //!
 //! # What reaches the speaker
 //!
@@ -76,6 +77,7 @@ pub mod qr;
 pub mod ramp;
 pub mod scale;
 pub mod scene;
+pub mod snapshot;
 pub mod stretch;
 #[cfg(test)]
 mod test_pictures;

@@ -35,10 +35,11 @@ use crate::shell::prepare::Prepared;
 use crate::shell::priority::Class;
 use crate::shell::pulse::Pulse;
 use crate::shell::run::{End, RunError, RunOptions, cannot, no_port};
+use crate::shell::snapshots::{SnapshotControl, spawn_snapshots};
 use crate::shell::udp::Udp;
 use crate::shell::wake::Wake;
 use crate::shell::wires::{
-    AudioIn, Chimes, EncodedAudio, EncodedVideo, LoopInputs, LoopOutputs, OpenSocket, SpeechControl, ToLoop,
+    AudioIn, Chimes, EncodedAudio, EncodedVideo, Encoders, LoopInputs, LoopOutputs, OpenSocket, SpeechControl, ToLoop,
     ToLoopHandle, ToSpeaker, ViewerFrame,
 };
 use crate::shell::worker::Worker;
@@ -100,7 +101,7 @@ pub struct Daemon {
     gateway: GatewayHandle,
     control: ControlHandle,
     addresses: AddressWatch,
-    encoders: Vec<(RungName, Arc<EncoderControl>)>,
+    encoders: Encoders,
     workers: Vec<Worker>,
     loop_pulse: Arc<Pulse>,
     loop_ended: Receiver<()>,
@@ -225,7 +226,7 @@ impl Daemon {
         let until = clock::now() + END_WITHIN;
         let clean = ended_within(&self.loop_ended, END_WITHIN);
         self.context.activity.stop();
-        self.encoders.iter().for_each(|(_, control)| control.stop());
+        self.encoders.stop();
         drop(self.to_loop);
         self.addresses.stop();
         self.gateway.stop();
@@ -332,8 +333,6 @@ fn new_home(config: &Config, book: &AddressBook, access: Access, muted: bool) ->
     home
 }
 
-type Encoders = Vec<(RungName, Arc<EncoderControl>)>;
-
 /// Threads that were started so far.
 struct Threads(Vec<Worker>);
 
@@ -351,22 +350,26 @@ impl Threads {
         [full, reduced]: [Rung; 2],
         out: &Sender<EncodedVideo>,
     ) -> Result<Encoders, RunError> {
-        let mut encoders = Vec::new();
+        let mut rungs = Vec::new();
         for (name, rung) in [(RungName::Full, full), (RungName::Reduced, reduced)] {
             let control = Arc::new(EncoderControl::default());
             let wake = shared.to_loop.wake.clone();
             self.add(spawn_encoder(name, rung, Arc::clone(&control), out.clone(), wake))?;
-            encoders.push((name, control));
+            rungs.push((name, control));
         }
+        let snapshots = Arc::new(SnapshotControl::default());
+        let size = (reduced.width as usize, reduced.height as usize);
+        self.add(spawn_snapshots(size, Arc::clone(&snapshots), shared.to_loop.clone()))?;
         let outlets = Outlets {
-            full: Arc::clone(&encoders[0].1),
+            full: Arc::clone(&rungs[0].1),
             size: (full.width, full.height),
-            reduced: Arc::clone(&encoders[1].1),
+            reduced: Arc::clone(&rungs[1].1),
+            snapshots: Arc::clone(&snapshots),
             board: Arc::clone(&shared.board),
         };
         let jail = Jail::new(Codec::Jpeg, Program::this(), Arc::clone(&shared.jails));
         self.add(spawn_camera(camera, outlets, jail, shared.context.clone(), shared.to_loop.clone()))?;
-        Ok(encoders)
+        Ok(Encoders { rungs, snapshots })
     }
 
     fn add_microphone(

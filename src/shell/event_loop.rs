@@ -239,6 +239,7 @@ impl EventLoop {
             let now = clock::now();
             match event {
                 ToLoop::Camera(state) => self.home.handle_camera(state),
+                ToLoop::Snapshot(jpeg) => self.home.handle_snapshot(&jpeg),
                 ToLoop::KeyframeWanted(visit) => self.home.handle_keyframe_wanted(visit, now),
                 ToLoop::Addresses(addresses) => self.home.handle_addresses(addresses, now),
                 ToLoop::Revoked(key, answer) => {
@@ -338,6 +339,7 @@ impl EventLoop {
                 }
                 HomeOutput::Close(id) => self.close(id),
                 HomeOutput::Encoder(rung, order) => self.order(rung, order),
+                HomeOutput::Snapshot => self.outputs.encoders.snapshots.order(),
                 HomeOutput::Speech(speech) => {
                     log::debug!("Opus encoder: {speech:?}");
                     self.outputs.speech.order(speech);
@@ -391,7 +393,7 @@ impl EventLoop {
 
     fn order(&self, rung: RungName, order: EncoderOrder) {
         log::debug!("{rung:?} encoder: {order:?}");
-        if let Some((_, control)) = self.outputs.encoders.iter().find(|(name, _)| *name == rung) {
+        if let Some((_, control)) = self.outputs.encoders.rungs.iter().find(|(name, _)| *name == rung) {
             control.order(order);
         }
     }

@@ -49,6 +49,7 @@ pub mod run;
 pub mod service;
 pub mod settings_files;
 pub mod signal_socket;
+pub mod snapshots;
 pub mod stages;
 pub mod start_record;
 pub mod state;

@@ -14,6 +14,8 @@ pub use intercom_core::people::items::{NewKey, NewLink};
 use intercom_core::reach::links::Links;
 
 use crate::shell::disk::Job;
+use crate::shell::encoders::EncoderControl;
+use crate::shell::snapshots::SnapshotControl;
 use crate::shell::wake::Wake;
 
 /// What other threads tell the event loop, besides media.
@@ -21,6 +23,8 @@ use crate::shell::wake::Wake;
 pub enum ToLoop {
     /// Home's camera was plugged or unplugged.
     Camera(CameraState),
+    /// A snapshot that the loop ordered: a JPEG in base64.
+    Snapshot(String),
     /// A viewer's pictures cannot be decoded: ask them for a keyframe.
     KeyframeWanted(VisitId),
     /// The machine's addresses changed.
@@ -88,12 +92,29 @@ pub struct LoopOutputs {
     pub board: Arc<crate::shell::devices::pictures::Board>,
     /// Stores keys and the mute; bound [`crate::shell::disk::JOBS`]: when full, no key is minted, and the viewer tries again.
     pub disk: Sender<Job>,
-    /// Orders for the encoders, one of each rung.
-    pub encoders: Vec<(RungName, Arc<crate::shell::encoders::EncoderControl>)>,
+    /// Orders for the encoders.
+    pub encoders: Encoders,
     /// Orders for the Opus encoder.
     pub speech: Arc<SpeechControl>,
     /// Pauses and wakes camera and microphone, and sets home's sound.
     pub devices: crate::shell::devices::DeviceContext,
+}
+
+/// The ways into the threads that encode the camera's frames.
+#[derive(Clone, Debug)]
+pub struct Encoders {
+    /// One for the video of each rung.
+    pub rungs: Vec<(RungName, Arc<EncoderControl>)>,
+    /// The one for single pictures.
+    pub snapshots: Arc<SnapshotControl>,
+}
+
+impl Encoders {
+    /// Ends the threads.
+    pub fn stop(&self) {
+        self.rungs.iter().for_each(|(_, control)| control.stop());
+        self.snapshots.stop();
+    }
 }
 
 /// The newest order for the Opus encoder; one that was not taken yet is replaced.

@@ -44,6 +44,23 @@ pub fn chromium(lab: &mut Lab) {
         page.keep_screenshot(&format!("sound-only-{name}-1-asked"));
     }
 
+    // Instead of video there are pictures of what home sees now, one after the other.
+    page.run("window.pictures = new Map();");
+    let look = "(() => {
+        const picture = document.querySelector('#snapshot');
+        if (!picture.checkVisibility() || !picture.complete || !picture.naturalWidth) return 0;
+        const strip = lab.readStrip(picture, picture.naturalWidth);
+        if (!strip.unreadable) pictures.set(strip.seq, Date.now() - strip.at);
+        return pictures.size > 4;
+    })()";
+    page.wait_for("five pictures of home", PATIENCE, look);
+    let ages = page.eval("[...pictures.values()]");
+    let ages: Vec<f64> = ages.as_array().expect("ages").iter().filter_map(serde_json::Value::as_f64).collect();
+    assert!(ages.iter().all(|age| (0.0..4000.0).contains(age)), "each is of now: {ages:?} ms");
+    let numbers = page.eval("[...pictures.keys()]");
+    assert!(numbers.as_array().expect("numbers").is_sorted_by_key(serde_json::Value::as_u64), "{numbers}");
+    assert!(page.visible("#note") && page.text().contains("A new picture comes"), "{}", page.text());
+
     page.click("#join");
     let wav = lab.home().wav();
     let beeps = || listen(&wav, Duration::from_secs(3)).beeps(BEEP_HZ).len();

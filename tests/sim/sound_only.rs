@@ -168,3 +168,57 @@ fn an_offer_with_neither_picture_nor_sound_for_home_is_refused() {
         world.viewers[a].heard.clear();
     }
 }
+
+/// The snapshots that came since they were last taken.
+fn take_snapshots(world: &mut World, index: usize) -> usize {
+    let heard = std::mem::take(&mut world.viewers[index].heard);
+    heard.iter().filter(|message| matches!(message, FromHome::Snapshot { .. })).count()
+}
+
+#[test]
+fn who_cannot_see_video_gets_snapshots_about_once_a_second_and_nobody_else_does() {
+    let mut world = World::new();
+    let a = visit(&mut world, Video::Other, ordinary());
+    let b = world.visit(ordinary());
+    // Not before media flows.
+    let now = world.now;
+    world.viewers[a].say(&FromPage::Snapshot {}, now);
+    world.run(ms(1));
+    assert_eq!((take_snapshots(&mut world, a), world.snapshots), (0, 0));
+    assert!(world.run_until(s(5), |w| !w.viewers[a].sounds.is_empty() && !w.viewers[b].shown.is_empty()));
+    take_snapshots(&mut world, b);
+    for _ in 0..200 {
+        let now = world.now;
+        for viewer in [a, b] {
+            world.viewers[viewer].say(&FromPage::Snapshot {}, now);
+        }
+        world.run(ms(100));
+    }
+    let (ordered, got) = (world.snapshots, take_snapshots(&mut world, a));
+    assert!((19..=23).contains(&ordered), "{ordered} were made in 20 s, however often one is asked for");
+    assert_eq!((got, take_snapshots(&mut world, b)), (ordered, 0));
+    assert!(world.last_error(a).is_none() && world.last_error(b).is_none());
+}
+
+#[test]
+fn a_snapshot_goes_to_those_who_wait_and_ends_with_the_media() {
+    let mut world = World::new();
+    let [a, b] = [0; 2].map(|_| visit(&mut world, Video::None, ordinary()));
+    assert!(world.run_until(s(5), |w| [a, b].iter().all(|viewer| !w.viewers[*viewer].sounds.is_empty())));
+    assert_eq!([a, b].map(|viewer| take_snapshots(&mut world, viewer)), [0, 0], "nobody asked");
+    let now = world.now;
+    world.viewers[a].say(&FromPage::Snapshot {}, now);
+    world.run(s(1));
+    assert_eq!([a, b].map(|viewer| take_snapshots(&mut world, viewer)), [1, 0]);
+    // What was ordered by nobody that is there goes to nobody.
+    world.home.handle_snapshot("late");
+    world.run(s(1));
+    assert_eq!([a, b].map(|viewer| take_snapshots(&mut world, viewer)), [0, 0]);
+    // The path dies, the socket does not: no picture for somebody whose browser no longer answers.
+    world.viewers[a].blocked = true;
+    assert!(world.run_until(s(60), |w| w.listed.iter().any(|viewer| !viewer.connected)));
+    let (now, before) = (world.now, world.snapshots);
+    world.viewers[a].say(&FromPage::Snapshot {}, now);
+    world.run(ms(500));
+    assert_eq!((take_snapshots(&mut world, a), world.snapshots), (0, before));
+}

@@ -47,6 +47,8 @@ pub struct World {
     /// Chimes, and when they began.
     pub chimes: Vec<(Instant, Chime)>,
     pub muted: bool,
+    /// Orders for one.
+    pub snapshots: usize,
     /// As home said last.
     pub volume: Option<u8>,
     /// Whom the others hear, and who so has packets of their own.
@@ -156,6 +158,7 @@ impl World {
             minted: 0,
             chimes: Vec::new(),
             muted: false,
+            snapshots: 0,
             volume: None,
             mix_minus: BTreeSet::new(),
             heard: HashMap::new(),
@@ -387,6 +390,10 @@ impl World {
                         }
                         EncoderOrder::Stop => encoder.bitrate = None,
                     }
+                }
+                HomeOutput::Snapshot => {
+                    self.snapshots += 1;
+                    self.home.handle_snapshot(&format!("picture {}", self.snapshots));
                 }
                 HomeOutput::Speech(speech) => self.speech = Some(speech),
                 HomeOutput::Visited(present) => {

@@ -63,6 +63,9 @@ pub enum FromPage {
         /// Number of the peer connection.
         pc: u32,
     },
+    /// Asks for one picture of home. It is answered with `snapshot` where the connection at hand has sound only, at most once a second;
+    /// else not at all.
+    Snapshot {},
     /// What the viewer sends now.
     State {
         /// The microphone is on.
@@ -147,6 +150,11 @@ pub enum FromHome {
     Stream {
         /// `full`, or `reduced` while the viewer's connection carries no more.
         rung: RungName,
+    },
+    /// The answer to `snapshot`.
+    Snapshot {
+        /// A JPEG, in base64 (RFC 4648 section 4).
+        jpeg: String,
     },
     /// The answer to `ping`.
     Pong {

@@ -17,6 +17,7 @@ use crate::shell::devices::pictures::Board;
 use crate::shell::devices::{DeviceContext, Hints};
 use crate::shell::encoders::EncoderControl;
 use crate::shell::jail::Jail;
+use crate::shell::snapshots::SnapshotControl;
 use crate::shell::wires::{ToLoop, ToLoopHandle};
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 use crate::shell::{clock, pulse};
@@ -38,6 +39,8 @@ pub struct Outlets {
     pub size: (u32, u32),
     /// The reduced rung's.
     pub reduced: Arc<EncoderControl>,
+    /// Who makes single pictures.
+    pub snapshots: Arc<SnapshotControl>,
     /// What home may see of itself.
     pub board: Arc<Board>,
 }
@@ -70,6 +73,7 @@ impl Outlets {
     fn publish_picture(&self, picture: &Arc<I420>, captured: Instant) {
         self.full.publish(picture, captured);
         self.reduced.publish(picture, captured);
+        self.snapshots.publish(picture);
         self.board.set_own(picture);
     }
 
@@ -77,6 +81,7 @@ impl Outlets {
         self.board.clear_own();
         self.full.camera_lost();
         self.reduced.camera_lost();
+        self.snapshots.camera_lost();
     }
 }
 
@@ -223,7 +228,7 @@ mod tests {
         let handle = ToLoopHandle { events, wake: wake.clone() };
         let opener = Box::new(Opens(lives, asking));
         let (full, reduced, board) = (control.clone(), Arc::default(), Arc::default());
-        let outlets = Outlets { full, size: (160, 90), reduced, board };
+        let outlets = Outlets { full, size: (160, 90), reduced, snapshots: Arc::default(), board };
         let workers = [
             spawn_encoder(RungName::Full, rung, control.clone(), video, wake).unwrap(),
             spawn_camera(opener, outlets, no_jail(), context.clone(), handle).unwrap(),

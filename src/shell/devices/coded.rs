@@ -46,7 +46,7 @@ impl Coded {
         let keyframe = h264::is_keyframe(unit);
         let suits = self.sets.suit_browsers().and_then(|size| fits(size, outlets.size));
         let (full, reduced) = (outlets.full.wishes(), outlets.reduced.wishes());
-        let pixels = reduced.run.is_some() || outlets.board.wants_own();
+        let pixels = reduced.run.is_some() || outlets.board.wants_own() || outlets.snapshots.wants_pixels();
         let wants = if present { Wants { full: full.run, keyframe: full.keyframe, pixels } } else { Wants::default() };
         let arrived = Unit { sequence, keyframe, bytes: unit.len(), suits };
         let verdict = self.passthrough.handle_unit(arrived, wants, clock::now());
@@ -63,8 +63,12 @@ impl Coded {
             Some(picture) => {
                 outlets.board.set_own(picture);
                 outlets.reduced.publish(picture, captured);
+                outlets.snapshots.publish(picture);
             }
-            None => outlets.reduced.mark_alive(),
+            None => {
+                outlets.reduced.mark_alive();
+                outlets.snapshots.mark_alive();
+            }
         }
         match &picture {
             _ if verdict.pass => {}
@@ -142,6 +146,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::Duration;
 
+    use base64::Engine as _;
     use crossbeam_channel::{Receiver, bounded};
     use intercom_base::settings::Rung;
     use intercom_base::testing::pictures::moving_scene;
@@ -157,8 +162,9 @@ mod tests {
     use crate::shell::devices::pictures::Board;
     use crate::shell::encoders::{EncoderControl, spawn_encoder};
     use crate::shell::jail::{Codec, Jail, Program};
+    use crate::shell::snapshots::{SnapshotControl, spawn_snapshots};
     use crate::shell::wake::Wake;
-    use crate::shell::wires::ToLoopHandle;
+    use crate::shell::wires::{ToLoop, ToLoopHandle};
     use crate::shell::worker::Worker;
 
     /// Long enough for a busy machine; only a failing test waits for it.
@@ -248,6 +254,8 @@ mod tests {
         controls: [Arc<EncoderControl>; 2],
         frames: Receiver<EncodedVideo>,
         board: Arc<Board>,
+        snapshots: Arc<SnapshotControl>,
+        news: Receiver<ToLoop>,
         workers: Vec<Worker>,
     }
 
@@ -255,12 +263,13 @@ mod tests {
         let (shared, context) = (Arc::new(Shared::default()), DeviceContext::default());
         let controls: [Arc<EncoderControl>; 2] = Default::default();
         let (video, frames) = bounded(8);
-        let (events, _news) = bounded(64);
+        let (events, news) = bounded(64);
         let wake = Wake::new().unwrap();
         let board = Arc::new(Board::new(true));
         let handle = ToLoopHandle { events, wake: wake.clone() };
         let [full, reduced] = controls.clone();
-        let outlets = Outlets { full, size, reduced, board: board.clone() };
+        let snapshots = Arc::new(SnapshotControl::default());
+        let outlets = Outlets { full, size, reduced, snapshots: snapshots.clone(), board: board.clone() };
         let rungs = [(RungName::Full, rung(size.0, size.1)), (RungName::Reduced, rung(160, 90))];
         let mut workers: Vec<Worker> = rungs
             .into_iter()
@@ -269,6 +278,7 @@ mod tests {
                 spawn_encoder(name, rung, control.clone(), video.clone(), wake.clone()).unwrap()
             })
             .collect();
+        workers.push(spawn_snapshots((160, 90), snapshots.clone(), handle.clone()).unwrap());
         let opener = Box::new(Opens(shared.clone(), obeys));
         let jail = Jail::new(Codec::Jpeg, Program::at("/nonexistent"), Arc::default());
         workers.push(spawn_camera(opener, outlets, jail, context.clone(), handle).unwrap());
@@ -277,7 +287,7 @@ mod tests {
         while shared.sent.lock().unwrap().is_empty() && clock::now() < deadline {
             clock::sleep_until(clock::now() + Duration::from_millis(5));
         }
-        Room { shared, context, controls, frames, board, workers }
+        Room { shared, context, controls, frames, board, snapshots, news, workers }
     }
 
     impl Room {
@@ -306,6 +316,7 @@ mod tests {
         fn close(self) {
             self.context.activity.stop();
             self.controls.iter().for_each(|control| control.stop());
+            self.snapshots.stop();
             for worker in self.workers {
                 worker.dismiss();
                 assert!(worker.join_within(LONG));
@@ -352,6 +363,29 @@ mod tests {
         let full = room.next(RungName::Full);
         assert!(room.is_the_cameras(&full), "the full picture stays the camera's");
         assert!(!room.board.wants_own(), "no TV");
+        room.close();
+    }
+
+    #[test]
+    fn a_snapshot_is_decoded_from_it_for_who_cannot_show_video() {
+        let room = room(true, (320, 180));
+        for _ in 0..2 {
+            room.snapshots.order();
+            let deadline = clock::now() + LONG;
+            let came = loop {
+                match room.news.recv_deadline(deadline) {
+                    Ok(ToLoop::Snapshot(jpeg)) => break jpeg,
+                    Ok(_) => {}
+                    Err(error) => panic!("no snapshot: {error}"),
+                }
+            };
+            let jpeg = base64::engine::general_purpose::STANDARD.decode(came).expect("base64");
+            let mut picture = I420::black(160, 90);
+            intercom_drivers::jpeg::Jpeg::default().decode(&jpeg, &mut picture).expect("a JPEG");
+            let card = luma(&intercom_media::card::unplugged(160, 90, None));
+            let apart: u64 = luma(&picture).iter().zip(&card).map(|(one, other)| u64::from(one.abs_diff(*other))).sum();
+            assert!(apart > 20 * card.len() as u64, "it is the camera's picture");
+        }
         room.close();
     }
 

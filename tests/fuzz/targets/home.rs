@@ -189,7 +189,7 @@ impl<'a> Day<'a> {
                     candidate: format!("candidate:1 1 udp {} {address} typ host", self.dice.below(1 << 32)),
                 }
             }
-            8 => FromPage::Keyframe { pc },
+            8 => self.any(&[FromPage::Keyframe { pc }, FromPage::Snapshot {}]),
             9 => FromPage::State { microphone: self.dice.coin(), camera: self.dice.coin() },
             10 => FromPage::Volume { percent: self.dice.byte() },
             _ => self.any(&[FromPage::Ping { t: f64::MAX }, FromPage::Leave {}]),

@@ -200,6 +200,7 @@ pub fn messages() -> Vec<Vec<u8>> {
         br#"{"type":"offer","pc":1,"rev":1,"sdp":"v=0\r\n"}"#,
         br#"{"type":"candidate","pc":1,"candidate":"candidate:1 1 udp 1 192.0.2.1 9 typ host"}"#,
         br#"{"type":"keyframe","pc":1}"#,
+        br#"{"type":"snapshot"}"#,
         br#"{"type":"state","microphone":true,"camera":false}"#,
         br#"{"type":"volume","percent":50}"#,
         br#"{"type":"ping","t":1.5e300}"#,

@@ -11,6 +11,7 @@ mod media;
 mod pairing;
 mod seats;
 mod signaling;
+mod snapshots;
 mod sound;
 mod visit;
 
@@ -105,6 +106,8 @@ pub enum HomeOutput {
     Close(SocketId),
     /// Order of the encoder of a rung.
     Encoder(RungName, EncoderOrder),
+    /// Make a JPEG of what the camera sees; answered with [`Home::handle_snapshot`]. Two orders may get one answer.
+    Snapshot,
     /// Order of the Opus encoder.
     Speech(Speech),
     /// Whether anybody visits.

@@ -57,6 +57,7 @@ impl Home {
                     self.viewer_wants_keyframe(index, now);
                 }
             }
+            FromPage::Snapshot {} => self.viewer_wants_snapshot(index, now),
             FromPage::State { microphone, camera } => {
                 let visit = &mut self.visits[index];
                 visit.microphone = microphone;

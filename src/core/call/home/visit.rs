@@ -27,6 +27,9 @@ const LONGEST_CANDIDATE: usize = 512;
 /// Offers that a page may make: each costs keys and checks to every address that it names.
 const OFFERS: Rate = Rate { burst: 16.0, per_second: 0.2 };
 
+/// Snapshots that a page may ask for. Each costs some milliseconds of computing.
+const SNAPSHOTS: Rate = Rate { burst: 2.0, per_second: 1.0 };
+
 pub(super) struct Visit {
     pub id: VisitId,
     pub token: String,
@@ -51,6 +54,9 @@ pub(super) struct Visit {
     pub peer: Option<Peer>,
     /// The connection has video; false for a browser without H.264.
     pub pictured: bool,
+    /// What is left of the snapshots that it may ask for, and whether it waits for one.
+    pub snapshots: Budget,
+    pub awaits_snapshot: bool,
     /// ICE and DTLS are up and the far end answers.
     pub connected: bool,
     /// Media was up at some time.
@@ -109,6 +115,8 @@ impl Visit {
             early: Vec::new(),
             peer: None,
             pictured: true,
+            snapshots: Budget::new(SNAPSHOTS, now),
+            awaits_snapshot: false,
             connected: false,
             arrived: false,
             media_lost: None,
