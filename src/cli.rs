@@ -17,7 +17,7 @@ mod tests;
 
 use help::{
     CHECK_HELP, DOCTOR_HELP, DRIVERS_HELP, HELP, LINK_HELP, MUTE_HELP, RESET_HELP, RUN_HELP, SETTINGS_HELP,
-    STATUS_HELP, UPDATE_HELP,
+    STATUS_HELP, UPDATE_HELP, WIFI_HELP,
 };
 
 /// Exit code: done.
@@ -96,6 +96,13 @@ pub enum Command {
         /// The folder for what is made of them.
         to: PathBuf,
     },
+    /// Join the Wi-Fi of the settings partition, and tell why if that does not work.
+    Wifi {
+        /// The network interface.
+        interface: String,
+        /// The folder with `wifi.conf`.
+        folder: PathBuf,
+    },
     /// List the drivers of this build.
     Drivers,
     /// Say what the machine has, whether it works, and what to do about what does not.
@@ -135,7 +142,7 @@ impl std::error::Error for UsageError {}
 pub const VERSION: &str = concat!("intercom ", env!("CARGO_PKG_VERSION"));
 
 /// The commands, each with its options and its help.
-const COMMANDS: [(&str, &[&str], &str); 10] = [
+const COMMANDS: [(&str, &[&str], &str); 11] = [
     ("run", &["--config", "--no-link", "--last-good", "--notices", "--invite-key", "--help"], RUN_HELP),
     ("link", &["--tv", "--name", "--days", "--devices", "--revoke", "--config", "--help"], LINK_HELP),
     ("mute", &["--off", "--config", "--help"], MUTE_HELP),
@@ -145,6 +152,7 @@ const COMMANDS: [(&str, &[&str], &str); 10] = [
     ("check", &["--config", "--help"], CHECK_HELP),
     ("update", &["--restart", "--confirm", "--config", "--last-good", "--help"], UPDATE_HELP),
     ("settings", &["--help"], SETTINGS_HELP),
+    ("wifi", &["--help"], WIFI_HELP),
     ("drivers", &["--help"], DRIVERS_HELP),
 ];
 
@@ -153,7 +161,8 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, UsageE
     let mut parser = Parser::from_args(args);
     match parser.next().map_err(|error| odd(error, "intercom --help"))? {
         None => Err(usage(
-            "say what to do: run, link, mute, status, reset, doctor, check, update, settings or drivers".to_owned(),
+            "say what to do: run, link, mute, status, reset, doctor, check, update, settings, wifi or drivers"
+                .to_owned(),
         )),
         Some(Arg::Short('h') | Arg::Long("help")) => Ok(Command::Help(HELP)),
         Some(Arg::Short('V') | Arg::Long("version")) => Ok(Command::Version),
@@ -217,7 +226,7 @@ struct Given {
     notices: Option<PathBuf>,
     invite_key: Option<u16>,
     source: Option<String>,
-    folders: Vec<PathBuf>,
+    operands: Vec<OsString>,
     revoke: Option<u64>,
     viewer: Option<String>,
     days: Option<u64>,
@@ -238,8 +247,8 @@ impl Given {
                 let text = word.into_string().map_err(|_| "that is not UTF-8 text".to_owned())?;
                 set_once(&mut self.source, text, "one update at a time")
             }
-            "settings" if self.folders.len() < 2 => {
-                self.folders.push(PathBuf::from(word));
+            "settings" | "wifi" if self.operands.len() < 2 => {
+                self.operands.push(word);
                 Ok(())
             }
             _ => Err(format!("`intercom {command}` does not know what to do with `{}`", word.to_string_lossy())),
@@ -284,7 +293,8 @@ impl Given {
     }
 
     fn into_command(self, name: &str) -> Result<Command, String> {
-        let Given { config, last_good, notices, invite_key, source, folders, revoke, viewer, days, devices, .. } = self;
+        let Given { config, last_good, notices, invite_key, source, operands, revoke, viewer, days, devices, .. } =
+            self;
         let Given { no_link, tv, json, off, restart, confirm, .. } = self;
         let limits = days.or(devices).is_some();
         Ok(match name {
@@ -310,10 +320,14 @@ impl Given {
             }
             "update" => Command::Update { source, restart, confirm, config, last_good },
             "settings" => {
-                let folders: [PathBuf; 2] =
-                    folders.try_into().map_err(|_| "`intercom settings` needs two folders behind it".to_owned())?;
-                let [from, to] = folders;
+                let missing = |_| "`intercom settings` needs two folders behind it".to_owned();
+                let [from, to] = <[OsString; 2]>::try_from(operands).map_err(missing)?.map(PathBuf::from);
                 Command::Settings { from, to }
+            }
+            "wifi" => {
+                let missing = || "`intercom wifi` needs an interface and a folder behind it".to_owned();
+                let [interface, folder] = <[OsString; 2]>::try_from(operands).map_err(|_| missing())?;
+                Command::Wifi { interface: interface.into_string().map_err(|_| missing())?, folder: folder.into() }
             }
             _ => Command::Drivers,
         })

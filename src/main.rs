@@ -9,7 +9,7 @@ use intercom::cli::{self, Command};
 use intercom::config::{self, ChosenConfig, Config, StatePaths};
 use intercom::shell::key_file::KeyFile;
 use intercom::shell::run::RunOptions;
-use intercom::shell::{checkup, control, fonts, jail, journal, prepare, run, settings_files, tls, update};
+use intercom::shell::{checkup, control, fonts, jail, journal, prepare, run, settings_files, tls, update, wifi};
 use intercom_core::people::register::Wish;
 
 fn main() -> ExitCode {
@@ -64,6 +64,10 @@ fn execute(command: Command) -> u8 {
                 mistakes.iter().for_each(|mistake| journal::complain(mistake));
                 cli::DONE
             }
+            Err(error) => complain(cli::FAILED, &format!("intercom: {error}")),
+        },
+        Command::Wifi { interface, folder } => match wifi::join(Path::new(wifi::SUPPLICANT), &interface, &folder) {
+            Ok(()) => cli::DONE,
             Err(error) => complain(cli::FAILED, &format!("intercom: {error}")),
         },
         Command::Update { confirm: true, .. } => confirm_update(),

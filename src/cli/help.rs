@@ -16,6 +16,7 @@ Commands:
   check [FILE]    tell what a config would run, or what is wrong with it
   update [FILE]   install a signed update of the flashed image
   settings        turn the settings partition's files into what the flashed image reads
+  wifi            join the Wi-Fi of the settings partition, on the flashed image
   drivers         list the drivers for cameras, microphones, speakers and displays
 
 Options:
@@ -183,4 +184,19 @@ For the flashed image, which calls it at each start.
 
 What is clear is taken. Mistakes are printed as FILE:LINE: KEY: what is wrong, and are
 no failure: without a clear time zone the clock shows UTC.
+";
+
+/// What `intercom wifi --help` prints.
+pub const WIFI_HELP: &str = "\
+intercom wifi - join the Wi-Fi of the settings partition, or say why that does not work
+
+Usage: intercom wifi INTERFACE FOLDER
+
+For the flashed image, which runs it for each Wi-Fi card. It runs wpa_supplicant.
+
+  INTERFACE       the card's network interface, such as wlan0
+  FOLDER          the folder with wifi.conf, and with notices/wifi-INTERFACE for the TV
+
+After a minute without a network the notice says why: none in reach, a wrong password,
+a router that refuses, no address, a switch.
 ";

@@ -57,5 +57,6 @@ pub mod tls;
 pub mod udp;
 pub mod update;
 pub mod wake;
+pub mod wifi;
 pub mod wires;
 pub mod worker;

@@ -134,14 +134,37 @@ fn begun(frame: &[u8]) -> Option<String> {
     (port(0)? != 8443).then_some(format!("{}/{name}", port(2)?))
 }
 
-/// Of two radios that hear each other, one is the network of `wifi.txt` and the other the machine's.
+/// Of two radios that hear each other, one is the network of `wifi.txt` and the other the machine's. As long as it cannot be used, the
+/// TV says why.
 fn the_wifi_of_the_file_is_joined(machine: &mut Machine) {
     machine.run("modprobe mac80211 && insmod /run/visitor/mac80211_hwsim.ko radios=2");
-    machine.put(
-        "/run/ap.conf",
-        "country=DE\nnetwork={\nssid=\"Home of Anna\"\nmode=2\nfrequency=2437\nkey_mgmt=WPA-PSK\nproto=RSN\npairwise=CCMP\npsk=\"correct horse\"\n}\n",
+    machine.run("systemctl stop appliance-wifi@wlan1");
+    told(machine, "No Wi-Fi of wifi.txt is in reach");
+    begin_network(machine, "another password");
+    told(machine, "The Wi-Fi “Home of Anna” does not take the password");
+    the_tv_tells_something(machine, "appliance-wifi");
+    machine.run("pkill -f ap.conf; systemctl restart appliance-wifi@wlan0");
+    begin_network(machine, "correct horse");
+    is_joined(machine);
+    // Nobody there gives addresses.
+    told(machine, "The Wi-Fi “Home of Anna” gives home no address");
+    machine.run("ip address add 192.0.2.7/24 dev wlan0");
+    let end = Instant::now() + PATIENCE;
+    while !machine.run("cat /run/appliance/notices/wifi-wlan0 2>/dev/null; true").trim().is_empty() {
+        assert!(Instant::now() < end, "it is told though there is an address");
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+fn begin_network(machine: &mut Machine, password: &str) {
+    let network = format!(
+        "country=DE\nnetwork={{\nssid=\"Home of Anna\"\nmode=2\nfrequency=2437\nkey_mgmt=WPA-PSK\nproto=RSN\npairwise=CCMP\npsk=\"{password}\"\n}}\n"
     );
-    machine.run("systemctl stop appliance-wifi@wlan1; wpa_supplicant -B -i wlan1 -c /run/ap.conf");
+    machine.put("/run/ap.conf", &network);
+    machine.run("wpa_supplicant -B -i wlan1 -c /run/ap.conf");
+}
+
+fn is_joined(machine: &mut Machine) {
     let end = Instant::now() + PATIENCE * 2;
     loop {
         let state = machine.run("cat /sys/class/net/wlan0/operstate");

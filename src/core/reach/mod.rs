@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 pub mod links;
 pub mod ranking;
+pub mod wifi;
 
 /// The addresses at which home can be reached now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

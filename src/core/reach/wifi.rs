@@ -1,0 +1,258 @@
+//! Why a Wi-Fi is not joined, out of what wpa_supplicant prints and whether there is an address.
+
+use std::time::{Duration, Instant};
+
+/// A Wi-Fi that is not joined is told after this.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// For so long a failure explains that nothing is joined: wpa_supplicant waits up to five minutes between two tries.
+const COUNTS: Duration = Duration::from_secs(600);
+/// Letters of a network's name that are looked at: a name has at most 32 bytes.
+const LONGEST_NAME: usize = 32;
+
+/// Follows one network interface.
+#[derive(Debug)]
+pub struct WifiWatch {
+    /// Since when home cannot use it; `None` while it can.
+    unused_since: Option<Instant>,
+    /// When the connection to the access point came up.
+    connected_since: Option<Instant>,
+    addressed: bool,
+    switched_off: bool,
+    /// The network that was tried last, and when.
+    tried: Option<(String, Instant)>,
+    refused: Option<(Refusal, String, Instant)>,
+}
+
+/// Why an access point did not let home in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    Password,
+    Other,
+}
+
+impl WifiWatch {
+    /// Begins with an interface that is not joined to anything.
+    pub fn new(now: Instant) -> WifiWatch {
+        WifiWatch {
+            unused_since: Some(now),
+            connected_since: None,
+            addressed: false,
+            switched_off: false,
+            tried: None,
+            refused: None,
+        }
+    }
+
+    /// wpa_supplicant printed this line.
+    pub fn handle_line(&mut self, line: &str, now: Instant) {
+        if line.contains("Trying to authenticate with ") || line.contains("Trying to associate with ") {
+            if let Some(name) = between(line, "SSID='", "' freq=") {
+                self.tried = Some((name, now));
+            }
+        } else if line.contains("CTRL-EVENT-CONNECTED ") {
+            self.connected_since = Some(now);
+            self.refused = None;
+            self.follow(now);
+        } else if line.contains("CTRL-EVENT-DISCONNECTED ") {
+            self.connected_since = None;
+            self.follow(now);
+        } else if line.contains("CTRL-EVENT-SSID-TEMP-DISABLED ") {
+            let name = between(line, "ssid=\"", "\" auth_failures=");
+            let why = if line.ends_with("reason=WRONG_KEY") { Refusal::Password } else { Refusal::Other };
+            self.refuse(why, name, now);
+        } else if line.contains("pre-shared key may be incorrect") {
+            self.refuse(Refusal::Password, None, now);
+        } else if line.contains("CTRL-EVENT-ASSOC-REJECT ") || line.contains("CTRL-EVENT-AUTH-REJECT ") {
+            self.refuse(Refusal::Other, None, now);
+        } else if line.contains("rfkill: WLAN ") {
+            self.switched_off = line.ends_with(" blocked");
+        }
+    }
+
+    /// Whether the interface has an address with which it can be reached.
+    pub fn handle_addressed(&mut self, addressed: bool, now: Instant) {
+        self.addressed = addressed;
+        self.follow(now);
+    }
+
+    /// What there is to tell the family, in one sentence, and what to do about it.
+    pub fn notice(&self, now: Instant) -> Option<String> {
+        let since = self.unused_since?;
+        if now.saturating_duration_since(since.max(self.connected_since.unwrap_or(since))) < PATIENCE {
+            return None;
+        }
+        let is_fresh = |at: Instant| now.saturating_duration_since(at) < COUNTS;
+        let tried = self.tried.as_ref().filter(|(_, at)| is_fresh(*at)).map(|(name, _)| name);
+        let refused = self.refused.as_ref().filter(|(.., at)| is_fresh(*at));
+        Some(match (self.connected_since, refused, tried) {
+            _ if self.switched_off => {
+                "The Wi-Fi of this machine is switched off. Look for a switch or a key with an antenna on it".to_owned()
+            }
+            (Some(_), _, tried) => {
+                let name = tried.map_or(String::new(), |name| format!(" \u{201c}{name}\u{201d}"));
+                format!("The Wi-Fi{name} gives home no address. Switch the router off and on again")
+            }
+            (None, Some((Refusal::Password, name, _)), _) => format!(
+                "The Wi-Fi \u{201c}{name}\u{201d} does not take the password. Correct it in wifi.txt, and start again"
+            ),
+            (None, Some((Refusal::Other, name, _)), _) | (None, None, Some(name)) => format!(
+                "The Wi-Fi \u{201c}{name}\u{201d} does not let home in. Switch the router off and on again; perhaps it takes known devices only"
+            ),
+            (None, None, None) => {
+                "No Wi-Fi of wifi.txt is in reach. Is the router on, and its name written in the same way, with the same capitals?".to_owned()
+            }
+        })
+    }
+
+    fn refuse(&mut self, why: Refusal, name: Option<String>, now: Instant) {
+        let Some(name) = name.or_else(|| self.tried.as_ref().map(|(name, _)| name.clone())) else { return };
+        // The password is told first and what follows from it afterwards.
+        let known = self.refused.as_ref().is_some_and(|(known, of, at)| {
+            *known == Refusal::Password && *of == name && now.saturating_duration_since(*at) < PATIENCE
+        });
+        if !known || why == Refusal::Password {
+            self.refused = Some((why, name, now));
+        }
+    }
+
+    fn follow(&mut self, now: Instant) {
+        let used = self.connected_since.is_some() && self.addressed;
+        self.unused_since = if used { None } else { self.unused_since.or(Some(now)) };
+    }
+}
+
+/// A network's name between two marks, as wpa_supplicant escapes it.
+fn between(line: &str, before: &str, after: &str) -> Option<String> {
+    let (_, rest) = line.split_once(before)?;
+    let (escaped, _) = rest.rsplit_once(after)?;
+    let text = String::from_utf8_lossy(&unescaped(escaped)).into_owned();
+    let shown = text.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect();
+    Some(shown)
+}
+
+/// `\xe4` is a byte, `\"` a quote.
+fn unescaped(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let (byte, tail) = match (first, tail) {
+            (b'\\', [b'x', high, low, tail @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                let digit = |digit: &u8| char::from(*digit).to_digit(16).unwrap_or_default() as u8;
+                (digit(high) * 16 + digit(low), tail)
+            }
+            (b'\\', [b'n' | b'r' | b't', tail @ ..]) => (b' ', tail),
+            (b'\\', [b'e', tail @ ..]) => (0x1b, tail),
+            (b'\\', [other, tail @ ..]) => (*other, tail),
+            (other, tail) => (*other, tail),
+        };
+        bytes.push(byte);
+        rest = tail;
+    }
+    bytes
+}
+
+// A test's time begins at some time.
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)]
+mod tests {
+    use super::*;
+
+    const TRY: &str =
+        "wlan0: Trying to associate with 02:00:00:00:01:00 (SSID='Caf\\xc3\\xa9 \\\"A\\\"' freq=2437 MHz)";
+    const WRONG: [&str; 4] = [
+        "wlan0: Associated with 02:00:00:00:01:00",
+        "wlan0: WPA: 4-Way Handshake failed - pre-shared key may be incorrect",
+        "wlan0: CTRL-EVENT-SSID-TEMP-DISABLED id=0 ssid=\"Caf\\xc3\\xa9 \\\"A\\\"\" auth_failures=1 duration=10 reason=WRONG_KEY",
+        "wlan0: CTRL-EVENT-DISCONNECTED bssid=02:00:00:00:01:00 reason=15",
+    ];
+    const JOINED: &str = "wlan0: CTRL-EVENT-CONNECTED - Connection to 02:00:00:00:01:00 completed [id=0 id_str=]";
+    const LOST: &str = "wlan0: CTRL-EVENT-DISCONNECTED bssid=02:00:00:00:01:00 reason=3 locally_generated=1";
+
+    struct Watched {
+        watch: WifiWatch,
+        now: Instant,
+    }
+
+    impl Watched {
+        fn new() -> Watched {
+            let now = Instant::now();
+            Watched { watch: WifiWatch::new(now), now }
+        }
+
+        fn hear(&mut self, lines: &[&str]) {
+            lines.iter().for_each(|line| self.watch.handle_line(line, self.now));
+        }
+
+        fn after(&mut self, seconds: u64) -> String {
+            self.now += Duration::from_secs(seconds);
+            self.watch.notice(self.now).unwrap_or_default()
+        }
+    }
+
+    #[test]
+    fn a_network_that_nobody_sees_is_told_after_a_minute() {
+        let mut home = Watched::new();
+        assert_eq!(home.after(59), "");
+        assert!(home.after(1).starts_with("No Wi-Fi of wifi.txt is in reach"));
+    }
+
+    #[test]
+    fn a_wrong_password_is_told_by_name_until_another_is_taken() {
+        let mut home = Watched::new();
+        home.hear(&[TRY]);
+        home.hear(&WRONG);
+        assert_eq!(home.after(30), "");
+        assert!(home.after(30).starts_with("The Wi-Fi “Café \"A\"” does not take the password"));
+        // The next try comes minutes later, and what it is refused with is only what follows.
+        assert!(home.after(240).contains("password"));
+        home.hear(&[TRY, WRONG[1], "wlan0: CTRL-EVENT-ASSOC-REJECT bssid=02:00:00:00:01:00 status_code=1"]);
+        assert!(home.after(5).contains("password"));
+        home.hear(&[TRY, JOINED]);
+        home.watch.handle_addressed(true, home.now);
+        assert_eq!(home.after(500), "");
+    }
+
+    #[test]
+    fn without_an_address_it_is_of_no_use() {
+        let mut home = Watched::new();
+        home.hear(&[TRY, JOINED]);
+        assert_eq!(home.after(59), "");
+        assert!(home.after(1).starts_with("The Wi-Fi “Café \"A\"” gives home no address"));
+        home.watch.handle_addressed(true, home.now);
+        assert_eq!(home.after(0), "");
+        // It goes away, and its address with it or later.
+        home.hear(&[LOST]);
+        assert_eq!(home.after(59), "", "a router that starts again");
+        assert!(home.after(1).contains("does not let home in"), "it was tried within ten minutes");
+        home.watch.handle_addressed(false, home.now);
+        assert!(home.after(600).contains("in reach"));
+    }
+
+    #[test]
+    fn who_refuses_for_another_reason_is_told_as_such_and_a_switch_as_a_switch() {
+        let mut home = Watched::new();
+        home.hear(&[TRY, "wlan0: CTRL-EVENT-ASSOC-REJECT bssid=02:00:00:00:01:00 status_code=17"]);
+        assert!(home.after(60).contains("does not let home in"));
+        home.hear(&["rfkill: WLAN soft blocked"]);
+        assert!(home.after(0).contains("switched off"));
+        home.hear(&["rfkill: WLAN unblocked"]);
+        assert!(home.after(0).contains("does not let home in"));
+    }
+
+    #[test]
+    fn any_line_is_survived_and_every_notice_is_short() {
+        let mut random = fastrand::Rng::with_seed(3);
+        let lines = [TRY, WRONG[1], WRONG[2], JOINED, LOST, "rfkill: WLAN hard blocked"];
+        let mut home = Watched::new();
+        for _ in 0..20_000 {
+            let mut line: Vec<char> = lines[random.usize(..lines.len())].chars().collect();
+            for _ in 0..random.usize(..3) {
+                let at = random.usize(..line.len());
+                line[at] = ['\\', 'x', '\'', '"', 'é', '\u{7f}'][random.usize(..6)];
+            }
+            let line: String = line.into_iter().skip(random.usize(..20)).collect();
+            home.hear(&[&line]);
+            assert!(home.after(random.u64(..90)).chars().count() < 200, "{line}");
+        }
+    }
+}
