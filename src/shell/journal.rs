@@ -146,7 +146,9 @@ impl Log for Journal {
 /// Whether records of this origin and level are taken at all.
 fn takes(metadata: &Metadata<'_>) -> bool {
     let crate_name = metadata.target().split("::").next().unwrap_or_default();
-    OURS.contains(&crate_name) || metadata.level() <= Level::Warn
+    // What rustls warns of is a client's doing, such as WebKit's naming of an address where a host is meant.
+    let from = if crate_name == "rustls" { Level::Error } else { Level::Warn };
+    OURS.contains(&crate_name) || metadata.level() <= from
 }
 
 fn is_of_clients(target: &str) -> bool {
@@ -252,7 +254,8 @@ mod tests {
     #[test]
     fn of_libraries_only_warnings_are_taken() {
         let takes = |target: &str, level| takes(&Metadata::builder().target(target).level(level).build());
-        for library in ["tungstenite::protocol", "rustls::server", "str0m", "intercomx", ""] {
+        assert!(takes("rustls::server", Level::Error) && !takes("rustls::msgs", Level::Warn));
+        for library in ["tungstenite::protocol", "str0m", "intercomx", ""] {
             assert!(takes(library, Level::Warn) && !takes(library, Level::Info) && !takes(library, Level::Trace));
         }
         assert!(takes("intercom::shell::udp", Level::Trace) && takes("intercom_drivers", Level::Debug));

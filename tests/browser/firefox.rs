@@ -85,6 +85,9 @@ pub fn visits(lab: &mut Lab) {
     );
 
     page.wait_for("the reason", PATIENCE, "/has no H.264/.test(document.querySelector('#status').innerText)");
+    let picture = "(() => { const e = document.querySelector('#snapshot'); return e.checkVisibility() && e.naturalWidth > 300 && e.src; })()";
+    let first = page.wait_for("a picture of home", PATIENCE, picture);
+    wait("the next one", PATIENCE, || Some(page.eval(picture)).filter(|next| next.is_string() && *next != first));
     let text = page.text();
     assert!(!text.contains("Firefox") && !text.contains("live"), "{text}");
     assert!(!page.visible("#cam"), "there is no use for the camera");

@@ -43,8 +43,13 @@ pub fn screens(lab: &mut Lab) {
 /// Every one of these lies wholly on the screen, is large enough for a thumb, has a name for a screen reader, and
 /// none covers another's middle; and nothing scrolls sideways.
 fn assert_fits(page: &Page, selectors: &[&str]) {
+    assert_eq!(page.eval(&faults(selectors)), serde_json::json!([]));
+}
+
+/// JavaScript that lists what is wrong with that, in words.
+pub fn faults(selectors: &[&str]) -> String {
     let list = serde_json::to_string(selectors).expect("JSON");
-    let faults = page.eval(&format!(
+    format!(
         "(() => {{
            const faults = [];
            if (document.documentElement.scrollWidth > innerWidth) faults.push('the page scrolls sideways');
@@ -62,6 +67,5 @@ fn assert_fits(page: &Page, selectors: &[&str]) {
            }}
            return faults;
          }})()"
-    ));
-    assert_eq!(faults, serde_json::json!([]));
+    )
 }

@@ -21,6 +21,7 @@ mod spoken;
 mod trouble;
 mod trust;
 mod watching;
+mod webkit;
 
 use lab::Lane;
 
@@ -42,6 +43,7 @@ const ALONE: Lane = &[
     ("a_viewer_is_seen_and_heard_at_home", both_ways::seen_and_heard),
     ("a_browser_without_h264_hears_and_talks", sound_only::chromium),
     ("firefox_hears_home_and_talks", firefox::visits),
+    ("webkit_reads_the_words", webkit::words_and_layout),
     ("words_over_an_ordinary_path", spoken::ordinary_path),
     ("words_over_a_lossy_path", spoken::lossy_path),
     ("words_over_a_rough_path", spoken::rough_path),

@@ -13,6 +13,7 @@ pub mod path;
 pub mod picture;
 pub mod ports;
 pub mod sound;
+pub mod webkit;
 pub mod words;
 
 pub use failures::{artefacts, failed};
