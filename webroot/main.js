@@ -1,6 +1,7 @@
 // The page: joins the visit, the picture, the person's devices and the document. Begins after first.js's first look.
 import { begun, brief, firstLook, hasSecret } from './first.js';
 import { Framing, SelfView } from './frame.js';
+import { learnLanguage } from './languages.js';
 import { Media } from './media.js';
 import { Player } from './player.js';
 import { devicesToAsk } from './policy.js';
@@ -8,6 +9,7 @@ import { Ui } from './ui.js';
 import { visit } from './visit.js';
 import { Volume } from './volume.js';
 import { gradeQuality, readStats } from './watch.js';
+import { situation, speak } from './words.js';
 
 const QUALITY_MS = 2000;
 const ASK_AFTER_MS = 700;
@@ -101,6 +103,7 @@ function showState() {
   ui.state(view, online);
   volume.hear(view.volume);
   tellVolume();
+  if (!learning && situation(view, online) !== 'connecting') learn();
   // No camera's light burns where nobody could see it.
   if (view.soundOnly) {
     media.setSeen(false);
@@ -137,6 +140,18 @@ function showState() {
     }, LET_GO_AFTER_MS);
   }
   stayAwake();
+}
+
+let learning = false;
+/** The browser's language comes behind the first picture, unless there is more to say than that it is on its way. */
+function learn() {
+  learning = true;
+  learnLanguage((words) => {
+    speak(words);
+    ui.reword();
+    showState();
+    showControls();
+  });
 }
 
 let volumeTimer = 0;

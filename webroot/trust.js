@@ -1,7 +1,12 @@
+import { writeEmphasis } from './emphasis.js';
+import { learnLanguage, putWords } from './languages.js';
+
 // The page is one document, and this stands in its head: the rest is not there yet.
 document.addEventListener('DOMContentLoaded', () => {
   warn();
   openSteps();
+  // What stands in the document is the English catalogue of this page.
+  learnLanguage((words) => putWords((key) => words[key], writeEmphasis));
 });
 
 // Says first if home's CA is one that could sign for every site: it has no name constraints (RFC 5280, 4.2.1.10; 2.5.29.30).

@@ -1,5 +1,6 @@
 // The document: puts words, states and controls on the page, and tells what the person does. It decides nothing.
-import { ACTIONS, CONTROLS, NOTES, QUALITY, QUESTIONS, blockedWords, browserKind, declineWords, stateWords, tapWords } from './words.js';
+import { putWords } from './languages.js';
+import { ENGLISH, blockedWords, browserKind, declineWords, homeName, questionWords, say, stateWords, tapWords } from './words.js';
 
 const IDLE_MS = 4500;
 const NOTE_MS = 3200;
@@ -26,6 +27,8 @@ export class Ui {
   #sends = false;
   // What the open sheet is about: 'both', 'mic' or 'cam'.
   #which = 'both';
+  // Whose refusal the help explains, and what refuses: a kind of browser, or 'system'.
+  #refusal = null;
   #sound = true;
 
   constructor(on) {
@@ -50,14 +53,24 @@ export class Ui {
     click('fullscreen', () => this.fullscreen());
     by('paste').addEventListener('submit', (event) => {
       event.preventDefault();
-      if (!on.paste(by('link').value)) by('status').textContent = NOTES['bad-link'];
+      if (!on.paste(by('link').value)) by('status').textContent = say('note.bad-link');
     });
     by('fullscreen').hidden = !document.fullscreenEnabled;
-    by('loudness').title = CONTROLS.volume;
     document.addEventListener('fullscreenchange', () => this.#showFullscreen());
     document.addEventListener('keydown', (event) => this.#key(event));
     this.#watchIdle();
     this.#showFullscreen();
+  }
+
+  /** Says everything again, in the language that has come. What `state`, `controls` and `volume` say comes with their next call. */
+  reword() {
+    putWords(say);
+    this.#text = '';
+    this.#showFullscreen();
+    this.#showNote();
+    this.#qualityWords();
+    if (this.asking) this.#questionWords();
+    if (!by('help').hidden) this.#helpWords();
   }
 
   /** Shows the visit's `view`. */
@@ -78,18 +91,17 @@ export class Ui {
       this.#text = title + text;
       by('title').textContent = title;
       by('status').textContent = text;
-      document.title = view.state === 'live' ? title : `${title} · ${view.home ?? 'Home'}`;
+      document.title = view.state === 'live' ? title : `${title} · ${homeName(view)}`;
     }
-    by('name').textContent = view.home ?? 'Home';
+    by('name').textContent = homeName(view);
     by('mark').hidden = view.socket === 'open';
     by('paste').hidden = view.state !== 'wrong-link' && view.state !== 'revoked';
     by('trust').hidden = view.state !== 'blocked';
     by('return').hidden = view.state !== 'left';
-    by('return').textContent = ACTIONS.return;
     by('tap-home').hidden = view.state !== 'tap';
     const refused = view.state === 'offline' && view.refused && !view.misdirected && online;
     by('again').hidden = view.state !== 'unsupported' && !refused;
-    by('again').textContent = refused ? ACTIONS.reload : ACTIONS.again;
+    by('again').textContent = say(refused ? 'action.reload' : 'action.again');
     // The button that was pressed is gone: the next one to press takes the focus.
     const next = { left: 'return', tap: 'tap-home' }[view.state];
     if (turned && next) by(next).focus({ preventScroll: true });
@@ -106,12 +118,11 @@ export class Ui {
     this.#device('cam', media.cam);
     this.#sends = media.uses('mic') || media.uses('cam');
     this.#declineWords();
-    this.#press('sound', sound === 'on', CONTROLS.sound);
+    this.#press('sound', sound === 'on');
     by('tap-sound').hidden = sound !== 'blocked';
     this.#sound = sound !== 'off';
     this.#tapWords();
     by('switch').hidden = !(media.cameras > 1 && media.picture);
-    by('switch').title = CONTROLS.switch;
   }
 
   /** Shows a single picture in place of video, or none. */
@@ -141,8 +152,8 @@ export class Ui {
     slider.min = shown.least;
     slider.max = shown.most;
     if (slider.valueAsNumber !== shown.percent) slider.value = shown.percent;
-    slider.setAttribute('aria-valuetext', `${shown.percent} percent`);
-    by('percent').textContent = `${shown.percent} %`;
+    slider.setAttribute('aria-valuetext', say('volume.spoken', { n: shown.percent }));
+    by('percent').textContent = say('volume.percent', { n: shown.percent });
   }
 
   quality(level) {
@@ -150,8 +161,13 @@ export class Ui {
     mark.hidden = level === null;
     if (level === null || (mark.dataset.level === level && mark.title)) return;
     mark.dataset.level = level;
-    mark.title = QUALITY[level];
-    mark.setAttribute('aria-label', QUALITY[level]);
+    this.#qualityWords();
+  }
+
+  #qualityWords() {
+    const mark = by('quality');
+    mark.title = say(`quality.${mark.dataset.level}`);
+    mark.setAttribute('aria-label', mark.title);
   }
 
   /** A small notice: `shown` true keeps it, false takes it away, undefined shows it for a moment. */
@@ -160,11 +176,12 @@ export class Ui {
       if (!this.#notes.delete(name)) return;
     } else {
       if (shown && this.#notes.get(name)?.until === Infinity) return;
-      const text = NOTES[name];
-      if (!text) return;
-      const until = shown ? Infinity : performance.now() + (text.length > 40 ? LONG_NOTE_MS : NOTE_MS);
+      const english = ENGLISH[`note.${name}`];
+      if (!english) return;
+      // As long as it takes to read, in whatever script.
+      const until = shown ? Infinity : performance.now() + (english.length > 40 ? LONG_NOTE_MS : NOTE_MS);
       this.#notes.delete(name);
-      this.#notes.set(name, { text, until });
+      this.#notes.set(name, { key: `note.${name}`, until });
     }
     this.#showNote();
   }
@@ -174,12 +191,17 @@ export class Ui {
     by('ask').hidden = !which;
     if (which) {
       this.#which = which;
-      by('ask-title').textContent = QUESTIONS[which].title;
-      by('ask-text').textContent = QUESTIONS[which].text;
+      this.#questionWords();
       this.#wake();
     }
     this.#sheets();
     then?.();
+  }
+
+  #questionWords() {
+    const { title, text } = questionWords(this.#which);
+    by('ask-title').textContent = title;
+    by('ask-text').textContent = text;
   }
 
   /** What the open question is about, or null. */
@@ -194,16 +216,21 @@ export class Ui {
       this.#which = { microphone: 'mic', camera: 'cam', both: 'both' }[devices];
       by('ask').hidden = true;
       const kind = bySystem ? 'system' : browserKind(navigator.userAgent, navigator.maxTouchPoints);
-      const { title, text, steps } = blockedWords(devices, kind, this.#soundOnly);
-      by('help-title').textContent = title;
-      by('help-text').textContent = text;
-      by('help-steps').replaceChildren(
-        ...steps.map((step) => Object.assign(document.createElement('li'), { textContent: step })),
-      );
+      this.#refusal = { devices, kind };
+      this.#helpWords();
       this.#wake();
     }
     this.#sheets();
     then?.();
+  }
+
+  #helpWords() {
+    const { title, text, steps } = blockedWords(this.#refusal.devices, this.#refusal.kind, this.#soundOnly);
+    by('help-title').textContent = title;
+    by('help-text').textContent = text;
+    by('help-steps').replaceChildren(
+      ...steps.map((step) => Object.assign(document.createElement('li'), { textContent: step })),
+    );
   }
 
   /** How much of the bottom an open sheet covers. */
@@ -222,17 +249,17 @@ export class Ui {
     const on = state === 'on' || state === 'paused';
     by(id).dataset.device = state;
     by(id).setAttribute('aria-busy', String(state === 'asking'));
-    this.#press(id, on, CONTROLS[id]);
+    this.#press(id, on);
   }
 
-  #press(id, on, labels) {
+  #press(id, on) {
     const button = by(id);
     button.setAttribute('aria-pressed', String(on));
-    button.title = on ? labels.on : labels.off;
+    button.title = say(`control.${id}.${on ? 'on' : 'off'}`);
   }
 
   #showFullscreen() {
-    this.#press('fullscreen', Boolean(document.fullscreenElement), CONTROLS.fullscreen);
+    this.#press('fullscreen', Boolean(document.fullscreenElement));
   }
 
   #showNote() {
@@ -247,7 +274,8 @@ export class Ui {
     }
     const note = passing ?? lasting;
     by('note').hidden = !note;
-    if (note && by('note').textContent !== note.text) by('note').textContent = note.text;
+    const text = note && say(note.key);
+    if (text && by('note').textContent !== text) by('note').textContent = text;
     if (passing) this.#noteTimer = setTimeout(() => this.#showNote(), passing.until - now + 20);
   }
 

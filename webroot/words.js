@@ -1,259 +1,287 @@
-// Every sentence that the page says, in one place. Short and plain: the family reads them.
+// Every sentence that the page says, in English, and which of them fits. Short and plain: the family reads them.
+
+/** The English catalogue. Each other language has the same keys in a file of its own, `words-LANGUAGE.json`. */
+export const ENGLISH = {
+  home: 'Home',
+
+  // What is said while there is no living picture.
+  'live.text': 'You are at home. {home} is live.',
+  'tap.text': 'Your browser waits for you: tap, click or press Enter, and home plays.',
+  'connecting.title': 'On the way home',
+  'connecting.text': 'One moment, the picture is coming.',
+  'reconnecting.title': 'One moment',
+  'reconnecting.text': 'The connection was lost. It comes back by itself.',
+  'restarting.title': 'One moment',
+  'restarting.text': 'Home is restarting. The picture comes back by itself.',
+  'thin.title': 'Sound comes first',
+  'thin.text': 'This connection is very slow. You can hear home already, and the picture follows as soon as it gets through.',
+  'stuck.title': 'No picture yet',
+  'stuck.text': 'You are connected, but home’s picture does not come through. The page keeps trying.',
+  'barred.title': 'No connection yet',
+  'barred.text': 'Home answers, but its picture cannot reach you. A network on the way may block it. The page keeps trying.',
+  'codec-comes.title': 'You can hear home',
+  'codec-comes.text': 'You can talk, too. The picture is not there yet: this browser is still without H.264, the video format of home.',
+  'no-codec.title': 'You can hear home and talk',
+  'no-codec.text': 'There is no picture on either side, because this browser has no H.264 video. If it gets that, the picture comes by itself. Another browser may have it already.',
+  'snapshots.text': 'You can hear home and talk. A new picture comes every second or two: this browser has no H.264 video.',
+  'offline.title': 'Home is offline',
+  'offline.text': 'It does not answer right now. Leave this page open: it connects by itself as soon as home is back.',
+  'device-offline.title': 'You are offline',
+  'device-offline.text': 'This device has no network right now. The page connects by itself as soon as it has.',
+  'misdirected.title': 'The way home is set up wrongly',
+  'misdirected.text': 'A reverse proxy in front of home hides the address that you opened, so home refuses this page. Whoever set it up must pass the header “Host” on. The log at home says more.',
+  'refused.title': 'Home does not let this page in',
+  'refused.text': 'Load it again: your browser may ask once more whether you trust home. If it says that it cannot connect, home is off, and you can try later.',
+  'busy.title': 'Your link is in use elsewhere',
+  'busy.text': 'Close the page on another device or in another tab. This page tries again by itself every 15 seconds.',
+  'full.title': 'The house is full',
+  'full.text': 'As many people as home allows are visiting. This page tries again by itself every 15 seconds.',
+  'blocked.title': 'One step is missing',
+  'blocked.text': 'Your browser shows this page, but it does not trust home’s certificate enough for picture and sound.',
+  'no-key.title': 'The link is not complete',
+  'no-key.text': 'Open the whole link that home gave you, or paste it here.',
+  'code.title': 'This link or code has expired',
+  'code.text': 'A link works for some days, on a few devices. A code on the TV works once, within ten minutes. Ask someone at home for a new one.',
+  'wrong-key.title': 'This link does not open home',
+  'wrong-key.text': 'It may be old. Ask someone at home for a new one and open it, or paste it here.',
+  'revoked.title': 'This link was withdrawn',
+  'revoked.text': 'Home no longer lets it in. Ask someone at home for a new one.',
+  'left.title': 'You have left',
+  'left.text': 'Home no longer sees or hears you.',
+  'no-webrtc.title': 'This browser does not support video calls',
+  'no-webrtc.text': 'Please use another browser, or a newer version of this one.',
+  'version.title': 'This page is too old',
+  'version.text': 'Home was updated. Close this page, and open it again in a minute.',
+
+  // Below that sentence.
+  'paste.label': 'Link to home',
+  'paste.hint': 'Paste the link here',
+  'paste.open': 'Open',
+  'action.return': 'Come back',
+  'action.again': 'Try again',
+  'action.reload': 'Load again',
+  'action.trust': 'Show me how',
+
+  // The one tap that the browser waits for.
+  'tap.all': 'Tap to see and hear home',
+  'tap.picture': 'Tap to see home',
+  'tap.sound': 'Tap to hear home',
+  'tap.unmute': 'Tap for sound',
+
+  // The question for a device or both, and the way to turn nothing on.
+  'ask.both.title': 'Turn on your microphone and camera?',
+  'ask.both.text': 'Home then hears and sees you. Your browser asks first. Sound and picture go to home only, and only while this page is open.',
+  'ask.mic.title': 'Turn on your microphone?',
+  'ask.mic.text': 'Home then hears you. Your browser asks first. Sound goes to home only, and only while this page is open.',
+  'ask.cam.title': 'Turn on your camera, too?',
+  'ask.cam.text': 'Home then sees you. Your browser asks first. The picture goes to home only, and only while this page is open.',
+  'ask.on': 'Turn on',
+  'decline.watch': 'Just watch',
+  'decline.listen': 'Just listen',
+  'decline.later': 'Not now',
+
+  // What things are, for screen readers.
+  'label.picture': 'Live picture from home',
+  'label.snapshot': 'A picture from home',
+  'label.self': 'Your own picture',
+  'label.self-moves': 'Your own picture, arrow keys move it',
+  'label.dock': 'Call',
+  'label.mic': 'Microphone',
+  'label.cam': 'Camera',
+  'label.switch': 'Use the other camera',
+  'label.show-self': 'Show your own picture',
+  'label.hide-self': 'Hide your own picture',
+  'label.sound': 'Home’s sound',
+  'label.fullscreen': 'Full screen',
+
+  // Below the buttons. There is room for ten letters.
+  'dock.mic': 'Mic',
+  'dock.cam': 'Camera',
+  'dock.switch': 'Flip',
+  'dock.self': 'Me',
+  'dock.sound': 'Sound',
+  'dock.fullscreen': 'Full screen',
+  'dock.leave': 'Leave',
+
+  // What the buttons do; the letter is the key that does the same.
+  'control.mic.on': 'Turn your microphone off (M)',
+  'control.mic.off': 'Turn your microphone on (M)',
+  'control.cam.on': 'Turn your camera off (C)',
+  'control.cam.off': 'Turn your camera on (C)',
+  'control.switch': 'Use the other camera (X)',
+  'control.sound.on': 'Mute home (S)',
+  'control.sound.off': 'Hear home (S)',
+  'control.volume': 'How loud you are at home (+ and −)',
+  'control.fullscreen.on': 'Leave full screen (F)',
+  'control.fullscreen.off': 'Full screen (F)',
+  'control.self': 'Show your own picture (V)',
+
+  // The slider.
+  'volume.label': 'Volume at home',
+  'volume.percent': '{n} %',
+  'volume.spoken': '{n} percent',
+
+  // What the little bars mean, and the word beside them.
+  'quality.good': 'Good connection',
+  'quality.weak': 'Weak connection',
+  'quality.poor': 'Poor connection',
+  'mark.reconnecting': 'reconnecting',
+
+  // Small notices over the picture.
+  'note.snapshots': 'A new picture comes every second or two: this browser has no H.264 video.',
+  'note.unplugged': 'Home’s camera is unplugged. You can still talk.',
+  'note.muted': 'Home has muted its microphone.',
+  'note.both-on': 'Home hears and sees you',
+  'note.mic-on': 'Home hears you',
+  'note.mic-off': 'Your microphone is off',
+  'note.cam-on': 'Home sees you',
+  'note.cam-off': 'Your camera is off',
+  'note.sound-off': 'Home’s sound is off',
+  'note.mic-paused': 'Your device has paused the microphone, perhaps for a phone call.',
+  'note.cam-paused': 'Your device has paused the camera.',
+  'note.mic-lost': 'The microphone is gone. Plug it in again, or choose another one in your device’s settings.',
+  'note.cam-lost': 'The camera is gone. Plug it in again and turn it on here.',
+  'note.mic-missing': 'This device has no microphone, so home cannot hear you.',
+  'note.cam-missing': 'This device has no camera, so home cannot see you.',
+  'note.mic-busy': 'The microphone does not start. Perhaps another program is using it.',
+  'note.cam-busy': 'The camera does not start. Perhaps another program is using it.',
+  'note.bad-link': 'There is no key in that. Paste the whole link, with all letters behind the # sign.',
+
+  // When the browser refuses a device. With sound only nobody sees anybody.
+  'refusal.microphone.title': 'Your microphone is blocked',
+  'refusal.microphone.text': 'You still see and hear home. To be heard:',
+  'refusal.microphone.heard': 'You still hear home. To be heard:',
+  'refusal.camera.title': 'Your camera is blocked',
+  'refusal.camera.text': 'You still see and hear home. To be seen:',
+  'refusal.camera.heard': 'You still hear home. To be seen:',
+  'refusal.both.title': 'Microphone and camera are blocked',
+  'refusal.both.text': 'You still see and hear home. To be heard and seen:',
+  'refusal.both.heard': 'You still hear home. To be heard and seen:',
+
+  // The ways to allow a microphone and a camera again, browser by browser, with the names that its menus show.
+  'unblock.ios-safari.1': 'Tap the page menu at the left end of the address bar, then “⋯” or “Website Settings”.',
+  'unblock.ios-safari.2': 'Set Microphone and Camera to “Allow”.',
+  'unblock.ios-safari.3': 'Not there? Open Settings › Apps › Safari › Camera and Microphone.',
+  'unblock.ios-other.1': 'Open your iPhone’s Settings › Apps and choose this browser.',
+  'unblock.ios-other.2': 'Turn on Microphone and Camera.',
+  'unblock.ios-other.3': 'Come back here and tap “Try again”.',
+  'unblock.android-chrome.1': 'Tap the symbol at the left end of the address bar, then “Permissions”.',
+  'unblock.android-chrome.2': 'Allow Microphone and Camera.',
+  'unblock.android-chrome.3': 'Not there? Open Android’s Settings › Apps › this browser › Permissions.',
+  'unblock.android-firefox.1': 'Tap the lock in the address bar.',
+  'unblock.android-firefox.2': 'Tap Camera and Microphone until they say “Allowed”.',
+  'unblock.android-firefox.3': 'Not there? Open Android’s Settings › Apps › Firefox › Permissions.',
+  'unblock.chrome.1': 'Click the symbol at the left end of the address bar.',
+  'unblock.chrome.2': 'Turn on Microphone and Camera.',
+  'unblock.chrome.3': 'Then press “Try again” here.',
+  'unblock.firefox.1': 'Click the crossed-out microphone or camera in the address bar.',
+  'unblock.firefox.2': 'Remove “Blocked”.',
+  'unblock.firefox.3': 'Then press “Try again” and allow both.',
+  'unblock.safari.1': 'Open the menu Safari › Settings for This Website.',
+  'unblock.safari.2': 'Set Camera and Microphone to “Allow”.',
+  'unblock.safari.3': 'Then press “Try again” here.',
+  'unblock.system.1': 'It is the device itself that does not let your browser use them.',
+  'unblock.system.2': 'Open the system’s privacy settings and allow Microphone and Camera for your browser.',
+  'unblock.system.3': 'Then come back and press “Try again”.',
+  'unblock.other.1': 'Open the settings for this page, usually at the left end of the address bar.',
+  'unblock.other.2': 'Allow Microphone and Camera.',
+  'unblock.other.3': 'Then press “Try again” here.',
+};
+
+// The catalogue of another language, once it is here.
+let spoken = {};
+
+/** From now on the page says what `catalogue` has, and the rest in English. */
+export function speak(catalogue) {
+  spoken = catalogue;
+}
+
+/** The sentence behind `key`, with `values` in place of its `{names}`; null if there is none. */
+export function say(key, values = {}) {
+  return filled(spoken[key], values) ?? filled(ENGLISH[key], values);
+}
+
+/** Null for a sentence that wants a value which nobody has: it is of another version of the page. */
+function filled(sentence, values) {
+  if (typeof sentence !== 'string' || !sentence.trim()) return null;
+  let whole = true;
+  const text = sentence.replace(/\{(\w+)\}/g, (_, name) => {
+    whole &&= name in values;
+    return values[name];
+  });
+  return whole ? text : null;
+}
 
 /** What a state is called and what it means: `{ title, text }`. `view` is the visit's, `online` the device's network. */
 export function stateWords(view, online) {
-  const home = view.home ?? 'Home';
+  const home = homeName(view);
+  const key = situation(view, online);
+  const title = ['live', 'tap', 'snapshots'].includes(key) ? home : say(`${key}.title`);
+  return { title, text: say(`${key}.text`, { home }) };
+}
+
+/** What the family calls home. */
+export const homeName = (view) => view.home ?? say('home');
+
+/** Which of the sentences fits: the beginning of its key. */
+export function situation(view, online) {
   switch (view.state) {
-    case 'live':
-      return { title: home, text: `You are at home. ${home} is live.` };
     case 'sound':
-      if (view.snapshot) return { title: home, text: `You can hear home and talk. ${SNAPSHOTS}` };
-      return view.late ? NO_CODEC : CODEC_COMES;
-    case 'tap':
-      return { title: home, text: 'Your browser waits for you: tap, click or press Enter, and home plays.' };
+      if (view.snapshot) return 'snapshots';
+      return view.late ? 'no-codec' : 'codec-comes';
     case 'connecting':
-      if (view.thin) return THIN;
-      if (view.stuck) return NO_PICTURE;
-      if (view.barred) return BARRED;
-      return { title: 'On the way home', text: 'One moment, the picture is coming.' };
+      return hindrance(view) ?? 'connecting';
     case 'reconnecting':
-      if (!online) return DEVICE_OFFLINE;
-      if (view.restarting) return { title: 'One moment', text: 'Home is restarting. The picture comes back by itself.' };
-      if (view.thin) return THIN;
-      if (view.stuck) return NO_PICTURE;
-      if (view.barred) return BARRED;
-      return { title: 'One moment', text: 'The connection was lost. It comes back by itself.' };
+      if (!online) return 'device-offline';
+      if (view.restarting) return 'restarting';
+      return hindrance(view) ?? 'reconnecting';
     case 'offline':
-      if (!online) return DEVICE_OFFLINE;
-      if (view.misdirected) return MISDIRECTED;
-      if (view.refused) return REFUSED;
-      return {
-        title: 'Home is offline',
-        text: 'It does not answer right now. Leave this page open: it connects by itself as soon as home is back.',
-      };
+      if (!online) return 'device-offline';
+      if (view.misdirected) return 'misdirected';
+      return view.refused ? 'refused' : 'offline';
     case 'full':
-      if (view.busy) {
-        return {
-          title: 'Your link is in use elsewhere',
-          text: 'Close the page on another device or in another tab. This page tries again by itself every 15 seconds.',
-        };
-      }
-      return {
-        title: 'The house is full',
-        text: 'As many people as home allows are visiting. This page tries again by itself every 15 seconds.',
-      };
-    case 'blocked':
-      return {
-        title: 'One step is missing',
-        text: 'Your browser shows this page, but it does not trust home’s certificate enough for picture and sound.',
-      };
+      return view.busy ? 'busy' : 'full';
     case 'wrong-link':
-      if (view.reason === 'no-key') {
-        return {
-          title: 'The link is not complete',
-          text: 'Open the whole link that home gave you, or paste it here.',
-        };
-      }
-      if (view.reason === 'code') {
-        return {
-          title: 'This link or code has expired',
-          text: 'A link works for some days, on a few devices. A code on the TV works once, within ten minutes. Ask someone at home for a new one.',
-        };
-      }
-      return {
-        title: 'This link does not open home',
-        text: 'It may be old. Ask someone at home for a new one and open it, or paste it here.',
-      };
-    case 'revoked':
-      return {
-        title: 'This link was withdrawn',
-        text: 'Home no longer lets it in. Ask someone at home for a new one.',
-      };
-    case 'left':
-      return { title: 'You have left', text: 'Home no longer sees or hears you.' };
+      return view.reason === 'no-key' || view.reason === 'code' ? view.reason : 'wrong-key';
+    case 'unsupported':
+      return view.reason === 'version' ? 'version' : 'no-webrtc';
     default:
-      return UNSUPPORTED[view.reason] ?? UNSUPPORTED['no-webrtc'];
+      return view.state;
   }
 }
 
-const DEVICE_OFFLINE = {
-  title: 'You are offline',
-  text: 'This device has no network right now. The page connects by itself as soon as it has.',
-};
-const NO_PICTURE = {
-  title: 'No picture yet',
-  text: 'You are connected, but home’s picture does not come through. The page keeps trying.',
-};
-const THIN = {
-  title: 'Sound comes first',
-  text: 'This connection is very slow. You can hear home already, and the picture follows as soon as it gets through.',
-};
-const CODEC_COMES = {
-  title: 'You can hear home',
-  text: 'You can talk, too. The picture is not there yet: this browser is still without H.264, the video format of home.',
-};
-const NO_CODEC = {
-  title: 'You can hear home and talk',
-  text: 'There is no video on either side, because this browser has no H.264. If it gets that, the picture comes by itself. Another browser may have it already.',
-};
-const SNAPSHOTS = 'A new picture comes every second or two: this browser has no H.264 video.';
-const REFUSED = {
-  title: 'Home does not let this page in',
-  text: 'Load it again: your browser may ask once more whether you trust home. If it says that it cannot connect, home is off, and you can try later.',
-};
-const MISDIRECTED = {
-  title: 'The way home is set up wrongly',
-  text: 'A reverse proxy in front of home hides the address that you opened, so home refuses this page. Whoever set it up must pass the header “Host” on. The log at home says more.',
-};
-const BARRED = {
-  title: 'No connection yet',
-  text: 'Home answers, but its picture cannot reach you. A network on the way may block it. The page keeps trying.',
-};
-const UNSUPPORTED = {
-  'no-webrtc': {
-    title: 'This browser does not support video calls',
-    text: 'Please use another browser, or a newer version of this one.',
-  },
-  version: {
-    title: 'This page is too old',
-    text: 'Home was updated. Close this page, and open it again in a minute.',
-  },
-};
-
-/** Labels of the buttons below a state's sentence. */
-export const ACTIONS = {
-  return: 'Come back',
-  again: 'Try again',
-  reload: 'Load again',
-  trust: 'Show me how',
-};
+function hindrance({ thin, stuck, barred }) {
+  if (thin) return 'thin';
+  if (stuck) return 'stuck';
+  return barred ? 'barred' : null;
+}
 
 /** What the one tap does that the browser waits for: is there a `picture`, and has the person not turned off the `sound`? */
 export function tapWords({ picture, sound }) {
-  if (!picture) return 'Tap to hear home';
-  return sound ? 'Tap to see and hear home' : 'Tap to see home';
+  if (!picture) return say('tap.sound');
+  return sound ? say('tap.all') : say('tap.picture');
 }
 
-/** The question for a device or both. */
-export const QUESTIONS = {
-  both: {
-    title: 'Turn on your microphone and camera?',
-    text: 'Home then hears and sees you. Your browser asks first. Sound and picture go to home only, and only while this page is open.',
-  },
-  mic: {
-    title: 'Turn on your microphone?',
-    text: 'Home then hears you. Your browser asks first. Sound goes to home only, and only while this page is open.',
-  },
-  cam: {
-    title: 'Turn on your camera, too?',
-    text: 'Home then sees you. Your browser asks first. The picture goes to home only, and only while this page is open.',
-  },
-};
+/** The question for 'both', 'mic' or 'cam'. */
+export const questionWords = (which) => ({ title: say(`ask.${which}.title`), text: say(`ask.${which}.text`) });
 
 /** The way to turn nothing on. With `sends`, home gets something of the person already. */
 export function declineWords({ sends, soundOnly }) {
-  if (sends) return 'Not now';
-  return soundOnly ? 'Just listen' : 'Just watch';
+  if (sends) return say('decline.later');
+  return soundOnly ? say('decline.listen') : say('decline.watch');
 }
-
-/** Names of the controls, for eyes and for screen readers; the letter is the key that does the same. */
-export const CONTROLS = {
-  mic: { on: 'Turn your microphone off (M)', off: 'Turn your microphone on (M)' },
-  cam: { on: 'Turn your camera off (C)', off: 'Turn your camera on (C)' },
-  switch: 'Use the other camera (X)',
-  sound: { on: 'Mute home (S)', off: 'Hear home (S)' },
-  volume: 'How loud you are at home (+ and −)',
-  fullscreen: { on: 'Leave full screen (F)', off: 'Full screen (F)' },
-  self: { on: 'Hide your own picture (V)', off: 'Show your own picture (V)' },
-};
-
-/** What the little bars mean. */
-export const QUALITY = {
-  good: 'Good connection',
-  weak: 'Weak connection',
-  poor: 'Poor connection',
-};
-
-/** Small notices over the picture. */
-export const NOTES = {
-  snapshots: SNAPSHOTS,
-  unplugged: 'Home’s camera is unplugged. You can still talk.',
-  muted: 'Home has muted its microphone.',
-  'both-on': 'Home hears and sees you',
-  'mic-on': 'Home hears you',
-  'mic-off': 'Your microphone is off',
-  'cam-on': 'Home sees you',
-  'cam-off': 'Your camera is off',
-  'sound-off': 'Home’s sound is off',
-  'mic-paused': 'Your device has paused the microphone, perhaps for a phone call.',
-  'cam-paused': 'Your device has paused the camera.',
-  'mic-lost': 'The microphone is gone. Plug it in again, or choose another one in your device’s settings.',
-  'cam-lost': 'The camera is gone. Plug it in again and turn it on here.',
-  'mic-missing': 'This device has no microphone, so home cannot hear you.',
-  'cam-missing': 'This device has no camera, so home cannot see you.',
-  'mic-busy': 'The microphone does not start. Perhaps another program is using it.',
-  'cam-busy': 'The camera does not start. Perhaps another program is using it.',
-  'bad-link': 'There is no key in that. Paste the whole link, with all letters behind the # sign.',
-};
 
 /** What to show when the browser refuses; `devices` is 'microphone', 'camera' or 'both'. With `soundOnly` nobody sees anybody. */
 export function blockedWords(devices, browser, soundOnly = false) {
-  const what = { microphone: 'Your microphone is', camera: 'Your camera is', both: 'Microphone and camera are' }[devices];
-  const still = soundOnly ? 'You still hear home.' : 'You still see and hear home.';
-  const text = `${still} ${{ microphone: 'To be heard:', camera: 'To be seen:', both: 'To be heard and seen:' }[devices]}`;
-  return { title: `${what} blocked`, text, steps: UNBLOCK[browser] ?? UNBLOCK.other };
+  const way = `unblock.${browser}.1` in ENGLISH ? browser : 'other';
+  return {
+    title: say(`refusal.${devices}.title`),
+    text: say(`refusal.${devices}.${soundOnly ? 'heard' : 'text'}`),
+    steps: [1, 2, 3].map((step) => say(`unblock.${way}.${step}`)),
+  };
 }
 
-/** The ways to allow a microphone and a camera again, browser by browser. */
-const UNBLOCK = {
-  'ios-safari': [
-    'Tap the page menu at the left end of the address bar, then “⋯” or “Website Settings”.',
-    'Set Microphone and Camera to “Allow”.',
-    'Not there? Open Settings › Apps › Safari › Camera and Microphone.',
-  ],
-  'ios-other': [
-    'Open your iPhone’s Settings › Apps and choose this browser.',
-    'Turn on Microphone and Camera.',
-    'Come back here and tap “Try again”.',
-  ],
-  'android-chrome': [
-    'Tap the symbol at the left end of the address bar, then “Permissions”.',
-    'Allow Microphone and Camera.',
-    'Not there? Open Android’s Settings › Apps › this browser › Permissions.',
-  ],
-  'android-firefox': [
-    'Tap the lock in the address bar.',
-    'Tap Camera and Microphone until they say “Allowed”.',
-    'Not there? Open Android’s Settings › Apps › Firefox › Permissions.',
-  ],
-  chrome: [
-    'Click the symbol at the left end of the address bar.',
-    'Turn on Microphone and Camera.',
-    'Then press “Try again” here.',
-  ],
-  firefox: [
-    'Click the crossed-out microphone or camera in the address bar.',
-    'Remove “Blocked”.',
-    'Then press “Try again” and allow both.',
-  ],
-  safari: [
-    'Open the menu Safari › Settings for This Website.',
-    'Set Camera and Microphone to “Allow”.',
-    'Then press “Try again” here.',
-  ],
-  system: [
-    'It is the device itself that does not let your browser use them.',
-    'Open the system’s privacy settings and allow Microphone and Camera for your browser.',
-    'Then come back and press “Try again”.',
-  ],
-  other: [
-    'Open the settings for this page, usually at the left end of the address bar.',
-    'Allow Microphone and Camera.',
-    'Then press “Try again” here.',
-  ],
-};
-
-/** Which of the ways above fits, out of the browser's name for itself. */
+/** Which of the ways to allow a device fits, out of the browser's name for itself. */
 export function browserKind(agent, touchPoints = 0) {
   const apple = /iPhone|iPad|iPod/.test(agent) || (/Macintosh/.test(agent) && touchPoints > 1);
   if (apple) return /CriOS|FxiOS|EdgiOS|OPiOS|DuckDuckGo/.test(agent) ? 'ios-other' : 'ios-safari';

@@ -18,7 +18,7 @@ test('nothing inline and nothing from elsewhere, so that the strict policy holds
       if (address !== '/' && address !== '/ca.crt') assert.ok(existsSync(new URL(`.${address}`, webroot)), address);
     }
   }
-  for (const name of files.filter((file) => /\.(js|css|svg|webmanifest)$/.test(file))) {
+  for (const name of files.filter((file) => /\.(js|json|css|svg|webmanifest)$/.test(file))) {
     assert.doesNotMatch(read(name).replaceAll('http://www.w3.org/2000/svg', ''), /https?:\/\//, name);
   }
 });
@@ -55,15 +55,15 @@ test('no words send anybody to the browser that they use', () => {
 
 test('whatever may happen to a device has a notice', () => {
   for (const kind of ['mic', 'cam']) {
-    for (const state of ['on', 'off', 'paused', 'lost', 'missing', 'busy']) assert.ok(words.NOTES[`${kind}-${state}`], `${kind}-${state}`);
+    for (const state of ['on', 'off', 'paused', 'lost', 'missing', 'busy']) assert.ok(words.ENGLISH[`note.${kind}-${state}`], `${kind}-${state}`);
   }
 });
 
 test('the question names what it turns on, and the way past it what goes on', () => {
-  const { QUESTIONS, declineWords, blockedWords } = words;
-  assert.match(QUESTIONS.both.title, /microphone and camera/);
-  for (const [which, text] of [['mic', /hears you/], ['cam', /sees you/]]) assert.match(QUESTIONS[which].text, text);
-  for (const text of Object.values(QUESTIONS.mic)) assert.doesNotMatch(text, /camera|picture|sees/);
+  const { questionWords, declineWords, blockedWords } = words;
+  assert.match(questionWords('both').title, /microphone and camera/);
+  for (const [which, text] of [['mic', /hears you/], ['cam', /sees you/]]) assert.match(questionWords(which).text, text);
+  for (const text of Object.values(questionWords('mic'))) assert.doesNotMatch(text, /camera|picture|sees/);
   const decline = (sends, soundOnly) => declineWords({ sends, soundOnly });
   assert.deepEqual([decline(false, false), decline(false, true), decline(true, false)], ['Just watch', 'Just listen', 'Not now']);
   assert.match(blockedWords('camera', 'chrome').text, /To be seen:/);
@@ -77,5 +77,5 @@ test('the way to unblock fits the browser', () => {
   assert.equal(words.browserKind('Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) CriOS/130.0 Mobile Safari/604.1'), 'ios-other');
   assert.equal(words.browserKind('Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/130.0 Mobile Safari/537.36'), 'android-chrome');
   assert.equal(words.browserKind('Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0'), 'firefox');
-  for (const devices of ['microphone', 'camera', 'both']) assert.ok(words.blockedWords(devices, 'ios-safari').steps.length >= 2);
+  for (const devices of ['microphone', 'camera', 'both']) assert.ok(words.blockedWords(devices, 'ios-safari').steps.every(Boolean));
 });
