@@ -103,6 +103,27 @@ fn one_client_behind_the_proxy_has_no_more_connections_than_one_before_it() {
 }
 
 #[test]
+fn who_asks_nonsense_through_the_proxy_takes_no_connection_of_the_others() {
+    let front = front::open_with(Timeouts { linger: LONG * 20, ..Timeouts::default() }, 16);
+    let is_there = |stream: &mut TcpStream| {
+        stream.set_nonblocking(true).expect("non-blocking");
+        stream.peek(&mut [0]).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+    };
+    let mut silent: Vec<TcpStream> = (0..100).map(|_| tcp_from(PROXY, front.address())).collect();
+    for _ in 0..3 {
+        plain(&front, "Content-Length: 5\r\n").expect("an answer");
+    }
+    silent.retain_mut(is_there);
+    assert_eq!(silent.len(), 100, "they have not said yet for whom they ask");
+    silent.extend((0..60).map(|_| tcp_from(PROXY, front.address())));
+    wait("the oldest are closed", LONG, || {
+        silent.retain_mut(is_there);
+        (silent.len() <= 128).then_some(())
+    });
+    assert!(silent.len() > 100, "{} are left", silent.len());
+}
+
+#[test]
 fn a_page_is_told_whether_its_socket_would_be_refused() {
     let front = front::open();
     let asks = |origin: &str| get(&front, &format!("/origin?{origin}")).status;

@@ -183,8 +183,9 @@ impl Acceptor<'_> {
             self.tell_crowd(now);
         }
         for client in handed_over {
-            while self.connections.iter().filter(|connection| connection.place().owner == client).count() > LIMITS.each
-                && let Some(index) = fairness::evict(&self.places(), client, LIMITS, toss)
+            let limits = self.limits(client);
+            while self.connections.iter().filter(|connection| connection.place().owner == client).count() > limits.each
+                && let Some(index) = fairness::evict(&self.places(), client, limits, toss)
             {
                 self.connections.remove(index);
                 self.tell_crowd(now);
@@ -225,7 +226,7 @@ impl Acceptor<'_> {
                         self.tell_crowd(now);
                         continue;
                     }
-                    self.make_room(source, if is_proxy { OF_PROXY } else { LIMITS.each }, now);
+                    self.make_room(source, now);
                     match Connection::new(socket, peer, self.context, now) {
                         Ok(connection) => self.connections.push(connection),
                         Err(e) => log::trace!("{peer}: {e}"),
@@ -253,8 +254,14 @@ impl Acceptor<'_> {
         }
     }
 
-    fn make_room(&mut self, newcomer: Source, each: usize, now: Instant) {
-        let limits = Limits { each, ..LIMITS };
+    /// What has not said for whom the proxy asks, or has said nothing that counts, is the proxy's own.
+    fn limits(&self, source: Source) -> Limits {
+        let is_proxy = self.context.proxy.map(Source::of) == Some(source);
+        Limits { each: if is_proxy { OF_PROXY } else { LIMITS.each }, ..LIMITS }
+    }
+
+    fn make_room(&mut self, newcomer: Source, now: Instant) {
+        let limits = self.limits(newcomer);
         while let Some(index) = fairness::evict(&self.places(), newcomer, limits, toss) {
             self.connections.remove(index);
             self.tell_crowd(now);
