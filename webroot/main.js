@@ -4,7 +4,7 @@ import { Framing, SelfView } from './frame.js';
 import { learnLanguage } from './languages.js';
 import { Media } from './media.js';
 import { Player } from './player.js';
-import { devicesToAsk } from './policy.js';
+import { questionFor } from './policy.js';
 import { Ui } from './ui.js';
 import { visit } from './visit.js';
 import { Volume } from './volume.js';
@@ -54,10 +54,10 @@ const ui = new Ui({
     player.allow();
     join({ mic: which !== 'cam', cam: which !== 'mic' });
   },
-  decline: () => {
+  decline: (which) => {
     player.allow();
-    // Who sends something already says "not now", which is for this visit.
-    if (!media.uses('mic') && !media.uses('cam')) media.justWatch();
+    // "Not now" is for this visit. So says who sends something already, or was asked for the camera beside the microphone.
+    if (which !== 'cam' && !media.uses('mic') && !media.uses('cam')) media.justWatch();
   },
   leave: () => {
     media.stop();
@@ -107,7 +107,7 @@ function showState() {
   // No camera's light burns where nobody could see it.
   if (view.soundOnly) {
     media.setSeen(false);
-    if (ui.asking && ui.asking !== question()) ui.ask(question());
+    if (ui.asking && ui.asking !== 'mic') ui.ask(questionFor(ui.asking, true));
     unseen = true;
   } else if (view.state === 'live') {
     media.setSeen(true);
@@ -195,12 +195,8 @@ async function offerTwoWay() {
     await join({ mic, cam: cam && choice?.cam !== false });
     if (choice && mic && !cam) offerCamera();
   } else {
-    ui.ask(question());
+    ui.ask(questionFor(null, soundOnly));
   }
-}
-
-function question() {
-  return devicesToAsk({ mic: media.uses('mic'), cam: media.uses('cam'), soundOnly: visit.view().soundOnly });
 }
 
 let cameTimer = 0;
@@ -212,7 +208,7 @@ function pictureCame() {
   unseen = false;
   if (!asked) return;
   // The question that is still open was for the microphone alone.
-  if (ui.asking) ui.ask(question());
+  if (ui.asking) ui.ask(questionFor(ui.asking, false));
   else if (media.choice && !media.choice.watch) offerCamera();
 }
 

@@ -191,9 +191,8 @@ export function hasH264(sdp) {
 /** How long to wait before the next connection in ms, after so many that broke before they ran. */
 export const brokenPause = (breaks) => [500, 2000, 5000, 15000][Math.min(breaks, 4) - 1];
 
-/** What a person can be asked to turn on: 'both', 'mic', 'cam' or null. `mic` and `cam` say what is on; with `soundOnly` nobody would see. */
-export function devicesToAsk({ mic, cam, soundOnly }) {
-  const wantsCam = !cam && !soundOnly;
-  if (mic) return wantsCam ? 'cam' : null;
-  return wantsCam ? 'both' : 'mic';
+/** What to ask the person for, 'both', 'mic', 'cam' or null, where `open` is what they are being asked: with `soundOnly` nobody would see. */
+export function questionFor(open, soundOnly) {
+  if (soundOnly) return open === 'cam' ? null : 'mic';
+  return open === 'cam' ? 'cam' : 'both';
 }

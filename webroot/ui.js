@@ -11,7 +11,7 @@ const by = (id) => document.getElementById(id);
 
 /**
  * `on` holds one function per wish of the person: mic, cam, switch, self, sound, tapSound, tapHome, zoom, leave, again,
- * join(which), which is 'both', 'mic' or 'cam', decline, volume(percent), louder(1 or -1) and paste(text), which says whether
+ * join(which) and decline(which), which is 'both', 'mic' or 'cam', volume(percent), louder(1 or -1) and paste(text), which says whether
  * it was a link; and covered(px), when a sheet opens or closes.
  */
 export class Ui {
@@ -47,9 +47,10 @@ export class Ui {
     // Inside the person's tap, which the browser asks for.
     const join = () => on.join(this.#which);
     click('join', () => this.ask(null, join));
-    click('just-watch', () => this.ask(null, on.decline));
+    const decline = () => on.decline(this.#which);
+    click('just-watch', () => this.ask(null, decline));
     click('help-again', () => this.help(null, join));
-    click('help-close', () => this.help(null, on.decline));
+    click('help-close', () => this.help(null, decline));
     click('fullscreen', () => this.fullscreen());
     by('paste').addEventListener('submit', (event) => {
       event.preventDefault();
@@ -91,7 +92,7 @@ export class Ui {
       this.#text = title + text;
       by('title').textContent = title;
       by('status').textContent = text;
-      document.title = view.state === 'live' ? title : `${title} · ${homeName(view)}`;
+      document.title = view.state === 'live' || view.snapshot ? title : `${title} · ${homeName(view)}`;
     }
     by('name').textContent = homeName(view);
     by('mark').hidden = view.socket === 'open';
@@ -107,7 +108,8 @@ export class Ui {
     if (turned && next) by(next).focus({ preventScroll: true });
     if (!this.#live) this.#wake();
     this.#snapshot(view.snapshot);
-    this.note('snapshots', Boolean(view.snapshot));
+    // Whoever is muted cannot be heard: that is the more important one.
+    this.note('snapshots', Boolean(view.snapshot) && !view.muted);
     this.note('unplugged', this.#live && view.camera === 'unplugged');
     this.note('muted', (this.#live || view.talks) && view.muted);
   }
@@ -135,7 +137,7 @@ export class Ui {
   }
 
   #declineWords() {
-    const words = declineWords({ sends: this.#sends, soundOnly: this.#soundOnly });
+    const words = declineWords({ later: this.#sends || this.#which === 'cam', soundOnly: this.#soundOnly });
     for (const id of ['just-watch', 'help-close']) if (by(id).textContent !== words) by(id).textContent = words;
   }
 
@@ -191,6 +193,7 @@ export class Ui {
     by('ask').hidden = !which;
     if (which) {
       this.#which = which;
+      this.#declineWords();
       this.#questionWords();
       this.#wake();
     }
@@ -214,6 +217,7 @@ export class Ui {
     by('help').hidden = !devices;
     if (devices) {
       this.#which = { microphone: 'mic', camera: 'cam', both: 'both' }[devices];
+      this.#declineWords();
       by('ask').hidden = true;
       const kind = bySystem ? 'system' : browserKind(navigator.userAgent, navigator.maxTouchPoints);
       this.#refusal = { devices, kind };

@@ -459,7 +459,7 @@ class Visit extends EventTarget {
     facts.everAlive ||= facts.alive || facts.sound;
     if (soundOnly && media === 'connected' && signaling) this.#codec.step(now, () => this.#buildFor(peer));
     else if (facts.alive) this.#codec.reset();
-    if (this.#snapshots.step({ soundOnly, media, signaling, visible }, now)) this.#signal.send({ type: 'snapshot' });
+    if (this.#snapshots.step({ soundOnly, media, signaling, visible: visible && !held }, now)) this.#signal.send({ type: 'snapshot' });
 
     if (repair === 'reload') {
       this.suspend();

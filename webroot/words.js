@@ -265,9 +265,9 @@ export function tapWords({ picture, sound }) {
 /** The question for 'both', 'mic' or 'cam'. */
 export const questionWords = (which) => ({ title: say(`ask.${which}.title`), text: say(`ask.${which}.text`) });
 
-/** The way to turn nothing on. With `sends`, home gets something of the person already. */
-export function declineWords({ sends, soundOnly }) {
-  if (sends) return say('decline.later');
+/** The way to turn nothing on; `later` where the answer is for this visit only. */
+export function declineWords({ later, soundOnly }) {
+  if (later) return say('decline.later');
   return soundOnly ? say('decline.listen') : say('decline.watch');
 }
 

@@ -46,7 +46,9 @@ impl SnapshotControl {
     /// Whether pixels are of use now.
     pub fn wants_pixels(&self) -> bool {
         let now = clock::now();
-        self.lock().expected.is_some_and(|until| now < until)
+        let post = self.lock();
+        // A camera that makes no keyframe when asked may take long until the first frame.
+        post.ordered || post.expected.is_some_and(|until| now < until)
     }
 
     /// The camera's newest frame.

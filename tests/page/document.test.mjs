@@ -64,7 +64,7 @@ test('the question names what it turns on, and the way past it what goes on', ()
   assert.match(questionWords('both').title, /microphone and camera/);
   for (const [which, text] of [['mic', /hears you/], ['cam', /sees you/]]) assert.match(questionWords(which).text, text);
   for (const text of Object.values(questionWords('mic'))) assert.doesNotMatch(text, /camera|picture|sees/);
-  const decline = (sends, soundOnly) => declineWords({ sends, soundOnly });
+  const decline = (later, soundOnly) => declineWords({ later, soundOnly });
   assert.deepEqual([decline(false, false), decline(false, true), decline(true, false)], ['Just watch', 'Just listen', 'Not now']);
   assert.match(blockedWords('camera', 'chrome').text, /To be seen:/);
   assert.match(blockedWords('microphone', 'chrome', true).text, /still hear home. To be heard:/);

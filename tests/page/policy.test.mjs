@@ -222,8 +222,7 @@ test('an offer has H.264 if that is such as home sends', () => {
   assert.equal(policy.hasH264(''), false);
 });
 
-test('a person is asked for what is off and of use', () => {
-  const asked = (mic, cam, soundOnly) => policy.devicesToAsk({ mic, cam, soundOnly });
-  assert.deepEqual([asked(false, false, false), asked(true, false, false), asked(false, true, false)], ['both', 'cam', 'mic']);
-  assert.deepEqual([asked(false, false, true), asked(true, false, true), asked(true, true, false)], ['mic', null, null]);
+test('an open question follows the picture as it comes and goes', () => {
+  const asked = (open) => [policy.questionFor(open, false), policy.questionFor(open, true)];
+  assert.deepEqual([null, 'both', 'mic', 'cam'].map(asked), [['both', 'mic'], ['both', 'mic'], ['both', 'mic'], ['cam', null]]);
 });
