@@ -19,6 +19,7 @@ use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use intercom_base::language::Language;
 use intercom_base::settings::{AudioSettings, NoiseSuppression, PublicAddress, Rung};
 use intercom_drivers::contract::{CaptureAudio, CaptureVideo, Display, PlayAudio, VideoMode, Wanted};
 use intercom_drivers::registry;
@@ -83,6 +84,8 @@ pub struct Config {
 pub struct Home {
     /// `name`: shown on the page and the TV. Default "Home".
     pub name: String,
+    /// `language` of the TV. Default "en".
+    pub language: Language,
     /// `max_viewers`: visits at once, 1–32. Default 8.
     pub max_viewers: usize,
     /// `state_dir`: where keys and certificates live. Default "auto": `$STATE_DIRECTORY`, else
@@ -268,6 +271,7 @@ fn read_home(r: &mut Reader<'_>, file: &str, env: Environment<'_>) -> Home {
         text if text.chars().any(char::is_control) => Err(Wrong::new("the name has a control character in it")),
         text => Ok(text.to_owned()),
     });
+    let language = r.word("home.language", &Language::ALL);
     let max_viewers = r.integer("home.max_viewers", 1..=32, "") as usize;
     let said = r.text("home.state_dir", "\"auto\", or a folder's path", |text| match text {
         "" => Err(Wrong::near("the path is empty", Some("\"auto\"".to_owned()))),
@@ -280,7 +284,7 @@ fn read_home(r: &mut Reader<'_>, file: &str, env: Environment<'_>) -> Home {
         PathBuf::new()
     });
     let run_dirs = run_dirs(&state_dir, env);
-    Home { name, max_viewers, state_dir, run_dirs }
+    Home { name, language, max_viewers, state_dir, run_dirs }
 }
 
 fn read_network(r: &mut Reader<'_>) -> Network {

@@ -93,7 +93,7 @@ fn execute(command: Command) -> u8 {
     }
 }
 
-/// The config's summary, and what is wrong with the certificates and names that it leads to.
+/// The config's summary, and what is wrong with the certificates, language and names that it leads to.
 fn checked(config: &Config) -> String {
     let mut text = config.summary();
     for warning in &config.warnings {
@@ -104,6 +104,9 @@ fn checked(config: &Config) -> String {
         for problem in tls::problems(&config.home.state_dir, public) {
             text = format!("{}\n{problem}", text.trim_end());
         }
+    }
+    if let Some(problem) = fonts::missing_language(config.home.language) {
+        text = format!("{}\n{problem}", text.trim_end());
     }
     // Who may not read the keys is told of the home's name only.
     let people = KeyFile::in_dir(&config.home.state_dir).load().unwrap_or_default();

@@ -6,7 +6,7 @@ use intercom_base::settings::{AudioSettings, NoiseSuppression, Rung};
 use intercom_core::call::protocol::Volume;
 use intercom_drivers::contract::Driver;
 
-use super::{Chime, ChimeSound, Config, Device, Drivers};
+use super::{Chime, ChimeSound, Config, Device, Drivers, Tv};
 
 impl Config {
     /// What would run with this config, one thing a line.
@@ -39,7 +39,9 @@ impl Config {
         let pages =
             if least < most { format!("pages may set {least} to {most} %") } else { "pages cannot set it".into() };
         lines.push(("volume", format!("viewers at {percent} %; {pages}")));
-        lines.push(("tv", format!("{}x{}, at most {} fps", self.tv.width, self.tv.height, self.tv.rate.fps())));
+        let Tv { width, height, rate, .. } = self.tv;
+        let language = self.home.language.code();
+        lines.push(("tv", format!("{width}x{height}, at most {} fps; in the language {language}", rate.fps())));
         lines.push(("log", self.log_level.to_string().to_lowercase()));
         let devices = self.devices();
         for sentence in &devices {

@@ -126,6 +126,7 @@ fn updates_come_from_an_address_or_from_nowhere() {
 fn an_empty_file_means_the_defaults_that_the_types_document() {
     let config = take("");
     assert_eq!(config.home.name, "Home");
+    assert_eq!(config.home.language, Language::English);
     assert_eq!(config.home.max_viewers, 8);
     assert_eq!(config.home.state_dir, Path::new("/home/ann/.local/state/intercom"));
     assert_eq!(config.network.port, 8443);
@@ -165,6 +166,18 @@ fn sound_can_be_left_as_the_microphone_hears_it() {
     assert!(wrong.contains("audio.noise_suppression") && wrong.contains("\"high\""), "{wrong}");
     let wrong = complaint("[audio]\nmax_gain_db = 90\n");
     assert!(wrong.contains("audio.max_gain_db") && wrong.contains("0 to 40 dB"), "{wrong}");
+}
+
+#[test]
+fn the_tv_speaks_one_of_its_languages() {
+    let language = |text: &str| take(&format!("[home]\nlanguage = \"{text}\"\n")).home.language;
+    assert_eq!(["en", "de", "zh"].map(language), [Language::English, Language::German, Language::Chinese]);
+    assert_eq!(
+        complaint("[home]\nname = \"Oma\"\nlanguage = \"german\"\n"),
+        "etc/home.toml:3: home.language: \"german\" is none of the words known here; \
+         allowed: \"en\", \"de\", \"es\", \"fr\", \"hi\", \"zh\""
+    );
+    assert!(complaint("[home]\nlanguage = \"DE\"\n").contains("did you mean \"de\"?"));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod fonts;
 mod raster;
 mod recent;
 mod shape;
+mod wrap;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -14,6 +15,7 @@ use intercom_base::picture::I420;
 use unicode_segmentation::UnicodeSegmentation;
 
 pub use fonts::{ListFonts, ReadTable, is_invisible, use_fonts};
+pub use wrap::wrapped;
 
 use crate::paint::{Colour, Mask};
 use raster::Cover;
@@ -145,18 +147,9 @@ pub fn fitted(text: &str, weight: Weight, size: f32, room: f32) -> String {
     short
 }
 
-/// The text in lines of at most `room` pixels, broken between words; `most` lines, the last of which has all the rest.
-pub fn wrapped(text: &str, weight: Weight, size: f32, room: f32, most: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace().take(200) {
-        let full = lines.len() >= most;
-        let longer = lines.last().map(|line| format!("{line} {word}"));
-        match (lines.last_mut(), longer) {
-            (Some(line), Some(longer)) if full || width(&longer, weight, size) <= room => *line = longer,
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
+/// The texts that this thread had to cut lately, for tests: none of ours should be.
+pub fn cut_lately() -> Vec<String> {
+    MEMORY.with_borrow(|memory| memory.cut.keys().map(|(.., text)| text.clone()).collect())
 }
 
 /// Draws one line whose vertical middle (of its capital letters) is at `y`.
@@ -176,6 +169,8 @@ pub fn draw(canvas: &mut I420, text: &str, x: f32, y: f32, align: Align, style: 
 
 #[cfg(test)]
 mod tests {
+    use intercom_base::language::Language;
+
     use super::*;
 
     const STYLE: Style = Style { weight: Weight::Medium, size: 40.0, colour: Colour::rgb(255, 255, 255), opacity: 1.0 };
@@ -190,12 +185,13 @@ mod tests {
     }
 
     #[test]
-    fn long_text_is_broken_between_words_and_none_is_lost() {
-        let text = "one two three four five six seven eight";
-        let lines = wrapped(text, Weight::Medium, 40.0, 300.0, 3);
-        assert_eq!((lines.len(), lines.join(" ")), (3, text.to_owned()));
-        assert!(lines[..2].iter().all(|line| width(line, Weight::Medium, 40.0) <= 300.0), "{lines:?}");
-        assert_eq!(wrapped("one", Weight::Medium, 40.0, 1.0, 3), ["one"]);
+    fn the_program_itself_has_the_letters_of_the_languages_of_europe() {
+        for language in [Language::English, Language::German, Language::Spanish, Language::French] {
+            let say = language.sentences();
+            for words in say.all().iter().map(|(_, words)| words).chain(&say.weekdays).chain(&say.months) {
+                assert_eq!(undrawable(words), Vec::<String>::new(), "{language:?}: {words}");
+            }
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use intercom_core::people::access::Access;
 use intercom_drivers::contract::{BoxedOpener, CaptureAudio, CaptureVideo, Display, PlayAudio};
 use intercom_media::processor::{Played, processor};
 
-use crate::config::{Buttons, Config, Tv};
+use crate::config::{self, Buttons, Config, Tv};
 use crate::shell::addresses::{AddressBook, AddressWatch};
 use crate::shell::bind::bind_with_retry;
 use crate::shell::control::{self, ControlConfig, ControlHandle};
@@ -155,7 +155,7 @@ impl Daemon {
         threads.add_pictures(&shared, channels.pictures.1)?;
         let invite = buttons.invite_key(options.invite_key);
         threads.add_hints(&shared, buttons, options.invite_key, sources)?;
-        threads.add_tv(&shared, display.opener, tv, (config.home.name, invite), book.clone())?;
+        threads.add_tv(&shared, display.opener, tv, (config.home, invite), book.clone())?;
         threads.add(spawn_disk(channels.disk.1, keys, mute, shared.to_loop.clone()))?;
 
         let inputs = LoopInputs {
@@ -427,14 +427,22 @@ impl Threads {
         shared: &Shared,
         display: BoxedOpener<dyn Display>,
         tv: Tv,
-        (home, invite_key): (String, Option<u16>),
+        (home, invite_key): (config::Home, Option<u16>),
         addresses: AddressBook,
     ) -> Result<(), RunError> {
         let (board, notices) = (Arc::clone(&shared.board), Arc::clone(&shared.notices));
         self.add(tv::spawn_tv(
             display,
             tv,
-            tv::Subject { home, invite_key, board, context: shared.context.clone(), addresses, notices },
+            tv::Subject {
+                home: home.name,
+                language: home.language,
+                invite_key,
+                board,
+                context: shared.context.clone(),
+                addresses,
+                notices,
+            },
         ))
     }
 }

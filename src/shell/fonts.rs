@@ -1,4 +1,4 @@
-//! The system's fonts, for names in scripts that the program's own fonts lack. Files are looked for when a text first needs
+//! The system's fonts, for names and languages in scripts that the program's own fonts lack. Files are looked for when a text first needs
 //! one, and a table of a font is read when a letter needs it.
 
 use std::cmp::Reverse;
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use intercom_base::language::{Language, Sentences};
 use intercom_media::text::{self, ReadTable};
 
 use crate::shell::pulse;
@@ -41,6 +42,42 @@ pub fn complaint(whose: &str, name: &str) -> Option<String> {
             "{whose}: \"{name}\": no font of this machine has {}, so the TV leaves that out; {instead}. Another spelling \
              helps, or a font in {FOLDER}, for example of the package fonts-noto-core or fonts-wqy-microhei",
             letters.join(", ")
+        )
+    })
+}
+
+/// What the TV says in this language or, if no font here can draw it, in English. Then the log has it, too.
+pub fn sentences(language: Language) -> &'static Sentences {
+    sentences_or_english(language, missing_language(language))
+}
+
+fn sentences_or_english(language: Language, complaint: Option<String>) -> &'static Sentences {
+    let Some(complaint) = complaint else { return language.sentences() };
+    log::warn!("{complaint}");
+    Language::English.sentences()
+}
+
+/// A sentence that says that no font here can draw the language, and what helps, or `None`.
+pub fn missing_language(language: Language) -> Option<String> {
+    use_system_fonts();
+    complain_of(language, &|text| text::undrawable(text).is_empty())
+}
+
+fn complain_of(language: Language, can_draw: &dyn Fn(&str) -> bool) -> Option<String> {
+    let Sentences { weekdays, months, .. } = language.sentences();
+    let sentences = language.sentences().all();
+    let mut texts = sentences.iter().map(|(_, sentence)| sentence).chain(weekdays).chain(months);
+    // The program's own fonts have the others.
+    let (name, package) = match language {
+        Language::Hindi => ("Hindi", "fonts-noto-core or fonts-lohit-deva"),
+        Language::Chinese => ("Chinese", "fonts-wqy-microhei or fonts-noto-cjk"),
+        Language::English | Language::German | Language::Spanish | Language::French => return None,
+    };
+    (!texts.all(|text| can_draw(text))).then(|| {
+        format!(
+            "[home] language: \"{}\": no font of this machine has all letters of {name}, so the TV speaks English. A font in {FOLDER} \
+             helps, for example of the package {package}",
+            language.code()
         )
     })
 }
@@ -130,4 +167,26 @@ fn table(path: &Path, name: &[u8; 4]) -> Option<Vec<u8>> {
         return None;
     }
     read(u64::from(at), length as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_language_that_no_font_has_is_told_with_the_package_that_has_it() {
+        let told = |language: Language| complain_of(language, &|text| text.is_ascii()).unwrap_or_default();
+        let hindi = told(Language::Hindi);
+        assert!(hindi.starts_with("[home] language: \"hi\": no font") && hindi.contains("fonts-noto-core"), "{hindi}");
+        assert!(told(Language::Chinese).contains("fonts-wqy-microhei"));
+        assert_eq!(told(Language::French), "", "the program itself has its letters");
+        // One letter is enough, also in the name of a month.
+        let lacks = |word: &'static str| complain_of(Language::Hindi, &move |text| text != word);
+        let Sentences { weekdays, months, .. } = Language::Hindi.sentences();
+        assert!([weekdays[6], months[11], Language::Hindi.sentences().reset].iter().all(|word| lacks(word).is_some()));
+        assert_eq!(complain_of(Language::Hindi, &|_| true), None);
+        let spoken = |complaint: Option<String>| sentences_or_english(Language::Hindi, complaint);
+        assert_eq!(spoken(None), Language::Hindi.sentences());
+        assert_eq!(spoken(Some(hindi)), Language::English.sentences());
+    }
 }

@@ -8,6 +8,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use intercom_core::tv::notices::Finding;
+
 use crate::shell::state;
 
 /// The two words, equally long.
@@ -84,14 +86,12 @@ impl MuteFile {
     }
 
     /// What there is to tell people, if anything.
-    pub fn notice(&self) -> Option<&'static str> {
+    pub fn notice(&self) -> Option<Finding> {
         let state = self.state();
         match (state.unkept, state.unreadable) {
-            (Some(true), _) => Some("Home is muted, but the disk does not keep that: after a restart it would be open"),
-            (Some(false), _) => {
-                Some("Home is open, but the disk does not keep that: after a restart it would be muted")
-            }
-            (None, true) => Some("Home is muted: the disk does not say whether it was before. The mute key opens it"),
+            (Some(true), _) => Some(Finding::MutedNotKept),
+            (Some(false), _) => Some(Finding::OpenNotKept),
+            (None, true) => Some(Finding::MuteUnknown),
             (None, false) => None,
         }
     }
@@ -139,7 +139,7 @@ mod tests {
             std::fs::write(&path, rubbish).unwrap();
             let file = MuteFile::in_dir(&dir.0);
             assert!(file.load(), "{rubbish:?}");
-            assert!(file.notice().unwrap().contains("does not say"));
+            assert_eq!(file.notice(), Some(Finding::MuteUnknown));
             file.store(false);
             assert!(file.notice().is_none() && !MuteFile::in_dir(&dir.0).load());
         }
@@ -168,7 +168,7 @@ mod tests {
         let file = MuteFile::in_dir(&place);
         assert!(!file.load());
         file.store(true);
-        assert!(!file.is_kept() && file.notice().unwrap().contains("would be open"));
+        assert!(!file.is_kept() && file.notice() == Some(Finding::MutedNotKept));
         file.retry();
         assert!(!file.is_kept());
         std::fs::create_dir(&place).unwrap();

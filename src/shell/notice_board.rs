@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use intercom_base::language::Sentences;
 use intercom_core::devices::storage::{self, DiskSpace, Trouble};
-use intercom_core::tv::notices::{self, Notices, Topic};
+use intercom_core::tv::notices::{self, Finding, Notices, Topic};
 use rustix::fs::{OFlags, StatVfsMountFlags};
 
 use crate::shell::devices::Activity;
@@ -37,21 +38,26 @@ impl NoticeBoard {
         NoticeBoard { notices: Mutex::new(Notices::new(mistakes)) }
     }
 
-    /// All that is to be shown, the most important first.
+    /// All that is to be shown, the most important first, in English.
     pub fn all(&self) -> Vec<String> {
         self.lock().all()
+    }
+
+    /// The same as the TV says it.
+    pub fn all_in(&self, sentences: &Sentences) -> Vec<String> {
+        self.lock().all_in(sentences)
     }
 
     /// Looks at everything once.
     pub fn look(&self, sources: &NoticeSources) {
         let files = sources.folder.as_deref().map(read).unwrap_or_default();
-        let reset = reset::is_made(&sources.state_dir).then(|| reset::NOTICE.to_owned());
+        let reset = reset::is_made(&sources.state_dir).then_some(Finding::Reset);
         let trouble = trouble(sources);
         let mut notices = self.lock();
         let before = notices.all();
         let mut changed = notices.handle_files(files);
-        changed |= notices.set(Topic::Storage, trouble.map(|trouble| trouble.words().to_owned()));
-        changed |= notices.set(Topic::Mute, sources.mute.notice().map(str::to_owned));
+        changed |= notices.set(Topic::Storage, trouble.map(Finding::Storage));
+        changed |= notices.set(Topic::Mute, sources.mute.notice());
         changed |= notices.set(Topic::Reset, reset);
         if changed {
             tell_change(&before, &notices.all());
@@ -169,6 +175,8 @@ fn beginning(path: &Path) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use intercom_base::language::Language;
+
     use super::*;
     use crate::shell::clock;
     use crate::shell::state::tests::TestDir;
@@ -208,7 +216,7 @@ mod tests {
         wait(&["first"]);
         reset::begin(&dir.0).unwrap();
         reset::finish(&dir.0).unwrap();
-        wait(&["first", reset::NOTICE]);
+        wait(&["first", Language::English.sentences().reset]);
         reset::over(&dir.0);
         wait(&["first"]);
         activity.stop();

@@ -8,9 +8,6 @@ use std::path::{Path, PathBuf};
 
 use crate::shell::state::{self, StateError};
 
-/// What the TV says after it.
-pub const NOTICE: &str = "Reset: phones that knew this home must scan the code again";
-
 const BEGUN: &str = "begun\n";
 const MADE: &str = "made\n";
 

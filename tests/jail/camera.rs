@@ -152,8 +152,13 @@ fn home_sees_itself_by_a_camera_on_the_network_whatever_becomes_of_the_jail() {
     let (events, news) = bounded(64);
     let handle = ToLoopHandle { events, wake: Wake::new().expect("an eventfd") };
     let jail = Jail::new(Codec::Jpeg, Program::at(env!("CARGO_BIN_EXE_intercom")), Arc::clone(&reports));
-    let outlets =
-        Outlets { full: Arc::default(), size: (320, 240), reduced: Arc::default(), board: Arc::clone(&board) };
+    let outlets = Outlets {
+        full: Arc::default(),
+        size: (320, 240),
+        reduced: Arc::default(),
+        snapshots: Arc::default(),
+        board: Arc::clone(&board),
+    };
     board.set_screen(true);
     let since = Instant::now();
     let viewer = ViewerInfo { visit: VisitId(1), name: None, since, camera: false, microphone: false, connected: true };

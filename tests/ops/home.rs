@@ -49,6 +49,15 @@ impl Home {
         program.args(words).output().expect("run the program")
     }
 
+    /// The same behind a script, in which whoever runs it is root of file systems of its own.
+    pub fn ask_behind(&self, script: &str, command: &str) -> Output {
+        let own = self.command(command);
+        let script = format!("set -e; {script}; exec \"$0\" \"$@\"");
+        let mut program = Command::new("unshare");
+        program.args(["-rm", "sh", "-c", &script]).arg(own.get_program()).args(own.get_args());
+        program.current_dir(&self.folder).output().expect("run the program")
+    }
+
     /// Starts `intercom run`, with its log in the file `log`.
     pub fn start(&mut self, prepare: impl FnOnce(&mut Command)) {
         let command = self.command("run");

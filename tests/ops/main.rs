@@ -5,6 +5,7 @@
 mod doctor;
 mod home;
 mod journal;
+mod languages;
 mod mute;
 mod notices;
 mod partition;

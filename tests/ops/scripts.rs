@@ -5,6 +5,7 @@ use std::path::Path;
 
 use intercom::shell::fonts;
 use intercom_base::isolate::isolated;
+use intercom_base::language::Language;
 use intercom_base::picture::I420;
 use intercom_media::paint::Colour;
 use intercom_media::scene::{self, Health, Scene, ViewerTile};
@@ -181,8 +182,9 @@ fn check_and_link_tell_which_names_the_tv_cannot_show() {
     assert!(text.contains(&format!("[home] name: \"{NO_LETTER}\"")) && text.contains("it shows no name"), "{text}");
 }
 
-fn scene_of<'a>(viewers: &'a [ViewerTile<'a>]) -> Scene<'a> {
+pub fn scene_of<'a>(viewers: &'a [ViewerTile<'a>]) -> Scene<'a> {
     Scene {
+        sentences: Language::English.sentences(),
         hint: "",
         home: "",
         clock: "",
@@ -197,7 +199,7 @@ fn scene_of<'a>(viewers: &'a [ViewerTile<'a>]) -> Scene<'a> {
     }
 }
 
-fn tile(name: &str, number: usize) -> ViewerTile<'_> {
+pub fn tile(name: &str, number: usize) -> ViewerTile<'_> {
     ViewerTile {
         name,
         stay: "12 min",
@@ -212,7 +214,7 @@ fn tile(name: &str, number: usize) -> ViewerTile<'_> {
 }
 
 /// Keeps a picture's brightness for a person to look at.
-fn keep(picture: &I420, name: &str) {
+pub fn keep(picture: &I420, name: &str) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/artefacts");
     std::fs::create_dir_all(&folder).expect("a folder for artefacts");
     let file = std::fs::File::create(folder.join(format!("{name}.png"))).expect("a file for the picture");

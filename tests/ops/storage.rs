@@ -12,7 +12,7 @@ use crate::notices::notices;
 
 const FULL: &str = "The disk is full: new phones are known only until the next start";
 const READ_ONLY: &str = "The disk is read-only: nothing new can be kept";
-const DAMAGED: &str = "Home's keys are damaged: until a factory reset, phones must scan the code after each start";
+const DAMAGED: &str = "Home’s keys are damaged: until a factory reset, phones must scan the code after each start";
 const GONE: &str = "The disk cannot be used: keys and settings last only until the next start";
 
 /// A home whose sockets are not on the disk with its state.

@@ -1,5 +1,7 @@
 //! Whether the disk takes what is new, and what to tell people if it does not.
 
+use intercom_base::language::Sentences;
+
 /// Less than this, and a file of keys may not fit any more.
 const LEAST: u64 = 64 * 1024;
 
@@ -41,15 +43,13 @@ pub fn judge(space: Option<DiskSpace>, refused: bool) -> Option<Trouble> {
 
 impl Trouble {
     /// For the TV.
-    pub fn words(self) -> &'static str {
+    pub fn words(self, sentences: &Sentences) -> &'static str {
         match self {
-            Trouble::Full => "The disk is full: new phones are known only until the next start",
-            Trouble::ReadOnly => "The disk is read-only: nothing new can be kept",
-            Trouble::Gone => "The disk cannot be used: keys and settings last only until the next start",
-            Trouble::Refuses => "The disk takes nothing new: new phones are known only until the next start",
-            Trouble::Damaged => {
-                "Home's keys are damaged: until a factory reset, phones must scan the code after each start"
-            }
+            Trouble::Full => sentences.disk_full,
+            Trouble::ReadOnly => sentences.disk_read_only,
+            Trouble::Gone => sentences.disk_gone,
+            Trouble::Refuses => sentences.disk_refuses,
+            Trouble::Damaged => sentences.keys_damaged,
         }
     }
 }

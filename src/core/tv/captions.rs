@@ -4,6 +4,7 @@ use std::f64::consts::TAU;
 use std::time::{Duration, Instant};
 
 use intercom_base::isolate::isolated;
+use intercom_base::language::{Sentences, fill};
 use time::{OffsetDateTime, UtcOffset};
 
 use crate::call::items::{PairingCode, ViewerInfo, VisitId};
@@ -46,8 +47,9 @@ pub struct ViewerWords {
 }
 
 /// Keeps who is who.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Captions {
+    sentences: &'static Sentences,
     seats: Vec<Option<Seat>>,
     last: Option<(String, Duration)>,
 }
@@ -60,6 +62,11 @@ struct Seat {
 }
 
 impl Captions {
+    /// Of a home where nobody visited yet.
+    pub fn new(sentences: &'static Sentences) -> Captions {
+        Captions { sentences, seats: Vec::new(), last: None }
+    }
+
     /// Who visits at the time `unix` (since 1970, UTC).
     pub fn handle_viewers(&mut self, viewers: &[ViewerInfo], unix: Duration) {
         for seat in &mut self.seats {
@@ -77,10 +84,10 @@ impl Captions {
                 }
                 free
             });
-            let name = viewer
-                .name
-                .as_deref()
-                .map_or_else(|| format!("Viewer {}", number + 1), |name| isolated(name).into_owned());
+            let name = match &viewer.name {
+                Some(name) => isolated(name).into_owned(),
+                None => fill(self.sentences.viewer, &[("number", &(number + 1).to_string())]),
+            };
             let was_connected = viewer.connected || self.seats[number].as_ref().is_some_and(|seat| seat.was_connected);
             self.seats[number] = Some(Seat { visit: viewer.visit, name, was_connected });
         }
@@ -99,14 +106,14 @@ impl Captions {
         let viewers = viewers.iter().filter_map(|viewer| {
             let number = self.number(viewer.visit)?;
             let seat = self.seats[number].as_ref()?;
-            let stay = stay(now.saturating_duration_since(viewer.since));
+            let stay = self.stay(now.saturating_duration_since(viewer.since));
             Some(ViewerWords { name: seat.name.clone(), stay, number, was_connected: seat.was_connected })
         });
         let (clock, date) = match local(unix, offset) {
-            Some(local) => (hours(local), format!("{}, {} {}", local.weekday(), local.day(), local.month())),
+            Some(local) => (hours(local), self.date(local)),
             None => Default::default(),
         };
-        let left = code.map_or_else(String::new, |code| left(code.until.saturating_duration_since(now)));
+        let left = code.map_or_else(String::new, |code| self.left(code.until.saturating_duration_since(now)));
         let minute = unix.as_secs() / 60;
         let wander = |period: u64| ((minute % period) as f64 / period as f64 * TAU).sin() as f32;
         let drift = (wander(WANDER.0), wander(WANDER.1));
@@ -116,11 +123,32 @@ impl Captions {
     fn news(&self, unix: Duration, offset: i32) -> String {
         match &self.last {
             Some((name, until)) if unix.saturating_sub(*until) < REMEMBER => match local(*until, offset) {
-                Some(local) => format!("{name} was here until {}", hours(local)),
-                None => format!("{name} was here"),
+                Some(local) => fill(self.sentences.was_here_until, &[("name", name), ("time", &hours(local))]),
+                None => fill(self.sentences.was_here, &[("name", name)]),
             },
-            _ => "Nobody is visiting".to_owned(),
+            _ => self.sentences.nobody.to_owned(),
         }
+    }
+
+    fn date(&self, local: OffsetDateTime) -> String {
+        self.sentences.date(local.weekday().number_days_from_monday(), local.day(), local.month().into())
+    }
+
+    fn stay(&self, time: Duration) -> String {
+        match time.as_secs() / 60 {
+            0 => String::new(),
+            minutes @ 1..60 => fill(self.sentences.minutes, &[("minutes", &minutes.to_string())]),
+            minutes => {
+                let (hours, minutes) = ((minutes / 60).to_string(), format!("{:02}", minutes % 60));
+                fill(self.sentences.hours, &[("hours", &hours), ("minutes", &minutes)])
+            }
+        }
+    }
+
+    /// Rounded up, so that it never says nothing is left while the code still opens.
+    fn left(&self, time: Duration) -> String {
+        let seconds = time.as_millis().div_ceil(1000);
+        fill(self.sentences.left, &[("time", &format!("{}:{:02}", seconds / 60, seconds % 60))])
     }
 
     fn number(&self, visit: VisitId) -> Option<usize> {
@@ -137,29 +165,21 @@ fn hours(local: OffsetDateTime) -> String {
     format!("{:02}:{:02}", local.hour(), local.minute())
 }
 
-fn stay(time: Duration) -> String {
-    match time.as_secs() / 60 {
-        0 => String::new(),
-        minutes @ 1..60 => format!("{minutes} min"),
-        minutes => format!("{} h {:02} min", minutes / 60, minutes % 60),
-    }
-}
-
-/// Rounded up, so that it never says nothing is left while the code still opens.
-fn left(time: Duration) -> String {
-    let seconds = time.as_millis().div_ceil(1000);
-    format!("{}:{:02} left", seconds / 60, seconds % 60)
-}
-
 // A test's time begins at some time.
 #[cfg(test)]
 #[allow(clippy::disallowed_methods)]
 mod tests {
     use std::sync::Arc;
 
+    use intercom_base::language::Language;
+
     use super::*;
 
     const NOON: Duration = Duration::from_secs(1_800_014_400);
+
+    fn english() -> Captions {
+        Captions::new(Language::English.sentences())
+    }
 
     fn viewer(visit: u64, name: Option<&str>, since: Instant) -> ViewerInfo {
         let name = name.map(Arc::from);
@@ -168,7 +188,7 @@ mod tests {
 
     #[test]
     fn visitors_keep_their_numbers_while_others_come_and_go() {
-        let (mut captions, now) = (Captions::default(), Instant::now());
+        let (mut captions, now) = (english(), Instant::now());
         let mut seat = |visits: &[u64]| -> Vec<usize> {
             let viewers: Vec<ViewerInfo> = visits.iter().map(|visit| viewer(*visit, None, now)).collect();
             captions.handle_viewers(&viewers, NOON);
@@ -181,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_visit_is_told_by_name_and_length_and_remembered_for_half_a_day() {
-        let (mut captions, now) = (Captions::default(), Instant::now());
+        let (mut captions, now) = (english(), Instant::now());
         let viewers = [viewer(1, Some("Anna"), now), viewer(2, None, now)];
         captions.handle_viewers(&viewers, NOON);
         let after = |seconds: u64| now + Duration::from_secs(seconds);
@@ -199,8 +219,44 @@ mod tests {
     }
 
     #[test]
+    fn everything_is_said_in_the_language_of_the_tv() {
+        let now = Instant::now();
+        let code = PairingCode { link: String::new(), until: now + Duration::from_secs(4481), asked: true };
+        let told = |language: Language| {
+            let mut captions = Captions::new(language.sentences());
+            let viewers = [viewer(1, Some("Zoë"), now), viewer(2, None, now)];
+            captions.handle_viewers(&viewers, NOON);
+            let later = now + Duration::from_secs(3900);
+            let words = captions.words(&viewers, Some(&code), later, NOON, 0);
+            captions.handle_viewers(&viewers[1..], NOON);
+            let [first, second] = &words.viewers[..] else { panic!("{words:?}") };
+            assert_eq!((&*first.name, &*words.clock), ("\u{2068}Zoë\u{2069}", "12:00"), "a name keeps its direction");
+            let news = captions.words(&[], None, now, NOON, 0).news;
+            [words.date, news, second.name.clone(), second.stay.clone(), words.left]
+        };
+        assert_eq!(
+            told(Language::German),
+            [
+                "Freitag, 15. Januar",
+                "\u{2068}Zoë\u{2069} war bis 12:00 Uhr hier",
+                "Gast 2",
+                "1 Std. 05 Min.",
+                "Noch 9:41 Minuten gültig"
+            ]
+        );
+        let english = told(Language::English);
+        for (code, language) in Language::ALL.iter().skip(1) {
+            let told = told(*language);
+            for (n, words) in told.iter().enumerate().filter(|(n, _)| *n != 3) {
+                assert_ne!(*words, english[n], "{code}");
+            }
+            assert!(told.iter().all(|words| !words.contains(['{', '}'])), "{code}: {told:?}");
+        }
+    }
+
+    #[test]
     fn who_never_saw_home_is_not_told_of_and_a_lost_connection_is() {
-        let (mut captions, now) = (Captions::default(), Instant::now());
+        let (mut captions, now) = (english(), Instant::now());
         let mut one = viewer(1, Some("Anna"), now);
         one.connected = false;
         let was_connected = |captions: &mut Captions, viewer: &ViewerInfo| {
@@ -219,7 +275,7 @@ mod tests {
 
     #[test]
     fn the_clock_is_local_and_the_code_counts_down() {
-        let (captions, now) = (Captions::default(), Instant::now());
+        let (captions, now) = (english(), Instant::now());
         let code = PairingCode { link: String::new(), until: now + Duration::from_millis(581_500), asked: true };
         let words = captions.words(&[], Some(&code), now, NOON, -5 * 3600);
         assert_eq!((&*words.clock, &*words.date, &*words.left), ("07:00", "Friday, 15 January", "9:42 left"));
@@ -229,7 +285,7 @@ mod tests {
 
     #[test]
     fn within_a_day_the_picture_wanders_everywhere() {
-        let (captions, now) = (Captions::default(), Instant::now());
+        let (captions, now) = (english(), Instant::now());
         let places: Vec<(f32, f32)> =
             (0..24 * 60).map(|n| captions.words(&[], None, now, NOON + Duration::from_secs(60 * n), 0).drift).collect();
         for corner in [(-1.0, -1.0), (-1.0, 1.0), (1.0, -1.0), (1.0, 1.0), (0.0f32, 0.0f32)] {

@@ -24,6 +24,8 @@
 //!   put in the place of missing hardware counts as off.
 //! - What stays for long wanders slowly over the screen, so that no screen burns in (`captions.rs`). The two periods,
 //!   in minutes, have no common divisor, so it comes by everywhere.
+//! - Each sentence is in the TV's catalogue (`base/language.rs`), once for each language. Mistakes in the config and what other
+//!   programs left in the folder have words of their own, in English. The log and `intercom status` speak English, too.
 //! - A viewer without a name is "Viewer N", with the lowest free number. The number stays for the whole visit.
 //! - Local time comes from the system's zone file (`local_time.rs`). Daylight saving needs no restart.
 

@@ -3,6 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use intercom_base::language::{Language, Sentences};
+
+use crate::devices::storage::Trouble;
+
 /// So many files of the folder are shown.
 pub const MOST_FILES: usize = 4;
 
@@ -12,7 +16,7 @@ const LONGEST: usize = 200;
 /// Bytes at the beginning of a file that are looked at: any letter has at most four.
 pub const LONGEST_FILE: usize = 4 * LONGEST;
 
-/// What the intercom finds out itself, in the order in which it is shown.
+/// What the intercom looks after itself, in the order in which it is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Topic {
     /// The disk does not take what is new.
@@ -23,11 +27,38 @@ pub enum Topic {
     Reset,
 }
 
+/// What it found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// Why nothing new is kept.
+    Storage(Trouble),
+    /// Home is muted, and after a restart it would not be.
+    MutedNotKept,
+    /// The other way round.
+    OpenNotKept,
+    /// Home is muted because nobody knows whether it was before.
+    MuteUnknown,
+    /// Phones must scan the code again.
+    Reset,
+}
+
+impl Finding {
+    fn words(self, sentences: &Sentences) -> &'static str {
+        match self {
+            Finding::Storage(trouble) => trouble.words(sentences),
+            Finding::MutedNotKept => sentences.muted_not_kept,
+            Finding::OpenNotKept => sentences.open_not_kept,
+            Finding::MuteUnknown => sentences.mute_unknown,
+            Finding::Reset => sentences.reset,
+        }
+    }
+}
+
 /// Everything that is to be shown now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notices {
     mistakes: Vec<String>,
-    own: BTreeMap<Topic, String>,
+    own: BTreeMap<Topic, Finding>,
     files: Vec<String>,
 }
 
@@ -38,12 +69,12 @@ impl Notices {
     }
 
     /// What there is to tell of a topic, if anything. Whether that changes anything.
-    pub fn set(&mut self, topic: Topic, words: Option<String>) -> bool {
-        let before = match &words {
-            Some(words) => self.own.insert(topic, words.clone()),
+    pub fn set(&mut self, topic: Topic, finding: Option<Finding>) -> bool {
+        let before = match finding {
+            Some(finding) => self.own.insert(topic, finding),
             None => self.own.remove(&topic),
         };
-        before != words
+        before != finding
     }
 
     /// Takes what the folder's files begin with, each with its name. Whether that changes anything.
@@ -56,9 +87,15 @@ impl Notices {
         changed
     }
 
-    /// All of them, the most important first.
+    /// All of them, the most important first, in English: for the log and for anyone who asks.
     pub fn all(&self) -> Vec<String> {
-        self.mistakes.iter().chain(self.own.values()).chain(&self.files).cloned().collect()
+        self.all_in(Language::English.sentences())
+    }
+
+    /// The same for the TV. Mistakes, and what other programs left, are in their own words.
+    pub fn all_in(&self, sentences: &Sentences) -> Vec<String> {
+        let own = self.own.values().map(|finding| finding.words(sentences).to_owned());
+        self.mistakes.iter().cloned().chain(own).chain(self.files.iter().cloned()).collect()
     }
 }
 
@@ -99,11 +136,42 @@ mod tests {
         assert!(notices.handle_files(files(&[("b", "second\nmore"), ("a", "\n first \n"), (".c", "half wri")])));
         assert_eq!(notices.all(), ["line 3 is wrong", "first", "second"]);
         assert!(!notices.handle_files(files(&[("a", "first"), ("b", "second\n")])), "they say the same");
-        assert!(notices.set(Topic::Reset, Some("reset".into())) && !notices.set(Topic::Reset, Some("reset".into())));
-        assert_eq!(notices.all(), ["line 3 is wrong", "reset", "first", "second"]);
+        let reset = Some(Finding::Reset);
+        assert!(notices.set(Topic::Reset, reset) && !notices.set(Topic::Reset, reset));
+        let told = Language::English.sentences().reset;
+        assert_eq!(notices.all(), ["line 3 is wrong", told, "first", "second"]);
         assert!(notices.set(Topic::Reset, None) && !notices.set(Topic::Reset, None));
         assert!(notices.handle_files(Vec::new()));
         assert_eq!(notices.all(), ["line 3 is wrong"]);
+    }
+
+    #[test]
+    fn what_home_finds_out_is_told_in_the_language_of_the_tv() {
+        const ALL: [Finding; 9] = [
+            Finding::Storage(Trouble::Full),
+            Finding::Storage(Trouble::ReadOnly),
+            Finding::Storage(Trouble::Gone),
+            Finding::Storage(Trouble::Refuses),
+            Finding::Storage(Trouble::Damaged),
+            Finding::MutedNotKept,
+            Finding::OpenNotKept,
+            Finding::MuteUnknown,
+            Finding::Reset,
+        ];
+        let told = |language: Language, finding: Finding| {
+            let mut notices = Notices::new(vec!["line 3 is wrong".into()]);
+            notices.set(Topic::Storage, Some(finding));
+            notices.all_in(language.sentences())
+        };
+        for (code, language) in Language::ALL {
+            let all = ALL.map(|finding| told(language, finding));
+            for (n, [mistake, words]) in all.iter().map(|told| [&told[0], &told[1]]).enumerate() {
+                assert_eq!(mistake, "line 3 is wrong");
+                assert!(all[n + 1..].iter().all(|other| other[1] != *words), "{code}: {words} is told twice");
+                assert!(language.sentences().all().iter().any(|(_, sentence)| sentence == words), "{code}: {words}");
+            }
+        }
+        assert!(told(Language::German, Finding::Storage(Trouble::Full))[1].starts_with("Der Speicher ist voll"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use intercom_base::picture::I420;
 
 use crate::paint::{self, Colour};
 use crate::scale::Rect;
-use crate::scene::Pairing;
+use crate::scene::Scene;
 use crate::scene::look::{INK, MUTED, WHITE, line};
 use crate::text::{Style, Weight};
 
@@ -19,7 +19,10 @@ const IN_VISIT: f32 = 0.74;
 const GROUND: f32 = 0.82;
 
 /// While somebody visits: on a dark ground at the left, below the sign that home is seen and above the viewer's name.
-pub(super) fn draw_in_visit(pairing: &Pairing<'_>, canvas: &mut I420, margin: f32, drift: (f32, f32), unit: f32) {
+pub(super) fn draw_in_visit(scene: &Scene<'_>, canvas: &mut I420, margin: f32, drift: (f32, f32), unit: f32) {
+    if scene.pairing.is_none() {
+        return;
+    }
     let unit = unit * IN_VISIT;
     let [width, height] = [EDGE * 1.25, EDGE + AROUND].map(|length| (length * unit) as usize & !1);
     let x = margin + drift.0.max(0.0);
@@ -28,11 +31,12 @@ pub(super) fn draw_in_visit(pairing: &Pairing<'_>, canvas: &mut I420, margin: f3
     let ground = Rect { x: even(x), y: even(y), width, height };
     paint::shape(canvas, ground, INK, GROUND, paint::round_rect(ground, 28.0 * unit));
     let middle = (ground.x as f32 + width as f32 / 2.0, ground.y as f32 + height as f32 / 2.0);
-    draw(pairing, canvas, middle, unit);
+    draw(scene, canvas, middle, unit);
 }
 
 /// The code on white around `middle`, with its sentence above and its time below.
-pub(super) fn draw(pairing: &Pairing<'_>, canvas: &mut I420, middle: (f32, f32), unit: f32) {
+pub(super) fn draw(scene: &Scene<'_>, canvas: &mut I420, middle: (f32, f32), unit: f32) {
+    let Some(pairing) = &scene.pairing else { return };
     if pairing.side == 0 || pairing.modules.len() < pairing.side * pairing.side {
         return;
     }
@@ -55,6 +59,6 @@ pub(super) fn draw(pairing: &Pairing<'_>, canvas: &mut I420, middle: (f32, f32),
         let style = Style { weight: Weight::Medium, size: size * unit, colour, opacity: 1.0 };
         line(canvas, words, (middle.0, y), edge as f32 * 1.25, style);
     };
-    write(pairing.title, panel.y as f32 - 40.0 * unit, 40.0, WHITE);
+    write(scene.sentences.scan, panel.y as f32 - 40.0 * unit, 40.0, WHITE);
     write(pairing.left, (panel.y + edge) as f32 + 40.0 * unit, 32.0, MUTED);
 }

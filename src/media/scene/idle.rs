@@ -55,16 +55,16 @@ pub(super) fn draw(scene: &Scene<'_>, canvas: &mut I420, unit: f32) {
     write(scene.home, 112.0, Weight::Medium, 50.0, WHITE);
     write(scene.news, 170.0, Weight::Medium, 34.0, MUTED);
     notices(&told(notice_scale), canvas, (x, y - 250.0 * scale * unit), room, notice_scale * unit);
-    let below = health(&scene.health, canvas, (x, y + 238.0 * scale * unit), room, unit * scale.max(0.8));
+    let below = health(scene, canvas, (x, y + 238.0 * scale * unit), room, unit * scale.max(0.8));
     if scene.pairing.is_none() {
         let style = Style { weight: Weight::Medium, size: HINT * unit, colour: MUTED, opacity: 1.0 };
         line(canvas, scene.hint, (x, below + HINT * unit), room, style);
     }
-    if let Some(pairing) = &scene.pairing {
+    if scene.pairing.is_some() {
         let (x, y) = if beside { (width * 0.755, height * 0.5) } else { (width * 0.5, height * 0.70) };
         // A little: its white is the brightest of all.
         let (x, y) = (x + scene.drift.0 * 12.0 * unit, y + scene.drift.1 * 12.0 * unit);
-        code::draw(pairing, canvas, (x, y), unit);
+        code::draw(scene, canvas, (x, y), unit);
     }
 }
 
@@ -89,15 +89,16 @@ fn notice_lines(notices: &[String], size: f32, room: f32) -> Vec<String> {
 }
 
 /// A row or two of what works and what does not, around `middle`; where they end.
-fn health(health: &Health, canvas: &mut I420, middle: (f32, f32), room: f32, unit: f32) -> f32 {
+fn health(scene: &Scene<'_>, canvas: &mut I420, middle: (f32, f32), room: f32, unit: f32) -> f32 {
+    let (Health { camera, microphone, speaker, network, muted }, say) = (scene.health, scene.sentences);
     let words = [
-        (health.camera, "Camera", "No camera"),
-        match health.muted {
-            true => (Some(false), "", "Microphone muted"),
-            false => (health.microphone, "Microphone", "No microphone"),
+        (camera, say.camera, say.no_camera),
+        match muted {
+            true => (Some(false), "", say.microphone_muted),
+            false => (microphone, say.microphone, say.no_microphone),
         },
-        (health.speaker, "Speaker", "No speaker"),
-        (health.network, "Network", "No network"),
+        (speaker, say.speaker, say.no_speaker),
+        (network, say.network, say.no_network),
     ];
     let height = 42.0 * unit;
     let pill = |(state, well, ill): (Option<bool>, &'static str, &'static str), height: f32| {

@@ -7,6 +7,7 @@ mod viewers;
 
 pub use idle::NOTICE_LETTERS;
 
+use intercom_base::language::Sentences;
 use intercom_base::picture::I420;
 
 use crate::scale::Rect;
@@ -14,6 +15,8 @@ use crate::scale::Rect;
 /// All that the picture depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Scene<'a> {
+    /// What the scene itself says.
+    pub sentences: &'static Sentences,
     /// The home's name.
     pub home: &'a str,
     /// The time of day in words, e.g. `14:05`.
@@ -60,8 +63,6 @@ pub struct Pairing<'a> {
     pub side: usize,
     /// `side * side` of them, row by row; `true` is dark.
     pub modules: &'a [bool],
-    /// What to do with it, e.g. `Scan to visit`.
-    pub title: &'a str,
     /// How long it is good for, e.g. `9:41 left`.
     pub left: &'a str,
 }
@@ -101,6 +102,7 @@ pub fn compose(scene: &Scene<'_>, canvas: &mut I420) {
 
 #[cfg(test)]
 mod tests {
+    use intercom_base::language::Language;
     use intercom_base::testing::pictures::room;
 
     use super::*;
@@ -124,6 +126,7 @@ mod tests {
     fn scene<'a>(viewers: &'a [ViewerTile<'a>]) -> Scene<'a> {
         let yes = Some(true);
         Scene {
+            sentences: Language::English.sentences(),
             home: "Grandma’s kitchen",
             clock: "14:05",
             date: "Sunday, 22 November",
@@ -254,7 +257,7 @@ mod tests {
     fn a_phone_reads_the_code_off_the_screen() {
         let text = "https://192.168.1.20:8443/#p=AAAAAAAAAAAAAAAAAAAAAA";
         let code = crate::qr::modules(text).unwrap();
-        let pairing = Pairing { side: code.side, modules: &code.dark, title: "Scan to visit", left: "9:41 left" };
+        let pairing = Pairing { side: code.side, modules: &code.dark, left: "9:41 left" };
         for (width, height) in [(1280, 720), (1920, 1080), (720, 1280), (640, 480)] {
             for drift in [(-1.0, 1.0), (1.0, -1.0)] {
                 let mut canvas = I420::black(width, height);
@@ -298,7 +301,7 @@ mod tests {
     fn every_size_and_every_state_is_drawn_without_a_panic() {
         let pictures = [room(640, 480, 0), room(90, 160, 0), room(33, 17, 0)];
         let code = crate::qr::modules("https://192.168.1.20:8443/#p=AAAAAAAAAAAAAAAAAAAAAA").unwrap();
-        let pairing = Pairing { side: code.side, modules: &code.dark, title: "Scan to visit", left: "9:41 left" };
+        let pairing = Pairing { side: code.side, modules: &code.dark, left: "9:41 left" };
         for (width, height) in [(1280, 720), (64, 36), (2, 2), (1, 1), (720, 1280), (641, 361)] {
             for count in [0, 1, 2, 3, 5, 9, 32] {
                 let viewers: Vec<ViewerTile<'_>> = (0..count)
@@ -360,7 +363,7 @@ mod tests {
             look(name, &Scene { own: Some(&old), ..scene(&viewers) }, (1280, 720));
         }
         let code = crate::qr::modules("https://192.168.1.20:8443/#p=AAAAAAAAAAAAAAAAAAAAAA").unwrap();
-        let pairing = Pairing { side: code.side, modules: &code.dark, title: "Scan to visit", left: "9:41 left" };
+        let pairing = Pairing { side: code.side, modules: &code.dark, left: "9:41 left" };
         let offering = Scene { pairing: Some(pairing), ..scene(&[]) };
         look("pairing-small", &Scene { drift: (-1.0, 1.0), ..offering }, (1024, 768));
         look("pairing-tall", &Scene { drift: (-1.0, 1.0), ..offering }, (720, 1280));

@@ -1,12 +1,13 @@
 //! The picture while somebody visits: each viewer, home's own picture, and the sign that home is seen and heard.
 
+use intercom_base::language::{Sentences, fill};
 use intercom_base::picture::I420;
 
 use crate::paint::{self, Colour};
 use crate::scale::{self, Rect};
 use crate::scene::look::{BOTTOM, GREY, MUTED, Pill, RED, TILE, TOP, WHITE, line};
 use crate::scene::{Scene, ViewerTile, code};
-use crate::text::{Style, Weight};
+use crate::text::{self, Style, Weight};
 
 /// Calm colours that tell the discs of several viewers apart.
 const DISCS: [Colour; 6] = [
@@ -29,7 +30,7 @@ pub(super) fn draw(scene: &Scene<'_>, canvas: &mut I420, unit: f32) {
     let screen = Rect::of(canvas);
     match scene.viewers {
         [viewer] => {
-            tile(viewer, canvas, screen, unit, scene.drift, false);
+            tile(viewer, scene, canvas, screen, unit, false);
             if let Some(own) = scene.own {
                 own_picture(own, canvas, unit, scene.drift);
             }
@@ -40,16 +41,14 @@ pub(super) fn draw(scene: &Scene<'_>, canvas: &mut I420, unit: f32) {
             // Small tiles get smaller words, but not in proportion: they are read from the same sofa.
             let small = |cell: Rect| unit * (cell.height as f32 / screen.height as f32).sqrt().clamp(0.5, 1.0);
             for (viewer, cell) in viewers.iter().zip(&cells) {
-                tile(viewer, canvas, *cell, small(*cell), scene.drift, true);
+                tile(viewer, scene, canvas, *cell, small(*cell), true);
             }
             if let (Some(own), Some(cell)) = (scene.own, cells.get(viewers.len())) {
-                own_tile(own, canvas, *cell, small(*cell), scene.drift);
+                own_tile(own, scene, canvas, *cell, small(*cell));
             }
         }
     }
-    if let Some(pairing) = &scene.pairing {
-        code::draw_in_visit(pairing, canvas, MARGIN * unit, wander(scene.drift, unit), unit);
-    }
+    code::draw_in_visit(scene, canvas, MARGIN * unit, wander(scene.drift, unit), unit);
     watched(scene, canvas, unit);
 }
 
@@ -87,19 +86,14 @@ fn grid(count: usize, screen: Rect, unit: f32) -> Vec<Rect> {
 }
 
 /// One viewer's part of the screen.
-fn tile(viewer: &ViewerTile<'_>, canvas: &mut I420, cell: Rect, unit: f32, drift: (f32, f32), framed: bool) {
+fn tile(viewer: &ViewerTile<'_>, scene: &Scene<'_>, canvas: &mut I420, cell: Rect, unit: f32, framed: bool) {
+    let say = scene.sentences;
     match viewer.picture {
         Some(picture) => {
             live(picture, canvas, cell);
             if !viewer.connected {
                 paint::dim(canvas, cell, 0.4, 0.4);
-                let (x, y) = middle(cell);
-                let mut write = |words: &str, dy: f32, size: f32, colour: Colour| {
-                    let style = Style { weight: Weight::Medium, size: size * unit, colour, opacity: 1.0 };
-                    line(canvas, words, (x, y + dy * unit), cell.width as f32 * 0.9, style);
-                };
-                write(&format!("The connection to {} was lost", viewer.name), -26.0, 42.0, WHITE);
-                write("It comes back by itself", 30.0, 30.0, MUTED);
+                lost(viewer, say, canvas, cell, unit);
             }
         }
         None => {
@@ -108,7 +102,7 @@ fn tile(viewer: &ViewerTile<'_>, canvas: &mut I420, cell: Rect, unit: f32, drift
             } else {
                 paint::gradient(canvas, TOP, BOTTOM);
             }
-            without_picture(viewer, canvas, cell, unit);
+            without_picture(viewer, say, canvas, cell, unit);
         }
     }
     if framed {
@@ -118,8 +112,20 @@ fn tile(viewer: &ViewerTile<'_>, canvas: &mut I420, cell: Rect, unit: f32, drift
         }
     }
     if viewer.picture.is_some() {
-        label(viewer, canvas, cell, unit, drift);
+        label(viewer, scene, canvas, cell, unit);
     }
+}
+
+/// Over the last picture of a viewer who is away. A small tile breaks the sentence, and the upper line is higher then.
+fn lost(viewer: &ViewerTile<'_>, say: &Sentences, canvas: &mut I420, cell: Rect, unit: f32) {
+    let ((x, y), room) = (middle(cell), cell.width as f32 * 0.9);
+    let style = |size: f32, colour: Colour| Style { weight: Weight::Medium, size: size * unit, colour, opacity: 1.0 };
+    let (large, small) = (style(42.0, WHITE), style(30.0, MUTED));
+    let sentence = fill(say.lost_with, &[("name", viewer.name)]);
+    for (n, words) in text::wrapped(&sentence, large.weight, large.size, room, 2).iter().rev().enumerate() {
+        line(canvas, words, (x, y - (26.0 + 46.0 * n as f32) * unit), room, large);
+    }
+    line(canvas, say.comes_back, (x, y + 30.0 * unit), room, small);
 }
 
 fn middle(cell: Rect) -> (f32, f32) {
@@ -160,7 +166,7 @@ fn glow(picture: &I420, from: Rect, canvas: &mut I420, to: Rect, steps: (usize, 
 }
 
 /// A calm tile for a viewer whose camera is off, or whose connection is not there yet.
-fn without_picture(viewer: &ViewerTile<'_>, canvas: &mut I420, cell: Rect, unit: f32) {
+fn without_picture(viewer: &ViewerTile<'_>, say: &Sentences, canvas: &mut I420, cell: Rect, unit: f32) {
     let (x, y) = middle(cell);
     let radius = (76.0 * unit).min(cell.height as f32 * 0.22);
     let colour = DISCS[viewer.number % DISCS.len()];
@@ -183,35 +189,32 @@ fn without_picture(viewer: &ViewerTile<'_>, canvas: &mut I420, cell: Rect, unit:
     paint::shape(canvas, bounds, WHITE, 0.92 * opacity, person);
 
     let (name, note) = match (viewer.connected, viewer.camera) {
-        (false, _) if viewer.was_connected => {
-            (viewer.name.to_owned(), "The connection was lost, it comes back by itself")
-        }
-        (false, _) => (viewer.name.to_owned(), "Connecting…"),
-        (true, true) => (viewer.name.to_owned(), "The picture is coming…"),
-        (true, false) if viewer.microphone => (format!("{} – sound only", viewer.name), ""),
-        (true, false) => (viewer.name.to_owned(), "Camera and microphone are off"),
+        (false, _) if viewer.was_connected => (viewer.name.to_owned(), say.lost),
+        (false, _) => (viewer.name.to_owned(), say.connecting),
+        (true, true) => (viewer.name.to_owned(), say.picture_comes),
+        (true, false) if viewer.microphone => (fill(say.sound_only, &[("name", viewer.name)]), ""),
+        (true, false) => (viewer.name.to_owned(), say.camera_and_microphone_off),
     };
-    let mut write = |words: &str, y: f32, size: f32, colour: Colour| {
-        let style = Style { weight: Weight::Medium, size, colour, opacity: 1.0 };
-        line(canvas, words, (x, y), cell.width as f32 * 0.9, style);
-    };
-    write(&name, disc_y + radius + 48.0 * unit, 42.0 * unit, WHITE);
-    write(note, disc_y + radius + 94.0 * unit, 30.0 * unit, MUTED);
-    if note.is_empty() {
-        write(viewer.stay, disc_y + radius + 94.0 * unit, 30.0 * unit, MUTED);
+    let (bottom, room) = (disc_y + radius, cell.width as f32 * 0.9);
+    let style = |size: f32, colour: Colour| Style { weight: Weight::Medium, size: size * unit, colour, opacity: 1.0 };
+    let (large, small) = (style(42.0, WHITE), style(30.0, MUTED));
+    line(canvas, &name, (x, bottom + 48.0 * unit), room, large);
+    let note = if note.is_empty() { viewer.stay } else { note };
+    for (n, words) in text::wrapped(note, small.weight, small.size, room, 2).iter().enumerate() {
+        line(canvas, words, (x, bottom + (94.0 + 36.0 * n as f32) * unit), room, small);
     }
 }
 
 /// The viewer's name in the lower left corner of their picture, and how long they have been here.
-fn label(viewer: &ViewerTile<'_>, canvas: &mut I420, cell: Rect, unit: f32, drift: (f32, f32)) {
+fn label(viewer: &ViewerTile<'_>, scene: &Scene<'_>, canvas: &mut I420, cell: Rect, unit: f32) {
     let mut words = viewer.name.to_owned();
     if !viewer.stay.is_empty() {
         words += &format!(" · {}", viewer.stay);
     }
     if !viewer.microphone {
-        words += " · microphone off";
+        words += &format!(" · {}", scene.sentences.microphone_off);
     }
-    caption(&words, canvas, cell, unit, drift);
+    caption(&words, canvas, cell, unit, scene.drift);
 }
 
 fn caption(words: &str, canvas: &mut I420, cell: Rect, unit: f32, drift: (f32, f32)) {
@@ -229,23 +232,30 @@ fn watched(scene: &Scene<'_>, canvas: &mut I420, unit: f32) {
     let seen = scene.health.camera != Some(false);
     let muted = scene.health.muted;
     let heard = scene.health.microphone != Some(false) && !muted;
-    let who = match present[..] {
+    let (say, count) = (scene.sentences, present.len().to_string());
+    let (one, name) = match present[..] {
         [] => return,
-        [viewer] => viewer.name.to_owned(),
-        ref several => format!("{} viewers", several.len()),
+        [viewer] => (true, viewer.name),
+        _ => (false, ""),
     };
-    let words = match (seen, heard, present.len()) {
-        (true, true, 1) => format!("{who} sees and hears you"),
-        (true, true, _) => format!("{who} see and hear you"),
-        (true, false, 1) if muted => format!("{who} sees you · microphone muted"),
-        (true, false, _) if muted => format!("{who} see you · microphone muted"),
-        (true, false, 1) => format!("{who} sees you · home’s microphone is off"),
-        (true, false, _) => format!("{who} see you · home’s microphone is off"),
-        (false, true, 1) => format!("{who} hears you · home’s camera is off"),
-        (false, true, _) => format!("{who} hear you · home’s camera is off"),
-        (false, false, _) if muted => "Home’s camera is off · microphone muted".to_owned(),
-        (false, false, _) => "Home’s camera and microphone are off".to_owned(),
+    let sees = match (one, heard) {
+        (true, true) => say.sees_and_hears,
+        (true, false) => say.sees,
+        (false, true) => say.all_see_and_hear,
+        (false, false) => say.all_see,
     };
+    let (sentence, behind) = match (seen, heard) {
+        (true, true) => (sees, None),
+        (true, false) if muted => (sees, Some(say.muted)),
+        (true, false) => (sees, Some(say.own_microphone_off)),
+        (false, true) => (if one { say.hears } else { say.all_hear }, Some(say.own_camera_off)),
+        (false, false) if muted => (say.own_camera_off_and_muted, None),
+        (false, false) => (say.own_both_off, None),
+    };
+    let mut words = fill(sentence, &[("name", name), ("count", &count)]);
+    if let Some(behind) = behind {
+        words += &format!(" · {behind}");
+    }
     let dot = if seen || heard { RED } else { GREY };
     let room = canvas.width() as f32 * 0.8;
     let pill = Pill { words: &words, height: 54.0 * unit, room, dot: Some(dot), ground: 0.78 };
@@ -277,10 +287,10 @@ fn own_picture(own: &I420, canvas: &mut I420, unit: f32, drift: (f32, f32)) {
 }
 
 /// The same as one tile among those of several viewers, where a corner would hide somebody.
-fn own_tile(own: &I420, canvas: &mut I420, cell: Rect, unit: f32, drift: (f32, f32)) {
+fn own_tile(own: &I420, scene: &Scene<'_>, canvas: &mut I420, cell: Rect, unit: f32) {
     live(&mirrored(own, cell), canvas, cell);
     round_corners(canvas, cell, 18.0 * unit);
-    caption("You", canvas, cell, unit, drift);
+    caption(scene.sentences.you, canvas, cell, unit, scene.drift);
 }
 
 /// As large as fits into `room`, left and right swapped.

@@ -32,6 +32,11 @@ impl<K: Eq + Hash + Clone, V: ?Sized> Recent<K, V> {
         Some(entry.value.clone())
     }
 
+    /// Of what is kept, in no order.
+    pub fn keys(&self) -> impl Iterator<Item = &K> {
+        self.entries.keys()
+    }
+
     /// Keeps a value, unless it alone costs too much.
     pub fn put(&mut self, key: K, value: Rc<V>, cost: usize) {
         if cost > self.limit {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use std::{fs, io};
 
 use evdev::{Device, EventType, KeyCode};
+use intercom_base::language::Sentences;
 use intercom_core::call::home::Mute;
 use intercom_core::devices::buttons::{ButtonWatch, Found, News};
 
@@ -66,8 +67,11 @@ impl Keys {
     }
 }
 
-/// How people call a key: `Enter`, `F9`, `Volume up`.
-pub fn words(key: u16) -> String {
+/// How people call a key: `Enter`, `F9`, `Volume up`. Only the first has a name in each language.
+pub fn words(key: u16, sentences: &Sentences) -> String {
+    if key == KeyCode::KEY_ENTER.code() {
+        return sentences.enter.to_owned();
+    }
     let name = format!("{:?}", KeyCode::new(key));
     let bare = name.strip_prefix("KEY_").or(name.strip_prefix("BTN_")).unwrap_or(&name);
     let words = bare.replace('_', " ").to_lowercase();
@@ -185,6 +189,7 @@ fn tell(news: Option<News>, keys: &Keys) {
 #[cfg(test)]
 mod tests {
     use crossbeam_channel::bounded;
+    use intercom_base::language::Language;
 
     use super::*;
     use crate::config::InviteKey;
@@ -205,7 +210,9 @@ mod tests {
 
     #[test]
     fn keys_are_called_as_people_call_them() {
-        assert_eq!([28, 67, 0x160].map(words), ["Enter", "F9", "Ok"]);
+        let called = |language: Language| [28, 67, 0x160].map(|key| words(key, language.sentences()));
+        assert_eq!(called(Language::English), ["Enter", "F9", "Ok"]);
+        assert_eq!(called(Language::French), ["Entrée", "F9", "Ok"]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use intercom_base::isolate::isolated;
+use intercom_base::language::{Language, Sentences, fill};
 use intercom_base::picture::I420;
 use intercom_core::devices::doctor::Kind;
 use intercom_core::devices::keeper::{Keeper, Step};
@@ -37,6 +38,8 @@ const ZONE: &str = "/etc/localtime";
 pub struct Subject {
     /// The home's name.
     pub home: String,
+    /// The language that the config wants.
+    pub language: Language,
     /// The key that shows a code for a new phone, by the kernel's number.
     pub invite_key: Option<u16>,
     /// Who visits, and their pictures.
@@ -56,11 +59,11 @@ pub struct Subject {
 pub fn spawn_tv(mut opener: BoxedOpener<dyn Display>, tv: Tv, subject: Subject) -> io::Result<Worker> {
     spawn_in(Class::Background, "tv", move || {
         let Subject { board, context, .. } = &subject;
-        fonts::use_system_fonts();
+        let sentences = fonts::sentences(subject.language);
         // What changes nothing is no silence: a calm card may stand for a minute.
         let mut keeper = Keeper::new(&mut *opener, Duration::MAX, clock::now());
         let mut hints = Hints::new(&context.activity);
-        let mut painter = Painter::default();
+        let mut painter = Painter::new(sentences);
         while !context.activity.is_stopped() {
             pulse::beat(REST);
             let now = clock::now();
@@ -99,8 +102,8 @@ pub fn spawn_tv(mut opener: BoxedOpener<dyn Display>, tv: Tv, subject: Subject) 
 }
 
 /// Finds the words that go with what is on the board.
-#[derive(Default)]
 struct Author {
+    sentences: &'static Sentences,
     captions: Captions,
     /// The minute that the zone was looked at, and seconds east of UTC then.
     offset: Option<(u64, i32)>,
@@ -109,6 +112,10 @@ struct Author {
 }
 
 impl Author {
+    fn new(sentences: &'static Sentences) -> Author {
+        Author { sentences, captions: Captions::new(sentences), offset: None, code: None }
+    }
+
     fn write(&mut self, mut shown: Shown, subject: &Subject, tv: Tv) -> Content {
         for viewer in &mut shown.viewers {
             // A name of which nothing can be drawn would leave nobody's tile: better a number.
@@ -123,7 +130,7 @@ impl Author {
         let code = shown.code.as_ref().filter(|code| code.asked || shown.viewers.is_empty());
         let code = code.and_then(|code| self.code_of(&code.link)).cloned();
         let own = shown.own.clone().filter(|_| tv.self_view);
-        Content { shown, words, notices: subject.notices.all(), health, code, own }
+        Content { shown, words, notices: subject.notices.all_in(self.sentences), health, code, own }
     }
 
     fn offset_at(&mut self, unix: u64) -> i32 {
@@ -173,11 +180,11 @@ struct Painter {
     checked: Instant,
 }
 
-impl Default for Painter {
-    fn default() -> Painter {
+impl Painter {
+    fn new(sentences: &'static Sentences) -> Painter {
         let now = clock::now();
         Painter {
-            author: Author::default(),
+            author: Author::new(sentences),
             canvas: I420::black(2, 2),
             version: u64::MAX,
             has_viewers: false,
@@ -189,9 +196,7 @@ impl Default for Painter {
             checked: now,
         }
     }
-}
 
-impl Painter {
     /// On a display of this size that shows nothing yet.
     fn begin(&mut self, (width, height): (u32, u32), now: Instant) {
         self.canvas = I420::black(width.clamp(2, 7680) as usize, height.clamp(2, 4320) as usize);
@@ -264,15 +269,12 @@ impl Painter {
                 was_connected: words.was_connected,
             })
             .collect();
-        let pairing = code.as_ref().map(|code| Pairing {
-            side: code.side,
-            modules: &code.dark,
-            title: "Scan to visit",
-            left: &words.left,
-        });
-        let hint =
-            subject.invite_key.map(|key| format!("New phone? Press {} on a keyboard here", input_events::words(key)));
+        let sentences = self.author.sentences;
+        let pairing = code.as_ref().map(|code| Pairing { side: code.side, modules: &code.dark, left: &words.left });
+        let key = subject.invite_key.map(|key| input_events::words(key, sentences));
+        let hint = key.map(|key| fill(sentences.new_phone, &[("key", &key)]));
         let scene = Scene {
+            sentences,
             hint: hint.as_deref().unwrap_or_default(),
             home: &isolated(&subject.home),
             clock: &words.clock,
@@ -344,6 +346,7 @@ mod tests {
         let opener = Box::new(Opens(sender, failures));
         let subject = Subject {
             home: "Home".into(),
+            language: Language::English,
             invite_key: None,
             board: board.clone(),
             context: context.clone(),

@@ -1,0 +1,63 @@
+//! Chinese, with simplified letters and no spaces around names and figures.
+
+use super::Sentences;
+
+pub(super) static SENTENCES: Sentences = Sentences {
+    weekdays: ["星期一", "星期二", "星期三", "星期四", "星期五", "星期六", "星期日"],
+    months: ["1月", "2月", "3月", "4月", "5月", "6月", "7月", "8月", "9月", "10月", "11月", "12月"],
+    first_day: "1",
+    date: "{month}{day}日 {weekday}",
+
+    viewer: "客人{number}",
+    nobody: "现在没有客人",
+    was_here_until: "{name}来过，{time}离开",
+    was_here: "{name}来过",
+    minutes: "{minutes}分钟",
+    hours: "{hours}小时{minutes}分",
+
+    camera: "摄像头",
+    no_camera: "没有摄像头",
+    microphone: "麦克风",
+    no_microphone: "没有麦克风",
+    microphone_muted: "麦克风已静音",
+    speaker: "扬声器",
+    no_speaker: "没有扬声器",
+    network: "网络",
+    no_network: "没有网络",
+    new_phone: "新手机？请在这里的键盘上按{key}",
+    enter: "回车键",
+    scan: "扫码来做客",
+    left: "还剩{time}",
+
+    lost_with: "与{name}的连接断开了",
+    comes_back: "会自动恢复",
+    lost: "连接断开了，会自动恢复",
+    connecting: "正在连接…",
+    picture_comes: "画面马上就来…",
+    sound_only: "{name} – 只有声音",
+    camera_and_microphone_off: "摄像头和麦克风都关着",
+    microphone_off: "麦克风已关",
+    you: "我们",
+
+    sees_and_hears: "{name}能看到、听到这边",
+    sees: "{name}能看到这边",
+    hears: "{name}能听到这边",
+    all_see_and_hear: "{count}位客人能看到、听到这边",
+    all_see: "{count}位客人能看到这边",
+    all_hear: "{count}位客人能听到这边",
+    muted: "麦克风已静音",
+    own_microphone_off: "家里的麦克风关着",
+    own_camera_off: "家里的摄像头关着",
+    own_both_off: "家里的摄像头和麦克风都关着",
+    own_camera_off_and_muted: "家里的摄像头关着 · 麦克风已静音",
+
+    disk_full: "磁盘已满：新手机只能记到下次启动",
+    disk_read_only: "磁盘是只读的：新内容无法保存",
+    disk_gone: "磁盘无法使用：密钥和设置只能保留到下次启动",
+    disk_refuses: "磁盘写不进新内容：新手机只能记到下次启动",
+    keys_damaged: "密钥已损坏：恢复出厂设置之前，每次启动后手机都要重新扫码",
+    muted_not_kept: "麦克风已静音，但磁盘无法保存：重启后会打开",
+    open_not_kept: "麦克风已打开，但磁盘无法保存：重启后会静音",
+    mute_unknown: "麦克风已静音：不清楚之前是不是这样。按静音键可以打开",
+    reset: "已重置：以前连过的手机需要重新扫码",
+};
