@@ -4,11 +4,14 @@ use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::net::IpAddr;
 use std::path::Path;
 use std::process::{ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use intercom_core::reach::wifi::WifiWatch;
+use signal_hook::consts::SIGTERM;
 
 use crate::shell::{clock, notice_board};
 
@@ -17,32 +20,52 @@ pub const SUPPLICANT: &str = "/usr/sbin/wpa_supplicant";
 
 /// Addresses are looked at this often.
 const LOOK: Duration = Duration::from_secs(3);
+/// One that has ended is started again after this.
+const PAUSE: Duration = Duration::from_secs(5);
 /// Lines that wait; wpa_supplicant waits for the rest.
 const LINES: usize = 64;
 /// Bytes of a line.
 const LONGEST: u64 = 4096;
 
-/// Joins the networks of `folder/wifi.conf` with `interface`, for as long as `supplicant` runs, and passes on what it prints.
-/// `folder/notices/wifi-INTERFACE` says why there is no network, if so.
+/// Joins the networks of `folder/wifi.conf` with `interface`, and passes on what wpa_supplicant prints. As long as there is no network,
+/// `folder/notices/wifi-INTERFACE` says why. Goes on until SIGTERM, which the service manager sends to both programs.
 ///
 /// # Errors
-/// If it cannot be started, or has failed.
+/// If wpa_supplicant cannot be started.
 pub fn join(supplicant: &Path, interface: &str, folder: &Path) -> io::Result<()> {
+    let ends = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(SIGTERM, Arc::clone(&ends))?;
+    join_until(&ends, supplicant, interface, folder)
+}
+
+fn join_until(ends: &AtomicBool, supplicant: &Path, interface: &str, folder: &Path) -> io::Result<()> {
     if interface.contains('/') || interface.is_empty() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "that is no name of a network interface"));
     }
-    let mut child = Command::new(supplicant)
-        .args(["-i", interface, "-c"])
-        .arg(folder.join("wifi.conf"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let lines = child.stdout.take().map(read_lines).transpose()?;
-    if let Some(lines) = lines {
-        watch(&lines, interface, &folder.join("notices"));
+    let mut told = Notice::new(interface, folder);
+    let mut watch = WifiWatch::new(clock::now());
+    while !ends.load(Ordering::Relaxed) {
+        let mut child = Command::new(supplicant)
+            .args(["-i", interface, "-c"])
+            .arg(folder.join("wifi.conf"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        // To its last line, also of its goodbye: it would end in the middle of it if nobody read.
+        if let Some(lines) = child.stdout.take().map(read_lines).transpose()? {
+            follow(&lines, interface, &mut watch, &mut told);
+        }
+        let status = child.wait()?;
+        if !ends.load(Ordering::Relaxed) {
+            eprintln!("intercom: wpa_supplicant has ended ({status}) and is started again");
+            let now = clock::now();
+            watch.handle_ended(now);
+            told.tell(watch.notice(now));
+            clock::sleep_until(now + PAUSE);
+        }
     }
-    let status = child.wait()?;
-    if status.success() { Ok(()) } else { Err(io::Error::other(format!("wpa_supplicant: {status}"))) }
+    told.tell(None);
+    Ok(())
 }
 
 fn read_lines(output: ChildStdout) -> io::Result<Receiver<String>> {
@@ -66,10 +89,8 @@ fn read_lines(output: ChildStdout) -> io::Result<Receiver<String>> {
 }
 
 /// Until there are no more lines.
-fn watch(lines: &Receiver<String>, interface: &str, notices: &Path) {
-    let mut watch = WifiWatch::new(clock::now());
-    let name = format!("wifi-{interface}");
-    let mut told = Some(String::new());
+fn follow(lines: &Receiver<String>, interface: &str, watch: &mut WifiWatch, told: &mut Notice) {
+    let mut look: Option<Instant> = None;
     loop {
         let heard = lines.recv_timeout(LOOK);
         let now = clock::now();
@@ -79,19 +100,16 @@ fn watch(lines: &Receiver<String>, interface: &str, notices: &Path) {
                 watch.handle_line(&line, now);
             }
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Disconnected) => return,
         }
-        watch.handle_addressed(has_address(interface), now);
-        let notice = watch.notice(now);
-        if notice != told {
-            match notice_board::leave(notices, &name, notice.as_deref()) {
-                Ok(()) => told = notice,
-                Err(error) => eprintln!("intercom: {}: {error}", notices.display()),
-            }
+        if look.is_none_or(|last| now.saturating_duration_since(last) >= LOOK) {
+            look = Some(now);
+            watch.handle_addressed(has_address(interface), now);
         }
+        // By which card home is on the Wi-Fi does not matter.
+        let elsewhere = watch.notice(now).is_some() && other_cards(interface).iter().any(|other| has_address(other));
+        told.tell(watch.notice(now).filter(|_| !elsewhere));
     }
-    // What comes after this process begins anew; an old word would mislead.
-    let _gone_already = notice_board::leave(notices, &name, None);
 }
 
 /// Whether somebody could reach the interface: an address beyond its own link.
@@ -103,35 +121,98 @@ fn has_address(interface: &str) -> bool {
     })
 }
 
+/// The other interfaces of Wi-Fi.
+fn other_cards(interface: &str) -> Vec<String> {
+    let all = std::fs::read_dir("/sys/class/net").into_iter().flatten().flatten();
+    let wireless = all.filter(|entry| entry.path().join("phy80211").exists());
+    wireless.map(|entry| entry.file_name().to_string_lossy().into_owned()).filter(|name| name != interface).collect()
+}
+
+/// What the TV is told, in a file.
+struct Notice<'a> {
+    name: String,
+    folder: &'a Path,
+    /// What was left there last; nothing is known of what was there before.
+    told: Option<Option<String>>,
+    /// Why it could not be left.
+    failed: Option<String>,
+}
+
+impl<'a> Notice<'a> {
+    fn new(interface: &str, folder: &'a Path) -> Notice<'a> {
+        Notice { name: format!("wifi-{interface}"), folder, told: None, failed: None }
+    }
+
+    fn tell(&mut self, notice: Option<String>) {
+        if self.told.as_ref() == Some(&notice) {
+            return;
+        }
+        match notice_board::leave(&self.folder.join("notices"), &self.name, notice.as_deref()) {
+            Ok(()) => (self.told, self.failed) = (Some(notice), None),
+            Err(error) => {
+                let why = error.to_string();
+                if self.failed.as_ref() != Some(&why) {
+                    eprintln!("intercom: {}: {why}", self.folder.display());
+                    self.failed = Some(why);
+                }
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
+    use std::path::PathBuf;
 
     use super::*;
     use crate::shell::state::tests::TestDir;
 
-    #[test]
-    fn what_the_program_prints_is_followed_until_it_ends() {
-        let dir = TestDir::new();
+    fn program(dir: &TestDir, script: &str) -> PathBuf {
         let program = dir.0.join("supplicant");
-        fs::write(
-            &program,
-            "#!/bin/sh\nprintf '%s\\n' \"$*\" >\"$(dirname \"$4\")/args\"\nyes x | head -c 100000\nexit 3\n",
-        )
-        .expect("a script");
+        fs::write(&program, format!("#!/bin/sh\n{script}\n")).expect("a script");
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("executable");
-        let error = join(&program, "wlan9", &dir.0).expect_err("it failed");
-        assert!(error.to_string().contains("exit status: 3"), "{error}");
-        let args = fs::read_to_string(dir.0.join("args")).expect("it ran");
-        assert_eq!(args.trim(), format!("-i wlan9 -c {}", dir.0.join("wifi.conf").display()));
-        assert!(!dir.0.join("notices/wifi-wlan9").exists(), "nothing is told so soon");
-        assert!(join(&dir.0.join("missing"), "wlan9", &dir.0).is_err());
-        assert!(join(&program, "../a", &dir.0).is_err_and(|error| error.kind() == io::ErrorKind::InvalidInput));
+        program
+    }
+
+    #[test]
+    fn it_is_started_again_until_it_is_to_end_and_heard_to_its_last_word() {
+        let dir = TestDir::new();
+        fs::create_dir_all(dir.0.join("notices")).expect("a folder");
+        fs::write(dir.0.join("notices/wifi-wlan9"), "of a program before\n").expect("a notice");
+        let program = program(
+            &dir,
+            "cd \"$(dirname \"$4\")\"; echo \"$*\" >>args; yes x | head -c 100000; echo whole >>args; exit 3",
+        );
+        let ends = Arc::new(AtomicBool::new(false));
+        let (flag, folder) = (Arc::clone(&ends), dir.0.clone());
+        let joined = thread::spawn(move || join_until(&flag, &program, "wlan9", &folder));
+        let args = || fs::read_to_string(dir.0.join("args")).unwrap_or_default();
+        let deadline = clock::now() + Duration::from_secs(30);
+        while args().matches("whole").count() < 2 {
+            assert!(clock::now() < deadline, "{}", args());
+            clock::sleep_until(clock::now() + Duration::from_millis(20));
+        }
+        ends.store(true, Ordering::Relaxed);
+        joined.join().expect("no panic").expect("it ends in order");
+        let line = format!("-i wlan9 -c {}", dir.0.join("wifi.conf").display());
+        assert!(args().starts_with(&format!("{line}\nwhole\n{line}\nwhole\n")), "{}", args());
+        assert!(!dir.0.join("notices/wifi-wlan9").exists(), "an old word would mislead");
+    }
+
+    #[test]
+    fn what_cannot_be_started_or_is_no_interface_is_an_error() {
+        let (dir, ends) = (TestDir::new(), AtomicBool::new(false));
+        assert!(join_until(&ends, &dir.0.join("missing"), "wlan9", &dir.0).is_err());
+        let kind =
+            |interface| join_until(&ends, Path::new("/bin/true"), interface, &dir.0).map_err(|error| error.kind());
+        assert_eq!([kind("../a"), kind("")], [Err(io::ErrorKind::InvalidInput); 2]);
     }
 
     #[test]
     fn the_loopback_is_reached_and_what_is_not_there_is_not() {
         assert!(has_address("lo") && !has_address("wlan-none"));
+        assert!(!other_cards("lo").contains(&"lo".to_owned()));
     }
 }

@@ -10,6 +10,9 @@ const COUNTS: Duration = Duration::from_secs(600);
 const LONGEST_NAME: usize = 32;
 
 /// Follows one network interface.
+///
+/// What wpa_supplicant 2.10 prints at its usual verbosity is read, nothing else: whether a network was in sight at all it keeps for its
+/// control socket.
 #[derive(Debug)]
 pub struct WifiWatch {
     /// Since when home cannot use it; `None` while it can.
@@ -18,6 +21,8 @@ pub struct WifiWatch {
     connected_since: Option<Instant>,
     addressed: bool,
     switched_off: bool,
+    /// Since when wpa_supplicant has not stayed up.
+    failing_since: Option<Instant>,
     /// The network that was tried last, and when.
     tried: Option<(String, Instant)>,
     refused: Option<(Refusal, String, Instant)>,
@@ -38,6 +43,7 @@ impl WifiWatch {
             connected_since: None,
             addressed: false,
             switched_off: false,
+            failing_since: None,
             tried: None,
             refused: None,
         }
@@ -54,7 +60,10 @@ impl WifiWatch {
             self.refused = None;
             self.follow(now);
         } else if line.contains("CTRL-EVENT-DISCONNECTED ") {
-            self.connected_since = None;
+            // A network that was joined and went away did not refuse anybody. One that ends a try did, perhaps.
+            if self.connected_since.take().is_some() {
+                self.tried = None;
+            }
             self.follow(now);
         } else if line.contains("CTRL-EVENT-SSID-TEMP-DISABLED ") {
             let name = between(line, "ssid=\"", "\" auth_failures=");
@@ -62,11 +71,24 @@ impl WifiWatch {
             self.refuse(why, name, now);
         } else if line.contains("pre-shared key may be incorrect") {
             self.refuse(Refusal::Password, None, now);
+        } else if line.contains("CTRL-EVENT-AUTH-REJECT ")
+            && line.contains(" auth_type=3 ")
+            && line.contains(" status_code=15")
+        {
+            // WPA3 (SAE) finds a wrong password before anything else.
+            self.refuse(Refusal::Password, None, now);
         } else if line.contains("CTRL-EVENT-ASSOC-REJECT ") || line.contains("CTRL-EVENT-AUTH-REJECT ") {
             self.refuse(Refusal::Other, None, now);
         } else if line.contains("rfkill: WLAN ") {
             self.switched_off = line.ends_with(" blocked");
         }
+    }
+
+    /// wpa_supplicant has ended by itself; it is started again.
+    pub fn handle_ended(&mut self, now: Instant) {
+        self.failing_since.get_or_insert(now);
+        self.connected_since = None;
+        self.follow(now);
     }
 
     /// Whether the interface has an address with which it can be reached.
@@ -88,6 +110,9 @@ impl WifiWatch {
             _ if self.switched_off => {
                 "The Wi-Fi of this machine is switched off. Look for a switch or a key with an antenna on it".to_owned()
             }
+            _ if self.failing_since.is_some_and(|since| now.saturating_duration_since(since) >= PATIENCE) => {
+                "The Wi-Fi card of this machine does not work with this system. Use a cable, or another card".to_owned()
+            }
             (Some(_), _, tried) => {
                 let name = tried.map_or(String::new(), |name| format!(" \u{201c}{name}\u{201d}"));
                 format!("The Wi-Fi{name} gives home no address. Switch the router off and on again")
@@ -96,7 +121,7 @@ impl WifiWatch {
                 "The Wi-Fi \u{201c}{name}\u{201d} does not take the password. Correct it in wifi.txt, and start again"
             ),
             (None, Some((Refusal::Other, name, _)), _) | (None, None, Some(name)) => format!(
-                "The Wi-Fi \u{201c}{name}\u{201d} does not let home in. Switch the router off and on again; perhaps it takes known devices only"
+                "The Wi-Fi \u{201c}{name}\u{201d} does not let home in. Is the password right? Or does the router take known devices only?"
             ),
             (None, None, None) => {
                 "No Wi-Fi of wifi.txt is in reach. Is the router on, and its name written in the same way, with the same capitals?".to_owned()
@@ -118,6 +143,9 @@ impl WifiWatch {
     fn follow(&mut self, now: Instant) {
         let used = self.connected_since.is_some() && self.addressed;
         self.unused_since = if used { None } else { self.unused_since.or(Some(now)) };
+        if used {
+            self.failing_since = None;
+        }
     }
 }
 
@@ -223,7 +251,7 @@ mod tests {
         // It goes away, and its address with it or later.
         home.hear(&[LOST]);
         assert_eq!(home.after(59), "", "a router that starts again");
-        assert!(home.after(1).contains("does not let home in"), "it was tried within ten minutes");
+        assert!(home.after(1).contains("in reach"), "it refused nobody");
         home.watch.handle_addressed(false, home.now);
         assert!(home.after(600).contains("in reach"));
     }
@@ -237,6 +265,33 @@ mod tests {
         assert!(home.after(0).contains("switched off"));
         home.hear(&["rfkill: WLAN unblocked"]);
         assert!(home.after(0).contains("does not let home in"));
+    }
+
+    #[test]
+    fn wpa3_tells_a_wrong_password_in_another_way() {
+        let mut home = Watched::new();
+        let tried = TRY.replace("Trying to associate", "SME: Trying to authenticate");
+        let reject = "wlan0: CTRL-EVENT-AUTH-REJECT 02:00:00:00:01:00 auth_type=3 auth_transaction=2 status_code=15";
+        let disabled = WRONG[2].replace("WRONG_KEY", "CONN_FAILED");
+        home.hear(&[&tried, reject, &disabled]);
+        assert!(home.after(60).starts_with("The Wi-Fi \u{201c}Caf\u{e9} \"A\"\u{201d} does not take the password"));
+        // An access point that says nothing to it.
+        let mut home = Watched::new();
+        home.hear(&[&tried]);
+        assert!(home.after(60).contains("Is the password right?"));
+    }
+
+    #[test]
+    fn a_card_that_does_not_work_is_told_and_one_that_does_again_is_not() {
+        let mut home = Watched::new();
+        for _ in 0..12 {
+            home.watch.handle_ended(home.now);
+            home.after(6);
+        }
+        assert!(home.after(0).contains("card of this machine does not work"));
+        home.hear(&[TRY, JOINED]);
+        home.watch.handle_addressed(true, home.now);
+        assert_eq!(home.after(100), "");
     }
 
     #[test]
