@@ -40,6 +40,39 @@ pub fn screens(lab: &mut Lab) {
     }
 }
 
+/// The page speaks the language of the browser. Its words come behind the first picture, and fit a small phone.
+pub fn languages(lab: &mut Lab) {
+    for language in ["de", "es", "fr", "hi", "zh"] {
+        let page = lab.viewer(Permission::Granted);
+        page.size(360, 640, true);
+        page.languages(&format!("{language}-XX,en"));
+        page.open(&lab.home().link());
+        living(&page);
+        let said = format!(
+            "document.documentElement.lang.startsWith('{language}') && document.querySelector('#join').innerText"
+        );
+        let said = page.wait_for("words of the language", PATIENCE, &said);
+        let file = std::fs::read_to_string(format!("{}/webroot/words-{language}.json", env!("CARGO_MANIFEST_DIR")));
+        let words: serde_json::Value = serde_json::from_str(&file.expect("a catalogue")).expect("JSON");
+        assert_eq!((&said, said != "Turn on"), (&words["ask.on"], true), "{language}");
+        let late = "performance.getEntriesByType('resource').find(({ name }) => name.includes('/words-')).startTime
+            >= performance.getEntriesByName('intercom-first-frame')[0].startTime";
+        assert_eq!(page.eval(late), true, "{language}: no words before the first picture");
+        page.wait_for("the question", PATIENCE, "document.querySelector('#join').checkVisibility()");
+        assert_fits(&page, &["#join", "#just-watch"]);
+        page.keep_screenshot(&format!("language-{language}-1-asked"));
+        page.click("#join");
+        page.wait_for("the self-view", PATIENCE, "document.querySelector('#self').videoWidth > 0");
+        assert_fits(&page, &["#mic", "#cam", "#leave", "#self", "#volume"]);
+        page.keep_screenshot(&format!("language-{language}-2-joined"));
+        page.click("#leave");
+        page.wait_state("left", PATIENCE);
+        assert_eq!(page.eval("document.querySelector('#title').innerText"), words["left.title"], "{language}");
+        page.keep_screenshot(&format!("language-{language}-3-left"));
+        page.close();
+    }
+}
+
 /// Every one of these lies wholly on the screen, is large enough for a thumb, has a name for a screen reader, and
 /// none covers another's middle; and nothing scrolls sideways.
 fn assert_fits(page: &Page, selectors: &[&str]) {

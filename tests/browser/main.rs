@@ -77,6 +77,7 @@ const PAGES: Lane = &[
     ("leaving_and_returning", both_ways::leave_and_return),
     ("feels_the_browser_cleans_the_sound", feels::processing),
     ("screens_for_human_eyes", looks::screens),
+    ("the_page_speaks_the_browsers_language", looks::languages),
     ("the_socket_dies_in_a_call", trouble::socket_dies),
     ("the_socket_stays_away", trouble::socket_stays_away),
     ("home_restarts_in_a_visit", trouble::restart),

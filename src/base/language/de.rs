@@ -68,7 +68,7 @@ pub(super) static SENTENCES: Sentences = Sentences {
     disk_read_only: "Der Speicher ist schreibgeschützt: Neues kann nicht gespeichert werden",
     disk_gone: "Der Speicher ist nicht nutzbar: Schlüssel und Einstellungen gelten nur bis zum nächsten Start",
     disk_refuses: "Der Speicher nimmt nichts Neues an: Neue Handys werden beim nächsten Start vergessen",
-    keys_damaged: "Die Zugangsschlüssel sind beschädigt: Bis zum Zurücksetzen nach jedem Start neu scannen",
+    keys_damaged: "Zugangsschlüssel beschädigt: Bis zum Zurücksetzen müssen Handys nach jedem Start neu scannen",
     muted_not_kept: "Das Mikrofon ist stumm, doch der Speicher behält das nicht: Nach einem Neustart wäre es offen",
     open_not_kept: "Das Mikrofon ist offen, doch der Speicher behält das nicht: Nach einem Neustart wäre es stumm",
     mute_unknown: "Das Mikrofon ist stumm. Ob es das vorher war, ist nicht bekannt. Die Stummtaste öffnet es",

@@ -68,7 +68,7 @@ pub(super) static SENTENCES: Sentences = Sentences {
     disk_read_only: "El disco es de solo lectura: no se puede guardar nada nuevo",
     disk_gone: "No se puede usar el disco: las claves y los ajustes solo duran hasta el próximo reinicio",
     disk_refuses: "El disco no acepta nada nuevo: los teléfonos nuevos se olvidarán en el próximo reinicio",
-    keys_damaged: "Las claves de acceso están dañadas: hasta restablecer el equipo, hay que escanear tras cada reinicio",
+    keys_damaged: "Las claves están dañadas: hasta restablecer el equipo hay que escanear el código tras cada reinicio",
     muted_not_kept: "El micrófono está silenciado, pero el disco no lo guarda: tras un reinicio quedaría abierto",
     open_not_kept: "El micrófono está abierto, pero el disco no lo guarda: tras un reinicio quedaría silenciado",
     mute_unknown: "El micrófono está silenciado: no se sabe si ya lo estaba. La tecla de silencio lo abre",

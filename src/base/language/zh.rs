@@ -34,7 +34,7 @@ pub(super) static SENTENCES: Sentences = Sentences {
     lost: "连接断开了，会自动恢复",
     connecting: "正在连接…",
     picture_comes: "画面马上就来…",
-    sound_only: "{name} – 只有声音",
+    sound_only: "{name} · 只有声音",
     camera_and_microphone_off: "摄像头和麦克风都关着",
     microphone_off: "麦克风已关",
     you: "我们",

@@ -212,6 +212,13 @@ impl Page {
         self.ask("Emulation.setTouchEmulationEnabled", touch).expect("emulate touch");
     }
 
+    /// The person's languages are these, the best first.
+    pub fn languages(&self, tags: &str) {
+        let agent = self.eval("navigator.userAgent");
+        let wish = json!({ "userAgent": agent, "acceptLanguage": tags });
+        self.ask("Emulation.setUserAgentOverride", wish).expect("set the languages");
+    }
+
     /// Puts the page to sleep for a while, as a phone does with a tab behind another one.
     pub fn sleep(&self, time: Duration) {
         let other = new_tab(&self.tools, &self.context, false);
