@@ -137,13 +137,14 @@ fn begun(frame: &[u8]) -> Option<String> {
 /// Of two radios that hear each other, one is the network of `wifi.txt` and the other the machine's. As long as it cannot be used, the
 /// TV says why.
 fn the_wifi_of_the_file_is_joined(machine: &mut Machine) {
+    // That one is not the machine's.
+    machine.run("systemctl mask --runtime appliance-wifi@wlan1");
     machine.run("modprobe mac80211 && insmod /run/visitor/mac80211_hwsim.ko radios=2");
-    machine.run("systemctl stop appliance-wifi@wlan1");
     told(machine, "No Wi-Fi of wifi.txt is in reach");
     begin_network(machine, "another password");
     told(machine, "The Wi-Fi “Home of Anna” does not take the password");
     the_tv_tells_something(machine, "appliance-wifi");
-    machine.run("pkill -f ap.conf; systemctl restart appliance-wifi@wlan0");
+    machine.run("kill $(cat /run/ap.pid); while test -e /run/ap.pid; do sleep 0.2; done; systemctl restart appliance-wifi@wlan0");
     begin_network(machine, "correct horse");
     is_joined(machine);
     // Nobody there gives addresses.
@@ -161,7 +162,7 @@ fn begin_network(machine: &mut Machine, password: &str) {
         "country=DE\nnetwork={{\nssid=\"Home of Anna\"\nmode=2\nfrequency=2437\nkey_mgmt=WPA-PSK\nproto=RSN\npairwise=CCMP\npsk=\"{password}\"\n}}\n"
     );
     machine.put("/run/ap.conf", &network);
-    machine.run("wpa_supplicant -B -i wlan1 -c /run/ap.conf");
+    machine.run("wpa_supplicant -B -P /run/ap.pid -i wlan1 -c /run/ap.conf");
 }
 
 fn is_joined(machine: &mut Machine) {

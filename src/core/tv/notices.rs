@@ -80,8 +80,14 @@ impl Notices {
     /// Takes what the folder's files begin with, each with its name. Whether that changes anything.
     pub fn handle_files(&mut self, mut files: Vec<(String, Vec<u8>)>) -> bool {
         files.sort();
-        let told = files.iter().filter(|(name, _)| is_notice(name)).filter_map(|(_, bytes)| first_line(bytes));
-        let told: Vec<String> = told.take(MOST_FILES).collect();
+        let lines = files.iter().filter(|(name, _)| is_notice(name)).filter_map(|(_, bytes)| first_line(bytes));
+        let mut told: Vec<String> = Vec::new();
+        for line in lines {
+            // Two Wi-Fi cards have the same to say.
+            if told.len() < MOST_FILES && !told.contains(&line) {
+                told.push(line);
+            }
+        }
         let changed = self.files != told;
         self.files = told;
         changed
@@ -179,6 +185,7 @@ mod tests {
         let long = "ж".repeat(1000);
         assert_eq!(told(&[("a", &long)]), ["ж".repeat(200)]);
         assert_eq!(told(&[("a", "x\u{1b}[31m\ty\0z")]), ["x[31myz"]);
+        assert_eq!(told(&[("a", "same"), ("b", "other"), ("c", "same\n")]), ["same", "other"]);
         assert_eq!(told(&[("a", ""), ("b", " \n\r\n"), ("c", "\u{7}")]), [""; 0]);
         let many: Vec<(String, Vec<u8>)> = (0..9).map(|n| (format!("n{n}"), format!("{n}").into_bytes())).collect();
         let mut notices = Notices::default();
