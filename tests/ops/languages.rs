@@ -1,6 +1,8 @@
 //! The TV in each of its languages, with the fonts of this machine: every sentence is drawn, and none is cut. Pictures for people
 //! to look at are left in tests/artefacts.
 
+use std::time::{Duration, Instant};
+
 use intercom::shell::fonts;
 use intercom_base::isolate::isolated;
 use intercom_base::language::{Language, Sentences, fill};
@@ -12,6 +14,9 @@ use intercom_media::text;
 
 use crate::home::Home;
 use crate::scripts::{keep, scene_of, tile};
+
+/// For the code, which comes once the network is known.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 const WELL: Health =
     Health { camera: Some(true), microphone: Some(true), speaker: Some(true), network: Some(true), muted: false };
@@ -187,19 +192,27 @@ fn where_no_font_has_the_language_the_tv_speaks_english_and_it_is_told() {
     assert!(said.contains("in the language de") && !said.contains("no font"), "{said}");
 }
 
-/// The rows of the date on the idle card, as a running home draws them.
+/// Whether the code for a home's first phone is in the right half of a picture. It is another one each time, and moves the words.
+fn has_code(pixels: &[u8], width: usize) -> bool {
+    let right = |row: &[u8]| row[row.len() / 2..].iter().filter(|value| **value > 220).count();
+    pixels.chunks_exact(width).map(right).sum::<usize>() > pixels.len() / 20
+}
+
+/// The rows of the date on the idle card, left of the code, as a running home draws them. Without a network there is no code.
 fn date_of(word: &str) -> Vec<u8> {
     let mut home = Home::new("[display]\ndriver = \"png\"\n[display.png]\npath = \"{}/tv.png\"\n");
     home.edit(|text| text.replace("[home]\n", &format!("[home]\nlanguage = \"{word}\"\n")));
     home.start(|_| ());
-    let picture = home.wait("the TV's picture", || {
+    let begun = Instant::now();
+    let (picture, width) = home.wait("the TV's picture", || {
         let file = std::fs::File::open(home.at("tv.png")).ok()?;
         let mut reader = png::Decoder::new(std::io::BufReader::new(file)).read_info().ok()?;
         let mut pixels = vec![0; reader.output_buffer_size()?];
-        reader.next_frame(&mut pixels).ok()?;
-        Some(pixels)
+        let width = reader.next_frame(&mut pixels).ok()?.line_size;
+        (has_code(&pixels, width) || begun.elapsed() > PATIENCE).then_some((pixels, width))
     });
-    picture[picture.len() * 45 / 100..picture.len() * 55 / 100].to_vec()
+    let rows = &picture[picture.len() / width * 45 / 100 * width..picture.len() / width * 55 / 100 * width];
+    rows.chunks_exact(width).flat_map(|row| &row[..width / 2]).copied().collect()
 }
 
 #[test]
