@@ -2,20 +2,18 @@
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use intercom_base::picture::I420;
+use intercom_core::rate::snapshots::{SnapshotPlan, Source};
 use intercom_media::{card, scale, snapshot};
 
 use crate::shell::priority::Class;
 use crate::shell::wires::{ToLoop, ToLoopHandle};
 use crate::shell::worker::{Exit, Worker, spawn_in};
 use crate::shell::{clock, pulse};
-
-/// After an order, the next is expected for so long: a camera's own H.264 is decoded until then, since it takes a keyframe to begin.
-const EXPECTED: Duration = Duration::from_secs(5);
 
 /// The way into the thread: its orders, and the first frame after one.
 #[derive(Debug, Default)]
@@ -26,36 +24,28 @@ pub struct SnapshotControl {
 
 #[derive(Debug, Default)]
 struct Post {
-    ordered: bool,
-    expected: Option<Instant>,
+    plan: SnapshotPlan,
     /// Only while one is ordered.
     frame: Option<Arc<I420>>,
-    camera_lost: bool,
     stopped: bool,
 }
 
 impl SnapshotControl {
     /// Orders a snapshot of the next frame.
     pub fn order(&self) {
-        let mut post = self.lock();
-        post.ordered = true;
-        post.expected = Some(clock::now() + EXPECTED);
+        self.lock().plan.handle_order(clock::now());
         self.changed.notify_one();
     }
 
     /// Whether pixels are of use now.
     pub fn wants_pixels(&self) -> bool {
-        let now = clock::now();
-        let post = self.lock();
-        // A camera that makes no keyframe when asked may take long until the first frame.
-        post.ordered || post.expected.is_some_and(|until| now < until)
+        self.lock().plan.wants_pixels(clock::now())
     }
 
     /// The camera's newest frame.
     pub fn publish(&self, picture: &Arc<I420>) {
         let mut post = self.lock();
-        post.camera_lost = false;
-        if post.ordered {
+        if post.plan.handle_frame() {
             post.frame = Some(Arc::clone(picture));
             self.changed.notify_one();
         }
@@ -63,13 +53,12 @@ impl SnapshotControl {
 
     /// The camera works, and what it sent has no pixels.
     pub fn mark_alive(&self) {
-        self.lock().camera_lost = false;
+        self.lock().plan.handle_alive();
     }
 
     /// The camera is known to be away: a card takes its place.
     pub fn camera_lost(&self) {
-        let mut post = self.lock();
-        post.camera_lost = true;
+        self.lock().plan.handle_camera_lost();
         self.changed.notify_one();
     }
 
@@ -79,16 +68,16 @@ impl SnapshotControl {
         self.changed.notify_one();
     }
 
-    /// Waits for something to make a snapshot of: a frame, or none if the camera is away. `Err` when it is time to end.
+    /// Waits for something to make a snapshot of: a frame, or none for the card. `Err` when it is time to end.
     fn wait(&self) -> Result<Option<Arc<I420>>, Stopped> {
         let mut post = self.lock();
         loop {
             if post.stopped {
                 return Err(Stopped);
             }
-            if post.ordered && (post.frame.is_some() || post.camera_lost) {
-                post.ordered = false;
-                return Ok(post.frame.take());
+            if let Some(source) = post.plan.poll() {
+                let frame = post.frame.take();
+                return Ok(frame.filter(|_| source == Source::Frame));
             }
             pulse::rest();
             post = self.changed.wait(post).unwrap_or_else(PoisonError::into_inner);
@@ -168,35 +157,19 @@ mod tests {
     }
 
     #[test]
-    fn an_order_gets_the_next_frame_and_not_an_old_one() {
+    fn pictures_of_any_size_and_the_card_come_out_as_jpegs() {
         let (control, told, worker) = start();
-        control.publish(&grey(64, 36, 60));
-        control.order();
-        control.order();
-        assert!(told.recv_timeout(Duration::from_millis(100)).is_err(), "nothing came since the order");
         for (width, height, shade) in [(64, 36, 120), (640, 360, 200)] {
+            control.order();
             control.publish(&grey(width, height, shade));
             assert!(luma(&told).abs_diff(shade) <= 2);
             control.publish(&grey(64, 36, 30));
-            assert!(told.try_recv().is_err(), "one for all orders");
-            control.order();
+            assert!(told.try_recv().is_err(), "one for an order");
         }
-        control.stop();
-        assert!(worker.join_within(LONG));
-    }
-
-    #[test]
-    fn without_a_camera_there_is_a_card_and_none_once_it_is_back() {
-        let (control, told, worker) = start();
         control.camera_lost();
         control.order();
-        luma(&told);
-        control.mark_alive();
-        control.order();
-        assert!(told.recv_timeout(Duration::from_millis(100)).is_err(), "pixels will come");
+        assert_ne!(luma(&told), 30, "the card, and nothing from before");
         assert!(control.wants_pixels());
-        control.publish(&grey(64, 36, 120));
-        assert!(luma(&told).abs_diff(120) <= 2);
         control.stop();
         assert!(worker.join_within(LONG));
     }

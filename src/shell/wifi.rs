@@ -104,11 +104,10 @@ fn follow(lines: &Receiver<String>, interface: &str, watch: &mut WifiWatch, told
         }
         if look.is_none_or(|last| now.saturating_duration_since(last) >= LOOK) {
             look = Some(now);
-            watch.handle_addressed(has_address(interface), now);
+            let elsewhere = other_cards(interface).iter().any(|other| has_address(other));
+            watch.handle_addressed(has_address(interface), elsewhere, now);
         }
-        // By which card home is on the Wi-Fi does not matter.
-        let elsewhere = watch.notice(now).is_some() && other_cards(interface).iter().any(|other| has_address(other));
-        told.tell(watch.notice(now).filter(|_| !elsewhere));
+        told.tell(watch.notice(now));
     }
 }
 

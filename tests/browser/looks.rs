@@ -16,17 +16,7 @@ pub fn screens(lab: &mut Lab) {
         page.size(width, height, mobile);
         page.open(&link);
         living(&page);
-        page.wait_for("the question", PATIENCE, "document.querySelector('#join').checkVisibility()");
-        assert_fits(&page, &["#join", "#just-watch"]);
-        page.keep_screenshot(&format!("{name}-1-watching"));
-        page.click("#join");
-        page.wait_for("the self-view", PATIENCE, "document.querySelector('#self').videoWidth > 0");
-        page.wait_coded_frames(15, PATIENCE);
-        assert_fits(&page, &["#mic", "#cam", "#leave", "#self", "#volume"]);
-        page.keep_screenshot(&format!("{name}-2-joined"));
-        page.click("#leave");
-        page.wait_state("left", PATIENCE);
-        assert_fits(&page, &["#return"]);
+        stay(&page, name);
         page.keep_screenshot(&format!("{name}-3-left"));
         page.close();
     }
@@ -38,6 +28,22 @@ pub fn screens(lab: &mut Lab) {
         page.size(width, height, mobile);
         page.keep_screenshot(&format!("{name}-4-wrong-link"));
     }
+}
+
+/// A viewer is asked, joins and leaves; all of it fits, and is kept for human eyes.
+fn stay(page: &Page, name: &str) {
+    page.wait_for("the question", PATIENCE, "document.querySelector('#join').checkVisibility()");
+    assert_fits(page, &["#join", "#just-watch"]);
+    page.keep_screenshot(&format!("{name}-1-watching"));
+    page.click("#join");
+    page.wait_for("the self-view", PATIENCE, "document.querySelector('#self').videoWidth > 0");
+    // It slides into its corner.
+    page.wait_coded_frames(15, PATIENCE);
+    assert_fits(page, &["#mic", "#cam", "#leave", "#self", "#volume"]);
+    page.keep_screenshot(&format!("{name}-2-joined"));
+    page.click("#leave");
+    page.wait_state("left", PATIENCE);
+    assert_fits(page, &["#return"]);
 }
 
 /// The page speaks the language of the browser. Its words come behind the first picture, and fit a small phone.
@@ -58,17 +64,7 @@ pub fn languages(lab: &mut Lab) {
         let late = "performance.getEntriesByType('resource').find(({ name }) => name.includes('/words-')).startTime
             >= performance.getEntriesByName('intercom-first-frame')[0].startTime";
         assert_eq!(page.eval(late), true, "{language}: no words before the first picture");
-        page.wait_for("the question", PATIENCE, "document.querySelector('#join').checkVisibility()");
-        assert_fits(&page, &["#join", "#just-watch"]);
-        page.keep_screenshot(&format!("language-{language}-1-asked"));
-        page.click("#join");
-        page.wait_for("the self-view", PATIENCE, "document.querySelector('#self').videoWidth > 0");
-        // It slides into its corner.
-        page.wait_coded_frames(15, PATIENCE);
-        assert_fits(&page, &["#mic", "#cam", "#leave", "#self", "#volume"]);
-        page.keep_screenshot(&format!("language-{language}-2-joined"));
-        page.click("#leave");
-        page.wait_state("left", PATIENCE);
+        stay(&page, &format!("language-{language}"));
         assert_eq!(page.eval("document.querySelector('#title').innerText"), words["left.title"], "{language}");
         page.keep_screenshot(&format!("language-{language}-3-left"));
         page.close();

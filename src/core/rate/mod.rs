@@ -65,5 +65,6 @@ pub mod encoding;
 pub mod ladder;
 pub mod passthrough;
 pub mod playout;
+pub mod snapshots;
 pub mod speech;
 pub mod stills;

@@ -20,6 +20,8 @@ pub struct WifiWatch {
     /// When the connection to the access point came up.
     connected_since: Option<Instant>,
     addressed: bool,
+    /// Home is reached by another card.
+    elsewhere: bool,
     switched_off: bool,
     /// Since when wpa_supplicant has not stayed up.
     failing_since: Option<Instant>,
@@ -42,6 +44,7 @@ impl WifiWatch {
             unused_since: Some(now),
             connected_since: None,
             addressed: false,
+            elsewhere: false,
             switched_off: false,
             failing_since: None,
             tried: None,
@@ -91,15 +94,16 @@ impl WifiWatch {
         self.follow(now);
     }
 
-    /// Whether the interface has an address with which it can be reached.
-    pub fn handle_addressed(&mut self, addressed: bool, now: Instant) {
-        self.addressed = addressed;
+    /// Whether the interface has an address with which it can be reached, and whether another Wi-Fi card has one.
+    pub fn handle_addressed(&mut self, addressed: bool, elsewhere: bool, now: Instant) {
+        (self.addressed, self.elsewhere) = (addressed, elsewhere);
         self.follow(now);
     }
 
     /// What there is to tell the family, in one sentence, and what to do about it.
     pub fn notice(&self, now: Instant) -> Option<String> {
-        let since = self.unused_since?;
+        // By which card home is on the Wi-Fi does not matter.
+        let since = self.unused_since.filter(|_| !self.elsewhere)?;
         if now.saturating_duration_since(since.max(self.connected_since.unwrap_or(since))) < PATIENCE {
             return None;
         }
@@ -236,7 +240,7 @@ mod tests {
         home.hear(&[TRY, WRONG[1], "wlan0: CTRL-EVENT-ASSOC-REJECT bssid=02:00:00:00:01:00 status_code=1"]);
         assert!(home.after(5).contains("password"));
         home.hear(&[TRY, JOINED]);
-        home.watch.handle_addressed(true, home.now);
+        home.watch.handle_addressed(true, false, home.now);
         assert_eq!(home.after(500), "");
     }
 
@@ -246,14 +250,16 @@ mod tests {
         home.hear(&[TRY, JOINED]);
         assert_eq!(home.after(59), "");
         assert!(home.after(1).starts_with("The Wi-Fi “Café \"A\"” gives home no address"));
-        home.watch.handle_addressed(true, home.now);
+        home.watch.handle_addressed(true, false, home.now);
         assert_eq!(home.after(0), "");
         // It goes away, and its address with it or later.
         home.hear(&[LOST]);
         assert_eq!(home.after(59), "", "a router that starts again");
         assert!(home.after(1).contains("in reach"), "it refused nobody");
-        home.watch.handle_addressed(false, home.now);
+        home.watch.handle_addressed(false, false, home.now);
         assert!(home.after(600).contains("in reach"));
+        home.watch.handle_addressed(false, true, home.now);
+        assert_eq!(home.after(0), "", "another card is joined");
     }
 
     #[test]
@@ -290,7 +296,7 @@ mod tests {
         }
         assert!(home.after(0).contains("card of this machine does not work"));
         home.hear(&[TRY, JOINED]);
-        home.watch.handle_addressed(true, home.now);
+        home.watch.handle_addressed(true, false, home.now);
         assert_eq!(home.after(100), "");
     }
 
