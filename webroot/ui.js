@@ -25,6 +25,9 @@ export class Ui {
   #talks = false;
   #soundOnly = false;
   #sends = false;
+  // What was pasted has no key in it.
+  #badLink = false;
+  #shown = [];
   // What the open sheet is about: 'both', 'mic' or 'cam'.
   #which = 'both';
   // Whose refusal the help explains, and what refuses: a kind of browser, or 'system'.
@@ -54,7 +57,8 @@ export class Ui {
     click('fullscreen', () => this.fullscreen());
     by('paste').addEventListener('submit', (event) => {
       event.preventDefault();
-      if (!on.paste(by('link').value)) by('status').textContent = say('note.bad-link');
+      this.#badLink = !on.paste(by('link').value);
+      if (this.#badLink) this.state(...this.#shown);
     });
     by('fullscreen').hidden = !document.fullscreenEnabled;
     document.addEventListener('fullscreenchange', () => this.#showFullscreen());
@@ -86,7 +90,10 @@ export class Ui {
     this.#declineWords();
     by('cam').hidden = view.soundOnly;
     this.#tapWords();
-    const { title, text } = stateWords(view, online);
+    this.#shown = [view, online];
+    this.#badLink &&= view.state === 'wrong-link' || view.state === 'revoked';
+    const { title, text: usual } = stateWords(view, online);
+    const text = this.#badLink ? say('note.bad-link') : usual;
     // Written only when it changes: a screen reader says it each time.
     if (this.#text !== title + text) {
       this.#text = title + text;

@@ -285,8 +285,7 @@ class Visit extends EventTarget {
 
   /** How long to wait before the next connection; longer with each that breaks before it runs. */
   #pause() {
-    this.#breaks += 1;
-    return brokenPause(this.#breaks);
+    return brokenPause((this.#breaks += 1));
   }
 
   #opened() {
@@ -459,7 +458,8 @@ class Visit extends EventTarget {
     facts.everAlive ||= facts.alive || facts.sound;
     if (soundOnly && media === 'connected' && signaling) this.#codec.step(now, () => this.#buildFor(peer));
     else if (facts.alive) this.#codec.reset();
-    if (this.#snapshots.step({ soundOnly, media, signaling, visible: visible && !held }, now)) this.#signal.send({ type: 'snapshot' });
+    const seen = { soundOnly, media, signaling, visible: visible && !held, restarting: facts.restarting };
+    if (this.#snapshots.step(seen, now)) this.#signal.send({ type: 'snapshot' });
 
     if (repair === 'reload') {
       this.suspend();

@@ -23,7 +23,7 @@ export const ENGLISH = {
   'codec-comes.text': 'You can talk, too. The picture is not there yet: this browser is still without H.264, the video format of home.',
   'no-codec.title': 'You can hear home and talk',
   'no-codec.text': 'There is no picture on either side, because this browser has no H.264 video. If it gets that, the picture comes by itself. Another browser may have it already.',
-  'snapshots.text': 'You can hear home and talk. A new picture comes every second or two: this browser has no H.264 video.',
+  'snapshots.text': 'You can hear home and talk. Single pictures come instead of video, as often as the connection allows: this browser has no H.264.',
   'offline.title': 'Home is offline',
   'offline.text': 'It does not answer right now. Leave this page open: it connects by itself as soon as home is back.',
   'device-offline.title': 'You are offline',
@@ -128,7 +128,7 @@ export const ENGLISH = {
   'mark.reconnecting': 'reconnecting',
 
   // Small notices over the picture.
-  'note.snapshots': 'A new picture comes every second or two: this browser has no H.264 video.',
+  'note.snapshots': 'Single pictures come instead of video, as often as the connection allows: this browser has no H.264.',
   'note.unplugged': 'Home’s camera is unplugged. You can still talk.',
   'note.muted': 'Home has muted its microphone.',
   'note.both-on': 'Home hears and sees you',

@@ -60,7 +60,7 @@ pub fn chromium(lab: &mut Lab) {
     assert!(ages.iter().all(|age| (0.0..4000.0).contains(age)), "each is of now: {ages:?} ms");
     let numbers = page.eval("[...pictures.keys()]");
     assert!(numbers.as_array().expect("numbers").is_sorted_by_key(serde_json::Value::as_u64), "{numbers}");
-    assert!(page.visible("#note") && page.text().contains("A new picture comes"), "{}", page.text());
+    assert!(page.visible("#note") && page.text().contains("Single pictures come"), "{}", page.text());
 
     sends_what_it_hears(&page);
     page.click("#join");

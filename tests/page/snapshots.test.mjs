@@ -31,13 +31,14 @@ test('a picture comes about every second, and more seldom the longer it takes', 
 });
 
 test('what the path does not carry is asked for more and more seldom', () => {
-  assert.deepEqual(asks(null, 700000), [0, 100000, 280000, 600000], 'none ever comes');
+  assert.deepEqual(asks(null, 700000), [0, 60000, 168000, 372000, 684000], 'none ever comes');
   const late = new Snapshots();
   assert.equal(late.step(RUNS, 0), true);
-  assert.equal(late.step(RUNS, 20000), false);
-  late.came('AAAA', 25000);
-  assert.ok(late.shown(25000), 'one that comes late is shown');
-  assert.equal(late.step(RUNS, 99000), false, 'and the pause goes on');
+  assert.equal(late.step(RUNS, 12000), false);
+  late.came('AAAA', 15000);
+  assert.ok(late.shown(15000), 'one that comes late is shown');
+  assert.equal(late.step(RUNS, 59900), false, 'and the pause goes on');
+  assert.equal(late.step(RUNS, 60000), true);
 });
 
 test('a socket that dies over a picture is not asked for the next at once', () => {
@@ -45,13 +46,42 @@ test('a socket that dies over a picture is not asked for the next at once', () =
   assert.equal(snapshots.step(RUNS, 0), true);
   assert.equal(snapshots.step({ ...RUNS, signaling: false }, 6000), false);
   assert.equal(snapshots.step(RUNS, 7000), false);
-  assert.equal(snapshots.step(RUNS, 85999), false);
-  assert.equal(snapshots.step(RUNS, 86000), true);
-  // A hidden page goes on measuring.
-  snapshots.step({ ...RUNS, visible: false }, 87000);
-  snapshots.came('AAAA', 89000);
-  assert.equal(snapshots.step(RUNS, 100900), false);
-  assert.equal(snapshots.step(RUNS, 101000), true);
+  assert.equal(snapshots.step(RUNS, 53999), false);
+  assert.equal(snapshots.step(RUNS, 54000), true);
+});
+
+test('a page that slept and a home that restarts say nothing of the path', () => {
+  const asleep = new Snapshots();
+  assert.equal(asleep.step(RUNS, 0), true);
+  asleep.step({ ...RUNS, visible: false }, 1000);
+  asleep.came('AAAA', 9000);
+  assert.deepEqual([asleep.step(RUNS, 9999), asleep.step(RUNS, 10000)], [false, true], 'its pause is the shortest');
+  asleep.step({ ...RUNS, visible: false }, 11000);
+  assert.equal(asleep.step(RUNS, 41000), true, 'what is lost is forgotten');
+  asleep.came('AAAA', 44000);
+  assert.deepEqual([asleep.step(RUNS, 55999), asleep.step(RUNS, 56000)], [false, true], 'and the next one is a measure again');
+  const restarted = new Snapshots();
+  restarted.step(RUNS, 0);
+  restarted.step({ ...RUNS, restarting: true }, 100);
+  restarted.step({ ...RUNS, restarting: true, signaling: false }, 350);
+  assert.equal(restarted.step(RUNS, 3000), true, 'asked again as soon as home is back');
+});
+
+test('on every path the next picture comes before the last is stale, or none is shown for long', () => {
+  for (const took of [100, 3000, 9000, 11900]) {
+    const snapshots = new Snapshots();
+    let gaps = 0;
+    let due = null;
+    for (let now = 0; now < 600000; now += 50) {
+      if (due !== null && now >= due) {
+        snapshots.came('AAAA', now);
+        due = null;
+      }
+      if (snapshots.step(RUNS, now)) due = now + took;
+      if (now > took + 50 && !snapshots.shown(now)) gaps += 1;
+    }
+    assert.equal(gaps, 0, `${took} ms`);
+  }
 });
 
 test('nobody asks who has video, no connection, no socket or no eye on the page', () => {
