@@ -234,7 +234,7 @@ mod tests {
         assert_eq!((0..1000).filter(|n| tell(*n)).count(), ALIKE as usize);
         let mut tell = |n: u32| {
             let letters: String = n.to_string().bytes().map(|digit| char::from(digit - b'0' + b'a')).collect();
-            told.judge(&format!("a page is refused: origin \"https://{letters}\", Host \"a b {letters}\""), now)
+            told.judge(&format!("a page is refused: origin \"https://{letters}\", Host \"a {letters} b\""), now)
                 != Verdict::Drop
         };
         assert_eq!((0..1000).filter(|n| tell(*n)).count(), ALIKE as usize);

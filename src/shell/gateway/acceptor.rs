@@ -5,11 +5,11 @@ use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use intercom_core::people::fairness::{self, Budgets, Limits, Occupant, Rate, Source};
+use intercom_core::people::fairness::{self, Budget, Budgets, Limits, Occupant, Rate};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::connection::{Connection, Context};
-use super::progress::{Next, Progress};
+use super::progress::{Next, Owner, Progress};
 use crate::shell::tls::Certificates;
 use crate::shell::wake::Wake;
 use crate::shell::{clock, pulse};
@@ -24,8 +24,8 @@ const LIMITS: Limits = Limits { all: 256, each: 32 };
 /// Connections that one source may open: more are closed before any TLS, which costs a millisecond of computing each. A browser
 /// needs three for a visit; a burst is a household behind one address after a power cut.
 const OPENED: Rate = Rate { burst: 256.0, per_second: 20.0 };
-/// Connections of the reverse proxy that have not said yet for whom it asks. Who pays is known only then: a rate for all of them
-/// together would be one client's to use up.
+/// Connections of the reverse proxy that say for no client, or not yet. Who pays is known only then: a rate at which all of them are
+/// opened would be one client's to use up.
 const OF_PROXY: usize = 128;
 /// Connections taken in a turn.
 const ACCEPTS_A_TURN: usize = 64;
@@ -43,6 +43,7 @@ pub fn run(listeners: &[TcpListener], context: &Context, certificates: &Certific
         rest_until: None,
         crowded: None,
         budgets: Budgets::new(OPENED),
+        of_nobody: Budget::new(OPENED, now),
         certificates_due: certificates.next_look(now),
     };
     while !stop.load(Ordering::Acquire) {
@@ -71,6 +72,8 @@ struct Acceptor<'c> {
     /// When somebody last had to go for a newcomer.
     crowded: Option<Instant>,
     budgets: Budgets,
+    /// What the proxy asks for no client.
+    of_nobody: Budget,
     certificates_due: Instant,
 }
 
@@ -169,7 +172,10 @@ impl Acceptor<'_> {
             if next == Next::Owes {
                 let client = connection.place().owner;
                 handed_over.push(client);
-                let pays = self.budgets.spend(client, now);
+                let pays = match client {
+                    Owner::Client(source) => self.budgets.spend(source, now),
+                    Owner::Proxy => self.of_nobody.spend(1.0, now),
+                };
                 next = if pays { connection.handle_ready(self.context, now) } else { Next::Close };
                 crowd |= !pays;
             }
@@ -183,7 +189,7 @@ impl Acceptor<'_> {
             self.tell_crowd(now);
         }
         for client in handed_over {
-            let limits = self.limits(client);
+            let limits = limits(client);
             while self.connections.iter().filter(|connection| connection.place().owner == client).count() > limits.each
                 && let Some(index) = fairness::evict(&self.places(), client, limits, toss)
             {
@@ -219,14 +225,15 @@ impl Acceptor<'_> {
         for _ in 0..ACCEPTS_A_TURN {
             match listener.accept() {
                 Ok((socket, peer)) => {
-                    let source = Source::of(peer.ip());
+                    let owner = Owner::of(peer, self.context.proxy);
                     // Whoever is behind the proxy pays, once it has said who.
-                    let is_proxy = self.context.proxy == Some(peer.ip().to_canonical());
-                    if !is_proxy && !self.budgets.spend(source, now) {
+                    if let Owner::Client(source) = owner
+                        && !self.budgets.spend(source, now)
+                    {
                         self.tell_crowd(now);
                         continue;
                     }
-                    self.make_room(source, now);
+                    self.make_room(owner, now);
                     match Connection::new(socket, peer, self.context, now) {
                         Ok(connection) => self.connections.push(connection),
                         Err(e) => log::trace!("{peer}: {e}"),
@@ -254,14 +261,8 @@ impl Acceptor<'_> {
         }
     }
 
-    /// What has not said for whom the proxy asks, or has said nothing that counts, is the proxy's own.
-    fn limits(&self, source: Source) -> Limits {
-        let is_proxy = self.context.proxy.map(Source::of) == Some(source);
-        Limits { each: if is_proxy { OF_PROXY } else { LIMITS.each }, ..LIMITS }
-    }
-
-    fn make_room(&mut self, newcomer: Source, now: Instant) {
-        let limits = self.limits(newcomer);
+    fn make_room(&mut self, newcomer: Owner, now: Instant) {
+        let limits = limits(newcomer);
         while let Some(index) = fairness::evict(&self.places(), newcomer, limits, toss) {
             self.connections.remove(index);
             self.tell_crowd(now);
@@ -275,7 +276,7 @@ impl Acceptor<'_> {
         self.crowded = Some(now);
     }
 
-    fn places(&self) -> Vec<Occupant<Source, Progress>> {
+    fn places(&self) -> Vec<Occupant<Owner, Progress>> {
         self.connections.iter().map(Connection::place).collect()
     }
 
@@ -291,6 +292,13 @@ impl Acceptor<'_> {
             let next = self.connections[index].start_relay(self.context, now);
             self.carry_out(index, next);
         }
+    }
+}
+
+fn limits(owner: Owner) -> Limits {
+    match owner {
+        Owner::Client(_) => LIMITS,
+        Owner::Proxy => Limits { each: OF_PROXY, ..LIMITS },
     }
 }
 

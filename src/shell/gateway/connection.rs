@@ -18,7 +18,7 @@ use tungstenite::protocol::{Role, WebSocketConfig};
 use super::TlsStream;
 use super::head::{self, Head, LONGEST_HEAD, Method, Refusal};
 use super::origin::{Way, is_public};
-use super::progress::{Next, Progress};
+use super::progress::{Next, Owner, Progress};
 use super::records::{READS_A_TURN, read_records, write_records};
 use super::relay::Relay;
 use super::reply::{self, FromPages};
@@ -52,7 +52,7 @@ pub struct Context {
 pub struct Connection {
     peer: SocketAddr,
     local: SocketAddr,
-    source: Source,
+    owner: Owner,
     way: Way,
     opened: Instant,
     deadline: (Instant, Why),
@@ -108,7 +108,7 @@ impl Connection {
         Ok(Connection {
             peer,
             local: socket.local_addr()?,
-            source: Source::of(peer.ip()),
+            owner: Owner::of(peer, context.proxy),
             way: Way::Direct,
             opened: now,
             deadline: (now + context.timeouts.handshake, Why::FirstByte),
@@ -120,13 +120,13 @@ impl Connection {
     }
 
     /// The place that it takes.
-    pub fn place(&self) -> Occupant<Source, Progress> {
+    pub fn place(&self) -> Occupant<Owner, Progress> {
         let progress = match self.stage {
             Stage::First | Stage::Handshake | Stage::Head { .. } => Progress::Unfinished,
             Stage::Asking(_) | Stage::Waiting(_) | Stage::Relaying(_) | Stage::Replying { .. } => Progress::Asked,
             Stage::Lingering { .. } => Progress::Answered,
         };
-        Occupant { owner: self.source, rank: progress, since: self.opened }
+        Occupant { owner: self.owner, rank: progress, since: self.opened }
     }
 
     /// When [`Connection::handle_deadline`] is due.
@@ -226,7 +226,7 @@ impl Connection {
         log::trace!("{}: too slow, {:?}", self.peer, self.deadline.1);
         self.deadline = (now + context.timeouts.refusal, Why::Linger);
         if refusal == Refusal::TooSlow {
-            return match self.ask(Err(refusal), context) {
+            return match self.ask(Err(refusal)) {
                 Step::Go => self.handle_ready(context, now),
                 Step::Out(next) => next,
             };
@@ -297,7 +297,7 @@ impl Connection {
         let longest = &self.received[..self.received.len().min(LONGEST_HEAD)];
         let Some(end) = head::end_of_head(longest, scanned) else {
             if self.received.len() > LONGEST_HEAD {
-                return Ok(self.ask(Err(head::too_long(&self.received)), context));
+                return Ok(self.ask(Err(head::too_long(&self.received))));
             }
             self.stage = Stage::Head { scanned: self.received.len() };
             return Ok(Step::Out(if eof { Next::Close } else { Next::Stay }));
@@ -306,12 +306,12 @@ impl Connection {
         if head.is_ok() {
             self.received.drain(..end);
         }
-        Ok(self.ask(head, context))
+        Ok(self.ask(head))
     }
 
     /// What was asked is known, or that it is no request. Who came through the proxy is to pay first.
-    fn ask(&mut self, head: Result<Head, Refusal>, context: &Context) -> Step {
-        let owes = self.is_of_proxy(context);
+    fn ask(&mut self, head: Result<Head, Refusal>) -> Step {
+        let owes = self.way == Way::Direct && self.owner == Owner::Proxy;
         if owes && let Ok(head) = &head {
             self.take_over(head);
         }
@@ -367,17 +367,13 @@ impl Connection {
         }
     }
 
-    fn is_of_proxy(&self, context: &Context) -> bool {
-        self.way == Way::Direct && context.proxy == Some(self.peer.ip().to_canonical())
-    }
-
     /// The client that the proxy names stands behind the connection from now on.
     fn take_over(&mut self, head: &Head) {
         let peer = self.peer.ip();
         self.way = Way::Proxy;
         match head.forwarded.client {
             Some(client) => {
-                self.source = Source::of(client);
+                self.owner = Owner::Client(Source::of(client));
                 self.peer.set_ip(client);
             }
             None if head.forwarded.disagrees => log::info!(

@@ -1,4 +1,27 @@
-//! How far a connection has come, and what becomes of it.
+//! Whose a connection is, how far it has come, and what becomes of it.
+
+use std::net::{IpAddr, SocketAddr};
+
+use intercom_core::people::fairness::Source;
+
+/// Whose a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Owner {
+    /// The reverse proxy's, which has not said for whom it asks, or nothing that counts.
+    Proxy,
+    /// A client's, before the proxy or behind it.
+    Client(Source),
+}
+
+impl Owner {
+    /// Before it has said anything.
+    pub fn of(peer: SocketAddr, proxy: Option<IpAddr>) -> Owner {
+        match proxy == Some(peer.ip().to_canonical()) {
+            true => Owner::Proxy,
+            false => Owner::Client(Source::of(peer.ip())),
+        }
+    }
+}
 
 /// How far a connection has come; of one source's, those that come first here go first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
