@@ -4,14 +4,14 @@ use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::net::IpAddr;
 use std::path::Path;
 use std::process::{ChildStdout, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError, bounded};
 use intercom_core::reach::wifi::WifiWatch;
+use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::SIGTERM;
+use signal_hook::iterator::Signals;
 
 use crate::shell::{clock, notice_board};
 
@@ -28,40 +28,50 @@ const LINES: usize = 64;
 const LONGEST: u64 = 4096;
 
 /// Joins the networks of `folder/wifi.conf` with `interface`, and passes on what wpa_supplicant prints. As long as there is no network,
-/// `folder/notices/wifi-INTERFACE` says why. Goes on until SIGTERM, which the service manager sends to both programs.
+/// `folder/notices/wifi-INTERFACE` says why. Goes on until SIGTERM.
 ///
 /// # Errors
 /// If wpa_supplicant cannot be started.
 pub fn join(supplicant: &Path, interface: &str, folder: &Path) -> io::Result<()> {
-    let ends = Arc::new(AtomicBool::new(false));
-    signal_hook::flag::register(SIGTERM, Arc::clone(&ends))?;
+    let (end, ends) = bounded(1);
+    let mut signals = Signals::new([SIGTERM])?;
+    thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        let _ended = signals.forever().next();
+        drop(end);
+    })?;
     join_until(&ends, supplicant, interface, folder)
 }
 
-fn join_until(ends: &AtomicBool, supplicant: &Path, interface: &str, folder: &Path) -> io::Result<()> {
+/// The same, until the sender of `ends` is gone.
+fn join_until(ends: &Receiver<()>, supplicant: &Path, interface: &str, folder: &Path) -> io::Result<()> {
     if interface.contains('/') || interface.is_empty() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "that is no name of a network interface"));
     }
+    let is_over = || ends.try_recv() == Err(TryRecvError::Disconnected);
     let mut told = Notice::new(interface, folder);
     let mut watch = WifiWatch::new(clock::now());
-    while !ends.load(Ordering::Relaxed) {
+    while !is_over() {
         let mut child = Command::new(supplicant)
             .args(["-i", interface, "-c"])
             .arg(folder.join("wifi.conf"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()?;
+        // The service manager has told all who were there then; this one may have come just afterwards.
+        if is_over() {
+            kill_process(Pid::from_child(&child), Signal::TERM)?;
+        }
         // To its last line, also of its goodbye: it would end in the middle of it if nobody read.
         if let Some(lines) = child.stdout.take().map(read_lines).transpose()? {
             follow(&lines, interface, &mut watch, &mut told);
         }
         let status = child.wait()?;
-        if !ends.load(Ordering::Relaxed) {
+        if !is_over() {
             eprintln!("intercom: wpa_supplicant has ended ({status}) and is started again");
             let now = clock::now();
             watch.handle_ended(now);
             told.tell(watch.notice(now));
-            clock::sleep_until(now + PAUSE);
+            let _over = ends.recv_timeout(PAUSE);
         }
     }
     told.tell(None);
@@ -90,24 +100,23 @@ fn read_lines(output: ChildStdout) -> io::Result<Receiver<String>> {
 
 /// Until there are no more lines.
 fn follow(lines: &Receiver<String>, interface: &str, watch: &mut WifiWatch, told: &mut Notice) {
-    let mut look: Option<Instant> = None;
+    let mut look = clock::now();
     loop {
-        let heard = lines.recv_timeout(LOOK);
         let now = clock::now();
-        match heard {
-            Ok(line) => {
-                println!("{line}");
-                watch.handle_line(&line, now);
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
-        }
-        if look.is_none_or(|last| now.saturating_duration_since(last) >= LOOK) {
-            look = Some(now);
+        if now >= look {
+            look = now + LOOK;
             let elsewhere = other_cards(interface).iter().any(|other| has_address(other));
             watch.handle_addressed(has_address(interface), elsewhere, now);
         }
         told.tell(watch.notice(now));
+        match lines.recv_timeout(LOOK) {
+            Ok(line) => {
+                println!("{line}");
+                watch.handle_line(&line, clock::now());
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
     }
 }
 
@@ -184,16 +193,16 @@ mod tests {
             &dir,
             "cd \"$(dirname \"$4\")\"; echo \"$*\" >>args; yes x | head -c 100000; echo whole >>args; exit 3",
         );
-        let ends = Arc::new(AtomicBool::new(false));
-        let (flag, folder) = (Arc::clone(&ends), dir.0.clone());
-        let joined = thread::spawn(move || join_until(&flag, &program, "wlan9", &folder));
+        let (end, ends) = bounded(1);
+        let folder = dir.0.clone();
+        let joined = thread::spawn(move || join_until(&ends, &program, "wlan9", &folder));
         let args = || fs::read_to_string(dir.0.join("args")).unwrap_or_default();
         let deadline = clock::now() + Duration::from_secs(30);
         while args().matches("whole").count() < 2 {
             assert!(clock::now() < deadline, "{}", args());
             clock::sleep_until(clock::now() + Duration::from_millis(20));
         }
-        ends.store(true, Ordering::Relaxed);
+        drop(end);
         joined.join().expect("no panic").expect("it ends in order");
         let line = format!("-i wlan9 -c {}", dir.0.join("wifi.conf").display());
         assert!(args().starts_with(&format!("{line}\nwhole\n{line}\nwhole\n")), "{}", args());
@@ -202,7 +211,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_started_or_is_no_interface_is_an_error() {
-        let (dir, ends) = (TestDir::new(), AtomicBool::new(false));
+        let (dir, (_end, ends)) = (TestDir::new(), bounded(1));
         assert!(join_until(&ends, &dir.0.join("missing"), "wlan9", &dir.0).is_err());
         let kind =
             |interface| join_until(&ends, Path::new("/bin/true"), interface, &dir.0).map_err(|error| error.kind());

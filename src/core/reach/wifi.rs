@@ -23,8 +23,8 @@ pub struct WifiWatch {
     /// Home is reached by another card.
     elsewhere: bool,
     switched_off: bool,
-    /// Since when wpa_supplicant has not stayed up.
-    failing_since: Option<Instant>,
+    /// When wpa_supplicant first and last ended by itself, of a row without a longer pause.
+    failing: Option<(Instant, Instant)>,
     /// The network that was tried last, and when.
     tried: Option<(String, Instant)>,
     refused: Option<(Refusal, String, Instant)>,
@@ -46,7 +46,7 @@ impl WifiWatch {
             addressed: false,
             elsewhere: false,
             switched_off: false,
-            failing_since: None,
+            failing: None,
             tried: None,
             refused: None,
         }
@@ -89,7 +89,11 @@ impl WifiWatch {
 
     /// wpa_supplicant has ended by itself; it is started again.
     pub fn handle_ended(&mut self, now: Instant) {
-        self.failing_since.get_or_insert(now);
+        let first =
+            self.failing.filter(|(_, last)| now.saturating_duration_since(*last) < PATIENCE).map(|(first, _)| first);
+        self.failing = Some((first.unwrap_or(now), now));
+        // It says so again at its next start.
+        self.switched_off = false;
         self.connected_since = None;
         self.follow(now);
     }
@@ -114,7 +118,10 @@ impl WifiWatch {
             _ if self.switched_off => {
                 "The Wi-Fi of this machine is switched off. Look for a switch or a key with an antenna on it".to_owned()
             }
-            _ if self.failing_since.is_some_and(|since| now.saturating_duration_since(since) >= PATIENCE) => {
+            _ if self.failing.is_some_and(|(first, last)| {
+                last.saturating_duration_since(first) >= PATIENCE && now.saturating_duration_since(last) < PATIENCE
+            }) =>
+            {
                 "The Wi-Fi card of this machine does not work with this system. Use a cable, or another card".to_owned()
             }
             (Some(_), _, tried) => {
@@ -148,7 +155,7 @@ impl WifiWatch {
         let used = self.connected_since.is_some() && self.addressed;
         self.unused_since = if used { None } else { self.unused_since.or(Some(now)) };
         if used {
-            self.failing_since = None;
+            self.failing = None;
         }
     }
 }
@@ -295,9 +302,24 @@ mod tests {
             home.after(6);
         }
         assert!(home.after(0).contains("card of this machine does not work"));
+        home.watch.handle_addressed(false, true, home.now);
+        assert_eq!(home.after(0), "", "another card is joined");
+        home.watch.handle_addressed(false, false, home.now);
         home.hear(&[TRY, JOINED]);
         home.watch.handle_addressed(true, false, home.now);
         assert_eq!(home.after(100), "");
+    }
+
+    #[test]
+    fn one_end_of_the_program_hides_no_other_reason() {
+        let mut home = Watched::new();
+        home.hear(&["rfkill: WLAN soft blocked"]);
+        home.watch.handle_ended(home.now);
+        home.hear(&[TRY]);
+        home.hear(&WRONG);
+        assert!(home.after(120).contains("does not take the password"));
+        home.watch.handle_ended(home.now);
+        assert!(home.after(120).contains("does not take the password"), "two ends are no row");
     }
 
     #[test]
