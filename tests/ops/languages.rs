@@ -1,7 +1,7 @@
 //! The TV in each of its languages, with the fonts of this machine: every sentence is drawn, and none is cut. Pictures for people
 //! to look at are left in tests/artefacts.
 
-use std::time::{Duration, Instant};
+use std::net::UdpSocket;
 
 use intercom::shell::fonts;
 use intercom_base::isolate::isolated;
@@ -14,9 +14,6 @@ use intercom_media::text;
 
 use crate::home::Home;
 use crate::scripts::{keep, scene_of, tile};
-
-/// For the code, which comes once the network is known.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 const WELL: Health =
     Health { camera: Some(true), microphone: Some(true), speaker: Some(true), network: Some(true), muted: false };
@@ -32,7 +29,7 @@ fn names(language: Language) -> [&'static str; 2] {
         Language::Spanish => ["Tía Guadalupe", "Íñigo"],
         Language::French => ["Tante Françoise", "Zoë"],
         Language::Hindi => ["अनिता शर्मा", "राहुल"],
-        Language::Chinese => ["李小龙", "Anna"],
+        Language::Chinese => ["王小明", "Anna"],
     }
 }
 
@@ -198,18 +195,24 @@ fn has_code(pixels: &[u8], width: usize) -> bool {
     pixels.chunks_exact(width).map(right).sum::<usize>() > pixels.len() / 20
 }
 
-/// The rows of the date on the idle card, left of the code, as a running home draws them. Without a network there is no code.
+/// Whether home has an address that others can reach. Without one there is no code.
+fn has_network() -> bool {
+    let way = |socket: UdpSocket| socket.connect("192.0.2.1:9").and_then(|()| socket.local_addr());
+    UdpSocket::bind("0.0.0.0:0").and_then(way).is_ok_and(|own| !own.ip().is_loopback())
+}
+
+/// The rows of the date on the idle card, left of the code, as a running home draws them once it knows its network.
 fn date_of(word: &str) -> Vec<u8> {
     let mut home = Home::new("[display]\ndriver = \"png\"\n[display.png]\npath = \"{}/tv.png\"\n");
     home.edit(|text| text.replace("[home]\n", &format!("[home]\nlanguage = \"{word}\"\n")));
     home.start(|_| ());
-    let begun = Instant::now();
+    let network = has_network();
     let (picture, width) = home.wait("the TV's picture", || {
         let file = std::fs::File::open(home.at("tv.png")).ok()?;
         let mut reader = png::Decoder::new(std::io::BufReader::new(file)).read_info().ok()?;
         let mut pixels = vec![0; reader.output_buffer_size()?];
         let width = reader.next_frame(&mut pixels).ok()?.line_size;
-        (has_code(&pixels, width) || begun.elapsed() > PATIENCE).then_some((pixels, width))
+        (has_code(&pixels, width) == network).then_some((pixels, width))
     });
     let rows = &picture[picture.len() / width * 45 / 100 * width..picture.len() / width * 55 / 100 * width];
     rows.chunks_exact(width).flat_map(|row| &row[..width / 2]).copied().collect()

@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn names_of_all_scripts_are_names() {
         for name in [
-            "李小龙",
+            "王小明",
             "محمد",
             "علی\u{200c}رضا",
             "अनिता",
