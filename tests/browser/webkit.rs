@@ -27,7 +27,7 @@ pub fn words_and_layout(lab: &mut Lab) {
     let page = WebKit::start(&programs);
     let link = lab.home().link();
     page.open(&link);
-    if page.eval("typeof RTCPeerConnection") != "undefined" {
+    if page.eval("typeof RTCPeerConnection") == "function" {
         return not_run("webkit_reads_the_words", "this WebKitGTK has WebRTC, so it would be a viewer like any other");
     }
     page.wait_state("unsupported", PATIENCE);

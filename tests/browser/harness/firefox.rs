@@ -8,13 +8,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 use tungstenite::{Message, WebSocket};
 
 use super::chromium::only_loopback;
-use super::{TempDir, wait};
+use super::{TempDir, is_truthy, keep_png, wait};
 
 /// The longest that Firefox may take to start on a busy machine, and for one answer.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -148,8 +146,7 @@ impl Firefox {
 
     /// Waits until a JavaScript expression is truthy and returns its value.
     pub fn wait_for(&mut self, what: &str, limit: Duration, expression: &str) -> Value {
-        let truthy = |v: &Value| !matches!(v, Value::Null | Value::Bool(false)) && *v != 0 && *v != "";
-        wait(what, limit, || Some(self.eval(expression)).filter(truthy))
+        wait(what, limit, || Some(self.eval(expression)).filter(is_truthy))
     }
 
     /// Waits for one of the states that the page writes on its body.
@@ -194,8 +191,7 @@ impl Firefox {
     /// Keeps a screenshot among the artefacts.
     pub fn keep_screenshot(&mut self, name: &str) {
         let shot = self.ask("browsingContext.captureScreenshot", json!({ "context": self.page }));
-        let png = BASE64.decode(shot["data"].as_str().unwrap_or_default()).expect("a screenshot");
-        std::fs::write(super::artefacts().join(format!("{name}.png")), png).expect("keep the screenshot");
+        keep_png(name, &shot["data"]);
     }
 
     /// What page and browser said on the console.

@@ -21,6 +21,9 @@ pub use failures::{artefacts, failed};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 /// Asks `look` again and again until it gives something, or panics after `limit` with what was waited for.
 pub fn wait<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + limit;
@@ -31,6 +34,17 @@ pub fn wait<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>)
         assert!(Instant::now() < end, "waited {limit:?} in vain: {what}");
         std::thread::sleep(Duration::from_millis(40));
     }
+}
+
+/// Whether JavaScript takes a value for true; of an object or a list it always does.
+pub fn is_truthy(value: &serde_json::Value) -> bool {
+    !matches!(value, serde_json::Value::Null | serde_json::Value::Bool(false)) && value != 0 && value != ""
+}
+
+/// Keeps a PNG, in base64, among the artefacts.
+pub fn keep_png(name: &str, base64: &serde_json::Value) {
+    let png = STANDARD.decode(base64.as_str().unwrap_or_default()).expect("a screenshot");
+    std::fs::write(artefacts().join(format!("{name}.png")), png).expect("keep the screenshot");
 }
 
 /// A folder of its own under the system's temporary one, removed when dropped.

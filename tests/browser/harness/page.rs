@@ -118,8 +118,7 @@ impl Page {
     /// Waits until a JavaScript expression is truthy and returns its value. An expression that throws, as while
     /// a page is loading, is not yet true.
     pub fn wait_for(&self, what: &str, limit: Duration, expression: &str) -> Value {
-        let truthy = |v: &Value| !matches!(v, Value::Null | Value::Bool(false)) && v != 0 && v != "";
-        super::wait(what, limit, || self.try_eval(expression).ok().filter(truthy))
+        super::wait(what, limit, || self.try_eval(expression).ok().filter(super::is_truthy))
     }
 
     /// Waits for one of the states that the page writes on its body.

@@ -2,16 +2,14 @@
 //! without WebRTC.
 
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
-use super::{TempDir, wait};
+use super::ports::free_port;
+use super::{TempDir, keep_png, wait};
 
 /// The longest for one answer on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -61,7 +59,7 @@ impl WebKit {
         let mut number = String::new();
         let output = screen.stdout.take().expect("stdout is piped");
         BufReader::new(output).read_line(&mut number).expect("the screen's number");
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
+        let port = free_port();
         let mut driver = command(&programs.driver, home.path());
         driver.env("DISPLAY", format!(":{}", number.trim())).arg(format!("--port={port}")).stdout(Stdio::null());
         let driver = driver.spawn().expect("start WebKitWebDriver");
@@ -126,9 +124,7 @@ impl WebKit {
 
     /// Keeps a screenshot among the artefacts.
     pub fn keep_screenshot(&self, name: &str) {
-        let shot = self.ask("/screenshot", None);
-        let png = BASE64.decode(shot.as_str().unwrap_or_default()).expect("a screenshot");
-        std::fs::write(super::artefacts().join(format!("{name}.png")), png).expect("keep the screenshot");
+        keep_png(name, &self.ask("/screenshot", None));
     }
 }
 
