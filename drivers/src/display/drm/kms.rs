@@ -54,6 +54,9 @@ pub struct Socket {
     handle: connector::Handle,
     encoders: Vec<drm::control::encoder::Handle>,
     modes: Vec<Mode>,
+    /// Its screen has said what it can show (EDID), or the card has no way to ask. If not, `modes` are a guess of the kernel's, none larger
+    /// than 1024x768.
+    pub has_told: bool,
     /// For choosing.
     pub seen: choose::Connector,
 }
@@ -97,10 +100,20 @@ impl Card {
                 handle: *handle,
                 encoders: info.encoders().to_vec(),
                 modes: info.modes().to_vec(),
+                has_told: self.has_told(*handle)?,
                 seen,
             });
         }
         Ok(sockets)
+    }
+
+    /// As far as the kernel knew when it was asked last.
+    fn has_told(&self, socket: connector::Handle) -> Result<bool, DeviceError> {
+        let properties = self.get_properties(socket).map_err(|e| self.failed(&e, "list properties"))?;
+        let edid = properties
+            .iter()
+            .find(|(id, _)| self.get_property(**id).is_ok_and(|info| info.name().to_bytes() == b"EDID"));
+        Ok(edid.is_none_or(|(_, blob)| *blob != 0))
     }
 
     fn failed(&self, error: &io::Error, doing: &str) -> DeviceError {
@@ -194,6 +207,17 @@ impl Screen {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Asks a screen that had not told what it can show whether it does by now. Takes up to a second.
+    pub fn tells_now(&self) -> Result<bool, DeviceError> {
+        self.card.get_connector(self.socket, true).map_err(|e| self.card.failed(&e, "ask the screen"))?;
+        self.card.has_told(self.socket)
+    }
+
+    /// The connector, as the kernel calls it.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Has `draw` fill the hidden buffer (4 bytes a pixel in the order blue, green, red, nothing; the second argument is

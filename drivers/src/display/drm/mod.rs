@@ -6,10 +6,12 @@ mod kms;
 mod survey;
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use intercom_base::picture::I420;
 use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix, yuv420_to_bgra};
 
+use crate::clock;
 use crate::contract::{BoxedOpener, ConfigError, DeviceError, Display, Driver, Opener, Wanted};
 use crate::nodes;
 use crate::options::{self, Options};
@@ -101,10 +103,12 @@ impl Opener<dyn Display> for DrmOpener {
         let mut reason = no_card();
         for path in paths(self.device.as_deref()) {
             match self.open_card(&path) {
-                Ok(screen) => {
+                Ok((screen, has_told)) => {
                     self.found = Some(format!("screen on {}", screen.describe()));
                     let front = self.console.get_or_insert_with(Console::own).come();
-                    return Ok(Box::new(Tv { screen, front, scratch: Vec::new() }));
+                    // Whoever wants a certain size has it.
+                    let unsure = (!has_told && self.wish.mode.is_none()).then(|| AskAgain::new(clock::now()));
+                    return Ok(Box::new(Tv { screen, front, scratch: Vec::new(), unsure }));
                 }
                 Err(error) => reason = worse(reason, error),
             }
@@ -143,14 +147,15 @@ fn worse(old: DeviceError, new: DeviceError) -> DeviceError {
 }
 
 impl DrmOpener {
-    fn open_card(&self, path: &Path) -> Result<Screen, DeviceError> {
+    /// The screen, and whether it has said what it can show.
+    fn open_card(&self, path: &Path) -> Result<(Screen, bool), DeviceError> {
         let (mut card, sockets, chosen) = self.choose_on(path)?;
         let socket = &sockets[chosen];
         card.take()?;
         let mut reason = DeviceError::Unsupported(format!("{} offers no mode that can be drawn", socket.seen.name));
         for Way { mode, size, api } in self.ways(socket)? {
             match Screen::open(card, socket, mode, size, api) {
-                Ok(screen) => return Ok(screen),
+                Ok(screen) => return Ok((screen, socket.has_told)),
                 Err((back, error)) => {
                     log::debug!("{}: {api:?} {size:?}: {error}", path.display());
                     card = back;
@@ -210,6 +215,34 @@ struct Tv {
     front: Front,
     /// For a picture of another size, which does not happen in a running home.
     scratch: Vec<u8>,
+    /// The screen has not said what it can show.
+    unsure: Option<AskAgain>,
+}
+
+/// When a screen is asked again what it can show: a TV that was off when the machine started answers once it is on. Seldom, since an
+/// answer that does not come holds up the pictures for up to a second.
+struct AskAgain {
+    at: Instant,
+    pause: Duration,
+}
+
+impl AskAgain {
+    const FIRST: Duration = Duration::from_secs(10);
+    const LONGEST: Duration = Duration::from_secs(60);
+
+    fn new(now: Instant) -> AskAgain {
+        AskAgain { at: now + AskAgain::FIRST, pause: AskAgain::FIRST }
+    }
+
+    /// Whether it is time to ask.
+    fn is_due(&mut self, now: Instant) -> bool {
+        let is_due = now >= self.at;
+        if is_due {
+            self.pause = (self.pause * 2).min(AskAgain::LONGEST);
+            self.at = now + self.pause;
+        }
+        is_due
+    }
 }
 
 impl Display for Tv {
@@ -233,7 +266,16 @@ impl Display for Tv {
 
     fn check(&mut self) -> Result<(), DeviceError> {
         self.front.check()?;
-        self.screen.check()
+        self.screen.check()?;
+        let is_due = self.unsure.as_mut().is_some_and(|unsure| unsure.is_due(clock::now()));
+        if is_due && self.screen.tells_now()? {
+            // Opened again, it gets the mode that suits it.
+            return Err(DeviceError::Absent(format!(
+                "the screen on {} says only now what it can show",
+                self.screen.name()
+            )));
+        }
+        Ok(())
     }
 }
 
@@ -293,6 +335,14 @@ mod tests {
         let mut opener = configure(&table, &wanted()).unwrap();
         assert!(matches!(opener.open(), Err(DeviceError::Absent(what)) if what.contains("card99")));
         assert_eq!(opener.describe(), "screen on /dev/dri/card99");
+    }
+
+    #[test]
+    fn a_screen_that_says_nothing_is_asked_again_ever_more_seldom() {
+        let start = clock::now();
+        let mut unsure = AskAgain::new(start);
+        let asked: Vec<u64> = (0..240).filter(|second| unsure.is_due(start + Duration::from_secs(*second))).collect();
+        assert_eq!(asked, [10, 30, 70, 130, 190]);
     }
 
     #[test]
