@@ -16,7 +16,7 @@ mod help;
 mod tests;
 
 use help::{
-    CHECK_HELP, DOCTOR_HELP, DRIVERS_HELP, HELP, LINK_HELP, MUTE_HELP, RESET_HELP, RUN_HELP, SETTINGS_HELP,
+    CHECK_HELP, DOCTOR_HELP, DRIVERS_HELP, HELP, LINK_HELP, MUTE_HELP, NAME_HELP, RESET_HELP, RUN_HELP, SETTINGS_HELP,
     STATUS_HELP, UPDATE_HELP, WIFI_HELP,
 };
 
@@ -103,6 +103,13 @@ pub enum Command {
         /// The folder with `wifi.conf`.
         folder: PathBuf,
     },
+    /// Publish home's name on one network at a time; the flashed image runs it.
+    Name {
+        /// The folder with the network service's settings for each kind of card.
+        from: PathBuf,
+        /// The folder for those of single cards.
+        to: PathBuf,
+    },
     /// List the drivers of this build.
     Drivers,
     /// Say what the machine has, whether it works, and what to do about what does not.
@@ -142,7 +149,7 @@ impl std::error::Error for UsageError {}
 pub const VERSION: &str = concat!("intercom ", env!("CARGO_PKG_VERSION"));
 
 /// The commands, each with its options and its help.
-const COMMANDS: [(&str, &[&str], &str); 11] = [
+const COMMANDS: [(&str, &[&str], &str); 12] = [
     ("run", &["--config", "--no-link", "--last-good", "--notices", "--invite-key", "--help"], RUN_HELP),
     ("link", &["--tv", "--name", "--days", "--devices", "--revoke", "--config", "--help"], LINK_HELP),
     ("mute", &["--off", "--config", "--help"], MUTE_HELP),
@@ -153,6 +160,7 @@ const COMMANDS: [(&str, &[&str], &str); 11] = [
     ("update", &["--restart", "--confirm", "--config", "--last-good", "--help"], UPDATE_HELP),
     ("settings", &["--help"], SETTINGS_HELP),
     ("wifi", &["--help"], WIFI_HELP),
+    ("name", &["--help"], NAME_HELP),
     ("drivers", &["--help"], DRIVERS_HELP),
 ];
 
@@ -161,7 +169,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, UsageE
     let mut parser = Parser::from_args(args);
     match parser.next().map_err(|error| odd(error, "intercom --help"))? {
         None => Err(usage(
-            "say what to do: run, link, mute, status, reset, doctor, check, update, settings, wifi or drivers"
+            "say what to do: run, link, mute, status, reset, doctor, check, update, settings, wifi, name or drivers"
                 .to_owned(),
         )),
         Some(Arg::Short('h') | Arg::Long("help")) => Ok(Command::Help(HELP)),
@@ -247,7 +255,7 @@ impl Given {
                 let text = word.into_string().map_err(|_| "that is not UTF-8 text".to_owned())?;
                 set_once(&mut self.source, text, "one update at a time")
             }
-            "settings" | "wifi" if self.operands.len() < 2 => {
+            "settings" | "wifi" | "name" if self.operands.len() < 2 => {
                 self.operands.push(word);
                 Ok(())
             }
@@ -319,10 +327,10 @@ impl Given {
                 return Err("`--confirm` goes with nothing else".to_owned());
             }
             "update" => Command::Update { source, restart, confirm, config, last_good },
-            "settings" => {
-                let missing = |_| "`intercom settings` needs two folders behind it".to_owned();
+            "settings" | "name" => {
+                let missing = |_| format!("`intercom {name}` needs two folders behind it");
                 let [from, to] = <[OsString; 2]>::try_from(operands).map_err(missing)?.map(PathBuf::from);
-                Command::Settings { from, to }
+                if name == "name" { Command::Name { from, to } } else { Command::Settings { from, to } }
             }
             "wifi" => {
                 let missing = || "`intercom wifi` needs an interface and a folder behind it".to_owned();

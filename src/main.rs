@@ -9,7 +9,9 @@ use intercom::cli::{self, Command};
 use intercom::config::{self, ChosenConfig, Config, StatePaths};
 use intercom::shell::key_file::KeyFile;
 use intercom::shell::run::RunOptions;
-use intercom::shell::{checkup, control, fonts, jail, journal, prepare, run, settings_files, tls, update, wifi};
+use intercom::shell::{
+    checkup, control, fonts, jail, journal, name_publisher, prepare, run, settings_files, tls, update, wifi,
+};
 use intercom_core::people::register::Wish;
 
 fn main() -> ExitCode {
@@ -66,6 +68,7 @@ fn execute(command: Command) -> u8 {
             }
             Err(error) => complain(cli::FAILED, &format!("intercom: {error}")),
         },
+        Command::Name { from, to } => name_publisher::follow(&from, &to),
         Command::Wifi { interface, folder } => match wifi::join(Path::new(wifi::SUPPLICANT), &interface, &folder) {
             Ok(()) => cli::DONE,
             Err(error) => complain(cli::FAILED, &format!("intercom: {error}")),

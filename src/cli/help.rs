@@ -17,6 +17,7 @@ Commands:
   update [FILE]   install a signed update of the flashed image
   settings        turn the settings partition's files into what the flashed image reads
   wifi            join the Wi-Fi of the settings partition, on the flashed image
+  name            publish home's name on one network at a time, on the flashed image
   drivers         list the drivers for cameras, microphones, speakers and displays
 
 Options:
@@ -199,4 +200,19 @@ For the flashed image, which runs it for each Wi-Fi card. It runs wpa_supplicant
 
 After a minute without a network the notice says why: none in reach, a wrong password,
 a router that refuses, no address, a switch.
+";
+
+/// What `intercom name --help` prints.
+pub const NAME_HELP: &str = "\
+intercom name - publish home's name, intercom.local, on one network at a time
+
+Usage: intercom name FROM TO
+
+For the flashed image, which runs it. On two networks with a reflector between them the
+name would come back from the other one, and count as somebody else's.
+
+  FROM            the folder with systemd-networkd's settings for each kind of card
+  TO              the folder for the settings of single cards
+
+A cable comes before Wi-Fi. The name stays where it is for as long as there is an address.
 ";

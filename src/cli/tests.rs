@@ -39,6 +39,7 @@ fn commands_and_their_options() {
     assert_eq!(read("check"), Ok(Command::Check { config: None }));
     assert_eq!(read("drivers"), Ok(Command::Drivers));
     assert_eq!(read("settings a b"), Ok(Command::Settings { from: "a".into(), to: "b".into() }));
+    assert_eq!(read("name a b"), Ok(Command::Name { from: "a".into(), to: "b".into() }));
     assert_eq!(read("wifi a b"), Ok(Command::Wifi { interface: "a".into(), folder: "b".into() }));
     assert_eq!(read("mute"), Ok(Command::Mute { off: false, config: None }));
     assert_eq!(read("mute --off --config a"), Ok(Command::Mute { off: true, config: path("a") }));
@@ -70,7 +71,7 @@ fn help_is_there_wherever_it_is_asked_for() {
 #[test]
 fn each_option_that_a_command_has_is_read() {
     for (name, options, _) in COMMANDS {
-        let name = if matches!(name, "settings" | "wifi") { format!("{name} a b") } else { name.to_owned() };
+        let name = if matches!(name, "settings" | "wifi" | "name") { format!("{name} a b") } else { name.to_owned() };
         for option in options {
             let alone = read(&format!("{name} {option}"));
             let with = |value: &str| read(&format!("{name} {option} {value}"));
@@ -82,11 +83,9 @@ fn each_option_that_a_command_has_is_read() {
 
 #[test]
 fn slips_are_answered_with_what_was_meant() {
-    assert!(
-        refuse("").contains(
-            "say what to do: run, link, mute, status, reset, doctor, check, update, settings, wifi or drivers"
-        )
-    );
+    assert!(refuse("").contains(
+        "say what to do: run, link, mute, status, reset, doctor, check, update, settings, wifi, name or drivers"
+    ));
     assert!(refuse("rum").contains("there is no command `rum`; did you mean `intercom run`?"));
     assert!(refuse("driver").contains("did you mean `intercom drivers`?"));
     assert!(
@@ -121,6 +120,7 @@ fn what_means_nothing_is_refused() {
     refuse("run --no-link=yes");
     assert!(refuse("settings a").contains("needs two folders"));
     refuse("settings a b c");
+    assert!(refuse("name a").contains("needs two folders"));
     assert!(refuse("wifi wlan0").contains("needs an interface and a folder"));
     refuse("wifi a b c");
     refuse("drivers x");

@@ -23,6 +23,7 @@
 
 pub mod addresses;
 pub mod bind;
+pub mod cards;
 pub mod checkup;
 pub mod clock;
 pub mod control;
@@ -39,6 +40,7 @@ pub mod journal;
 pub mod key_file;
 pub mod metered;
 pub mod mute_file;
+pub mod name_publisher;
 pub mod netlink;
 pub mod notice_board;
 pub mod prepare;

@@ -1,7 +1,6 @@
 //! `intercom wifi`: runs wpa_supplicant, and leaves a notice for the TV while the Wi-Fi is not joined.
 
 use std::io::{self, BufRead as _, BufReader, Read as _};
-use std::net::IpAddr;
 use std::path::Path;
 use std::process::{ChildStdout, Command, Stdio};
 use std::thread;
@@ -13,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::SIGTERM;
 use signal_hook::iterator::Signals;
 
-use crate::shell::{clock, notice_board};
+use crate::shell::{cards, clock, notice_board};
 
 /// Where Debian has it.
 pub const SUPPLICANT: &str = "/usr/sbin/wpa_supplicant";
@@ -105,8 +104,8 @@ fn follow(lines: &Receiver<String>, interface: &str, watch: &mut WifiWatch, told
         let now = clock::now();
         if now >= look {
             look = now + LOOK;
-            let elsewhere = other_cards(interface).iter().any(|other| has_address(other));
-            watch.handle_addressed(has_address(interface), elsewhere, now);
+            let elsewhere = cards::is_reached_by_other_wifi(interface);
+            watch.handle_addressed(cards::has_address(interface), elsewhere, now);
         }
         told.tell(watch.notice(now));
         match lines.recv_timeout(LOOK) {
@@ -118,22 +117,6 @@ fn follow(lines: &Receiver<String>, interface: &str, watch: &mut WifiWatch, told
             Err(RecvTimeoutError::Disconnected) => return,
         }
     }
-}
-
-/// Whether somebody could reach the interface: an address beyond its own link.
-fn has_address(interface: &str) -> bool {
-    let Ok(all) = if_addrs::get_if_addrs() else { return false };
-    all.iter().filter(|one| one.name == interface).any(|one| match one.ip() {
-        IpAddr::V4(address) => !address.is_link_local(),
-        IpAddr::V6(address) => !address.is_unicast_link_local(),
-    })
-}
-
-/// The other interfaces of Wi-Fi.
-fn other_cards(interface: &str) -> Vec<String> {
-    let all = std::fs::read_dir("/sys/class/net").into_iter().flatten().flatten();
-    let wireless = all.filter(|entry| entry.path().join("phy80211").exists());
-    wireless.map(|entry| entry.file_name().to_string_lossy().into_owned()).filter(|name| name != interface).collect()
 }
 
 /// What the TV is told, in a file.
@@ -216,11 +199,5 @@ mod tests {
         let kind =
             |interface| join_until(&ends, Path::new("/bin/true"), interface, &dir.0).map_err(|error| error.kind());
         assert_eq!([kind("../a"), kind("")], [Err(io::ErrorKind::InvalidInput); 2]);
-    }
-
-    #[test]
-    fn the_loopback_is_reached_and_what_is_not_there_is_not() {
-        assert!(has_address("lo") && !has_address("wlan-none"));
-        assert!(!other_cards("lo").contains(&"lo".to_owned()));
     }
 }

@@ -155,6 +155,51 @@ fn the_wifi_of_the_file_is_joined(machine: &mut Machine) {
         assert!(Instant::now() < end, "it is told though there is an address");
         std::thread::sleep(Duration::from_secs(1));
     }
+    the_name_is_on_one_network(machine);
+}
+
+/// Between two networks there may be a reflector of mDNS, and a name on both would be renamed again and again.
+fn the_name_is_on_one_network(machine: &mut Machine) {
+    let cable = machine.run("ls /sys/class/net | grep ^e").trim().to_owned();
+    machine.run("ip address show dev wlan0 | grep -q 192.0.2.7");
+    assert_eq!(published(machine), cable, "both have an address");
+    machine.cable(false);
+    let own = "test -e /run/systemd/network/05-name-wlan0.network && ip address replace 192.0.2.7/24 dev wlan0";
+    let end = Instant::now() + PATIENCE;
+    // Settings that are read again take away an address that no settings know.
+    while machine.try_run(own).is_err() || published(machine) != "wlan0" {
+        assert!(Instant::now() < end, "the name is on {}\n{}", published(machine), about_the_name(machine));
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    machine.cable(true);
+    let end = Instant::now() + PATIENCE;
+    while machine.try_run(&format!("ip -4 address show dev {cable} | grep -q 10.0.2")).is_err() {
+        assert!(Instant::now() < end, "no address by cable");
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    std::thread::sleep(Duration::from_secs(15));
+    assert_eq!(published(machine), "wlan0", "the name stays where it is");
+    machine.run("ip address del 192.0.2.7/24 dev wlan0");
+    published_on(machine, &cable);
+}
+
+/// The interfaces on which somebody listens to the group of mDNS.
+fn published(machine: &mut Machine) -> String {
+    const LISTENING: &str = "awk '$1 ~ /^[0-9]+$/ { on = $2 } $1 == \"FB0000E0\" { print on }' /proc/net/igmp";
+    machine.run(LISTENING).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn published_on(machine: &mut Machine, card: &str) {
+    let end = Instant::now() + PATIENCE;
+    while published(machine) != card {
+        assert!(Instant::now() < end, "the name is on {}, not {card}\n{}", published(machine), about_the_name(machine));
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+fn about_the_name(machine: &mut Machine) -> String {
+    const ABOUT: &str = "ip address; ls -l /run/systemd/network; journalctl -b --no-pager -u appliance-name -u systemd-networkd | tail -n 30";
+    machine.run(ABOUT)
 }
 
 fn begin_network(machine: &mut Machine, password: &str) {

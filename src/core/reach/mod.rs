@@ -1,8 +1,9 @@
-//! How home is reached: the machine's addresses and their changes.
+//! How home is reached: the machine's addresses and their changes, its name, its Wi-Fi.
 
 use std::net::{IpAddr, SocketAddr};
 
 pub mod links;
+pub mod publisher;
 pub mod ranking;
 pub mod wifi;
 
