@@ -153,6 +153,80 @@ sentences! {
     open_not_kept,
     mute_unknown,
     reset,
+
+    /// Notices of `intercom wifi`. `{name}` is a network's.
+    wifi_off,
+    wifi_card,
+    wifi_no_address,
+    wifi_no_address_unnamed,
+    wifi_password,
+    wifi_refuses,
+    wifi_none,
+
+    /// Notices of `intercom update`. `{why}` is in the system's own words, which are English.
+    update_installing,
+    update_installed,
+    updated,
+    updated_first,
+    update_rolled_back,
+    update_unsigned,
+    update_damaged,
+    update_unknown,
+    update_other_machine,
+    update_unreadable,
+    update_unwritable,
+    update_on_trial,
+    update_no_room,
+    update_disk_fails,
+
+    /// How a mistake in a file is told: where, and what else is said of it. `{what}` is one of the sentences below.
+    mistake_line,
+    mistake_file,
+    mistake_key,
+    did_you_mean,
+    allowed,
+    and_more,
+
+    /// What is wrong with a file of settings. `{why}` as above.
+    file_too_large,
+    file_formatted,
+    file_binary,
+    file_misnamed,
+    file_unreadable,
+
+    /// With `timezone.txt`.
+    zone_unknown,
+    zone_unknown_here,
+    zone_second,
+    zone_lines,
+    zone_missing,
+    /// What is allowed there.
+    zone_allowed,
+
+    /// With `wifi.txt`, behind `network:`, `password:`, `country:` or nothing.
+    no_such_key,
+    line_unclear,
+    code_unclear,
+    one_line,
+    letter_unclear,
+    encoding_guessed,
+    name_long,
+    name_missing,
+    networks_many,
+    password_short_one,
+    password_short,
+    password_long,
+    password_second,
+    password_missing,
+    country_unknown,
+    country_unclear,
+    country_second,
+    users_refused,
+    wep_refused,
+    /// What is allowed there.
+    name_allowed,
+    password_allowed,
+    country_allowed,
 }
 
 impl Sentences {
@@ -194,7 +268,7 @@ mod tests {
     use super::*;
 
     /// Sentences that are the same in English.
-    const SAME: [(&str, &str); 8] = [
+    const SAME: [(&str, &str); 14] = [
         ("de", "enter"),
         ("es", "enter"),
         ("es", "minutes"),
@@ -203,7 +277,22 @@ mod tests {
         ("fr", "hours"),
         ("hi", "enter"),
         ("hi", "date"),
+        ("de", "mistake_file"),
+        ("de", "mistake_key"),
+        ("es", "mistake_file"),
+        ("es", "mistake_key"),
+        ("hi", "mistake_file"),
+        ("hi", "mistake_key"),
     ];
+
+    /// How the language quotes a name.
+    fn quotes(language: Language) -> &'static str {
+        match language {
+            Language::German => "„“",
+            Language::Spanish | Language::French => "«»",
+            Language::English | Language::Hindi | Language::Chinese => "“”",
+        }
+    }
 
     fn places(sentence: &str) -> Vec<&str> {
         let (mut found, mut rest) = (Vec::new(), sentence);
@@ -227,6 +316,8 @@ mod tests {
                 let same = sentence == in_english && language != Language::English;
                 assert_eq!(same, SAME.contains(&(code, name)), "{code} {name}: {sentence}");
                 assert!(!sentence.contains(['"', '\'']), "{code} {name}: {sentence}: print has other marks");
+                let marks: String = sentence.chars().filter(|letter| "“”„«»".contains(*letter)).collect();
+                assert!(marks.is_empty() || marks == quotes(language), "{code} {name}: {sentence}");
             }
         }
     }

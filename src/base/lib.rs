@@ -4,6 +4,7 @@
 
 pub mod isolate;
 pub mod language;
+pub mod letters;
 pub mod picture;
 pub mod resample;
 pub mod settings;

@@ -3,9 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use intercom_media::scene::NOTICE_LETTERS;
+use intercom_base::letters::{NOTICE_LETTERS, clipped};
 
-use super::problem::clipped;
 use super::trials::{ConfigTrial, Trials};
 use super::{BUILT_IN, Config, ConfigErrors, chosen, parse};
 

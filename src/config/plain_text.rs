@@ -1,5 +1,6 @@
 //! Small text files as people's computers write them: any of the usual encodings, line ends, quotes and invisible letters.
 
+use intercom_core::tv::mistake::Fault;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -18,12 +19,12 @@ pub enum NoText {
 }
 
 impl NoText {
-    /// What is wrong and what to do, without the file's name.
-    pub fn words(self) -> &'static str {
+    /// What is wrong and what to do.
+    pub fn fault(self) -> Fault {
         match self {
-            NoText::TooLarge => "the file is too large; write it again, with a few lines",
-            NoText::Formatted => "the file has text with formats; save it as plain text",
-            NoText::Binary => "the file is not text; write it again as plain text",
+            NoText::TooLarge => Fault::FileTooLarge,
+            NoText::Formatted => Fault::FileFormatted,
+            NoText::Binary => Fault::FileBinary,
         }
     }
 }

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::path::Path;
 
-use intercom_media::scene::NOTICE_LETTERS;
-
-/// Letters that are read at a glance; a longer list of what is allowed is for the log.
-const SHORT: usize = 48;
+use intercom_base::language::Language;
+use intercom_base::letters::letters;
+use intercom_core::tv::message::{Message, Text};
+use intercom_core::tv::mistake::{Brief, Fault, Mistake, SHORT};
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Problem {
     pub nearest: Option<String>,
     /// What is allowed instead; empty if there is nothing to add.
     pub allowed: String,
+    /// What is wrong and allowed, for a TV in any language; `None` for what has English words only.
+    pub fault: Option<Fault>,
 }
 
 impl fmt::Display for Problem {
@@ -46,17 +48,17 @@ fn printable(text: &str) -> String {
 }
 
 impl Problem {
-    /// The way out of it in a few words, with a comma before it; empty if what is wrong says it already.
-    fn way_out(&self) -> String {
-        let is_short = |text: &str| text.chars().count() <= SHORT;
-        match &self.nearest {
-            Some(nearest) if is_short(nearest) => format!("; did you mean {nearest}?"),
-            _ if !self.allowed.is_empty() && is_short(&self.allowed) => format!("; allowed: {}", self.allowed),
-            None if self.what == "there is no such key" || self.what == "there is no such table" => {
-                "; take it out".to_owned()
-            }
-            _ => String::new(),
-        }
+    /// One that the TV can tell in its language.
+    pub fn of(line: Option<usize>, key: &str, fault: Fault, nearest: Option<String>) -> Problem {
+        let allowed = fault.allowed(Language::English.sentences()).to_owned();
+        Problem { line, key: key.to_owned(), what: fault.english(), nearest, allowed, fault: Some(fault) }
+    }
+
+    /// What is wrong, with what to do about it where nothing else says it.
+    fn what_to_do(&self) -> String {
+        let is_alone = self.nearest.is_none() && (self.allowed.is_empty() || letters(&self.allowed) > SHORT);
+        let is_unknown = self.what == "there is no such key" || self.what == "there is no such table";
+        printable(&if is_alone && is_unknown { format!("{}; take it out", self.what) } else { self.what.clone() })
     }
 }
 
@@ -72,27 +74,42 @@ pub struct ConfigErrors {
 impl ConfigErrors {
     /// A file that is wrong as a whole.
     pub(super) fn whole(file: &str, what: String, nearest: Option<String>, allowed: String) -> ConfigErrors {
-        let problem = Problem { line: None, key: String::new(), what, nearest, allowed };
+        let problem = Problem { line: None, key: String::new(), what, nearest, allowed, fault: None };
         ConfigErrors { file: file.to_owned(), problems: vec![problem] }
     }
 
-    /// The first problem for people who stand before a screen, in [`NOTICE_LETTERS`] letters: the file without its folders, the
-    /// line, what is wrong, and what to do about it. What is left out for the room is in the log.
+    /// The first problem for people who stand before a screen, in the letters of a notice: the file without its folders, the line,
+    /// what is wrong, and what to do about it. What is left out for the room is in the log.
     pub fn brief(&self) -> String {
-        let file =
-            Path::new(&self.file).file_name().map_or_else(|| self.file.clone(), |name| name.to_string_lossy().into());
-        let Some(problem) = self.problems.first() else { return file };
-        let line = problem.line.map_or_else(String::new, |line| format!(", line {line}"));
-        let more = match self.problems.len() - 1 {
-            0 => String::new(),
-            more => format!(" (and {more} more)"),
+        let Some(problem) = self.problems.first() else { return self.name() };
+        let nearest = problem.nearest.as_deref().map(printable);
+        let brief = Brief {
+            file: &printable(&self.name()),
+            line: problem.line,
+            key: &printable(&problem.key),
+            what: &problem.what_to_do(),
+            nearest: nearest.as_deref(),
+            allowed: &printable(&problem.allowed),
+            more: self.problems.len() - 1,
         };
-        let key = if problem.key.is_empty() { String::new() } else { format!("{}: ", problem.key) };
-        let what = printable(&format!("{file}{line}: {key}{}", problem.what));
-        let way_out = printable(&problem.way_out());
-        let sayings = [format!("{what}{way_out}{more}"), format!("{what}{way_out}"), format!("{what}{more}")];
-        let fits = |saying: &&String| saying.chars().count() <= NOTICE_LETTERS;
-        sayings.iter().find(fits).cloned().unwrap_or_else(|| clipped(&what, NOTICE_LETTERS))
+        brief.english()
+    }
+
+    /// The same for a TV in any language, if the first problem has such words.
+    pub fn message(&self) -> Option<Message> {
+        let problem = self.problems.first()?;
+        Some(Message::Mistake(Mistake {
+            file: Text::new(self.name()),
+            line: problem.line,
+            key: (!problem.key.is_empty()).then(|| Text::new(&problem.key)),
+            what: problem.fault.clone()?,
+            nearest: problem.nearest.as_deref().map(Text::new),
+            more: self.problems.len() - 1,
+        }))
+    }
+
+    fn name(&self) -> String {
+        Path::new(&self.file).file_name().map_or_else(|| self.file.clone(), |name| name.to_string_lossy().into())
     }
 }
 
@@ -113,15 +130,6 @@ impl fmt::Display for ConfigErrors {
 }
 
 impl std::error::Error for ConfigErrors {}
-
-/// `text` in at most `most` letters, the last of which is an ellipsis if any is left out.
-pub(super) fn clipped(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    let short: String = text.chars().take(most - 1).collect();
-    format!("{}…", short.trim_end())
-}
 
 /// The candidate that `word` was probably meant to be, if any is near enough. Case, `-` and `_` hardly count.
 pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
@@ -176,6 +184,7 @@ mod tests {
                 what: "no such key".into(),
                 nearest: Some("width".into()),
                 allowed: "width, height".into(),
+                fault: None,
             }],
         };
         let text = "home.toml:3: video.widht: no such key; did you mean width? Allowed: width, height";

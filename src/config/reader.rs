@@ -59,6 +59,7 @@ impl<'t> Reader<'t> {
                     what: format!("not TOML: {}", error.message().replace('\n', ", ")),
                     nearest: None,
                     allowed: String::new(),
+                    fault: None,
                 })
                 .collect();
             return Err(in_order(file, problems));
@@ -76,12 +77,12 @@ impl<'t> Reader<'t> {
         let (old, what) = (format!("{table}.{old}"), format!("this key is called {new} now"));
         if inside.contains_key(new) {
             let allowed = format!("only {new}");
-            self.problems.push(Problem { line, key: old, what, nearest: None, allowed });
+            self.problems.push(Problem { line, key: old, what, nearest: None, allowed, fault: None });
             return;
         }
         inside.insert(Spanned::new(key.span(), new.to_owned().into()), value);
         let what = format!("{what}; the previous name still works");
-        self.warnings.push(Problem { line, key: old, what, nearest: None, allowed: String::new() });
+        self.warnings.push(Problem { line, key: old, what, nearest: None, allowed: String::new(), fault: None });
     }
 
     /// What should be changed, and works as it is.
@@ -101,7 +102,7 @@ impl<'t> Reader<'t> {
                     let line = line_of(self.text, value.span().start);
                     let Wrong { what, nearest } = wrong;
                     let (key, allowed) = (path.to_owned(), allowed.to_owned());
-                    self.problems.push(Problem { line: Some(line), key, what, nearest, allowed });
+                    self.problems.push(Problem { line: Some(line), key, what, nearest, allowed, fault: None });
                 }
             }
         }
@@ -251,7 +252,7 @@ impl<'t> Reader<'t> {
     pub fn complain(&mut self, line: Option<Line>, key: &str, wrong: Wrong, allowed: &str) {
         let Wrong { what, nearest } = wrong;
         let (key, allowed) = (key.to_owned(), allowed.to_owned());
-        self.problems.push(Problem { line: line.map(|line| line.0), key, what, nearest, allowed });
+        self.problems.push(Problem { line: line.map(|line| line.0), key, what, nearest, allowed, fault: None });
     }
 
     /// How many things are wrong so far.
@@ -366,7 +367,14 @@ fn gather_unknown(table: &DeTable<'_>, prefix: &str, known: &Known, text: &str, 
             (Some(Kind::Table), DeValue::Table(inner)) => gather_unknown(inner, &path, known, text, into),
             (Some(Kind::Table), other) => {
                 let allowed = format!("a table: [{path}] on a line of its own");
-                into.push(Problem { line, what: kind_of(other, "a table"), nearest: None, key: path, allowed });
+                into.push(Problem {
+                    line,
+                    what: kind_of(other, "a table"),
+                    nearest: None,
+                    key: path,
+                    allowed,
+                    fault: None,
+                });
             }
             (None, value) => {
                 let is_table = matches!(value, DeValue::Table(_));
@@ -402,7 +410,7 @@ fn unknown(name: &str, prefix: &str, is_table: bool, line: Option<usize>, known:
         true => "nothing: it has no options".to_owned(),
         false => list(here.iter().map(|(_, shown)| shown.as_str())),
     };
-    Problem { line, key, what, nearest, allowed }
+    Problem { line, key, what, nearest, allowed, fault: None }
 }
 
 /// The tables that have a key of this name: those of the same family (`camera`, `camera.v4l2`) if there are

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use intercom_base::letters::NOTICE_LETTERS;
 use intercom_drivers::contract::{BoxedOpener, ConfigError, DeviceError, Driver, Opener};
-use intercom_media::scene::NOTICE_LETTERS;
 
 use super::*;
 

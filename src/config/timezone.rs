@@ -5,9 +5,12 @@ mod posix;
 mod tests;
 mod words;
 
+use intercom_base::letters::clipped;
+use intercom_core::tv::message::Text;
+use intercom_core::tv::mistake::Fault;
+
 use super::plain_text::{self, trim, unquote};
-use super::problem::clipped;
-use super::{Problem, nearest, quoted};
+use super::{Problem, nearest};
 use posix::Rule;
 use words::{ALIASES, PREFERRED, fold_zone};
 
@@ -43,15 +46,14 @@ pub fn read(bytes: &[u8], zones: &Zones<'_>) -> Timezone {
     let text = match plain_text::read(bytes) {
         Ok(text) => text,
         Err(why) => {
-            found.complain(None, why.words().to_owned(), None, "");
+            found.problems.push(Problem::of(None, "", why.fault(), None));
             return found;
         }
     };
     let lines = text.lines.iter().map(|(line, text)| (line, value(text))).filter(|(_, text)| !text.is_empty());
     for (n, (line, text)) in lines.enumerate() {
         if n == MOST_LINES {
-            let what = format!("only {MOST_LINES} lines are read; write one, with the time zone");
-            found.complain(Some(*line), what, None, "");
+            found.complain(*line, Fault::ZoneLines { most: MOST_LINES }, None);
             break;
         }
         match (zones.find(text), &found.zone) {
@@ -61,18 +63,18 @@ pub fn read(bytes: &[u8], zones: &Zones<'_>) -> Timezone {
                 found.zone = Some(if zone == USUAL { known.clone() } else { zone });
             }
             (Some(_), Some(known)) => {
-                let what = format!("a second time zone; the TV takes {known}; take one out");
-                found.complain(Some(*line), what, None, "");
+                let fault = Fault::ZoneSecond { zone: Text::new(known) };
+                found.complain(*line, fault, None);
             }
             (Some(zone), None) => found.zone = Some(zone),
             (None, _) => {
                 // What is written for `wifi.txt`, and came into this file, is not repeated.
                 let is_zone = !text.contains(['=', ':', '＝', '：']);
-                let shown = if is_zone { quoted(&clipped(text, 32)) } else { "of this name".to_owned() };
-                let what = format!("there is no time zone {shown}");
-                let near = zones.nearest(text);
-                let allowed = if near.is_some() { "" } else { "a name such as Europe/Berlin" };
-                found.complain(Some(*line), what, near, allowed);
+                let fault = match is_zone {
+                    true => Fault::ZoneUnknown { zone: Text::new(clipped(text, 32)) },
+                    false => Fault::ZoneUnknownHere,
+                };
+                found.complain(*line, fault, zones.nearest(text));
             }
         }
     }
@@ -80,8 +82,12 @@ pub fn read(bytes: &[u8], zones: &Zones<'_>) -> Timezone {
 }
 
 impl Timezone {
-    fn complain(&mut self, line: Option<usize>, what: String, nearest: Option<String>, allowed: &str) {
-        self.problems.push(Problem { line, key: String::new(), what, nearest, allowed: allowed.to_owned() });
+    fn complain(&mut self, line: usize, fault: Fault, nearest: Option<String>) {
+        let mut problem = Problem::of(Some(line), "", fault, nearest);
+        if problem.nearest.is_some() {
+            problem.allowed.clear();
+        }
+        self.problems.push(problem);
     }
 }
 

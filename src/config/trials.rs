@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
+use intercom_base::letters::clipped;
 use sha2::{Digest, Sha256};
-
-use super::problem::clipped;
 
 /// A config that ran before may fail so often before another one takes its place: what stands in its way may go.
 const PATIENCE: u32 = 3;

@@ -9,10 +9,13 @@ mod supplicant;
 mod tests;
 mod words;
 
+use intercom_base::letters::clipped;
+use intercom_core::tv::message::Text;
+use intercom_core::tv::mistake::Fault;
+
+use super::Problem;
 use super::plain_text::{self, trim, unquote};
-use super::problem::clipped;
-use super::{Problem, quoted};
-use words::{CHIEF, Key, key_of, nearest_word};
+use words::{Key, key_of, nearest_word};
 
 /// Networks that are taken; home joins the first of them that is there.
 pub const MOST_NETWORKS: usize = 8;
@@ -68,20 +71,10 @@ pub fn read(bytes: &[u8]) -> Wifi {
             reader.end_block();
             reader.keep_open_ones();
             if let (true, Some(line)) = (text.guessed, reader.beyond_ascii) {
-                let what = "letters such as ü may be wrong, as the file is no UTF-8; save it as UTF-8";
-                reader.complain(line, "", what.to_owned(), "");
+                reader.complain(line, "", Fault::EncodingGuessed);
             }
         }
-        Err(why) => {
-            let what = why.words().to_owned();
-            reader.wifi.problems.push(Problem {
-                line: None,
-                key: String::new(),
-                what,
-                nearest: None,
-                allowed: String::new(),
-            });
-        }
+        Err(why) => reader.wifi.problems.push(Problem::of(None, "", why.fault(), None)),
     }
     let mut wifi = reader.wifi;
     wifi.problems.sort_by_key(|problem| problem.line);
@@ -119,9 +112,8 @@ struct Reader {
 }
 
 impl Reader {
-    fn complain(&mut self, line: usize, key: &str, what: String, allowed: &str) {
-        let (key, allowed) = (key.to_owned(), allowed.to_owned());
-        self.wifi.problems.push(Problem { line: Some(line), key, what, nearest: None, allowed });
+    fn complain(&mut self, line: usize, key: &str, fault: Fault) {
+        self.wifi.problems.push(Problem::of(Some(line), key, fault, None));
     }
 
     fn handle_line(&mut self, line: usize, text: &str) {
@@ -144,7 +136,7 @@ impl Reader {
             return self.end_block();
         }
         if pasted::is_broken_code(text) {
-            return self.refuse(line, "this code is not understood; write network = … and password = …");
+            return self.refuse(line, Fault::CodeUnclear);
         }
         if let Some(behind) = pasted::block_begin(text) {
             self.end_block();
@@ -193,7 +185,7 @@ impl Reader {
             }
             self.is_unclear = true;
             let word = if key == Key::Network { "network" } else { "country" };
-            return self.complain(line, word, "name and password need a line each".to_owned(), "");
+            return self.complain(line, word, Fault::OneLine);
         }
         // In wpa_supplicant's own files a name without quotes is in hex.
         if key == Key::Network
@@ -228,19 +220,12 @@ impl Reader {
         (self.block.is_unclear, self.is_unclear) = (true, true);
         let is_slip = |near: &str| word.chars().all(char::is_alphabetic) && word.len().abs_diff(near.len()) <= 2;
         match nearest_word(word) {
-            Some(near) => self.wifi.problems.push(Problem {
-                line: Some(line),
-                key: if is_slip(near) { word.to_owned() } else { String::new() },
-                what: "there is no such key".to_owned(),
-                nearest: Some(near.to_owned()),
-                allowed: CHIEF.to_owned(),
-            }),
-            None => self.complain(
-                line,
-                "",
-                "this line is not understood".to_owned(),
-                "network = …, password = …, country = …",
-            ),
+            Some(near) => {
+                let key = if is_slip(near) { word } else { "" };
+                let problem = Problem::of(Some(line), key, Fault::NoSuchKey, Some(near.to_owned()));
+                self.wifi.problems.push(problem);
+            }
+            None => self.complain(line, "", Fault::LineUnclear),
         }
     }
 
@@ -252,18 +237,13 @@ impl Reader {
         match key {
             Key::Network if value.chars().any(is_odd) => {
                 self.take_name(line, Vec::new());
-                self.complain(
-                    line,
-                    "network",
-                    "has a letter that cannot be read; save the file as UTF-8".to_owned(),
-                    "",
-                );
+                self.complain(line, "network", Fault::LetterUnclear);
             }
             Key::Network => self.take_name(line, value.as_bytes().to_vec()),
             Key::Password => self.take_password(line, value),
             Key::Country => self.take_country(line, value),
             Key::Security => self.take_security(line, value),
-            Key::User => self.refuse(line, "a Wi-Fi with user names cannot be joined; use a cable, or another Wi-Fi"),
+            Key::User => self.refuse(line, Fault::UsersRefused),
             Key::Needless => {}
         }
     }
@@ -277,8 +257,7 @@ impl Reader {
         (self.block.is_named, self.block.line) = (true, line);
         self.is_unclear |= name.is_empty() || name.len() > LONGEST_NAME;
         if name.len() > LONGEST_NAME {
-            let what = format!("the name has {} bytes", name.len());
-            self.complain(line, "network", what, "1 to 32; letters such as ü count twice");
+            self.complain(line, "network", Fault::NameLong { bytes: name.len() });
         } else if !name.is_empty() {
             self.block.ssid = Some(name);
         }
@@ -293,16 +272,14 @@ impl Reader {
         let is_key = bytes == 64 && password.bytes().all(|byte| byte.is_ascii_hexdigit());
         let wrong = match bytes {
             _ if is_key => None,
-            _ if password.chars().any(is_odd) => {
-                Some("has a letter that cannot be read; save the file as UTF-8".to_owned())
-            }
-            ..8 => Some(format!("{} for a Wi-Fi", too(letters, "few"))),
-            64.. => Some(format!("{} for a Wi-Fi", too(letters, "many"))),
+            _ if password.chars().any(is_odd) => Some(Fault::LetterUnclear),
+            ..8 => Some(Fault::PasswordShort { letters }),
+            64.. => Some(Fault::PasswordLong { letters }),
             _ => None,
         };
-        if let Some(what) = wrong {
+        if let Some(fault) = wrong {
             (self.block.is_unclear, self.is_unclear) = (true, true);
-            return self.complain(line, "password", what, "8 to 63; letters such as ü count twice");
+            return self.complain(line, "password", fault);
         }
         let secret =
             if is_key { Secret::Key(password.to_ascii_lowercase()) } else { Secret::Password(password.to_owned()) };
@@ -310,7 +287,7 @@ impl Reader {
             return;
         }
         if !self.block.secrets.is_empty() {
-            self.complain(line, "password", "a second one for this Wi-Fi; take out the wrong one".to_owned(), "");
+            self.complain(line, "password", Fault::PasswordSecond);
         }
         // Word processors and phones put other letters in the place of these, which no router has.
         let typed = as_typed(password);
@@ -325,14 +302,15 @@ impl Reader {
     fn take_country(&mut self, line: usize, value: &str) {
         match country::code_of(value) {
             Some(code) if self.wifi.country.is_none_or(|known| known == code) => self.wifi.country = Some(code),
-            Some(_) => {
-                self.complain(line, "country", "another one stands above; take out the wrong one".to_owned(), "")
-            }
+            Some(_) => self.complain(line, "country", Fault::CountrySecond),
             None => {
                 // What has no country's letters may be anything.
                 let is_word = value.chars().all(|c| c.is_alphabetic() || c.is_whitespace());
-                let shown = if is_word { quoted(&clipped(value, 20)) } else { "this".to_owned() };
-                self.complain(line, "country", format!("{shown} is no country"), "two letters, such as DE");
+                let fault = match is_word {
+                    true => Fault::CountryUnknown { country: Text::new(clipped(value, 20)) },
+                    false => Fault::CountryUnclear,
+                };
+                self.complain(line, "country", fault);
             }
         }
     }
@@ -340,28 +318,23 @@ impl Reader {
     fn take_security(&mut self, line: usize, value: &str) {
         let value = value.to_ascii_lowercase();
         if value.contains("wep") {
-            self.refuse(line, "WEP is not safe and not supported; choose WPA2 in the router's settings");
+            self.refuse(line, Fault::WepRefused);
         } else if value.contains("eap") || value.contains("enterprise") {
-            self.refuse(line, "a Wi-Fi with user names cannot be joined; use a cable, or another Wi-Fi");
+            self.refuse(line, Fault::UsersRefused);
         }
     }
 
     /// This network cannot be joined at all.
-    fn refuse(&mut self, line: usize, what: &str) {
+    fn refuse(&mut self, line: usize, fault: Fault) {
         (self.block.is_unclear, self.is_unclear) = (true, true);
-        self.complain(line, "", what.to_owned(), "");
+        self.complain(line, "", fault);
     }
 
     fn end_block(&mut self) {
         let Block { is_named, line, ssid, secrets, is_unclear } = std::mem::take(&mut self.block);
         if let (false, Some((line, _))) = (is_named, secrets.first()) {
             self.is_unclear = true;
-            self.complain(
-                *line,
-                "password",
-                "the name of its Wi-Fi is missing; write it behind network =".to_owned(),
-                "",
-            );
+            self.complain(*line, "password", Fault::NameMissing);
         }
         let Some(ssid) = ssid else { return };
         if secrets.is_empty() {
@@ -382,8 +355,7 @@ impl Reader {
             return;
         }
         if self.wifi.networks.len() == MOST_NETWORKS {
-            let what = format!("only {MOST_NETWORKS} networks and passwords are read; take some out");
-            return self.complain(line, "", what, "");
+            return self.complain(line, "", Fault::NetworksMany { most: MOST_NETWORKS });
         }
         self.wifi.networks.push(network);
     }
@@ -401,7 +373,7 @@ impl Reader {
         let is_mixed = self.first == Some(Key::Password) && !all_open;
         if is_mixed {
             for (line, _) in self.open.clone().iter().filter(|(_, ssid)| !has_secret(ssid)) {
-                self.complain(*line, "network", "has no password; write it below the name".to_owned(), "");
+                self.complain(*line, "network", Fault::PasswordMissing);
             }
         }
         let is_kept = |network: &Network| {
@@ -427,11 +399,6 @@ fn as_typed(password: &str) -> String {
         }
     }
     typed
-}
-
-/// Such as `1 letter is too few`.
-fn too(letters: usize, few: &str) -> String {
-    if letters == 1 { format!("1 letter is too {few}") } else { format!("{letters} letters are too {few}") }
 }
 
 /// Whether a value goes on with `password = …`, which was to be a line of its own. A name that has such words may be quoted.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use intercom_base::language::Sentences;
 use intercom_core::devices::storage::{self, DiskSpace, Trouble};
+use intercom_core::tv::message::Message;
 use intercom_core::tv::notices::{self, Finding, Notices, Topic};
 use rustix::fs::{OFlags, StatVfsMountFlags};
 
@@ -123,15 +124,16 @@ fn disk_space(folder: &Path) -> Option<DiskSpace> {
     })
 }
 
-/// Leaves a notice in the folder that another process looks at, or takes it away; never half of one.
+/// Leaves a notice in the folder that another process looks at, in English and for the TV's language, or takes it away; never half of
+/// one.
 ///
 /// # Errors
 /// If nothing can be written there.
-pub fn leave(folder: &Path, name: &str, what: Option<&str>) -> io::Result<()> {
+pub fn leave(folder: &Path, name: &str, what: Option<&Message>) -> io::Result<()> {
     let (file, beside) = (folder.join(name), folder.join(format!(".{name}")));
     match what {
         Some(what) => std::fs::create_dir_all(folder)
-            .and_then(|()| std::fs::write(&beside, format!("{what}\n")))
+            .and_then(|()| std::fs::write(&beside, notices::file_of(what)))
             .and_then(|()| std::fs::rename(&beside, &file)),
         None => match std::fs::remove_file(&file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -174,12 +176,46 @@ fn beginning(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use intercom_base::language::Language;
 
     use super::*;
     use crate::shell::clock;
     use crate::shell::state::tests::TestDir;
+
+    /// What the TV says in a language of what is left in a folder now, by the daemon's reader, and what the log says of it.
+    pub(crate) fn told(folder: &Path, language: Language) -> [Vec<String>; 2] {
+        let mut notices = Notices::default();
+        notices.handle_files(read(folder));
+        [notices.all_in(language.sentences()), notices.all()]
+    }
+
+    /// The same, and that no language repeats another.
+    #[track_caller]
+    pub(crate) fn told_in_each(folder: &Path) -> Vec<(&'static str, String)> {
+        let said: Vec<(&str, String)> =
+            Language::ALL.iter().map(|(code, language)| (*code, told(folder, *language)[0].concat())).collect();
+        for (n, (code, words)) in said.iter().enumerate() {
+            assert!(said[n + 1..].iter().all(|(_, other)| other != words), "{code}: {words} in two languages");
+        }
+        said
+    }
+
+    #[test]
+    fn what_is_left_is_told_in_each_language_until_it_is_taken_away() {
+        let dir = TestDir::new();
+        let folder = dir.0.join("notices");
+        leave(&folder, "wifi-wlan0", Some(&Message::WifiNone)).unwrap();
+        let said = told_in_each(&folder);
+        assert!(said[1].1.starts_with("Kein WLAN aus wifi.txt ist in Reichweite"), "{said:?}");
+        let [_, log] = told(&folder, Language::Chinese);
+        assert!(log[0].starts_with("No Wi-Fi of wifi.txt is in reach"), "the log is English: {log:?}");
+        std::fs::write(folder.join("wifi-wlan0"), "Words of somebody\n\"wifi_none\n").unwrap();
+        assert_eq!(told(&folder, Language::German), [["Words of somebody"]; 2]);
+        leave(&folder, "wifi-wlan0", None).unwrap();
+        assert_eq!(told(&folder, Language::German), [[""; 0]; 2]);
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "nothing half");
+    }
 
     #[test]
     fn what_is_put_into_the_folder_is_told_until_it_is_taken_out() {

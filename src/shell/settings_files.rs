@@ -5,6 +5,8 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use intercom_core::tv::message::Text;
+use intercom_core::tv::mistake::Fault;
 use rustix::fs::OFlags;
 
 use crate::config::timezone::{self, Zones};
@@ -44,8 +46,7 @@ pub fn apply(from: &Path, to: &Path, zones: &Path) -> io::Result<Vec<String>> {
     let linked = link(&zones.join(zone.as_deref().unwrap_or(UTC)), &to.join("localtime"));
     let mut told = Vec::new();
     for (name, mistakes) in [("timezone", zone_mistakes), ("wifi", wifi_mistakes)] {
-        let notice = (!mistakes.problems.is_empty()).then(|| mistakes.brief());
-        notice_board::leave(&to.join("notices"), name, notice.as_deref())?;
+        notice_board::leave(&to.join("notices"), name, mistakes.message().as_ref())?;
         told.extend(mistakes.problems.first().map(|_| mistakes.to_string()));
     }
     joined?;
@@ -65,7 +66,7 @@ fn read_zone(from: &Path, tree: &Tree<'_>) -> (Option<String>, ConfigErrors) {
     // A name that leads out of the tree, or to no zone.
     let zone = found.zone.filter(|zone| tree.rule(zone).is_some());
     if zone.is_none() && problems.is_empty() && !tree.names.is_empty() && !is_without_words(&bytes) {
-        problems.push(whole("the system does not know this time zone".to_owned()));
+        problems.push(whole(Fault::ZoneMissing));
     }
     (zone, mistakes(FILE, problems))
 }
@@ -90,8 +91,8 @@ fn mistakes(file: &str, problems: Vec<Problem>) -> ConfigErrors {
     ConfigErrors { file: file.to_owned(), problems }
 }
 
-fn whole(what: String) -> Problem {
-    Problem { line: None, key: String::new(), what, nearest: None, allowed: String::new() }
+fn whole(fault: Fault) -> Problem {
+    Problem::of(None, "", fault, None)
 }
 
 /// A byte more than is allowed, of a file that is larger. An absent one is no mistake: a home with a cable needs no Wi-Fi. It
@@ -100,10 +101,10 @@ fn read_file(from: &Path, name: &str) -> Result<Vec<u8>, Vec<Problem>> {
     match beginning(&from.join(name)) {
         Ok(bytes) => Ok(bytes),
         Err(error) if error.kind() == io::ErrorKind::NotFound => match look_alike(from, name) {
-            Some(found) => Err(vec![whole(format!("the file is called {found:?}; rename it to {name}"))]),
+            Some(found) => Err(vec![whole(Fault::FileMisnamed { found: Text::new(found), name: Text::new(name) })]),
             None => Ok(Vec::new()),
         },
-        Err(error) => Err(vec![whole(format!("the file cannot be read ({}); write it again", error.kind()))]),
+        Err(error) => Err(vec![whole(Fault::FileUnreadable { why: Text::new(error.kind()) })]),
     }
 }
 
@@ -207,7 +208,10 @@ fn rule_of(path: &PathBuf) -> io::Result<Option<String>> {
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
+    use intercom_base::language::Language;
+
     use super::*;
+    use crate::shell::notice_board::tests::{told, told_in_each};
     use crate::shell::state::tests::TestDir;
 
     /// A settings partition, a folder for what becomes of it, and a small tz database.
@@ -241,7 +245,9 @@ mod tests {
             apply(&self.at("from"), &self.at("to"), &self.at("zones")).unwrap();
             let link = fs::read_link(self.at("to/localtime")).unwrap();
             let zone = link.strip_prefix(self.at("zones")).unwrap().to_string_lossy().into_owned();
-            let notice = |name: &str| fs::read_to_string(self.at("to/notices").join(name)).unwrap_or_default();
+            let first = |text: String| text.lines().next().unwrap_or_default().to_owned();
+            let notice =
+                |name: &str| fs::read_to_string(self.at("to/notices").join(name)).map(first).unwrap_or_default();
             (zone, self.at("to/wifi.conf").exists(), [notice("timezone"), notice("wifi")])
         }
     }
@@ -273,6 +279,36 @@ mod tests {
     }
 
     #[test]
+    fn the_tv_says_each_mistake_in_its_language() {
+        let home = Home::new();
+        home.write("wifi.txt", "network = Home\npassword = short\npasword = x\n");
+        home.write("timezone.txt", "Berln\n");
+        home.apply();
+        let said = |language| told(&home.at("to/notices"), language);
+        let [german, log] = said(Language::German);
+        assert_eq!(
+            german,
+            [
+                "timezone.txt, Zeile 1: es gibt keine Zeitzone „Berln“; ist Europe/Berlin gemeint?",
+                "wifi.txt, Zeile 2: password: 5 Zeichen sind zu wenig für ein WLAN (und 1 weitere)",
+            ]
+        );
+        assert_eq!(log[0], "timezone.txt, line 1: there is no time zone “Berln”; did you mean Europe/Berlin?");
+        assert_eq!(said(Language::English)[0], log);
+        assert!(
+            said(Language::Chinese)[0][1].starts_with("wifi.txt第2行：password："),
+            "{:?}",
+            said(Language::Chinese)
+        );
+        fs::remove_file(home.at("from/wifi.txt")).unwrap();
+        home.write("wifi.txt.txt", "network = Home\n");
+        fs::remove_file(home.at("from/timezone.txt")).unwrap();
+        home.apply();
+        let said = told_in_each(&home.at("to/notices"));
+        assert_eq!(said[1].1, "wifi.txt: die Datei heißt „wifi.txt.txt“; bitte in wifi.txt umbenennen");
+    }
+
+    #[test]
     fn no_zone_leads_out_of_the_tree() {
         let home = Home::new();
         for text in ["../outside", "Outside", "Empty", "/etc/localtime", "Europe/../../outside"] {
@@ -292,7 +328,7 @@ mod tests {
         fs::create_dir(home.at("from/timezone.txt")).unwrap();
         let (_, joined, [of_zone, of_wifi]) = home.apply();
         assert!(!joined && of_zone.contains("cannot be read"), "{of_zone}");
-        assert_eq!(of_wifi, "wifi.txt: the file is called \"wifi.txt.txt\"; rename it to wifi.txt\n");
+        assert_eq!(of_wifi, "wifi.txt: the file is called “wifi.txt.txt”; rename it to wifi.txt");
         home.write("wifi.txt", vec![b'\n'; 10_000_000]);
         assert!(home.apply().2[1].contains("too large"));
         fs::remove_dir_all(home.at("from")).unwrap();

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError, bounded};
 use intercom_core::reach::wifi::WifiWatch;
+use intercom_core::tv::message::Message;
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::SIGTERM;
 use signal_hook::iterator::Signals;
@@ -124,7 +125,7 @@ struct Notice<'a> {
     name: String,
     folder: &'a Path,
     /// What was left there last; nothing is known of what was there before.
-    told: Option<Option<String>>,
+    told: Option<Option<Message>>,
     /// Why it could not be left.
     failed: Option<String>,
 }
@@ -134,11 +135,11 @@ impl<'a> Notice<'a> {
         Notice { name: format!("wifi-{interface}"), folder, told: None, failed: None }
     }
 
-    fn tell(&mut self, notice: Option<String>) {
+    fn tell(&mut self, notice: Option<Message>) {
         if self.told.as_ref() == Some(&notice) {
             return;
         }
-        match notice_board::leave(&self.folder.join("notices"), &self.name, notice.as_deref()) {
+        match notice_board::leave(&self.folder.join("notices"), &self.name, notice.as_ref()) {
             Ok(()) => (self.told, self.failed) = (Some(notice), None),
             Err(error) => {
                 let why = error.to_string();
@@ -158,6 +159,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
+    use crate::shell::notice_board::tests::told_in_each;
     use crate::shell::state::tests::TestDir;
 
     fn program(dir: &TestDir, script: &str) -> PathBuf {
@@ -190,6 +192,37 @@ mod tests {
         let line = format!("-i wlan9 -c {}", dir.0.join("wifi.conf").display());
         assert!(args().starts_with(&format!("{line}\nwhole\n{line}\nwhole\n")), "{}", args());
         assert!(!dir.0.join("notices/wifi-wlan9").exists(), "an old word would mislead");
+    }
+
+    #[test]
+    fn what_wpa_supplicant_prints_is_told_in_each_language_by_the_networks_name() {
+        let dir = TestDir::new();
+        let begun = clock::now();
+        let later = begun + Duration::from_secs(61);
+        let mut notice = Notice::new("wlan9", &dir.0);
+        let trying =
+            "wlan9: Trying to associate with 02:00:00:00:01:00 (SSID='Bj\\xc3\\xb6rns \\\"A\\\"' freq=2437 MHz)";
+        let wrong = "wlan9: WPA: 4-Way Handshake failed - pre-shared key may be incorrect";
+        let joined = "wlan9: CTRL-EVENT-CONNECTED - Connection to 02:00:00:00:01:00 completed [id=0 id_str=]";
+        let rejected = "wlan9: CTRL-EVENT-ASSOC-REJECT bssid=02:00:00:00:01:00 status_code=17";
+        let blocked = "rfkill: WLAN soft blocked";
+        for (lines, german) in [
+            (&[][..], "Kein WLAN aus wifi.txt ist in Reichweite"),
+            (&[trying, wrong], "Das WLAN „\u{2068}Björns \"A\"\u{2069}“ nimmt das Passwort nicht an"),
+            (&[trying, rejected], "Das WLAN „\u{2068}Björns \"A\"\u{2069}“ lässt dieses Gerät nicht hinein"),
+            (&[trying, joined], "Das WLAN „\u{2068}Björns \"A\"\u{2069}“ vergibt keine Adresse"),
+            (&[joined], "Das WLAN vergibt keine Adresse"),
+            (&[trying, wrong, blocked], "Das WLAN dieses Geräts ist ausgeschaltet"),
+        ] {
+            let mut watch = WifiWatch::new(begun);
+            lines.iter().for_each(|line| watch.handle_line(line, begun));
+            notice.tell(watch.notice(later));
+            let said = told_in_each(&dir.0.join("notices"));
+            assert!(said[1].1.starts_with(german), "{said:?}");
+            assert_eq!(said.iter().all(|(_, words)| words.contains("Björns")), german.contains("Björns"), "{said:?}");
+        }
+        notice.tell(None);
+        assert!(!dir.0.join("notices/wifi-wlan9").exists());
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub fn updates(guest: &Path) {
 
     // A stranger's stick changes nothing, and is told of.
     machine.plug_in(&strange);
-    told(&mut machine, "it is not signed by the maker of this intercom's image");
+    told(&mut machine, "it is not signed by the maker of this intercom’s image");
     machine.pull_out();
     assert_eq!(kernels(&mut machine), ["intercom_0.1.0.efi", "recovery.efi"]);
 

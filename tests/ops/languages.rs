@@ -8,6 +8,8 @@ use intercom_base::isolate::isolated;
 use intercom_base::language::{Language, Sentences, fill};
 use intercom_base::picture::I420;
 use intercom_base::testing::pictures::room;
+use intercom_core::tv::message::{Message, Percent, Text};
+use intercom_core::tv::mistake::{Fault, Mistake};
 use intercom_media::qr;
 use intercom_media::scene::{self, Health, Pairing, Scene, ViewerTile};
 use intercom_media::text;
@@ -43,6 +45,70 @@ fn home_name(language: Language) -> &'static str {
         Language::Hindi => "दादी का घर",
         Language::Chinese => "奶奶家",
     }
+}
+
+/// What other processes leave for the TV, with names as long as they get.
+fn left() -> Vec<Message> {
+    let (name, version) = (|| Text::new("Mammoth Wireless Network at Home"), || Text::new("10.20.30-rc.1"));
+    let why = || Text::new("/run/appliance/stick/intercom-0.2.0.update: Input/output error (os error 5)");
+    let mistake = |key: &str, what: Fault| {
+        let nearest = (what == Fault::NoSuchKey).then(|| Text::new("password"));
+        let key = (!key.is_empty()).then(|| Text::new(key));
+        Message::Mistake(Mistake { file: Text::new("timezone.txt"), line: Some(128), key, what, nearest, more: 3 })
+    };
+    let zone = || Text::new("America/Argentina/ComodRivadavia");
+    vec![
+        Message::WifiOff,
+        Message::WifiCard,
+        Message::WifiNoAddress { name: name() },
+        Message::WifiNoAddressUnnamed,
+        Message::WifiPassword { name: name() },
+        Message::WifiRefuses { name: name() },
+        Message::WifiNone,
+        Message::UpdateInstalling { version: version(), percent: Percent::of(1.0) },
+        Message::UpdateInstalled { version: version() },
+        Message::Updated { before: version(), now: version() },
+        Message::UpdatedFirst { now: version() },
+        Message::UpdateRolledBack { failed: version(), now: version() },
+        Message::UpdateUnsigned,
+        Message::UpdateDamaged,
+        Message::UpdateUnknown { why: Text::new("version 0.2.0+3 has a +") },
+        Message::UpdateOtherMachine { machine: Text::new("aarch64") },
+        Message::UpdateUnreadable { why: why() },
+        Message::UpdateUnwritable { why: why() },
+        Message::UpdateOnTrial { version: version() },
+        Message::UpdateNoRoom { room: 1_073_741_824, size: 1_288_490_188 },
+        Message::UpdateDiskFails,
+        mistake("", Fault::FileTooLarge),
+        mistake("", Fault::FileFormatted),
+        mistake("", Fault::FileBinary),
+        mistake("", Fault::FileMisnamed { found: Text::new("time zone of home.rtf"), name: Text::new("timezone.txt") }),
+        mistake("", Fault::FileUnreadable { why: Text::new("is a directory") }),
+        mistake("", Fault::ZoneUnknown { zone: zone() }),
+        mistake("", Fault::ZoneUnknownHere),
+        mistake("", Fault::ZoneSecond { zone: zone() }),
+        mistake("", Fault::ZoneLines { most: 16 }),
+        mistake("", Fault::ZoneMissing),
+        mistake("pasword", Fault::NoSuchKey),
+        mistake("", Fault::LineUnclear),
+        mistake("", Fault::CodeUnclear),
+        mistake("network", Fault::OneLine),
+        mistake("password", Fault::LetterUnclear),
+        mistake("", Fault::EncodingGuessed),
+        mistake("network", Fault::NameLong { bytes: 64 }),
+        mistake("password", Fault::NameMissing),
+        mistake("", Fault::NetworksMany { most: 8 }),
+        mistake("password", Fault::PasswordShort { letters: 1 }),
+        mistake("password", Fault::PasswordShort { letters: 7 }),
+        mistake("password", Fault::PasswordLong { letters: 100 }),
+        mistake("password", Fault::PasswordSecond),
+        mistake("network", Fault::PasswordMissing),
+        mistake("country", Fault::CountryUnknown { country: Text::new("Grossherzogtum Luxe…") }),
+        mistake("country", Fault::CountryUnclear),
+        mistake("country", Fault::CountrySecond),
+        mistake("", Fault::UsersRefused),
+        mistake("", Fault::WepRefused),
+    ]
 }
 
 /// Draws scenes in one language, and keeps them.
@@ -84,6 +150,14 @@ impl Studio {
             say.mute_unknown,
             say.reset,
         ];
+        for (n, notice) in left().iter().enumerate() {
+            let notice = [notice.words(say)];
+            let code = Scene { notices: &notice, pairing: Some(pairing), health: ILL, ..idle };
+            self.draw(&format!("notice-{n}"), &Scene { notices: &notice, hint, ..idle });
+            self.draw(&format!("notice-code-{n}"), &code);
+            let cut = text::cut_lately();
+            assert!(cut.is_empty() && !notice[0].contains('{'), "{} {n}: {notice:?}: {cut:?}", self.code);
+        }
         for (n, two) in notices.windows(2).enumerate() {
             let notices: Vec<String> = two.iter().map(|notice| (*notice).to_owned()).collect();
             self.draw(&format!("notices-{n}"), &Scene { notices: &notices, hint, ..idle });

@@ -89,7 +89,7 @@ const CASES: &[Case] = &[
         timezone: b"Europe/Belin\n",
         zone: "UTC",
         joins: HOME,
-        told: &["timezone.txt, line 1: there is no time zone \"Europe/Belin\"; did you mean Europe/Berlin?"],
+        told: &["timezone.txt, line 1: there is no time zone “Europe/Belin”; did you mean Europe/Berlin?"],
     },
     Case {
         wifi: b"network = A\npassword = aaaaaaaa\n\nnetwork = \"B # \"\npassword = stra\xc3\x9fe12\n\nnetwork = C\n",

@@ -141,11 +141,11 @@ fn the_first_days_line_gives_way_to_another() {
 #[test]
 fn what_is_not_clear_is_told_with_what_was_meant() {
     for (text, words) in [
-        ("Europe/Belin", "timezone.txt, line 1: there is no time zone \"Europe/Belin\"; did you mean Europe/Berlin?"),
-        ("\nBerln", "timezone.txt, line 2: there is no time zone \"Berln\"; did you mean Europe/Berlin?"),
+        ("Europe/Belin", "timezone.txt, line 1: there is no time zone “Europe/Belin”; did you mean Europe/Berlin?"),
+        ("\nBerln", "timezone.txt, line 2: there is no time zone “Berln”; did you mean Europe/Berlin?"),
         (
             "where we live",
-            "timezone.txt, line 1: there is no time zone \"where we live\"; allowed: a name such as Europe/Berlin",
+            "timezone.txt, line 1: there is no time zone “where we live”; allowed: a name such as Europe/Berlin",
         ),
     ] {
         assert_eq!(told(text), (None, words.to_owned()), "{text}");

@@ -1,6 +1,6 @@
 //! What a person writes into `wifi.txt`, which networks home then joins, and what the TV tells.
 
-use intercom_media::scene::NOTICE_LETTERS;
+use intercom_base::letters::NOTICE_LETTERS;
 
 use super::*;
 use crate::config::ConfigErrors;
@@ -86,7 +86,7 @@ fn a_country_in_any_letters() {
     joins("network = Home\npassword = geheim1234\ncountry = de\n", "Home/geheim1234 + DE");
     joins("network = Home\npassword = geheim1234\nLand = Österreich\n", "Home/geheim1234 + AT");
     joins("country = UK # ours\n", "GB");
-    let none = ["wifi.txt, line 1: country: \"Deutchlnd\" is no country; allowed: two letters, such as DE"];
+    let none = ["wifi.txt, line 1: country: “Deutchlnd” is no country; allowed: two letters, such as DE"];
     tells("country = Deutchlnd\nnetwork = Home\npassword = geheim1234", HOME, &none);
     tells(
         "country = DE\nland = FR\n",

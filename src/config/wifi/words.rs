@@ -56,9 +56,6 @@ const WORDS: &[(Key, &str)] = &[
     ),
 ];
 
-/// The words that are told to people.
-pub(super) const CHIEF: &str = "network, password, country";
-
 /// What a line that begins so is about.
 pub(super) fn key_of(word: &str) -> Option<Key> {
     let known = |word: &str| {

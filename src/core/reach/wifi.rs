@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::tv::message::{Message, Text};
+
 /// A Wi-Fi that is not joined is told after this.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// For so long a failure explains that nothing is joined: wpa_supplicant waits up to five minutes between two tries.
@@ -104,8 +106,8 @@ impl WifiWatch {
         self.follow(now);
     }
 
-    /// What there is to tell the family, in one sentence, and what to do about it.
-    pub fn notice(&self, now: Instant) -> Option<String> {
+    /// What there is to tell the family, and what to do about it.
+    pub fn notice(&self, now: Instant) -> Option<Message> {
         // By which card home is on the Wi-Fi does not matter.
         let since = self.unused_since.filter(|_| !self.elsewhere)?;
         if now.saturating_duration_since(since.max(self.connected_since.unwrap_or(since))) < PATIENCE {
@@ -114,29 +116,19 @@ impl WifiWatch {
         let is_fresh = |at: Instant| now.saturating_duration_since(at) < COUNTS;
         let tried = self.tried.as_ref().filter(|(_, at)| is_fresh(*at)).map(|(name, _)| name);
         let refused = self.refused.as_ref().filter(|(.., at)| is_fresh(*at));
+        let is_broken = self.failing.is_some_and(|(first, last)| {
+            last.saturating_duration_since(first) >= PATIENCE && now.saturating_duration_since(last) < PATIENCE
+        });
         Some(match (self.connected_since, refused, tried) {
-            _ if self.switched_off => {
-                "The Wi-Fi of this machine is switched off. Look for a switch or a key with an antenna on it".to_owned()
+            _ if self.switched_off => Message::WifiOff,
+            _ if is_broken => Message::WifiCard,
+            (Some(_), _, Some(name)) => Message::WifiNoAddress { name: Text::new(name) },
+            (Some(_), _, None) => Message::WifiNoAddressUnnamed,
+            (None, Some((Refusal::Password, name, _)), _) => Message::WifiPassword { name: Text::new(name) },
+            (None, Some((Refusal::Other, name, _)), _) | (None, None, Some(name)) => {
+                Message::WifiRefuses { name: Text::new(name) }
             }
-            _ if self.failing.is_some_and(|(first, last)| {
-                last.saturating_duration_since(first) >= PATIENCE && now.saturating_duration_since(last) < PATIENCE
-            }) =>
-            {
-                "The Wi-Fi card of this machine does not work with this system. Use a cable, or another card".to_owned()
-            }
-            (Some(_), _, tried) => {
-                let name = tried.map_or(String::new(), |name| format!(" \u{201c}{name}\u{201d}"));
-                format!("The Wi-Fi{name} gives home no address. Switch the router off and on again")
-            }
-            (None, Some((Refusal::Password, name, _)), _) => format!(
-                "The Wi-Fi \u{201c}{name}\u{201d} does not take the password. Correct it in wifi.txt, and start again"
-            ),
-            (None, Some((Refusal::Other, name, _)), _) | (None, None, Some(name)) => format!(
-                "The Wi-Fi \u{201c}{name}\u{201d} does not let home in. Is the password right? Or does the router take known devices only?"
-            ),
-            (None, None, None) => {
-                "No Wi-Fi of wifi.txt is in reach. Is the router on, and its name written in the same way, with the same capitals?".to_owned()
-            }
+            (None, None, None) => Message::WifiNone,
         })
     }
 
@@ -224,7 +216,7 @@ mod tests {
 
         fn after(&mut self, seconds: u64) -> String {
             self.now += Duration::from_secs(seconds);
-            self.watch.notice(self.now).unwrap_or_default()
+            self.watch.notice(self.now).map_or_else(String::new, |message| message.english())
         }
     }
 

@@ -17,6 +17,8 @@
 //!   renewed 15 times a second.
 //! - Notices ([`notices`]), in this order: mistakes in the config, what home found out itself, what other programs
 //!   left in a folder. There are at most four of the last kind, and each has at most 200 letters.
+//! - A file of that folder has a line in English. The intercom's own commands add a second line, a [`message::Message`]: the name of a
+//!   sentence and its values. The TV says it in its language. If that line is missing or not understood, it shows the first one.
 //!
 //! # Rules
 //!
@@ -24,11 +26,14 @@
 //!   put in the place of missing hardware counts as off.
 //! - What stays for long wanders slowly over the screen, so that no screen burns in (`captions.rs`). The two periods,
 //!   in minutes, have no common divisor, so it comes by everywhere.
-//! - Each sentence is in the TV's catalogue (`base/language.rs`), once for each language. Mistakes in the config and what other
-//!   programs left in the folder have words of their own, in English. The log and `intercom status` speak English, too.
+//! - Each sentence is in the TV's catalogue (`base/language.rs`), once for each language. Mistakes in `intercom.toml`, what the image's
+//!   first program leaves in the folder and what the system says of an error are in English. The log and `intercom status` speak English,
+//!   too.
 //! - A viewer without a name is "Viewer N", with the lowest free number. The number stays for the whole visit.
 //! - Local time comes from the system's zone file (`local_time.rs`). Daylight saving needs no restart.
 
 pub mod captions;
 pub mod local_time;
+pub mod message;
+pub mod mistake;
 pub mod notices;

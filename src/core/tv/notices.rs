@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use intercom_base::language::{Language, Sentences};
 
+use super::message::{LONGEST_LINE, Message};
 use crate::devices::storage::Trouble;
 
 /// So many files of the folder are shown.
@@ -13,8 +14,8 @@ pub const MOST_FILES: usize = 4;
 /// Letters of a notice; the rest is left out.
 const LONGEST: usize = 200;
 
-/// Bytes at the beginning of a file that are looked at: any letter has at most four.
-pub const LONGEST_FILE: usize = 4 * LONGEST;
+/// Bytes at the beginning of a file that are looked at: two lines, and any letter has at most four.
+pub const LONGEST_FILE: usize = 4 * LONGEST + LONGEST_LINE + 2;
 
 /// What the intercom looks after itself, in the order in which it is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,7 +60,16 @@ impl Finding {
 pub struct Notices {
     mistakes: Vec<String>,
     own: BTreeMap<Topic, Finding>,
-    files: Vec<String>,
+    files: Vec<Left>,
+}
+
+/// What another program left in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Left {
+    /// In English, or in whatever words the program has.
+    line: String,
+    /// The same for the TV, if the file has that, too.
+    message: Option<Message>,
 }
 
 impl Notices {
@@ -80,12 +90,12 @@ impl Notices {
     /// Takes what the folder's files begin with, each with its name. Whether that changes anything.
     pub fn handle_files(&mut self, mut files: Vec<(String, Vec<u8>)>) -> bool {
         files.sort();
-        let lines = files.iter().filter(|(name, _)| is_notice(name)).filter_map(|(_, bytes)| first_line(bytes));
-        let mut told: Vec<String> = Vec::new();
-        for line in lines {
+        let lefts = files.iter().filter(|(name, _)| is_notice(name)).filter_map(|(_, bytes)| read(bytes));
+        let mut told: Vec<Left> = Vec::new();
+        for left in lefts {
             // Two Wi-Fi cards have the same to say.
-            if told.len() < MOST_FILES && !told.contains(&line) {
-                told.push(line);
+            if told.len() < MOST_FILES && !told.iter().any(|known| known.line == left.line) {
+                told.push(left);
             }
         }
         let changed = self.files != told;
@@ -95,14 +105,25 @@ impl Notices {
 
     /// All of them, the most important first, in English: for the log and for anyone who asks.
     pub fn all(&self) -> Vec<String> {
-        self.all_in(Language::English.sentences())
+        self.told(Language::English.sentences(), |left| left.line.clone())
     }
 
-    /// The same for the TV. Mistakes, and what other programs left, are in their own words.
+    /// The same for the TV. Mistakes, and what a program left in its own words, are in those.
     pub fn all_in(&self, sentences: &Sentences) -> Vec<String> {
-        let own = self.own.values().map(|finding| finding.words(sentences).to_owned());
-        self.mistakes.iter().cloned().chain(own).chain(self.files.iter().cloned()).collect()
+        self.told(sentences, |left| {
+            left.message.as_ref().map_or_else(|| left.line.clone(), |message| message.words(sentences))
+        })
     }
+
+    fn told(&self, sentences: &Sentences, words: impl Fn(&Left) -> String) -> Vec<String> {
+        let own = self.own.values().map(|finding| finding.words(sentences).to_owned());
+        self.mistakes.iter().cloned().chain(own).chain(self.files.iter().map(words)).collect()
+    }
+}
+
+/// The text of a file that has the TV say this; [`Notices::handle_files`] reads it.
+pub fn file_of(message: &Message) -> String {
+    format!("{}\n{}\n", message.english(), message.line())
 }
 
 /// Whether a file of this name is a notice, and not one that is being written.
@@ -110,11 +131,18 @@ pub fn is_notice(name: &str) -> bool {
     !name.starts_with('.')
 }
 
-/// A file's first line without what cannot be drawn; `None` if nothing is left.
-fn first_line(bytes: &[u8]) -> Option<String> {
+/// What a file says; `None` if nothing is left of its first line.
+fn read(bytes: &[u8]) -> Option<Left> {
     let bytes = &bytes[..bytes.len().min(LONGEST_FILE)];
     let text = String::from_utf8_lossy(bytes);
-    let line = text.lines().find(|line| !line.trim().is_empty())?;
+    let mut lines = text.lines().skip_while(|line| line.trim().is_empty());
+    let line = shown(lines.next()?)?;
+    let message = lines.next().and_then(Message::parse);
+    Some(Left { line, message })
+}
+
+/// A line without what cannot be drawn; `None` if nothing is left.
+fn shown(line: &str) -> Option<String> {
     // A letter that the limit cut in two, and what no text has.
     let drawn = line.chars().filter(|c| !c.is_control() && *c != char::REPLACEMENT_CHARACTER);
     let line: String = drawn.take(LONGEST).collect();

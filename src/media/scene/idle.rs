@@ -20,9 +20,6 @@ const CROWDED: usize = 5;
 const MOST_LINES: usize = 6;
 const MOST_OF_ONE: usize = 4;
 
-/// Letters of a notice that is never cut: two lines, also beside a code.
-pub const NOTICE_LETTERS: usize = 112;
-
 /// Letters' size of a notice.
 const NOTICE: f32 = 27.0;
 
@@ -127,6 +124,8 @@ fn health(scene: &Scene<'_>, canvas: &mut I420, middle: (f32, f32), room: f32, u
 
 #[cfg(test)]
 mod tests {
+    use intercom_base::letters::NOTICE_LETTERS;
+
     use super::*;
 
     /// Whole words in lines that fit, without an ellipsis.

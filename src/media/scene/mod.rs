@@ -5,8 +5,6 @@ mod idle;
 mod look;
 mod viewers;
 
-pub use idle::NOTICE_LETTERS;
-
 use intercom_base::language::Sentences;
 use intercom_base::picture::I420;
 

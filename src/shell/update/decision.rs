@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use intercom_core::tv::message::{Message, Text};
 use minisign_verify::{PublicKey, Signature};
 use semver::Version;
 use serde::{Deserialize, Serialize};
@@ -35,7 +36,7 @@ pub struct Manifest {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Text {
+struct ManifestText {
     product: String,
     architecture: String,
     version: String,
@@ -80,6 +81,20 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
+impl Refusal {
+    /// For the TV, if somebody at home can do something about it. A stick that stays plugged in, and an address that has nothing new,
+    /// are none of their business.
+    pub fn message(&self) -> Option<Message> {
+        match self {
+            Refusal::Unsigned => Some(Message::UpdateUnsigned),
+            Refusal::Damaged => Some(Message::UpdateDamaged),
+            Refusal::Unknown(what) => Some(Message::UpdateUnknown { why: Text::new(what) }),
+            Refusal::Architecture(other) => Some(Message::UpdateOtherMachine { machine: Text::new(other) }),
+            Refusal::NotNewer { .. } | Refusal::Failed(_) => None,
+        }
+    }
+}
+
 /// Reads a manifest, if `signature` (as minisign writes it) says that the holder of `key` wrote it.
 ///
 /// # Errors
@@ -91,7 +106,7 @@ pub fn read_manifest(text: &[u8], signature: &[u8], key: &PublicKey) -> Result<M
 
     let unknown = |what: &dyn fmt::Display| Refusal::Unknown(what.to_string());
     let text = std::str::from_utf8(text).map_err(|e| unknown(&e))?;
-    let text: Text = toml::from_str(text).map_err(|e| unknown(&e.message()))?;
+    let text: ManifestText = toml::from_str(text).map_err(|e| unknown(&e.message()))?;
     if text.product != PRODUCT {
         return Err(unknown(&format!("it is for {}", text.product)));
     }
@@ -140,13 +155,24 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// For the TV.
+    pub fn message(&self) -> Message {
+        match self {
+            Outcome::Kept { now, before: Some(before) } => {
+                Message::Updated { before: Text::new(before), now: Text::new(now) }
+            }
+            Outcome::Kept { now, before: None } => Message::UpdatedFirst { now: Text::new(now) },
+            Outcome::RolledBack { failed, now } => {
+                Message::UpdateRolledBack { failed: Text::new(failed), now: Text::new(now) }
+            }
+        }
+    }
+}
+
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Outcome::Kept { now, before: Some(before) } => write!(f, "Updated from version {before} to {now}"),
-            Outcome::Kept { now, before: None } => write!(f, "Updated to version {now}"),
-            Outcome::RolledBack { failed, now } => write!(f, "Version {failed} did not start, so {now} runs again"),
-        }
+        f.write_str(&self.message().english())
     }
 }
 

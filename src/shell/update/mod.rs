@@ -37,6 +37,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use intercom_core::tv::message::{Message, Percent, Text};
 use minisign_verify::PublicKey;
 use semver::Version;
 use sha2::{Digest, Sha256};
@@ -69,6 +70,17 @@ pub enum UpdateError {
     Source(io::Error),
     /// It could not be written; in words, with where.
     Target(String),
+    /// What runs is on trial, and what it falls back to is in the slot.
+    OnTrial(Version),
+    /// The slot is too small, in bytes.
+    NoRoom {
+        /// Of the slot.
+        room: u64,
+        /// Of the update's root.
+        size: u64,
+    },
+    /// The disk gives back other bytes than it got.
+    DiskFails,
     /// This machine does not run the flashed image.
     NotHere(String),
 }
@@ -79,6 +91,15 @@ impl fmt::Display for UpdateError {
             UpdateError::Refused(refusal) => refusal.fmt(f),
             UpdateError::Source(e) => write!(f, "it cannot be read: {e}"),
             UpdateError::Target(what) => write!(f, "it cannot be written: {what}"),
+            UpdateError::OnTrial(version) => {
+                write!(f, "it cannot be written: version {version} is on trial, and the other slot its way back")
+            }
+            UpdateError::NoRoom { room, size } => {
+                write!(f, "it cannot be written: the slot has room for {room} bytes, not for {size}")
+            }
+            UpdateError::DiskFails => {
+                f.write_str("it cannot be written: what was written is not what is read back; the disk is failing")
+            }
             UpdateError::NotHere(what) => write!(f, "only the flashed image is updated this way ({what})"),
         }
     }
@@ -93,6 +114,20 @@ impl From<Refusal> for UpdateError {
 }
 
 impl UpdateError {
+    /// For the TV, if somebody at home can do something about it.
+    fn message(&self) -> Option<Message> {
+        match self {
+            UpdateError::Refused(refusal) => refusal.message(),
+            UpdateError::Source(error) => Some(Message::UpdateUnreadable { why: Text::new(error) }),
+            UpdateError::Target(what) => Some(Message::UpdateUnwritable { why: Text::new(what) }),
+            UpdateError::OnTrial(version) => Some(Message::UpdateOnTrial { version: Text::new(version) }),
+            UpdateError::NoRoom { room, size } => Some(Message::UpdateNoRoom { room: *room, size: *size }),
+            UpdateError::DiskFails => Some(Message::UpdateDiskFails),
+            // It is said before anything is installed.
+            UpdateError::NotHere(_) => None,
+        }
+    }
+
     /// Names what was written to.
     fn told(self, path: &Path) -> UpdateError {
         match self {
@@ -144,14 +179,11 @@ impl Appliance {
         let _one_at_a_time = self.lock()?;
         let result = self.install_from(source);
         match &result {
-            Ok(version) => {
-                self.tell(Some(&format!("Version {version} is installed; it starts when nobody is visiting")))
-            }
-            // Nothing that anybody would have to know: a stick that stays plugged in, an address that has nothing new.
-            Err(UpdateError::Refused(Refusal::NotNewer { .. } | Refusal::Failed(_))) => {}
+            Ok(version) => self.tell(Some(&Message::UpdateInstalled { version: Text::new(version) })),
             // It is tried again tomorrow.
             Err(UpdateError::Source(_)) if is_address(source) => self.tell(None),
-            Err(error) => self.tell(Some(&format!("An update was found, but {error}"))),
+            // Without a message, what was told before still counts.
+            Err(error) => error.message().iter().for_each(|message| self.tell(Some(message))),
         }
         result
     }
@@ -163,10 +195,9 @@ impl Appliance {
         let wanted = |manifest: &Manifest| history.judge(manifest, newest.as_ref());
         let mut percent = None;
         let mut progress = |version: &Version, part: f32| {
-            #[allow(clippy::cast_possible_truncation, reason = "a percentage")]
-            let now = (part * 100.0) as i32;
+            let now = Percent::of(part);
             if percent.replace(now) != Some(now) {
-                self.tell(Some(&format!("Version {version} is being installed: {now} %. Please leave the power on")));
+                self.tell(Some(&Message::UpdateInstalling { version: Text::new(version), percent: now }));
             }
         };
         // The way back goes with the first byte that is written: what can be cut on its way is here whole before that.
@@ -235,7 +266,7 @@ impl Appliance {
         let _one_at_a_time = self.lock()?;
         let mut history = self.read_history();
         let Some(outcome) = history.handle_started(running) else { return Ok(None) };
-        self.tell(Some(&outcome.to_string()));
+        self.tell(Some(&outcome.message()));
         self.write_history(&history)?;
         Ok(Some(outcome))
     }
@@ -262,7 +293,7 @@ impl Appliance {
     }
 
     /// Has the TV say something of updates, or no longer.
-    pub fn tell(&self, what: Option<&str>) {
+    fn tell(&self, what: Option<&Message>) {
         if let Err(error) = notice_board::leave(&self.notices, "update", what) {
             log::warn!("the TV cannot be told of the update: {}: {error}", self.notices.display());
         }

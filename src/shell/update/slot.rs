@@ -56,7 +56,7 @@ impl Slot {
         match &self.running {
             // Kept, it has lost its count of tries.
             Some(running) if !self.kernels().join(format!("intercom_{running}.efi")).exists() => {
-                Err(UpdateError::Target(format!("version {running} is on trial, and the other slot its way back")))
+                Err(UpdateError::OnTrial(running.clone()))
             }
             _ => Ok(()),
         }
@@ -105,10 +105,7 @@ impl Taker for Installer<'_> {
         let room = file.seek(SeekFrom::End(0)).map_err(cannot)?;
         file.rewind().map_err(cannot)?;
         if room < manifest.root.size {
-            return Err(UpdateError::Target(format!(
-                "the slot has room for {room} bytes, not for {}",
-                manifest.root.size
-            )));
+            return Err(UpdateError::NoRoom { room, size: manifest.root.size });
         }
         let head = self.write(manifest, &manifest.root, part, &mut file, true).map_err(|e| e.told(slot))?;
         file.write_all_at(&head, 0).and_then(|()| file.sync_all()).map_err(cannot)
@@ -181,7 +178,7 @@ impl Installer<'_> {
             done += want as u64;
         }
         if !same(sum, content) {
-            return Err(UpdateError::Target("what was written is not what is read back; the disk is failing".into()));
+            return Err(UpdateError::DiskFails);
         }
         Ok(head)
     }

@@ -5,6 +5,7 @@ use std::io::{self, Cursor, Read};
 use std::net::TcpListener;
 use std::path::PathBuf;
 
+use intercom_base::language::Language;
 use semver::Version;
 use sha2::{Digest, Sha256};
 
@@ -12,6 +13,7 @@ use super::bundle::read_bundle;
 use super::decision::tests::{Builder, manifest};
 use super::decision::{Content, Outcome, Refusal};
 use super::{Appliance, Look, Slot, UpdateError};
+use crate::shell::notice_board::tests::{told, told_in_each};
 use crate::shell::state::tests::TestDir;
 
 struct Lab {
@@ -86,8 +88,14 @@ impl Lab {
         names
     }
 
+    /// The log's words of what the TV says.
     fn tv(&self) -> String {
-        fs::read_to_string(self.appliance.notices.join("update")).unwrap_or_default()
+        told(&self.appliance.notices, Language::English)[1].concat()
+    }
+
+    /// The words of a TV that speaks German; no language repeats another.
+    fn german(&self) -> String {
+        told_in_each(&self.appliance.notices)[1].1.clone()
     }
 }
 
@@ -107,7 +115,8 @@ fn an_update_fills_the_slot_and_gives_its_kernel_three_tries() {
     assert_eq!(lab.kernels(), ["intercom_0.1.0.efi", "intercom_0.2.0+3.efi", "recovery.efi"]);
     let slot = fs::read(&lab.appliance.slot.device).unwrap();
     assert!(slot[..root().len()] == root()[..], "the root is what was signed");
-    assert_eq!(lab.tv().trim(), "Version 0.2.0 is installed; it starts when nobody is visiting");
+    assert_eq!(lab.tv(), "Version 0.2.0 is installed; it starts when nobody is visiting");
+    assert_eq!(lab.german(), "Version 0.2.0 ist installiert und startet, sobald niemand mehr zu Besuch ist");
 
     // The stick stays plugged in; then the new one runs.
     let again = lab.install(&lab.bundle("0.2.0")).unwrap_err();
@@ -116,7 +125,8 @@ fn an_update_fills_the_slot_and_gives_its_kernel_three_tries() {
     new.slot.running = Some(version("0.2.0"));
     let outcome = new.confirm().unwrap();
     assert_eq!(outcome, Some(Outcome::Kept { now: version("0.2.0"), before: Some(version("0.1.0")) }));
-    assert_eq!(lab.tv().trim(), "Updated from version 0.1.0 to 0.2.0");
+    assert_eq!(lab.tv(), "Updated from version 0.1.0 to 0.2.0");
+    assert_eq!(lab.german(), "Aktualisiert von Version 0.1.0 auf 0.2.0");
     assert_eq!(new.confirm().unwrap(), None);
 }
 
@@ -125,10 +135,11 @@ fn one_that_did_not_start_is_told_of_and_not_taken_again() {
     let lab = lab();
     lab.install(&lab.bundle("0.2.0")).unwrap();
     assert!(matches!(lab.appliance.confirm(), Ok(Some(Outcome::RolledBack { .. }))));
-    assert_eq!(lab.tv().trim(), "Version 0.2.0 did not start, so 0.1.0 runs again");
+    assert_eq!(lab.tv(), "Version 0.2.0 did not start, so 0.1.0 runs again");
+    assert_eq!(lab.german(), "Version 0.2.0 ist nicht gestartet, deshalb läuft wieder 0.1.0");
     let again = lab.install(&lab.bundle("0.2.0")).unwrap_err();
     assert!(matches!(again, UpdateError::Refused(Refusal::Failed(_))), "{again}");
-    assert_eq!(lab.tv().trim(), "Version 0.2.0 did not start, so 0.1.0 runs again", "that is still what matters");
+    assert_eq!(lab.tv(), "Version 0.2.0 did not start, so 0.1.0 runs again", "that is still what matters");
     lab.install(&lab.bundle("0.2.1")).unwrap();
 }
 
@@ -140,6 +151,7 @@ fn a_version_on_trial_keeps_its_way_back() {
     let (slot, kernels) = (fs::read(&lab.appliance.slot.device).unwrap(), lab.kernels());
     let error = lab.install(&lab.bundle("0.2.0")).unwrap_err().to_string();
     assert!(error.contains("version 0.1.0 is on trial"), "{error}");
+    assert!(lab.german().contains("Version 0.1.0 läuft noch auf Probe"), "{}", lab.german());
     assert!(fs::read(&lab.appliance.slot.device).unwrap() == slot);
     assert_eq!(lab.kernels(), kernels);
 }
@@ -165,7 +177,8 @@ fn what_is_not_signed_for_us_changes_nothing() {
     ] {
         let error = lab.install(&bytes).unwrap_err();
         assert!(matches!(error, UpdateError::Refused(Refusal::Unsigned)), "{what}: {error}");
-        assert!(lab.tv().contains("it is not signed by the maker of this intercom's image"), "{what}: {}", lab.tv());
+        assert!(lab.tv().contains("it is not signed by the maker of this intercom’s image"), "{what}: {}", lab.tv());
+        assert!(lab.german().ends_with("nicht vom Hersteller dieses Systems signiert"), "{}", lab.german());
     }
     assert!(fs::read(&lab.appliance.slot.device).unwrap() == slot);
     assert_eq!(lab.kernels(), kernels);
@@ -185,6 +198,7 @@ fn a_damaged_one_changes_nothing() {
             assert_eq!(lab.kernels(), kernels, "{what} at {at}");
             assert!(fs::read(&lab.appliance.slot.device).unwrap() == slot, "{what} at {at}");
             assert!(lab.tv().contains("it is damaged; copy it once more"), "{}", lab.tv());
+            assert!(lab.german().ends_with("ist aber beschädigt. Bitte noch einmal kopieren"), "{}", lab.german());
         }
     }
     lab.install(&good).unwrap();
@@ -287,9 +301,15 @@ fn a_slot_that_is_too_small_or_missing_is_told() {
     fs::write(&lab.appliance.slot.device, [0; 100]).unwrap();
     let error = lab.install(&lab.bundle("0.2.0")).unwrap_err().to_string();
     assert!(error.contains("room for 100 bytes"), "{error}");
+    assert!(lab.german().contains("Platz für 100 Byte, nicht für 3333333"), "{}", lab.german());
     lab.appliance.slot.device = lab.dir.0.join("nothing");
     let error = lab.install(&lab.bundle("0.2.0")).unwrap_err().to_string();
     assert!(error.contains("nothing: No such file"), "{error}");
+    assert!(
+        lab.german().starts_with("Ein Update wurde gefunden, lässt sich aber nicht speichern: /"),
+        "{}",
+        lab.german()
+    );
 }
 
 /// Extensions of tar that ask for memory or name files elsewhere are never followed.
