@@ -115,9 +115,11 @@ export class Ui {
     if (turned && next) by(next).focus({ preventScroll: true });
     if (!this.#live) this.#wake();
     this.#snapshot(view.snapshot);
+    // Home's card has no words for a camera that is away.
+    const unplugged = (this.#live || Boolean(view.snapshot)) && view.camera === 'unplugged';
     // Whoever is muted cannot be heard: that is the more important one.
-    this.note('snapshots', Boolean(view.snapshot) && !view.muted);
-    this.note('unplugged', this.#live && view.camera === 'unplugged');
+    this.note('snapshots', Boolean(view.snapshot) && !view.muted && !unplugged);
+    this.note('unplugged', unplugged);
     this.note('muted', (this.#live || view.talks) && view.muted);
   }
 

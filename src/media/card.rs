@@ -1,10 +1,10 @@
-//! The card that viewers see while home's camera is away: the last picture, dimmed, with a sentence.
+//! The card that viewers see while home's camera is away: the last picture, dimmed, with a camera that is crossed out. It has no words,
+//! as viewers may read other languages than home. The page says it in the language of the browser.
 
 use intercom_base::picture::I420;
 
 use crate::paint::{self, Colour};
 use crate::scale::{self, Rect};
-use crate::text::{self, Align, Style, Weight};
 
 const WHITE: Colour = Colour::rgb(244, 246, 250);
 const TOP: Colour = Colour::rgb(30, 37, 50);
@@ -24,12 +24,7 @@ pub fn unplugged(width: usize, height: usize, last: Option<&I420>) -> I420 {
     }
     let unit = (canvas.width() as f32 / 1280.0).min(canvas.height() as f32 / 720.0);
     let (x, y) = (canvas.width() as f32 / 2.0, canvas.height() as f32 / 2.0);
-    camera_off(canvas, x, y - 84.0 * unit, 64.0 * unit);
-    let size = (52.0 * unit).max(15.0);
-    let style = Style { weight: Weight::Medium, size, colour: WHITE, opacity: 1.0 };
-    text::draw(canvas, "Camera unplugged", x, y + 34.0 * unit, Align::Centre, style);
-    let small = Style { size: (32.0 * unit).max(11.0), opacity: 0.72, ..style };
-    text::draw(canvas, "The picture comes back by itself", x, y + 92.0 * unit, Align::Centre, small);
+    camera_off(canvas, x, y, 112.0 * unit);
     card
 }
 
@@ -70,15 +65,21 @@ mod tests {
     use crate::test_pictures::dump_png;
 
     #[test]
-    fn it_fills_every_size_and_is_dark_with_light_words() {
+    fn it_fills_every_size_and_is_dark_with_a_light_camera_in_the_middle() {
         for (width, height) in [(1280, 720), (480, 270), (160, 90), (720, 1280), (322, 182)] {
             for last in [None, Some(room(640, 480, 0))] {
                 let canvas = unplugged(width, height, last.as_ref());
                 let luma = canvas.planes()[0];
                 let mean = luma.iter().map(|p| f64::from(*p)).sum::<f64>() / luma.len() as f64;
                 assert!((16.0..70.0).contains(&mean), "{width}x{height}: {mean}");
-                let light = luma.iter().filter(|p| **p > 190).count() as f64 / luma.len() as f64;
+                let is_light = |p: &&u8| **p > 190;
+                let light = luma.iter().filter(is_light).count() as f64 / luma.len() as f64;
                 assert!(light > 0.0015, "{width}x{height}: {light}");
+                // Words would be wider.
+                let reach = (130.0 * (width as f32 / 1280.0).min(height as f32 / 720.0)) as usize + 2;
+                let columns = luma.iter().enumerate().filter(|(_, p)| is_light(p)).map(|(at, _)| at % width);
+                let wide = columns.filter(|x| x.abs_diff(width / 2) > reach).count();
+                assert_eq!(wide, 0, "{width}x{height}: nothing else is light");
             }
         }
     }
