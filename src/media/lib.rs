@@ -63,6 +63,7 @@ pub mod card;
 pub mod chime;
 pub mod comfort;
 pub mod echo;
+pub mod frost;
 pub mod h264;
 pub mod jitter;
 pub mod lateness;
