@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use intercom_core::people::names;
-use intercom_core::people::register::Wish;
+use intercom_core::people::register::{Role, Wish};
 use lexopt::{Arg, Parser, ValueExt};
 
 use crate::config::{key_of, nearest};
@@ -151,7 +151,7 @@ pub const VERSION: &str = concat!("intercom ", env!("CARGO_PKG_VERSION"));
 /// The commands, each with its options and its help.
 const COMMANDS: [(&str, &[&str], &str); 12] = [
     ("run", &["--config", "--no-link", "--last-good", "--notices", "--invite-key", "--help"], RUN_HELP),
-    ("link", &["--tv", "--name", "--days", "--devices", "--revoke", "--config", "--help"], LINK_HELP),
+    ("link", &["--tv", "--name", "--role", "--days", "--devices", "--revoke", "--config", "--help"], LINK_HELP),
     ("mute", &["--off", "--config", "--help"], MUTE_HELP),
     ("status", &["--config", "--help"], STATUS_HELP),
     ("reset", &["--config", "--help"], RESET_HELP),
@@ -237,6 +237,7 @@ struct Given {
     operands: Vec<OsString>,
     revoke: Option<u64>,
     viewer: Option<String>,
+    role: Option<Role>,
     days: Option<u64>,
     devices: Option<u64>,
     no_link: bool,
@@ -287,6 +288,12 @@ impl Given {
                 let name = names::tidy(&text.to_string_lossy()).map_err(|why| format!("`--name`: {why}"))?;
                 set_once(&mut self.viewer, name, "`--name` is there twice; one viewer at a time")?;
             }
+            "--role" => {
+                let word = value("owner, family or guest")?;
+                let role = Role::WORDS.iter().find(|(known, _)| word == *known).map(|(_, role)| *role);
+                let role = role.ok_or_else(|| format!("`--role {}`: it is owner, family or guest", word.display()))?;
+                set_once(&mut self.role, role, "`--role` is there twice; a person has one")?;
+            }
             "--days" => set_number(&mut self.days, option, &value("a number")?, Wish::DAYS)?,
             "--devices" => set_number(&mut self.devices, option, &value("a number")?, Wish::DEVICES)?,
             "--tv" => self.tv = true,
@@ -303,11 +310,11 @@ impl Given {
     fn into_command(self, name: &str) -> Result<Command, String> {
         let Given { config, last_good, notices, invite_key, source, operands, revoke, viewer, days, devices, .. } =
             self;
-        let Given { no_link, tv, json, off, restart, confirm, .. } = self;
+        let Given { no_link, tv, json, off, restart, confirm, role, .. } = self;
         let limits = days.or(devices).is_some();
         Ok(match name {
             "run" => Command::Run { config, no_link, last_good, notices, invite_key },
-            "link" if revoke.is_some() && (tv || viewer.is_some() || limits) => {
+            "link" if revoke.is_some() && (tv || viewer.is_some() || role.is_some() || limits) => {
                 return Err("`--revoke` ends somebody; it goes with neither `--tv` nor what a new link has".to_owned());
             }
             "link" if tv && limits => {
@@ -315,8 +322,9 @@ impl Given {
             }
             "link" => {
                 let usual = Wish::default();
+                let role = role.unwrap_or_default();
                 let (days, devices) = (days.unwrap_or(usual.days), devices.unwrap_or(usual.devices));
-                Command::Link { revoke, tv, wish: Wish { name: viewer, days, devices }, config }
+                Command::Link { revoke, tv, wish: Wish { name: viewer, role, person: None, days, devices }, config }
             }
             "mute" => Command::Mute { off, config },
             "status" => Command::Status { config },

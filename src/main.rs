@@ -203,7 +203,7 @@ fn link(revoke: Option<u64>, tv: bool, wish: Wish, path: Option<&Path>) -> Resul
         println!("{complaint}");
     }
     if tv {
-        let links = control::new_code(paths, wish.name.as_deref()).map_err(failed)?;
+        let links = control::new_code(paths, wish.name.as_deref(), wish.role).map_err(failed)?;
         println!("the TV shows this code for ten minutes; one phone can use it once");
         return prepare::print_links(&mut std::io::stdout().lock(), &links).map_err(|e| failed(e.to_string()));
     }

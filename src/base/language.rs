@@ -152,6 +152,9 @@ sentences! {
     muted_not_kept,
     open_not_kept,
     mute_unknown,
+    curtain_not_kept,
+    curtain_open_not_kept,
+    curtain_unknown,
     reset,
 
     /// Notices of `intercom wifi`. `{name}` is a network's.

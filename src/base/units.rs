@@ -50,6 +50,11 @@ impl fmt::Display for Bitrate {
 pub struct FrameRate(u32);
 
 impl FrameRate {
+    /// So many frames a second, at least one.
+    pub const fn from_whole(fps: u16) -> FrameRate {
+        FrameRate(if fps == 0 { 1000 } else { fps as u32 * 1000 })
+    }
+
     /// From frames a second.
     pub fn from_fps(fps: f64) -> FrameRate {
         FrameRate((fps * 1000.0).round().max(1.0) as u32)

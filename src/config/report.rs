@@ -33,8 +33,12 @@ impl Config {
             "" => "none".to_owned(),
             path => format!("{path}, {:.1} s", sound.sound.len() as f64 / 48_000.0),
         };
-        let Chime { arrive, leave, volume } = &self.chime;
-        lines.push(("chime", format!("arriving {}, leaving {}, at {volume} %", sound(arrive), sound(leave))));
+        let Chime { arrive, leave, knock, volume } = &self.chime;
+        let chimes = [arrive, leave, knock].map(sound);
+        lines.push((
+            "chime",
+            format!("arriving {}, leaving {}, knocking {}, at {volume} %", chimes[0], chimes[1], chimes[2]),
+        ));
         let Volume { percent, least, most } = self.volume;
         let pages =
             if least < most { format!("pages may set {least} to {most} %") } else { "pages cannot set it".into() };

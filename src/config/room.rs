@@ -18,6 +18,8 @@ const KEYS: u16 = 0x300;
 pub struct Chime {
     /// `arrive`. Default "default".
     pub arrive: ChimeSound,
+    /// `knock`. Default "default".
+    pub knock: ChimeSound,
     /// `leave`. Default "default".
     pub leave: ChimeSound,
     /// `volume_percent`, 0–100; the sounds have it in them. Default 70.
@@ -91,7 +93,8 @@ pub(super) fn read_chime(r: &mut Reader<'_>, file: &str) -> Chime {
         })
     };
     let (arrive, leave) = (sound("chime.arrive", chime::arrive), sound("chime.leave", chime::leave));
-    Chime { arrive, leave, volume }
+    let knock = sound("chime.knock", chime::knock);
+    Chime { arrive, leave, knock, volume }
 }
 
 pub(super) fn read_volume(r: &mut Reader<'_>) -> Volume {
@@ -208,7 +211,11 @@ mod tests {
     fn chimes_can_be_none_or_a_file_beside_the_config_and_a_broken_file_is_told() {
         let none = take("[chime]\narrive = \"\"\n");
         assert!(none.chime.arrive.sound.is_empty() && !none.chime.leave.sound.is_empty());
-        assert!(none.summary().contains("  chime       arriving none, leaving ours, at 70 %\n"), "{}", none.summary());
+        assert!(
+            none.summary().contains("  chime       arriving none, leaving ours, knocking ours, at 70 %\n"),
+            "{}",
+            none.summary()
+        );
         let folder = std::env::temp_dir().join(format!("intercom-chime-test-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let spec = hound::WavSpec {

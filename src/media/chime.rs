@@ -49,6 +49,19 @@ pub fn leave() -> Vec<i16> {
     ring([HIGH, LOW])
 }
 
+/// Somebody knocks: three notes, so that nobody takes it for an arrival.
+pub fn knock() -> Vec<i16> {
+    let note = ring([HIGH, HIGH]);
+    let mut sound = note[..note.len().min((2.0 * SECOND_NOTE * SAMPLE_RATE as f32) as usize)].to_vec();
+    let length = sound.len();
+    // The third note begins where the second has half died away.
+    for (n, sample) in sound.iter_mut().skip(length.saturating_sub(FADE)).enumerate() {
+        *sample = (f32::from(*sample) * (1.0 - n as f32 / FADE as f32)) as i16;
+    }
+    sound.extend(ring([LOW, HIGH]));
+    sound
+}
+
 /// Why a file is no chime.
 #[derive(Debug)]
 pub enum WavError {

@@ -8,11 +8,12 @@ use std::{io, thread};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use intercom_base::settings::{AudioSettings, PublicAddress, Rung};
-use intercom_core::call::home::{Home, HomeConfig};
+use intercom_core::call::home::{FROSTED, Home, HomeConfig};
 use intercom_core::call::peer;
 use intercom_core::call::protocol::RungName;
 use intercom_core::devices::doctor::Kind;
 use intercom_core::people::access::Access;
+use intercom_core::people::visits::VisitLog;
 use intercom_drivers::contract::{BoxedOpener, CaptureAudio, CaptureVideo, Display, PlayAudio};
 use intercom_media::processor::{Played, processor};
 
@@ -24,11 +25,12 @@ use crate::shell::devices::camera::{Outlets, spawn_camera};
 use crate::shell::devices::microphone::{self, MicrophoneBlock, OpusInputs, OpusOutputs};
 use crate::shell::devices::pictures::{Board, spawn_pictures};
 use crate::shell::devices::{DeviceContext, input_events, speaker, tv};
-use crate::shell::disk::{self, Job, spawn_disk};
+use crate::shell::disk::{self, Files, Job, spawn_disk};
 use crate::shell::encoders::{EncoderControl, spawn_encoder};
 use crate::shell::event_loop::EventLoop;
 use crate::shell::gateway::{Gateway, GatewayConfig, GatewayHandle, Timeouts};
 use crate::shell::hotplug::spawn_hotplug;
+use crate::shell::house_file::House;
 use crate::shell::jail::{Codec, Jail, JailReports, Program};
 use crate::shell::notice_board::{NoticeBoard, NoticeSources, spawn_notices};
 use crate::shell::prepare::Prepared;
@@ -125,7 +127,9 @@ impl Daemon {
             to_loop: ToLoopHandle { events: channels.events.0.clone(), wake: wake.clone() },
         };
         shared.context.levels.set_volume(config.volume.percent);
-        shared.context.levels.set_muted(prepared.muted);
+        let beginning = Beginning::read(&prepared.files);
+        shared.context.levels.set_muted(beginning.muted);
+        shared.context.levels.set_curtain(beginning.curtain);
 
         let udp = bind_with_retry(|| Udp::bind(config.network.port))
             .map_err(|error| no_port(&format!("UDP port {}", config.network.port), error))?;
@@ -136,11 +140,11 @@ impl Daemon {
             folder: options.notices,
             state_dir: state_dir.clone(),
             makeshift: prepared.makeshift,
-            keys: prepared.keys.clone(),
-            mute: prepared.mute.clone(),
+            files: prepared.files.clone(),
         };
-        let (keys, mute) = (prepared.keys.clone(), prepared.mute.clone());
-        let home = new_home(&config, &book, access, prepared.muted);
+        let files = prepared.files.clone();
+        let curtain = beginning.curtain;
+        let home = new_home(&config, &book, access, beginning);
         let control = shared.start_control(&config, prepared, channels.disk.0.clone(), channels.reset.0.clone())?;
 
         let Config { network, full, reduced, audio, chime, buttons, tv, camera, microphone, speaker, display, .. } =
@@ -156,7 +160,7 @@ impl Daemon {
         let invite = buttons.invite_key(options.invite_key);
         threads.add_hints(&shared, buttons, options.invite_key, sources)?;
         threads.add_tv(&shared, display.opener, tv, (config.home, invite), book.clone())?;
-        threads.add(spawn_disk(channels.disk.1, keys, mute, shared.to_loop.clone()))?;
+        threads.add(spawn_disk(channels.disk.1, files, shared.to_loop.clone()))?;
 
         let inputs = LoopInputs {
             video: channels.video.1,
@@ -168,14 +172,14 @@ impl Daemon {
             speaker: channels.speaker.0,
             mix_minus: channels.mix_minus.0,
             pictures: channels.pictures.0,
-            chimes: Chimes { arrive: chime.arrive.sound, leave: chime.leave.sound },
+            chimes: Chimes { arrive: chime.arrive.sound, leave: chime.leave.sound, knock: chime.knock.sound },
             board: shared.board,
             disk: channels.disk.0,
             encoders: encoders.clone(),
             speech,
             devices: shared.context.clone(),
         };
-        let (loop_pulse, loop_ended) = spawn_loop(EventLoop::new(home, udp, wake, inputs, outputs))?;
+        let (loop_pulse, loop_ended) = spawn_loop(EventLoop::new(home, curtain, (udp, wake), inputs, outputs))?;
         let public = network.public_address.as_ref().and_then(PublicAddress::socket);
         let addresses = watch(&book, public, &shared.to_loop)?;
         let (context, to_loop, workers, reset) = (shared.context, shared.to_loop, threads.0, channels.reset);
@@ -312,7 +316,22 @@ impl Shared {
     }
 }
 
-fn new_home(config: &Config, book: &AddressBook, access: Access, muted: bool) -> Home {
+/// How home was left.
+struct Beginning {
+    muted: bool,
+    curtain: bool,
+    house: House,
+    visits: VisitLog,
+}
+
+impl Beginning {
+    fn read(files: &Files) -> Beginning {
+        let Files { mute, curtain, house, visits, .. } = files;
+        Beginning { muted: mute.load(), curtain: curtain.load(), house: house.load(), visits: visits.load() }
+    }
+}
+
+fn new_home(config: &Config, book: &AddressBook, access: Access, beginning: Beginning) -> Home {
     let now = clock::now();
     let home_config = HomeConfig {
         name: config.home.name.clone(),
@@ -322,9 +341,12 @@ fn new_home(config: &Config, book: &AddressBook, access: Access, muted: bool) ->
         full: config.full,
         reduced: config.reduced,
         audio: config.audio.bitrate,
-        muted,
+        muted: beginning.muted,
         volume: config.volume,
         hear_each_other: config.audio.hear_each_other,
+        curtain: beginning.curtain,
+        quiet_hours: beginning.house.quiet_hours,
+        visits: beginning.visits,
     };
     let (entropy, unix) = (Box::new(entropy), clock::unix_time());
     let mut home = Home::new(home_config, peer::Identity::generate(), access, entropy, now, unix);
@@ -351,7 +373,7 @@ impl Threads {
         out: &Sender<EncodedVideo>,
     ) -> Result<Encoders, RunError> {
         let mut rungs = Vec::new();
-        for (name, rung) in [(RungName::Full, full), (RungName::Reduced, reduced)] {
+        for (name, rung) in [(RungName::Full, full), (RungName::Reduced, reduced), (RungName::Frosted, FROSTED)] {
             let control = Arc::new(EncoderControl::default());
             let wake = shared.to_loop.wake.clone();
             self.add(spawn_encoder(name, rung, Arc::clone(&control), out.clone(), wake))?;
@@ -364,6 +386,7 @@ impl Threads {
             full: Arc::clone(&rungs[0].1),
             size: (full.width, full.height),
             reduced: Arc::clone(&rungs[1].1),
+            frosted: Arc::clone(&rungs[2].1),
             snapshots: Arc::clone(&snapshots),
             board: Arc::clone(&shared.board),
         };

@@ -1,17 +1,25 @@
-//! The thread `disk`: stores keys and whether home is muted, since neither the loop nor a command at the shell waits for a disk.
+//! The thread `disk`: stores people, keys, and what holds for home, since neither the loop nor a command at the shell waits for a disk.
 
+use std::collections::VecDeque;
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
+use intercom_core::people::entering::Hours;
 use intercom_core::people::keys::Key;
 use intercom_core::people::register::Wish;
+use intercom_core::people::visits::VisitLog;
+use intercom_core::tv::local_time::Zone;
 
+use crate::shell::devices::ZONE;
+use crate::shell::house_file::HouseFile;
 use crate::shell::key_file::{KeyFile, KeyFileError};
-use crate::shell::mute_file::MuteFile;
 use crate::shell::pulse;
 use crate::shell::state::StateError;
-use crate::shell::wires::{ExchangeId, For, NewKey, NewLink, ToLoop, ToLoopHandle};
+use crate::shell::switch_file::SwitchFile;
+use crate::shell::visits_file::VisitsFile;
+use crate::shell::wires::{Change, ExchangeId, For, InviteId, NewKey, NewLink, ToLoop, ToLoopHandle};
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 
 /// While nobody comes, the thread looks this often whether it is still wanted.
@@ -32,8 +40,18 @@ pub enum Job {
     Link(Wish, Sender<Made>),
     /// The key or person of this number comes in no more; it is so already for the process that runs. Says whether that is kept.
     Revoked(u64, Sender<bool>),
+    /// A link that an owner's page asked for; answered with [`ToLoop::InviteMade`].
+    Invite(InviteId, Wish),
+    /// What an owner changed; it is so already for the process that runs.
+    Change(Change),
+    /// Home's quiet hours.
+    QuietHours(Option<Hours>),
     /// Home is muted, or open again.
     Muted(bool),
+    /// The curtain is drawn, or open again.
+    Curtain(bool),
+    /// The visit log.
+    Visits(VisitLog),
     /// Says when all before it is done, and whether the mute is kept.
     Settled(Sender<bool>),
 }
@@ -42,10 +60,12 @@ pub enum Job {
 ///
 /// # Errors
 /// If the system has no thread to give.
-pub fn spawn_disk(jobs: Receiver<Job>, keys: KeyFile, mute: MuteFile, to_loop: ToLoopHandle) -> io::Result<Worker> {
+pub fn spawn_disk(jobs: Receiver<Job>, files: Files, to_loop: ToLoopHandle) -> io::Result<Worker> {
     spawn_worker("disk", move || {
+        let mut zone = None;
         loop {
             pulse::beat(REST);
+            tell_zone(&mut zone, &to_loop);
             let job = match jobs.recv_timeout(REST) {
                 Ok(job) => job,
                 Err(RecvTimeoutError::Timeout) => continue,
@@ -55,14 +75,124 @@ pub fn spawn_disk(jobs: Receiver<Job>, keys: KeyFile, mute: MuteFile, to_loop: T
             pulse::rest();
             // Anyone who asked may be gone by now.
             match job {
-                Job::Key(exchange, whom) => to_loop.tell(ToLoop::Minted(exchange, mint(&keys, &whom))),
-                Job::Link(wish, answer) => drop(answer.try_send(keys.invite_for_now(&wish))),
-                Job::Revoked(number, answer) => drop(answer.try_send(revoke(&keys, number))),
-                Job::Muted(muted) => mute.store(muted),
-                Job::Settled(answer) => drop(answer.try_send(mute.is_kept())),
+                Job::Key(exchange, whom) => to_loop.tell(ToLoop::Minted(exchange, mint(&files.keys, &whom))),
+                Job::Link(wish, answer) => drop(answer.try_send(files.keys.invite_for_now(&wish))),
+                Job::Revoked(number, answer) => drop(answer.try_send(revoke(&files.keys, number))),
+                Job::Invite(invite, wish) => to_loop.tell(ToLoop::InviteMade(invite, make_link(&files.keys, &wish))),
+                Job::Change(change) => store(&files.keys, &change),
+                Job::QuietHours(hours) => files.house.store_quiet_hours(hours),
+                Job::Muted(muted) => files.mute.store(muted),
+                Job::Curtain(drawn) => files.curtain.store(drawn),
+                Job::Visits(log) => {
+                    // The next visit writes all of it again.
+                    if let Err(error) = files.visits.store(&log) {
+                        log::error!("the visit log is not kept: {error}");
+                    }
+                }
+                Job::Settled(answer) => drop(answer.try_send(files.mute.is_kept() && files.curtain.is_kept())),
             }
         }
     })
+}
+
+/// What it stores in. All clones are one.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// People and their keys.
+    pub keys: KeyFile,
+    /// Whether home is muted.
+    pub mute: SwitchFile,
+    /// Whether the curtain is drawn.
+    pub curtain: SwitchFile,
+    /// What an owner set of home.
+    pub house: HouseFile,
+    /// The visit log.
+    pub visits: VisitsFile,
+}
+
+impl Files {
+    /// All in this directory.
+    pub fn in_dir(dir: &Path) -> Files {
+        Files {
+            keys: KeyFile::in_dir(dir),
+            mute: SwitchFile::mute(dir),
+            curtain: SwitchFile::curtain(dir),
+            house: HouseFile::in_dir(dir),
+            visits: VisitsFile::in_dir(dir),
+        }
+    }
+}
+
+/// Jobs that the thread has had no room for; they are offered again each turn, in their order.
+#[derive(Debug, Default)]
+pub struct Unstored(VecDeque<Job>);
+
+/// So many wait; what comes then holds until the end of the process.
+const MOST_UNSTORED: usize = 256;
+
+impl Unstored {
+    /// One more. A switch that was set twice is stored as it was set last.
+    pub fn push(&mut self, job: Job) {
+        let newer = |old: &Job| {
+            matches!(
+                (old, &job),
+                (Job::Muted(_), Job::Muted(_))
+                    | (Job::Curtain(_), Job::Curtain(_))
+                    | (Job::QuietHours(_), Job::QuietHours(_))
+                    | (Job::Visits(_), Job::Visits(_))
+            )
+        };
+        self.0.retain(|old| !newer(old));
+        if self.0.len() < MOST_UNSTORED {
+            self.0.push_back(job);
+        } else {
+            log::error!("the disk does not answer: a change holds only until the end of this process");
+        }
+    }
+
+    /// Hands over what there is room for.
+    pub fn offer(&mut self, disk: &Sender<Job>) {
+        while let Some(job) = self.0.pop_front() {
+            if let Err(TrySendError::Full(job)) = disk.try_send(job) {
+                return self.0.push_front(job);
+            }
+        }
+    }
+}
+
+/// Tells the loop of home's zone, if it is another one.
+fn tell_zone(known: &mut Option<Vec<u8>>, to_loop: &ToLoopHandle) {
+    let zone = std::fs::read(ZONE).unwrap_or_default();
+    if known.as_ref() != Some(&zone) {
+        to_loop.tell(ToLoop::Zone(Zone::of_file(&zone)));
+        *known = Some(zone);
+    }
+}
+
+fn make_link(keys: &KeyFile, wish: &Wish) -> Option<(NewLink, String)> {
+    match keys.invite_for_now(wish) {
+        Ok((link, token, lost)) => {
+            if let Some(error) = lost {
+                log::warn!(
+                    "the link for person {} lasts only until the end of this process: {error}",
+                    link.person.number
+                );
+            }
+            Some((link, token.to_text()))
+        }
+        Err(error) => {
+            log::error!("no link for an owner who asked: {error}");
+            None
+        }
+    }
+}
+
+fn store(keys: &KeyFile, change: &Change) {
+    match keys.apply_for_now(change) {
+        Ok(None) => {}
+        Ok(Some(error)) => log::error!("what an owner changed holds only until the end of this process: {error}"),
+        Err(error) => log::error!("what an owner changed is not stored: {error}"),
+    }
 }
 
 fn mint(keys: &KeyFile, whom: &For) -> Option<(NewKey, String)> {

@@ -12,6 +12,7 @@ use intercom_base::units::Bitrate;
 use intercom_core::call::items::{EncodedVideo, EncoderOrder};
 use intercom_core::call::protocol::RungName;
 use intercom_core::rate::encoding::{EncoderPlan, Job, Source};
+use intercom_media::frost::Frost;
 use intercom_media::video_encoder::{EncodeError, VideoEncoder};
 use intercom_media::{card, scale};
 
@@ -166,6 +167,7 @@ pub fn spawn_encoder(
     let label = match name {
         RungName::Full => "video-full",
         RungName::Reduced => "video-reduced",
+        RungName::Frosted => "video-frosted",
     };
     spawn_in(Class::Video, label, move || {
         let mut encoder_thread = EncoderThread::new(name, rung, frames.clone(), wake.clone());
@@ -201,6 +203,7 @@ struct EncoderThread {
     newest: Option<Raw>,
     card: Option<I420>,
     scaled: Option<I420>,
+    frost: Frost,
     /// How old the newest frame was when it was first encoded: a repeat is as old, so that its time goes on evenly.
     age: Duration,
     last_captured: Option<Instant>,
@@ -219,6 +222,7 @@ impl EncoderThread {
             newest: None,
             card: None,
             scaled: None,
+            frost: Frost::new(),
             age: Duration::ZERO,
             last_captured: None,
             dropped: 0,
@@ -292,7 +296,10 @@ impl EncoderThread {
         }
         match post.run {
             Some(bitrate) => plan.handle_run(bitrate, now),
-            None => plan.handle_stop(),
+            None => {
+                plan.handle_stop();
+                self.frost.clear();
+            }
         }
         if std::mem::take(&mut post.keyframe) {
             plan.handle_keyframe(now);
@@ -346,7 +353,11 @@ impl EncoderThread {
         let (width, height) = (self.rung.width as usize, self.rung.height as usize);
         let picture: &I420 = match &self.newest {
             Some(frame) if job.source != Source::Card => {
-                if (frame.picture.width(), frame.picture.height()) == (width, height) {
+                if self.name == RungName::Frosted {
+                    let canvas = self.scaled.get_or_insert_with(|| I420::black(width, height));
+                    self.frost.draw(&frame.picture, canvas);
+                    canvas
+                } else if (frame.picture.width(), frame.picture.height()) == (width, height) {
                     &frame.picture
                 } else {
                     let scaled = self.scaled.get_or_insert_with(|| I420::black(width, height));
@@ -356,6 +367,8 @@ impl EncoderThread {
             }
             last => {
                 let last = last.as_ref().map(|frame| &*frame.picture);
+                // The card may have the last picture behind it.
+                let last = last.filter(|_| self.name != RungName::Frosted);
                 self.card.get_or_insert_with(|| card::unplugged(width, height, last))
             }
         };

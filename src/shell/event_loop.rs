@@ -13,7 +13,7 @@ use intercom_core::people::fairness::{self, Limits, Occupant, Source};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use crate::shell::disk::Job;
+use crate::shell::disk::{Job, Unstored};
 use crate::shell::signal_socket::{Heard, Leaving, SignalSocket, Turn};
 use crate::shell::stages::Stages;
 use crate::shell::udp::Udp;
@@ -49,8 +49,10 @@ pub struct EventLoop {
     stages: Stages,
     wall_due: Instant,
     pictures_lost: bool,
+    visited: bool,
+    curtain: bool,
     /// What the thread `disk` has had no room for; it is offered again every turn.
-    mute_unstored: Option<bool>,
+    unstored: Unstored,
     dropped_sound: u64,
     turns: u64,
 }
@@ -61,8 +63,14 @@ enum State {
 }
 
 impl EventLoop {
-    /// Puts the parts together; nothing happens before [`EventLoop::run`].
-    pub fn new(home: Home, udp: Udp, wake: Wake, inputs: LoopInputs, outputs: LoopOutputs) -> EventLoop {
+    /// Puts the parts together, `curtain` drawn or not; nothing happens before [`EventLoop::run`].
+    pub fn new(
+        home: Home,
+        curtain: bool,
+        (udp, wake): (Udp, Wake),
+        inputs: LoopInputs,
+        outputs: LoopOutputs,
+    ) -> EventLoop {
         EventLoop {
             home,
             udp,
@@ -75,7 +83,9 @@ impl EventLoop {
             stages: Stages::default(),
             wall_due: clock::now(),
             pictures_lost: false,
-            mute_unstored: None,
+            visited: false,
+            curtain,
+            unstored: Unstored::default(),
             dropped_sound: 0,
             turns: 0,
         }
@@ -258,11 +268,34 @@ impl EventLoop {
                     let _asker_is_gone = answer.try_send(self.home.handle_reset(now));
                 }
                 ToLoop::Shutdown => end = true,
-                ToLoop::Invited(link) => self.home.handle_invited(link),
+                ToLoop::Invited(link) => self.home.handle_invited(link, now),
+                ToLoop::InviteMade(invite, made) => self.home.handle_invite_made(invite, made, now),
+                ToLoop::Visits(answer) => {
+                    let _asker_is_gone = answer.try_send(self.home.visits(usize::MAX));
+                }
+                ToLoop::EraseVisits(answer) => {
+                    self.home.handle_erase_visits();
+                    self.flush();
+                    let _asker_is_gone = answer.try_send(());
+                }
+                ToLoop::Zone(zone) => self.home.handle_zone(zone, now),
+                ToLoop::InviteHeld => self.home.handle_invite_held(now),
+                ToLoop::LetInPressed => self.home.handle_let_in_pressed(now),
+                ToLoop::DeclinePressed => self.home.handle_decline_pressed(now),
+                ToLoop::Curtain(wish, answer) => {
+                    let drawn = self.home.handle_curtain(wish, now);
+                    self.flush();
+                    let _asker_is_gone = answer.map(|answer| answer.try_send(drawn));
+                }
+                ToLoop::Person(wish, answer) => {
+                    let changed = self.home.change_person(wish, now);
+                    self.flush();
+                    let _asker_is_gone = answer.try_send(changed);
+                }
                 ToLoop::Minted(exchange, minted) => self.home.handle_minted(exchange, minted, now),
                 ToLoop::InvitePressed => self.home.handle_invite_pressed(now),
-                ToLoop::CodeWanted { name, links } => {
-                    let _asker_is_gone = links.try_send(self.home.handle_code_wanted(name, now));
+                ToLoop::CodeWanted { name, role, links } => {
+                    let _asker_is_gone = links.try_send(self.home.handle_code_wanted(name, role, now));
                 }
             }
             self.flush();
@@ -344,7 +377,10 @@ impl EventLoop {
                     log::debug!("Opus encoder: {speech:?}");
                     self.outputs.speech.order(speech);
                 }
-                HomeOutput::Visited(visited) => self.outputs.devices.activity.set_visited(visited),
+                HomeOutput::Visited(visited) => {
+                    self.visited = visited;
+                    self.outputs.devices.activity.set_visited(visited && !self.curtain);
+                }
                 HomeOutput::Sound(spoken) => self.play(ToSpeaker::AudioIn(spoken)),
                 HomeOutput::MixMinus(spoken) => {
                     // What does not fit is concealed; who left without a word is forgotten after a while.
@@ -353,15 +389,35 @@ impl EventLoop {
                     }
                 }
                 HomeOutput::Chime(chime) => {
-                    let Chimes { arrive, leave } = &self.outputs.chimes;
-                    let sound = if chime == Chime::Arrive { arrive } else { leave };
+                    let Chimes { arrive, leave, knock } = &self.outputs.chimes;
+                    let sound = match chime {
+                        Chime::Arrive => arrive,
+                        Chime::Leave => leave,
+                        Chime::Knock => knock,
+                    };
                     if !sound.is_empty() {
                         self.play(ToSpeaker::Chime(Arc::clone(sound)));
                     }
                 }
                 HomeOutput::Muted(muted) => {
                     self.outputs.devices.levels.set_muted(muted);
-                    self.mute_unstored = Some(muted);
+                    self.unstored.push(Job::Muted(muted));
+                }
+                HomeOutput::Curtain(drawn) => {
+                    self.outputs.devices.levels.set_curtain(drawn);
+                    self.curtain = drawn;
+                    // Behind the curtain the camera rests, as while nobody visits.
+                    self.outputs.devices.activity.set_visited(self.visited && !drawn);
+                    self.unstored.push(Job::Curtain(drawn));
+                }
+                HomeOutput::Store(change) => self.unstored.push(Job::Change(change)),
+                HomeOutput::Visits(log) => self.unstored.push(Job::Visits(log)),
+                HomeOutput::QuietHours(hours) => self.unstored.push(Job::QuietHours(hours)),
+                HomeOutput::Door(door) => self.outputs.board.set_door(door),
+                HomeOutput::Invite { invite, wish } => {
+                    if self.outputs.disk.try_send(Job::Invite(invite, wish)).is_err() {
+                        self.home.handle_invite_made(invite, None, clock::now());
+                    }
                 }
                 HomeOutput::Volume(percent) => self.outputs.devices.levels.set_volume(percent),
                 HomeOutput::Picture(frame) => self.hand_picture(frame),
@@ -374,11 +430,7 @@ impl EventLoop {
                 }
             }
         }
-        if let Some(muted) = self.mute_unstored
-            && self.outputs.disk.try_send(Job::Muted(muted)).is_ok()
-        {
-            self.mute_unstored = None;
-        }
+        self.unstored.offer(&self.outputs.disk);
         self.udp.flush();
     }
 

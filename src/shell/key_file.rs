@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use intercom_core::call::items::For;
-use intercom_core::people::items::{NewKey, NewLink};
+use intercom_core::people::items::{Change, NewKey, NewLink};
 use intercom_core::people::keys::Key;
 use intercom_core::people::register::{Link, People, Role, Wish};
 use time::OffsetDateTime;
@@ -33,6 +33,8 @@ pub enum KeyFileError {
     Reset,
     /// The link was opened on as many devices as it is for, or its time is over.
     UsedUp,
+    /// There is no person of this number.
+    Unknown(u64),
 }
 
 impl fmt::Display for KeyFileError {
@@ -44,6 +46,7 @@ impl fmt::Display for KeyFileError {
             }
             KeyFileError::Entropy(problem) => write!(f, "no random numbers for a key: {problem}"),
             KeyFileError::UsedUp => f.write_str("the link is used up, or over"),
+            KeyFileError::Unknown(number) => write!(f, "there is no person {number}"),
             KeyFileError::Reset => f.write_str("this home is being reset; try again when it has restarted"),
         }
     }
@@ -109,14 +112,12 @@ impl KeyFile {
         let now = clock::unix_time();
         let (link, error) = self.change(|people| {
             people.tidy(now);
-            let number = people.add_person(wish.name.clone(), Role::Family);
+            let number = wish.person.unwrap_or_else(|| people.add_person(wish.name.clone(), wish.role));
+            let person = people.person(number).cloned().ok_or(KeyFileError::Unknown(number))?;
             let until = now + Duration::from_secs(wish.days * 86_400);
             let link = Link { person: number, hash: token.hash(), until, devices: wish.devices, used: 0 };
-            if let Some(person) = people.person(number).cloned() {
-                people.take_link(person, link.clone());
-            }
-            let name = wish.name.clone();
-            Ok(NewLink { person: number, name, hash: link.hash, until, devices: wish.devices })
+            people.take_link(person.clone(), link.clone());
+            Ok(NewLink { person, hash: link.hash, until, devices: wish.devices })
         })?;
         Ok((link, token, error))
     }
@@ -129,8 +130,8 @@ impl KeyFile {
         let (new, error) = self.change(|people| {
             let (person, by_link) = match whom {
                 // The first device of all is an owner's.
-                For::Newcomer(name) => {
-                    let role = if people.has_stored() { Role::Family } else { Role::Owner };
+                For::Newcomer { name, role } => {
+                    let role = if people.has_stored() { *role } else { Role::Owner };
                     (people.add_person(name.clone(), role), false)
                 }
                 For::Person(person) => (*person, true),
@@ -142,11 +143,26 @@ impl KeyFile {
             if by_link {
                 people.use_link(person, now);
             }
-            let name = people.person(person).and_then(|person| person.name.clone());
+            let person = people.person(person).cloned().ok_or(KeyFileError::Unknown(person))?;
             people.tidy(now);
-            Ok(NewKey { number: id.0, hash: key.hash(), person, name, by_link })
+            Ok(NewKey { number: id.0, hash: key.hash(), person, by_link })
         })?;
         Ok((new, key, error))
+    }
+
+    /// Stores what an owner changed, for a process that lasts: what the disk does not take holds until its end, and why it does not is
+    /// reported.
+    pub fn apply_for_now(&self, change: &Change) -> Result<Option<StateError>, KeyFileError> {
+        match change {
+            Change::Removed(number) => self.revoke_for_now(*number).map(|done| done.ok().flatten()),
+            Change::Person(person) => {
+                let changed = self.change(|people| match people.change(person.clone()) {
+                    true => Ok(()),
+                    false => Err(KeyFileError::Unknown(person.number)),
+                });
+                changed.map(|((), error)| error)
+            }
+        }
     }
 
     /// Changes the file, or what stands for it. A change that the disk does not take is remembered, and the reason is reported.
@@ -248,7 +264,8 @@ mod tests {
     use crate::shell::state::tests::TestDir;
 
     fn mint(file: &KeyFile, name: Option<&str>) -> (NewKey, Key) {
-        let (new, key, error) = file.mint_for_now(&For::Newcomer(name.map(str::to_owned))).unwrap();
+        let (new, key, error) =
+            file.mint_for_now(&For::Newcomer { name: name.map(str::to_owned), role: Role::Family }).unwrap();
         assert!(error.is_none());
         (new, key)
     }
@@ -266,10 +283,10 @@ mod tests {
         assert_ne!(key, other);
         assert_eq!(number(&file, &key), Some(first.number));
         assert_eq!(file.revoke(first.number).unwrap(), Ok(()));
-        assert_eq!(file.revoke(first.number).unwrap(), Err(vec![second.person]));
+        assert_eq!(file.revoke(first.number).unwrap(), Err(vec![second.person.number]));
         assert_eq!(number(&file, &key), None);
         assert_eq!(number(&file, &other), Some(second.number));
-        assert_eq!(file.revoke(second.person).unwrap(), Ok(()));
+        assert_eq!(file.revoke(second.person.number).unwrap(), Ok(()));
         assert!(file.load().unwrap().is_empty());
         let text = std::fs::read_to_string(dir.0.join("keys.toml")).unwrap();
         assert!(!text.contains("sha256"), "{text}");
@@ -281,8 +298,8 @@ mod tests {
         let file = KeyFile::in_dir(&dir.0);
         let (first, second) = (mint(&file, Some("Anna")).0, mint(&file, None).0);
         let people = file.load().unwrap();
-        assert_eq!(people.person(first.person).unwrap().role, Role::Owner);
-        assert_eq!(people.person(second.person).unwrap().role, Role::Family);
+        assert_eq!(people.person(first.person.number).unwrap().role, Role::Owner);
+        assert_eq!(people.person(second.person.number).unwrap().role, Role::Family);
     }
 
     #[test]
@@ -295,11 +312,11 @@ mod tests {
         let now = clock::unix_time();
         assert_eq!(people.invited(&token.to_text(), now).unwrap().name.as_deref(), Some("Anna"));
         for _ in 0..2 {
-            let (new, key, _) = file.mint_for_now(&For::Person(link.person)).unwrap();
-            assert!(new.by_link && new.person == link.person && new.name.as_deref() == Some("Anna"));
+            let (new, key, _) = file.mint_for_now(&For::Person(link.person.number)).unwrap();
+            assert!(new.by_link && new.person == link.person && new.person.name.as_deref() == Some("Anna"));
             assert_eq!(number(&file, &key), Some(new.number));
         }
-        let error = file.mint_for_now(&For::Person(link.person)).unwrap_err();
+        let error = file.mint_for_now(&For::Person(link.person.number)).unwrap_err();
         assert!(matches!(error, KeyFileError::UsedUp));
         let people = file.load().unwrap();
         assert_eq!((people.stored(), people.invited(&token.to_text(), now)), (2, None));
@@ -339,8 +356,9 @@ mod tests {
         assert!(KeyFile::in_dir(&place).invite(&Wish::default()).is_err(), "not for a process that ends at once");
         assert!(!file.is_unkept());
         std::fs::remove_file(&place).unwrap();
-        let (first, key, error) = file.mint_for_now(&For::Newcomer(Some("Anna".into()))).unwrap();
-        let (second, other, _) = file.clone().mint_for_now(&For::Newcomer(None)).unwrap();
+        let (first, key, error) =
+            file.mint_for_now(&For::Newcomer { name: Some("Anna".into()), role: Role::Family }).unwrap();
+        let (second, other, _) = file.clone().mint_for_now(&For::Newcomer { name: None, role: Role::Family }).unwrap();
         assert!(error.is_some() && first.number != second.number);
         assert_eq!(number(&file, &key), Some(first.number));
         assert!(file.revoke_for_now(second.number).unwrap().unwrap().is_some());

@@ -13,8 +13,7 @@ use intercom_core::tv::notices::{self, Finding, Notices, Topic};
 use rustix::fs::{OFlags, StatVfsMountFlags};
 
 use crate::shell::devices::Activity;
-use crate::shell::key_file::KeyFile;
-use crate::shell::mute_file::MuteFile;
+use crate::shell::disk::Files;
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 use crate::shell::{pulse, reset};
 
@@ -58,7 +57,8 @@ impl NoticeBoard {
         let before = notices.all();
         let mut changed = notices.handle_files(files);
         changed |= notices.set(Topic::Storage, trouble.map(Finding::Storage));
-        changed |= notices.set(Topic::Mute, sources.mute.notice());
+        changed |= notices.set(Topic::Mute, sources.files.mute.notice());
+        changed |= notices.set(Topic::Curtain, sources.files.curtain.notice());
         changed |= notices.set(Topic::Reset, reset);
         if changed {
             tell_change(&before, &notices.all());
@@ -79,10 +79,8 @@ pub struct NoticeSources {
     pub state_dir: PathBuf,
     /// Why that is in memory, if it is.
     pub makeshift: Option<Trouble>,
-    /// The keys, and those that the disk did not take.
-    pub keys: KeyFile,
-    /// The same for the mute.
-    pub mute: MuteFile,
+    /// People, and what holds for home: what the disk does not take is told, and tried again.
+    pub files: Files,
 }
 
 /// Starts the thread, which puts onto the board what there is to tell.
@@ -109,10 +107,12 @@ fn trouble(sources: &NoticeSources) -> Option<Trouble> {
     }
     let space = disk_space(&sources.state_dir);
     if storage::judge(space, false).is_none() {
-        sources.keys.retry();
-        sources.mute.retry();
+        sources.files.keys.retry();
+        sources.files.mute.retry();
+        sources.files.curtain.retry();
+        sources.files.house.retry();
     }
-    storage::judge(space, sources.keys.is_unkept())
+    storage::judge(space, sources.files.keys.is_unkept())
 }
 
 fn disk_space(folder: &Path) -> Option<DiskSpace> {
@@ -223,11 +223,10 @@ pub(crate) mod tests {
         let folder = dir.0.join("notices");
         let (board, activity) = (Arc::new(NoticeBoard::new(vec!["first".into()])), Arc::new(Activity::new()));
         let sources = NoticeSources {
-            mute: MuteFile::in_dir(&dir.0),
+            files: Files::in_dir(&dir.0),
             folder: Some(folder.clone()),
             state_dir: dir.0.clone(),
             makeshift: None,
-            keys: KeyFile::in_dir(&dir.0),
         };
         let worker = spawn_notices(sources, Arc::clone(&board), Arc::clone(&activity)).unwrap();
         let wait = |expected: &[&str]| {

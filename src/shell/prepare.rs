@@ -14,8 +14,8 @@ use intercom_media::qr::{Paint, half_blocks};
 use crate::config::Config;
 use crate::shell::addresses::{self, AddressBook};
 use crate::shell::control::Claim;
+use crate::shell::disk::Files;
 use crate::shell::key_file::{KeyFile, mint_key};
-use crate::shell::mute_file::MuteFile;
 use crate::shell::run::{RunError, cannot, unfit};
 use crate::shell::tls::{self, Certificates, TlsError};
 use crate::shell::{reset, state};
@@ -36,12 +36,8 @@ pub struct Prepared {
     pub addresses: AddressBook,
     /// What browsers are shown.
     pub certificates: Arc<Certificates>,
-    /// The file of keys.
-    pub keys: KeyFile,
-    /// The file that says whether home is muted.
-    pub mute: MuteFile,
-    /// Whether it is.
-    pub muted: bool,
+    /// People, and what holds for home.
+    pub files: Files,
 }
 
 impl Prepared {
@@ -71,11 +67,9 @@ impl Prepared {
         };
         let certificates = Certificates::open(&state_dir, tls.as_ref(), public.map(|p| p.host.as_str()));
         let certificates = Arc::new(certificates.map_err(unusable)?);
-        let keys = KeyFile::in_dir(&state_dir);
         // Where keys are damaged, whether home is muted may still be known.
-        let mute = MuteFile::in_dir(&reset_dir);
-        let muted = mute.load();
-        Ok(Prepared { state_dir, run_dir, reset_dir, makeshift, claim, addresses, certificates, keys, mute, muted })
+        let files = Files { keys: KeyFile::in_dir(&state_dir), ..Files::in_dir(&reset_dir) };
+        Ok(Prepared { state_dir, run_dir, reset_dir, makeshift, claim, addresses, certificates, files })
     }
 }
 
@@ -114,7 +108,7 @@ pub fn open_access(keys: &KeyFile, print_links: bool) -> Result<(Access, Option<
     let mut link = None;
     if print_links {
         let key = mint_key().map_err(cannot("keys"))?;
-        let nobody = Person { number: 0, name: None, role: Role::Guest };
+        let nobody = Person::new(0, None, Role::Owner);
         people.take_device(nobody, KeyId::TEMPORARY, key.hash());
         link = Some(key);
     }

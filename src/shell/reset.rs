@@ -1,4 +1,4 @@
-//! `intercom reset`: what phones know this home by is forgotten, so that it is as on its first day, whole or not at all.
+//! `intercom reset`: people, the visit log, what an owner set, and what phones know this home by are forgotten, so that it is as on its first day, whole or not at all.
 //!
 //! A mark in the state directory begins it. From then on the keys count for nothing, and anyone who opens the directory next
 //! finishes what a power cut left. Then the mark says that it was made, until a phone is paired.
@@ -13,7 +13,7 @@ const MADE: &str = "made\n";
 
 /// What is forgotten, with what an interrupted write may have left beside each. A key without its certificate is taken
 /// for a left-over; the other way round would be a mistake to report.
-const FILES: [&str; 4] = ["keys.toml", "leaf.pem", "ca.pem", "ca.key"];
+const FILES: [&str; 7] = ["keys.toml", "leaf.pem", "ca.pem", "ca.key", "house.toml", "visits.toml", "visits.toml.old"];
 
 /// From here on no key opens anything, also not after a power cut.
 ///
@@ -92,7 +92,16 @@ mod tests {
 
     fn lived_in() -> TestDir {
         let dir = TestDir::new();
-        for name in ["keys.toml.new", "leaf.pem", "ca.pem", "ca.key", "last-good.toml"] {
+        for name in [
+            "keys.toml.new",
+            "leaf.pem",
+            "ca.pem",
+            "ca.key",
+            "house.toml",
+            "visits.toml",
+            "visits.toml.old",
+            "last-good.toml",
+        ] {
             std::fs::write(dir.0.join(name), "x").unwrap();
         }
         KeyFile::in_dir(&dir.0).invite(&Wish::default()).unwrap();
@@ -117,7 +126,7 @@ mod tests {
         assert_eq!(names(&dir), ["last-good.toml", "reset"]);
         assert!(is_made(&dir.0) && !is_begun(&dir.0));
         let (link, _) = KeyFile::in_dir(&dir.0).invite(&Wish::default()).unwrap();
-        assert_eq!(link.person, 1, "as on the first day");
+        assert_eq!(link.person.number, 1, "as on the first day");
         assert!(!is_made(&dir.0));
     }
 

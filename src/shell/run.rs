@@ -94,7 +94,7 @@ fn live(config: Config, options: RunOptions, record: &mut StartRecord) -> Result
         log::info!("{why}");
     }
     let prepared = Prepared::new(&config)?;
-    let (access, link) = open_access(&prepared.keys, options.print_links)?;
+    let (access, link) = open_access(&prepared.files.keys, options.print_links)?;
     let (port, public) = (config.network.port, config.network.public_address.clone());
     let (addresses, certificates) = (prepared.addresses.clone(), prepared.certificates.clone());
     let daemon = Daemon::start(config, options, prepared, access)?;

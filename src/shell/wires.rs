@@ -4,14 +4,16 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender};
-use intercom_core::call::home::Mute;
+use intercom_core::call::home::{Curtain, Mute};
 pub use intercom_core::call::items::{
     AudioIn, EncodedAudio, EncodedVideo, EncoderOrder, ExchangeId, For, Recipients, Speech, ToSpeaker, ViewerFrame,
     ViewerInfo, VisitId,
 };
-use intercom_core::call::protocol::{CameraState, RungName};
-pub use intercom_core::people::items::{NewKey, NewLink};
+use intercom_core::call::protocol::{CameraState, NotDone, PersonWish, RungName, VisitEntry};
+pub use intercom_core::people::items::{Change, InviteId, NewKey, NewLink};
+use intercom_core::people::register::Role;
 use intercom_core::reach::links::Links;
+use intercom_core::tv::local_time::Zone;
 
 use crate::shell::disk::Job;
 use crate::shell::encoders::EncoderControl;
@@ -39,6 +41,8 @@ pub enum ToLoop {
     CodeWanted {
         /// What home will call them.
         name: Option<String>,
+        /// What they may do.
+        role: Role,
         /// Gets the links that the code says.
         links: Sender<Links>,
     },
@@ -46,6 +50,24 @@ pub enum ToLoop {
     Mute(Mute, Option<Sender<bool>>),
     /// Somebody at home pressed the key that shows a code for a new phone.
     InvitePressed,
+    /// Somebody at home held that key for some seconds: the code makes an owner.
+    InviteHeld,
+    /// Somebody at home pressed the key that lets in who waits.
+    LetInPressed,
+    /// Somebody at home pressed the key that declines who waits, or ends all visits.
+    DeclinePressed,
+    /// Somebody at home draws the curtain or opens it; whether it is drawn then, for who asks.
+    Curtain(Curtain, Option<Sender<bool>>),
+    /// The link that an owner's page asked for is stored, and this is its token; or it could not be.
+    InviteMade(InviteId, Option<(NewLink, String)>),
+    /// The visit log, the newest entry first, for who asks.
+    Visits(Sender<Vec<VisitEntry>>),
+    /// Forget the visit log; done, for who asks.
+    EraseVisits(Sender<()>),
+    /// The zone of home's clock.
+    Zone(Zone),
+    /// A person is to be so, for who asks; why it was not done.
+    Person(PersonWish, Sender<Result<(), NotDone>>),
     /// The control socket asks how things are; answered with one JSON object.
     Status(Sender<String>),
     /// Forget every key, and end all visits; how many people could come in, for who asks.
@@ -140,6 +162,8 @@ pub struct Chimes {
     pub arrive: Arc<[i16]>,
     /// Somebody left.
     pub leave: Arc<[i16]>,
+    /// Somebody knocks.
+    pub knock: Arc<[i16]>,
 }
 
 /// The senders' ends, cloned to whom they concern.

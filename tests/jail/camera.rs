@@ -156,6 +156,7 @@ fn home_sees_itself_by_a_camera_on_the_network_whatever_becomes_of_the_jail() {
         full: Arc::default(),
         size: (320, 240),
         reduced: Arc::default(),
+        frosted: Arc::default(),
         snapshots: Arc::default(),
         board: Arc::clone(&board),
     };

@@ -154,7 +154,7 @@ fn a_visit_without_media_makes_room_for_the_next_of_its_key_the_oldest_first() {
     let oldest = visit_without_media(&mut world, 7);
     let younger = visit_without_media(&mut world, 7);
     let newest = visit_of(&mut world, 7);
-    assert!(heard(&world, oldest, &FromHome::Bye { reason: ByeReason::Replaced }));
+    assert!(heard(&world, oldest, &FromHome::Bye { reason: ByeReason::Replaced, until: None }));
     assert!(world.viewers[younger].closed_by_home.is_none());
     assert!(world.viewers[newest].shown.len() > 10);
 }
@@ -183,7 +183,7 @@ fn a_visit_with_a_socket_and_without_media_ends_after_twenty_seconds() {
     assert_eq!(world.listed.len(), 1);
     world.run(s(2));
     assert!(world.listed.is_empty());
-    assert!(heard(&world, viewer, &FromHome::Bye { reason: ByeReason::NoMedia }));
+    assert!(heard(&world, viewer, &FromHome::Bye { reason: ByeReason::NoMedia, until: None }));
 
     // It counts again from a new socket, but not for ever.
     let viewer = visit_without_media(&mut world, 1);

@@ -1,6 +1,7 @@
 //! Who may come into a simulated home.
 
 use intercom_core::people::access::Access;
+use intercom_core::people::entering::Entering;
 use intercom_core::people::keys::{Key, KeyId};
 use intercom_core::people::register::{People, Person, Role};
 
@@ -26,11 +27,42 @@ pub fn hash(text: &str) -> [u8; 32] {
     Key::parse(text).expect("a key").hash()
 }
 
+/// Persons of the roles; all others are family.
+pub const OWNER: u64 = 201;
+pub const SECOND_OWNER: u64 = 202;
+pub const GUEST: u64 = 203;
+pub const SECOND_GUEST: u64 = 204;
+/// Of the family, and enters by a preview.
+pub const PREVIEWED: u64 = 205;
+
+fn person(number: u64) -> Person {
+    match number {
+        OWNER => Person::new(number, Some("Olga".into()), Role::Owner),
+        SECOND_OWNER => Person::new(number, None, Role::Owner),
+        GUEST => Person::new(number, Some("Gregor".into()), Role::Guest),
+        SECOND_GUEST => Person::new(number, None, Role::Guest),
+        PREVIEWED => {
+            Person { entering: Some(Entering::Preview), ..Person::new(number, Some("Pia".into()), Role::Family) }
+        }
+        0 => Person::new(0, None, Role::Owner),
+        _ => Person::new(number, None, Role::Family),
+    }
+}
+
 /// A home that many know.
 pub fn known() -> Access {
+    of(0..=MOST)
+}
+
+/// A home that a family and its guests know.
+pub fn household() -> Access {
+    of((0..=20).chain(OWNER..=PREVIEWED))
+}
+
+fn of(numbers: impl Iterator<Item = u64>) -> Access {
     let mut people = People::new();
-    for number in 0..=MOST {
-        people.take_device(Person { number, name: None, role: Role::Family }, KeyId(number), numbered(number).hash());
+    for number in numbers {
+        people.take_device(person(number), KeyId(number), numbered(number).hash());
     }
     Access::new(people)
 }

@@ -4,12 +4,14 @@
 #![allow(clippy::disallowed_methods)]
 
 mod devices;
+mod door;
 mod encoder;
 mod fairness;
 mod feels;
 mod keys;
 mod network;
 mod pairing;
+mod people;
 mod sockets;
 mod sound;
 mod sound_only;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use intercom_core::call::protocol::{ErrorCode, FromHome, FromPage};
 use intercom_core::people::items::NewLink;
 use intercom_core::people::keys::Key;
+use intercom_core::people::register::{Person, Role};
 use intercom_core::reach::Addresses;
 use str0m_netem::NetemConfig;
 
@@ -44,7 +45,7 @@ fn token(world: &World) -> String {
 }
 
 fn wanted(world: &mut World, name: Option<&str>) -> String {
-    let links = world.home.handle_code_wanted(name.map(str::to_owned), world.now);
+    let links = world.home.handle_code_wanted(name.map(str::to_owned), Role::Family, world.now);
     world.run(Duration::ZERO);
     let token = token(world);
     assert!(links.best.expect("an address").ends_with(&token));
@@ -251,8 +252,9 @@ fn linked(world: &mut World) -> String {
     });
     let token = token.expect("a token");
     let until = world.unix() + s(7 * 86_400);
-    let link = NewLink { person: 500, name: Some("Anna".into()), hash: token.hash(), until, devices: 3 };
-    world.home.handle_invited(link);
+    let link =
+        NewLink { person: Person::new(500, Some("Anna".into()), Role::Family), hash: token.hash(), until, devices: 3 };
+    world.home.handle_invited(link, world.now);
     token.to_text()
 }
 

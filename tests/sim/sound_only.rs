@@ -41,7 +41,7 @@ fn a_browser_without_h264_hears_home_and_is_heard() {
         // The encoder ran before it was known that nobody would see anything.
         let encoded = world.encoders[0].frames;
         world.run(s(10));
-        assert_eq!(world.encoders.each_ref().map(|encoder| encoder.bitrate), [None, None], "nothing is encoded");
+        assert_eq!(world.encoders.each_ref().map(|encoder| encoder.bitrate), [None, None, None], "nothing is encoded");
         assert_eq!(world.encoders[0].frames, encoded);
         let status = world.home.status();
         assert_eq!(status["visits"][0]["pictured"], false, "{status}");

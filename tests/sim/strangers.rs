@@ -211,7 +211,7 @@ fn a_revoked_key_ends_its_visits() {
     let now = world.now;
     assert_eq!(world.home.handle_revoked(1, now), Ok(()));
     world.run(s(1));
-    assert!(world.viewers[a].heard.contains(&FromHome::Bye { reason: ByeReason::Revoked }));
+    assert!(world.viewers[a].heard.contains(&FromHome::Bye { reason: ByeReason::Revoked, until: None }));
     assert!(world.listed.is_empty());
 }
 
@@ -226,5 +226,5 @@ fn pages_hear_of_an_unplugged_camera_and_of_a_shutdown() {
     let now = world.now;
     world.home.handle_shutdown(now);
     world.run(ms(100));
-    assert!(world.viewers[a].heard.contains(&FromHome::Bye { reason: ByeReason::Restarting }));
+    assert!(world.viewers[a].heard.contains(&FromHome::Bye { reason: ByeReason::Restarting, until: None }));
 }

@@ -9,15 +9,18 @@ use std::time::{Duration, Instant};
 use intercom_base::settings::Rung;
 use intercom_base::units::{Bitrate, FrameRate};
 use intercom_core::call::chimes::Chime;
-use intercom_core::call::home::{Home, HomeConfig, HomeOutput, SocketId};
+use intercom_core::call::home::{FROSTED, Home, HomeConfig, HomeOutput, SocketId};
 use intercom_core::call::items::{
-    AudioIn, EncodedAudio, EncoderOrder, ExchangeId, For, PairingCode, Recipients, Speech, ViewerFrame, ViewerInfo,
-    VisitId,
+    AudioIn, Door, EncodedAudio, EncoderOrder, ExchangeId, For, PairingCode, Recipients, Speech, ViewerFrame,
+    ViewerInfo, VisitId,
 };
 use intercom_core::call::peer::Identity;
 use intercom_core::call::protocol::{CameraState, FromHome, RungName, Volume};
 use intercom_core::people::access::Access;
-use intercom_core::people::items::NewKey;
+use intercom_core::people::entering::Hours;
+use intercom_core::people::items::{Change, InviteId, NewKey};
+use intercom_core::people::register::{Person, Role, Wish};
+use intercom_core::people::visits::VisitLog;
 use intercom_core::reach::Addresses;
 use str0m_netem::NetemConfig;
 
@@ -35,7 +38,7 @@ pub struct World {
     pub start: Instant,
     pub now: Instant,
     pub home: Home,
-    pub encoders: [FakeEncoder; 2],
+    pub encoders: [FakeEncoder; 3],
     pub viewers: Vec<Viewer>,
     pub present: bool,
     pub listed: Vec<ViewerInfo>,
@@ -44,6 +47,15 @@ pub struct World {
     /// Keys that were asked for, and for whom, and not made yet.
     pub minting: VecDeque<(ExchangeId, For)>,
     minted: u64,
+    /// Links that were asked for and not made yet.
+    pub inviting: VecDeque<(InviteId, Wish)>,
+    /// What owners changed.
+    pub stored: Vec<Change>,
+    pub quiet_hours: Option<Hours>,
+    pub curtain: bool,
+    pub log: VisitLog,
+    /// What the TV knows of the door.
+    pub door: Door,
     /// Chimes, and when they began.
     pub chimes: Vec<(Instant, Chime)>,
     pub muted: bool,
@@ -83,6 +95,11 @@ impl World {
 
     pub fn with_max(max_viewers: usize) -> World {
         World::of(max_viewers, keys::known(), true)
+    }
+
+    /// A home that a family and its guests know, and nobody else.
+    pub fn household() -> World {
+        World::of(8, keys::household(), true)
     }
 
     /// A home that has never been started before.
@@ -125,6 +142,9 @@ impl World {
             muted: false,
             volume: Volume { percent: 80, least: 20, most: 100 },
             hear_each_other,
+            curtain: false,
+            quiet_hours: None,
+            visits: VisitLog::default(),
         };
         let mut random = fastrand::Rng::with_seed(7);
         let entropy = Box::new(move |bytes: &mut [u8]| random.fill(bytes));
@@ -149,13 +169,23 @@ impl World {
             start: now,
             now,
             home,
-            encoders: [encoder(RungName::Full, full), encoder(RungName::Reduced, reduced)],
+            encoders: [
+                encoder(RungName::Full, full),
+                encoder(RungName::Reduced, reduced),
+                encoder(RungName::Frosted, FROSTED),
+            ],
             viewers: Vec::new(),
             present: false,
             listed: Vec::new(),
             code: None,
             minting: VecDeque::new(),
             minted: 0,
+            inviting: VecDeque::new(),
+            stored: Vec::new(),
+            quiet_hours: None,
+            curtain: false,
+            log: VisitLog::default(),
+            door: Door::default(),
             chimes: Vec::new(),
             muted: false,
             snapshots: 0,
@@ -284,7 +314,7 @@ impl World {
 
     fn turn(&mut self) {
         let now = self.now;
-        for at in 0..2 {
+        for at in 0..self.encoders.len() {
             if self.encoders[at].bitrate.is_some() && self.encoders[at].due <= now {
                 self.encode(at);
                 // A tick missed is not made up for.
@@ -375,7 +405,11 @@ impl World {
                     }
                 }
                 HomeOutput::Encoder(rung, order) => {
-                    let at = usize::from(rung == RungName::Reduced);
+                    let at = match rung {
+                        RungName::Full => 0,
+                        RungName::Reduced => 1,
+                        RungName::Frosted => 2,
+                    };
                     let encoder = &mut self.encoders[at];
                     match order {
                         EncoderOrder::Run(bitrate) => {
@@ -411,6 +445,12 @@ impl World {
                 HomeOutput::Viewers(listed) => self.listed = listed,
                 HomeOutput::Code(code) => self.code = code,
                 HomeOutput::Mint { exchange, whom } => self.minting.push_back((exchange, whom)),
+                HomeOutput::Invite { invite, wish } => self.inviting.push_back((invite, wish)),
+                HomeOutput::Store(change) => self.stored.push(change),
+                HomeOutput::QuietHours(hours) => self.quiet_hours = hours,
+                HomeOutput::Curtain(drawn) => self.curtain = drawn,
+                HomeOutput::Door(door) => self.door = door,
+                HomeOutput::Visits(log) => self.log = log,
             }
         }
         let again = !forced.is_empty();
@@ -462,11 +502,11 @@ impl World {
         self.minted += 1;
         let number = 1000 + self.minted;
         let text = keys::key(number);
-        let (person, name, by_link) = match whom {
-            For::Newcomer(name) => (number, name, false),
-            For::Person(person) => (person, None, true),
+        let (person, by_link) = match whom {
+            For::Newcomer { name, role } => (Person::new(number, name, role), false),
+            For::Person(person) => (Person::new(person, None, Role::Family), true),
         };
-        let minted = works.then(|| (NewKey { number, hash: hash(&text), person, name, by_link }, text));
+        let minted = works.then(|| (NewKey { number, hash: hash(&text), person, by_link }, text));
         self.home.handle_minted(exchange, minted, self.now);
         self.run(Duration::ZERO);
     }

@@ -72,6 +72,9 @@ pub(super) static SENTENCES: Sentences = Sentences {
     muted_not_kept: "Das Mikrofon ist stumm, doch der Speicher behält das nicht: Nach einem Neustart wäre es offen",
     open_not_kept: "Das Mikrofon ist offen, doch der Speicher behält das nicht: Nach einem Neustart wäre es stumm",
     mute_unknown: "Das Mikrofon ist stumm. Ob es das vorher war, ist nicht bekannt. Die Stummtaste öffnet es",
+    curtain_not_kept: "Der Vorhang ist zu, doch der Speicher behält das nicht: Nach einem Neustart wäre er offen",
+    curtain_open_not_kept: "Der Vorhang ist offen, doch der Speicher behält das nicht: Nach einem Neustart wäre er zu",
+    curtain_unknown: "Der Vorhang ist zu. Ob er das vorher war, ist nicht bekannt. Die Vorhangtaste öffnet ihn",
     reset: "Zurückgesetzt: Handys, die schon hier waren, müssen den Code neu scannen",
 
     wifi_off: "Das WLAN dieses Geräts ist ausgeschaltet. Bitte nach einem Schalter oder einer Taste mit Antenne suchen",

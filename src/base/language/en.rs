@@ -72,6 +72,9 @@ pub(super) static SENTENCES: Sentences = Sentences {
     muted_not_kept: "Home is muted, but the disk does not keep that: after a restart it would be open",
     open_not_kept: "Home is open, but the disk does not keep that: after a restart it would be muted",
     mute_unknown: "Home is muted: the disk does not say whether it was before. The mute key opens it",
+    curtain_not_kept: "The curtain is drawn, but the disk does not keep that: after a restart it would be open",
+    curtain_open_not_kept: "The curtain is open, but the disk does not keep that: after a restart it would be drawn",
+    curtain_unknown: "The curtain is drawn: the disk does not say whether it was before. The curtain key opens it",
     reset: "Reset: phones that knew this home must scan the code again",
 
     wifi_off: "The Wi-Fi of this machine is switched off. Look for a switch or a key with an antenna on it",

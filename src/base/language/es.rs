@@ -72,6 +72,9 @@ pub(super) static SENTENCES: Sentences = Sentences {
     muted_not_kept: "El micrófono está silenciado, pero el disco no lo guarda: tras un reinicio quedaría abierto",
     open_not_kept: "El micrófono está abierto, pero el disco no lo guarda: tras un reinicio quedaría silenciado",
     mute_unknown: "El micrófono está silenciado: no se sabe si ya lo estaba. La tecla de silencio lo abre",
+    curtain_not_kept: "La cortina está cerrada, pero el disco no lo guarda: tras un reinicio quedaría abierta",
+    curtain_open_not_kept: "La cortina está abierta, pero el disco no lo guarda: tras un reinicio quedaría cerrada",
+    curtain_unknown: "La cortina está cerrada: no se sabe si ya lo estaba. La tecla de la cortina la abre",
     reset: "Restablecido: los teléfonos ya conocidos deben volver a escanear el código",
 
     wifi_off: "La wifi de este equipo está apagada. Busca un interruptor o una tecla con una antena",

@@ -72,6 +72,9 @@ pub(super) static SENTENCES: Sentences = Sentences {
     muted_not_kept: "Le micro est coupé, mais le disque ne le retient pas\u{a0}: après un redémarrage, il serait ouvert",
     open_not_kept: "Le micro est ouvert, mais le disque ne le retient pas\u{a0}: après un redémarrage, il serait coupé",
     mute_unknown: "Le micro est coupé\u{a0}: on ne sait pas s’il l’était avant. La touche muet le rouvre",
+    curtain_not_kept: "Le rideau est fermé, mais le disque ne le retient pas\u{a0}: après un redémarrage, il serait ouvert",
+    curtain_open_not_kept: "Le rideau est ouvert, mais le disque ne le retient pas\u{a0}: après un redémarrage, il serait fermé",
+    curtain_unknown: "Le rideau est fermé\u{a0}: on ne sait pas s’il l’était avant. La touche rideau le rouvre",
     reset: "Réinitialisé\u{a0}: les téléphones déjà connus doivent scanner le code à nouveau",
 
     wifi_off: "Le Wi-Fi de cet appareil est éteint. Cherchez un interrupteur ou une touche avec une antenne",

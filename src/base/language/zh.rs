@@ -59,6 +59,9 @@ pub(super) static SENTENCES: Sentences = Sentences {
     muted_not_kept: "麦克风已静音，但磁盘无法保存：重启后会打开",
     open_not_kept: "麦克风已打开，但磁盘无法保存：重启后会静音",
     mute_unknown: "麦克风已静音：不清楚之前是不是这样。按静音键可以打开",
+    curtain_not_kept: "窗帘模式已开启，但磁盘无法保存：重启后会关闭",
+    curtain_open_not_kept: "窗帘模式已关闭，但磁盘无法保存：重启后会开启",
+    curtain_unknown: "窗帘模式已开启：不清楚之前是不是这样。按窗帘键可以关闭",
     reset: "已重置：以前连过的手机需要重新扫码",
 
     wifi_off: "这台机器的无线网络已关闭。请找一找带天线图案的开关或按键",

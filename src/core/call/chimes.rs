@@ -29,6 +29,8 @@ pub enum Chime {
     Arrive,
     /// Somebody left.
     Leave,
+    /// Somebody knocks.
+    Knock,
 }
 
 /// Decides. Viewers are told apart by the numbers of their keys, and each has a budget of their own: who comes and goes all the time

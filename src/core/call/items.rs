@@ -7,6 +7,7 @@ use intercom_base::sound::OpusPacket;
 use intercom_base::units::Bitrate;
 
 use crate::call::protocol::RungName;
+use crate::people::register::Role;
 
 /// Numbers visits since the start of the process; never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -101,8 +102,13 @@ pub struct ExchangeId(pub u64);
 /// For whom a key is minted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum For {
-    /// Somebody new, whom home calls so: a code on the TV.
-    Newcomer(Option<String>),
+    /// Somebody new, who came with a code on the TV. The first of all is an owner, whatever the role.
+    Newcomer {
+        /// What home calls them.
+        name: Option<String>,
+        /// What they may do.
+        role: Role,
+    },
     /// The person of this number, who opened their link.
     Person(u64),
 }
@@ -116,6 +122,8 @@ pub struct PairingCode {
     pub until: Instant,
     /// Somebody wanted it, so it is shown in a visit, too; one that waits for a home's first phone covers nobody's face.
     pub asked: bool,
+    /// What anyone may do who comes with it.
+    pub role: Role,
 }
 
 impl std::fmt::Debug for PairingCode {
@@ -140,6 +148,58 @@ pub struct ViewerInfo {
     pub microphone: bool,
     /// Media flows now; false while connecting or reconnecting.
     pub connected: bool,
+}
+
+/// What happens at home's door, as the TV needs to know it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Door {
+    /// Who waits, in the order of their coming.
+    pub knocks: Vec<Knock>,
+    /// Home has drawn the curtain: its picture and sound go to nobody.
+    pub curtain: bool,
+    /// Home has quiet hours.
+    pub resting: bool,
+    /// What people at home should know, while it is new.
+    pub news: Option<News>,
+}
+
+/// Somebody who is not inside yet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Knock {
+    /// Which visit.
+    pub visit: VisitId,
+    /// What home calls them.
+    pub name: Option<Arc<str>>,
+    /// Then it is over: the knock unanswered, or the preview ends and they are inside.
+    pub until: Instant,
+    /// They see the frosted picture, and come in by themselves.
+    pub preview: bool,
+}
+
+/// A change of who may do what.
+#[derive(Clone, Debug, PartialEq)]
+pub struct News {
+    /// What it is.
+    pub what: NewsKind,
+    /// Who it is about.
+    pub name: Option<Arc<str>>,
+    /// It is told until then.
+    pub until: Instant,
+}
+
+/// See [`News`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewsKind {
+    /// Somebody has a device more that may come in.
+    Device,
+    /// Somebody is an owner from now on.
+    Owner,
+    /// What somebody may do was changed.
+    Rights,
+    /// Somebody may not come in any more.
+    Removed,
+    /// Somebody knocked, and nobody answered.
+    Missed,
 }
 
 /// What the event loop orders of the Opus encoder.

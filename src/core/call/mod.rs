@@ -54,6 +54,22 @@
 //!
 //! A token is exchanged for a key: see `people`. Volume and mute are states, and pages get the state. [`chimes`]
 //! decides when the speaker chimes.
+//!
+//! # The door (`home/door.rs`)
+//!
+//! - A visit is before the door or inside. Before the door its peer connection is built, so that everything is there
+//!   when it is let in. Nothing of the viewer reaches home. Of home the viewer gets nothing, or the frosted picture.
+//! - Who was inside is back without waiting for two minutes. Who was sent away is not.
+//! - Quiet hours are compared with the clock on home's wall. Those that begin end no visit.
+//! - The curtain stops home's picture and sound at their source and once more before they are sent.
+//!
+//! # Owners (`home/owner.rs`, `home/visit_log.rs`)
+//!
+//! - Rights are those of the person at the moment of the message.
+//! - A change holds in memory first, then on the disk. Only a link is stored first, since the thread `disk` numbers
+//!   persons.
+//! - Who is removed stays removed: a key or a link that was being stored meanwhile lets nobody in.
+//! - The page cannot take the last owner away. The shell can.
 
 pub mod chimes;
 pub mod contain;

@@ -10,6 +10,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::people::register::Role;
+
+mod people;
+
+pub use people::{Entry, KnockInfo, NotDone, PersonInfo, PersonWish, VisitEntry};
+
 /// The version that this build speaks; a `hello` with another one is answered with `error` `version`.
 pub const VERSION: u32 = 1;
 
@@ -78,6 +84,61 @@ pub enum FromPage {
         /// 0 to 100.
         percent: u8,
     },
+    /// Asks for `people`, now and after each change, until the socket closes. Owners only, as all that follows up to `erase_visits`.
+    People {},
+    /// Asks for a link, for somebody new or for further devices of a person; answered with `invited`. The same request again is
+    /// answered with the same link.
+    Invite {
+        /// Chosen by the page, once for each link of a visit.
+        request: u32,
+        /// Whose devices it is for; `null`: somebody new.
+        #[serde(default)]
+        person: Option<u64>,
+        /// What home calls them, if they are new.
+        #[serde(default)]
+        name: Option<String>,
+        /// What they may do, if they are new.
+        #[serde(default)]
+        role: Role,
+    },
+    /// A person is to be so from now on.
+    Person(PersonWish),
+    /// Ends a person: visits, devices and link.
+    Remove {
+        /// Their number.
+        person: u64,
+    },
+    /// Shows the code for a new phone on the TV, or takes it away.
+    ShowCode {
+        /// Whether it is to be shown.
+        shown: bool,
+        /// What home will call who comes with it.
+        #[serde(default)]
+        name: Option<String>,
+        /// What they may do.
+        #[serde(default)]
+        role: Role,
+    },
+    /// Home's quiet hours, like `22:00-07:00`; `null`: none.
+    QuietHours {
+        /// See above.
+        #[serde(default)]
+        hours: Option<String>,
+    },
+    /// Lets somebody in who knocks, or ends the preview.
+    LetIn {
+        /// The visit, out of `door`.
+        visit: u64,
+    },
+    /// Declines somebody who knocks, or is in the preview.
+    Decline {
+        /// The visit, out of `door`.
+        visit: u64,
+    },
+    /// Asks for `visits`.
+    Visits {},
+    /// Forgets the visit log; answered with `visits`.
+    EraseVisits {},
     /// Answered with `pong`; the page closes a socket whose pong is late.
     Ping {
         /// Returned as it is.
@@ -109,6 +170,73 @@ pub enum FromHome {
         /// How loud viewers are at home.
         #[serde(default)]
         volume: Volume,
+        /// What the viewer may do.
+        #[serde(default)]
+        role: Role,
+        /// Whether they are inside yet.
+        #[serde(default)]
+        entry: Entry,
+        /// Whether home has drawn the curtain.
+        #[serde(default)]
+        curtain: bool,
+    },
+    /// The viewer is let in, or has to wait.
+    Entry {
+        /// Where the visit stands now.
+        entry: Entry,
+    },
+    /// An owner changed what the viewer may do.
+    Role {
+        /// What it is now.
+        role: Role,
+    },
+    /// Home drew the curtain, which stops its picture and sound, or opened it.
+    Curtain {
+        /// Whether it is drawn now.
+        drawn: bool,
+    },
+    /// Who waits at the door now, for owners who are inside.
+    Door {
+        /// In the order of their coming.
+        knocks: Vec<KnockInfo>,
+    },
+    /// The answer to `people`.
+    People {
+        /// In the order of their coming.
+        people: Vec<PersonInfo>,
+        /// Whether the TV shows a code that somebody asked for.
+        code_shown: bool,
+        /// Home's quiet hours, like `22:00-07:00`; `null`: none.
+        quiet_hours: Option<String>,
+    },
+    /// The answer to `visits`: the newest entries of the visit log, the newest first.
+    Visits {
+        /// See above.
+        visits: Vec<VisitEntry>,
+    },
+    /// The answer to `invite`.
+    Invited {
+        /// As it came.
+        request: u32,
+        /// Whose devices it makes.
+        person: u64,
+        /// The link, to be sent to them.
+        link: String,
+        /// It must be opened before then, UTC in seconds since 1970.
+        until: u64,
+        /// Devices that it is good for.
+        devices: u64,
+        /// The link's QR code without its quiet zone: rows of `1` (dark) and `0`; empty if the link is too long for one.
+        qr: Vec<String>,
+    },
+    /// What an owner's page wanted was not done.
+    NotDone {
+        /// The request, if it was an `invite`.
+        request: Option<u32>,
+        /// The person, if it was about one.
+        person: Option<u64>,
+        /// Why.
+        why: NotDone,
     },
     /// The answer to `pair`: `hello` may be said now, with this key.
     Paired {
@@ -175,6 +303,9 @@ pub enum FromHome {
     Bye {
         /// Why.
         reason: ByeReason,
+        /// With `resting`: when the quiet hours end, UTC in seconds since 1970.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<u64>,
     },
 }
 
@@ -213,6 +344,8 @@ pub enum RungName {
     Full,
     /// For viewers below the floor of the full one.
     Reduced,
+    /// For viewers in the preview: nothing but light and movement.
+    Frosted,
 }
 
 /// What was wrong with a message or a visit.
@@ -233,6 +366,8 @@ pub enum ErrorCode {
     BadOffer,
     /// Too many messages at once. Fatal.
     TooFast,
+    /// Only an owner may do this, or somebody who is inside. Not fatal.
+    NotAllowed,
 }
 
 /// Why home ended a visit.
@@ -247,6 +382,14 @@ pub enum ByeReason {
     Failed,
     /// The visit has had no media for too long: try again with a new one.
     NoMedia,
+    /// Somebody at home ended the visit.
+    Ended,
+    /// Somebody at home did not want to be visited now.
+    Declined,
+    /// Nobody answered the knock.
+    NoAnswer,
+    /// Home has quiet hours.
+    Resting,
     /// A newer visit, of the same person or where all seats were taken, needed the place of this one, which had no media.
     Replaced,
 }
@@ -259,7 +402,7 @@ mod tests {
     fn messages_are_flat_objects_with_a_type() {
         let hello: FromPage = serde_json::from_str(r#"{"type":"hello","v":1,"key":"k"}"#).unwrap();
         assert_eq!(hello, FromPage::Hello { v: 1, key: "k".into(), resume: None });
-        let text = serde_json::to_string(&FromHome::Bye { reason: ByeReason::Restarting }).unwrap();
+        let text = serde_json::to_string(&FromHome::Bye { reason: ByeReason::Restarting, until: None }).unwrap();
         assert_eq!(text, r#"{"type":"bye","reason":"restarting"}"#);
         let volume = serde_json::to_string(&FromHome::Volume { volume: Volume::default() }).unwrap();
         assert_eq!(volume, r#"{"type":"volume","volume":{"percent":100,"least":100,"most":100}}"#);

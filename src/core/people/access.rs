@@ -1,5 +1,6 @@
 //! Who may come in: people and their keys, and how long a guesser waits.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -8,17 +9,22 @@ use crate::people::items::{Invited, NewKey, NewLink};
 use crate::people::keys::KeyId;
 use crate::people::register::{Link, People, Person, Role};
 
+/// Numbers of the removed that are remembered; the smallest are forgotten first.
+const MOST_REMOVED: usize = 4096;
+
 /// See the module.
 #[derive(Debug)]
 pub struct Access {
     people: People,
     guessers: Guessers,
+    /// Who was removed: a key or a link that was being stored meanwhile lets nobody in.
+    removed: BTreeSet<u64>,
 }
 
 impl Access {
     /// For these people.
     pub fn new(people: People) -> Access {
-        Access { people, guessers: Guessers::new() }
+        Access { people, guessers: Guessers::new(), removed: BTreeSet::new() }
     }
 
     /// Whose key `text` is, if it is one.
@@ -36,9 +42,14 @@ impl Access {
         self.people.invited(token, unix)
     }
 
-    /// The number of the person whose device has this key, and what home calls them. 0 for the key of the process.
-    pub fn person(&self, key: KeyId) -> (u64, Option<&str>) {
-        self.people.owner_of(key).map_or((0, None), |person| (person.number, person.name.as_deref()))
+    /// Whose device has this key. Somebody without any right, if nobody's.
+    pub fn person(&self, key: KeyId) -> Person {
+        self.people.owner_of(key).cloned().unwrap_or_else(|| Person::new(0, None, Role::Guest))
+    }
+
+    /// Everybody, with their devices and links.
+    pub fn people(&self) -> &People {
+        &self.people
     }
 
     /// Whether any key outlives the process. Without one nobody could come in tomorrow.
@@ -46,26 +57,50 @@ impl Access {
         self.people.has_stored()
     }
 
-    /// A key was made elsewhere, now (UTC since 1970).
-    pub fn handle_added(&mut self, key: NewKey, unix: Duration) {
-        // The role is in the file; here nobody asks for it yet.
-        let person = Person { number: key.person, name: key.name, role: Role::Family };
-        self.people.take_device(person, KeyId(key.number), key.hash);
-        if key.by_link {
-            self.people.use_link(key.person, unix);
+    /// A key was made elsewhere, now (UTC since 1970). False if it lets nobody in, as its person was removed meanwhile.
+    pub fn handle_added(&mut self, key: NewKey, unix: Duration) -> bool {
+        let person = key.person.number;
+        if self.removed.contains(&person) {
+            return false;
         }
+        self.people.take_device(key.person, KeyId(key.number), key.hash);
+        if key.by_link {
+            self.people.use_link(person, unix);
+        }
+        true
     }
 
-    /// A link was made elsewhere.
-    pub fn handle_invited(&mut self, link: NewLink) {
-        let NewLink { person, name, hash, until, devices } = link;
-        let invited = Person { number: person, name, role: Role::Family };
-        self.people.take_link(invited, Link { person, hash, until, devices, used: 0 });
+    /// A link was made elsewhere. False if it lets nobody in, as its person was removed meanwhile.
+    pub fn handle_invited(&mut self, link: NewLink) -> bool {
+        let NewLink { person, hash, until, devices } = link;
+        if self.removed.contains(&person.number) {
+            return false;
+        }
+        let number = person.number;
+        self.people.take_link(person, Link { person: number, hash, until, devices, used: 0 });
+        true
+    }
+
+    /// A person is another one from now on. False if there is none of this number.
+    pub fn handle_changed(&mut self, person: Person) -> bool {
+        self.people.change(person)
+    }
+
+    /// Links that are used up or over by now (UTC since 1970) are forgotten, and persons who have nothing else.
+    pub fn handle_time(&mut self, unix: Duration) {
+        self.people.tidy(unix);
     }
 
     /// Ends the key of this number, or all keys and links of this person. Which keys those are; `None` if nothing has this number.
     pub fn handle_revoked(&mut self, number: u64) -> Option<Vec<KeyId>> {
-        self.people.revoke(number)
+        let ended = self.people.revoke(number)?;
+        if number != 0 {
+            self.removed.insert(number);
+        }
+        if self.removed.len() > MOST_REMOVED {
+            self.removed.pop_first();
+        }
+        Some(ended)
     }
 
     /// Nobody may come in any more. How many people could.

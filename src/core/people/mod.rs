@@ -42,15 +42,32 @@
 //! What clients compete for is counted per source: an IPv4 address, or the /64 of an IPv6 address. What is full is taken
 //! from the source that has most. The gateway shares connections that way, and home shares sockets and seats.
 //!
+//! # Roles and ways of entering (`register.rs`, `entering.rs`)
+//!
+//! | role | may | enters | in quiet hours |
+//! |---|---|---|---|
+//! | owner | change people, read the visit log, answer a knock from afar | at once | enters |
+//! | family | visit | at once | knocks in silence |
+//! | guest | visit | knocks | is refused |
+//!
+//! The last two columns are what holds if nothing else is set for the person. The first device of all is an owner's. The key of `intercom
+//! run` counts as an owner's.
+//!
+//! # The visit log (`visits.rs`)
+//!
+//! Who, when, how long, and who did not come in: the newest 500. Nothing else is recorded.
+//!
 //! # The file (`register/file.rs`)
 //!
 //! `register` holds persons, devices and links, and the text of the file that keeps them. The shell stores it
 //! (`shell/key_file.rs`). What the disk does not take is remembered until it does, or the process ends.
 
 pub mod access;
+pub mod entering;
 pub mod fairness;
 pub mod guessers;
 pub mod items;
 pub mod keys;
 pub mod names;
 pub mod register;
+pub mod visits;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
+use super::entering::{Entering, Hours, InQuietHours};
 use super::items::Invited;
 use super::keys::{Key, KeyHash, KeyId};
 use super::names;
@@ -17,14 +18,16 @@ mod file;
 /// So long after its first opening a link may be opened on further devices.
 pub const OPEN_FOR: Duration = Duration::from_secs(86_400);
 
-/// What a person may do. For now all may do the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a person may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// The first device that was ever paired is an owner's.
+    /// Decides who may visit, and how. The first device that was ever paired is an owner's.
     Owner,
-    /// Lives with us, if not in the same house.
+    /// Comes in at once.
+    #[default]
     Family,
-    /// Is let in now and then.
+    /// Knocks.
     Guest,
 }
 
@@ -37,6 +40,19 @@ pub struct Person {
     pub name: Option<String>,
     /// What they may do.
     pub role: Role,
+    /// How they enter; without it as their role has it.
+    pub entering: Option<Entering>,
+    /// What quiet hours mean for them; without it as their role has it.
+    pub in_quiet_hours: Option<InQuietHours>,
+    /// Quiet hours of their own, in place of home's.
+    pub hours: Option<Hours>,
+}
+
+impl Person {
+    /// One who enters as the role has it.
+    pub fn new(number: u64, name: Option<String>, role: Role) -> Person {
+        Person { number, name, role, entering: None, in_quiet_hours: None, hours: None }
+    }
 }
 
 /// A device that has a key.
@@ -64,12 +80,23 @@ pub struct Link {
     pub used: u64,
 }
 
+impl Link {
+    /// Whether it makes one more device at `now`.
+    pub fn is_open(&self, now: Duration) -> bool {
+        self.used < self.devices && now < self.until
+    }
+}
+
 /// What a link shall be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Wish {
     /// What home will call anyone who opens it.
     pub name: Option<String>,
+    /// What they may do.
+    pub role: Role,
+    /// The person whose further devices it is for, in place of somebody new. A link that they had is void.
+    pub person: Option<u64>,
     /// It must be opened within so many days.
     pub days: u64,
     /// Devices that it is good for, the first day after it was opened.
@@ -104,7 +131,7 @@ impl Wish {
 impl Default for Wish {
     fn default() -> Wish {
         // Messengers open links in a browser of their own, so one device would often be the wrong one.
-        Wish { name: None, days: 7, devices: 3 }
+        Wish { name: None, role: Role::Family, person: None, days: 7, devices: 3 }
     }
 }
 
@@ -140,18 +167,18 @@ impl People {
         let person = find(text, self.links.iter().map(|link| (&link.hash, link.person)))?;
         let link = self.links.iter().find(|link| link.person == person)?;
         let name = self.person(person)?.name.clone();
-        (link.used < link.devices && now < link.until).then_some(Invited { person, name })
+        link.is_open(now).then_some(Invited { person, name })
     }
 
     /// Whether this person's link makes one more device now.
     pub fn is_invited(&self, person: u64, now: Duration) -> bool {
-        self.links.iter().any(|link| link.person == person && link.used < link.devices && now < link.until)
+        self.link_of(person, now).is_some()
     }
 
     /// Somebody new.
     pub fn add_person(&mut self, name: Option<String>, role: Role) -> u64 {
         let number = self.number();
-        self.persons.push(Person { number, name, role });
+        self.persons.push(Person::new(number, name, role));
         number
     }
 
@@ -162,7 +189,8 @@ impl People {
         id
     }
 
-    /// A device whose number was given out elsewhere (by anyone who keeps the file), or a temporary one; its person, too.
+    /// A device whose number was given out elsewhere (by anyone who keeps the file), or a temporary one; its person, too. What is known
+    /// of the person here is newer than what came along, and stays.
     pub fn take_device(&mut self, person: Person, id: KeyId, hash: KeyHash) {
         self.next = self.next.max(id.0.saturating_add(1)).max(person.number.saturating_add(1));
         let number = person.number;
@@ -172,12 +200,13 @@ impl People {
         self.devices.push(Device { id, person: number, hash, created: String::new() });
     }
 
-    /// A link for a person who was numbered elsewhere, or here.
+    /// A link for a person who was numbered elsewhere, or here; one that they had is void.
     pub fn take_link(&mut self, person: Person, link: Link) {
         self.next = self.next.max(person.number.saturating_add(1));
         if self.person(person.number).is_none() {
             self.persons.push(person);
         }
+        self.links.retain(|old| old.person != link.person);
         self.links.push(link);
     }
 
@@ -191,9 +220,43 @@ impl People {
         }
     }
 
+    /// A person is another one from now on: all but the number is replaced. False if there is none of this number.
+    pub fn change(&mut self, person: Person) -> bool {
+        let known = self.persons.iter_mut().find(|known| known.number == person.number);
+        known.map(|known| *known = person).is_some()
+    }
+
+    /// Whether home has no owner with a device but this one. The key of the process does not count.
+    pub fn is_last_owner(&self, number: u64) -> bool {
+        let owns =
+            |person: &&Person| person.role == Role::Owner && person.number != 0 && self.devices_of(person.number) > 0;
+        let mut owners = self.persons.iter().filter(owns);
+        owners.next().is_some_and(|owner| owner.number == number) && owners.next().is_none()
+    }
+
+    /// All persons but the one of the process, in the order of their coming.
+    pub fn persons(&self) -> impl Iterator<Item = &Person> {
+        self.persons.iter().filter(|person| person.number != 0)
+    }
+
+    /// How many devices this person has.
+    pub fn devices_of(&self, number: u64) -> usize {
+        self.devices.iter().filter(|device| device.person == number).count()
+    }
+
+    /// The link of this person that makes a device now, if there is one.
+    pub fn link_of(&self, number: u64, now: Duration) -> Option<&Link> {
+        self.links.iter().find(|link| link.person == number && link.is_open(now))
+    }
+
+    /// When the next link runs out, after `now`.
+    pub fn next_end(&self, now: Duration) -> Option<Duration> {
+        self.links.iter().filter(|link| link.is_open(now)).map(|link| link.until).min()
+    }
+
     /// Forgets links that are used up or over, and persons who have nothing left.
     pub fn tidy(&mut self, now: Duration) {
-        self.links.retain(|link| link.used < link.devices && now < link.until);
+        self.links.retain(|link| link.is_open(now));
         self.forget_persons();
     }
 

@@ -120,7 +120,7 @@ impl LadderState {
                     self.go_down(now);
                 }
             }
-            RungName::Reduced => {
+            RungName::Reduced | RungName::Frosted => {
                 let steady = self.above_since.is_some_and(|t| now.saturating_duration_since(t) >= UP_AFTER);
                 if steady && self.not_before.is_none_or(|t| now >= t) {
                     self.rung = RungName::Full;
@@ -135,7 +135,9 @@ impl LadderState {
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.rung {
             RungName::Full => self.below_since.map(|t| t + self.patience()),
-            RungName::Reduced => self.above_since.map(|t| (t + UP_AFTER).max(self.not_before.unwrap_or(t))),
+            RungName::Reduced | RungName::Frosted => {
+                self.above_since.map(|t| (t + UP_AFTER).max(self.not_before.unwrap_or(t)))
+            }
         }
     }
 

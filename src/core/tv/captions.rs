@@ -174,6 +174,7 @@ mod tests {
     use intercom_base::language::Language;
 
     use super::*;
+    use crate::people::register::Role;
 
     const NOON: Duration = Duration::from_secs(1_800_014_400);
 
@@ -221,7 +222,12 @@ mod tests {
     #[test]
     fn everything_is_said_in_the_language_of_the_tv() {
         let now = Instant::now();
-        let code = PairingCode { link: String::new(), until: now + Duration::from_secs(4481), asked: true };
+        let code = PairingCode {
+            link: String::new(),
+            until: now + Duration::from_secs(4481),
+            asked: true,
+            role: Role::Family,
+        };
         let told = |language: Language| {
             let mut captions = Captions::new(language.sentences());
             let viewers = [viewer(1, Some("Zoë"), now), viewer(2, None, now)];
@@ -276,7 +282,12 @@ mod tests {
     #[test]
     fn the_clock_is_local_and_the_code_counts_down() {
         let (captions, now) = (english(), Instant::now());
-        let code = PairingCode { link: String::new(), until: now + Duration::from_millis(581_500), asked: true };
+        let code = PairingCode {
+            link: String::new(),
+            until: now + Duration::from_millis(581_500),
+            asked: true,
+            role: Role::Family,
+        };
         let words = captions.words(&[], Some(&code), now, NOON, -5 * 3600);
         assert_eq!((&*words.clock, &*words.date, &*words.left), ("07:00", "Friday, 15 January", "9:42 left"));
         assert_eq!(captions.words(&[], Some(&code), code.until, NOON, 0).left, "0:00 left");

@@ -1,7 +1,48 @@
 //! Local time from the system's zone file (RFC 9636), for the clock on the TV; daylight saving comes and goes by itself.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+
+/// The zone that home's clock on the wall shows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Zone(TimeZone);
+
+impl Zone {
+    /// After the contents of a zone file; UTC if it is not one.
+    pub fn of_file(zone: &[u8]) -> Zone {
+        Zone(TimeZone::tzif("", zone).unwrap_or(TimeZone::UTC))
+    }
+
+    /// The minute of home's day at this time (UTC since 1970), from 0.
+    pub fn minute_of_day(&self, unix: Duration) -> u16 {
+        let unix = i64::try_from(unix.as_secs()).unwrap_or(0);
+        let offset = Timestamp::from_second(unix).map_or(0, |time| self.0.to_offset(time).seconds());
+        let second = (unix + i64::from(offset)).rem_euclid(86_400);
+        (second / 60) as u16
+    }
+
+    /// When home's clock shows this minute of the day next, after `unix`: both UTC since 1970. A minute that a change of clocks
+    /// leaves out is the first one behind the gap.
+    pub fn next(&self, minute: u16, unix: Duration) -> Duration {
+        let Ok(now) = Timestamp::from_second(i64::try_from(unix.as_secs()).unwrap_or(0)) else { return unix };
+        let local = self.0.to_datetime(now);
+        let time = jiff::civil::Time::new((minute / 60 % 24) as i8, (minute % 60) as i8, 0, 0);
+        let days = std::iter::successors(Some(local.date()), |day| day.tomorrow().ok()).take(3);
+        let next = days.filter_map(|day| {
+            let at = self.0.to_timestamp(day.to_datetime(time.as_ref().ok().copied()?)).ok()?;
+            (at > now).then_some(at)
+        });
+        next.min().map_or(unix, |at| Duration::from_secs(at.as_second().max(0) as u64))
+    }
+}
+
+impl Default for Zone {
+    fn default() -> Zone {
+        Zone(TimeZone::UTC)
+    }
+}
 
 /// Seconds east of Greenwich at `unix` seconds, after the contents of a zone file; `None` if it is not one.
 pub fn offset_at(zone: &[u8], unix: i64) -> Option<i32> {
@@ -44,6 +85,23 @@ mod tests {
         let (spring, autumn) = (1_774_746_000, 1_792_890_000);
         let hours = |unix| offset_at(&zone, unix).unwrap() / 3600;
         assert_eq!([hours(spring - 1), hours(spring), hours(autumn - 1), hours(autumn)], [1, 2, 2, 1]);
+    }
+
+    #[test]
+    fn quiet_hours_follow_the_clock_on_the_wall_through_both_of_its_changes() {
+        let zone = Zone::of_file(&file(0, "CET", 3600, "CET-1CEST,M3.5.0,M10.5.0/3"));
+        let at = Duration::from_secs;
+        // 29 March 2026 begins at 23:00 UTC of the 28th; its 02:30 is left out.
+        let spring = 1_774_738_800;
+        assert_eq!((zone.minute_of_day(at(spring - 60)), zone.minute_of_day(at(spring))), (1439, 0));
+        assert_eq!(zone.next(7 * 60, at(spring)), at(spring + 6 * 3600), "an hour less");
+        assert_eq!(zone.next(150, at(spring)), at(spring + 9000), "02:30 is 03:30");
+        // 25 October 2026 begins at 22:00 UTC of the 24th and has an hour twice.
+        let autumn = 1_792_879_200;
+        assert_eq!(zone.next(7 * 60, at(autumn)), at(autumn + 8 * 3600), "an hour more");
+        assert_eq!(zone.next(0, at(autumn)), at(autumn + 25 * 3600), "the next midnight, not this one");
+        let nonsense = Zone::of_file(b"no zone");
+        assert_eq!((nonsense.minute_of_day(Duration::MAX), nonsense.next(5000, Duration::MAX)), (0, Duration::MAX));
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub enum Topic {
     Storage,
     /// Whether home is muted is not known, or not kept.
     Mute,
+    /// The curtain.
+    Curtain,
     /// A reset was made.
     Reset,
 }
@@ -39,6 +41,12 @@ pub enum Finding {
     OpenNotKept,
     /// Home is muted because nobody knows whether it was before.
     MuteUnknown,
+    /// The curtain is drawn, and after a restart it would not be.
+    CurtainNotKept,
+    /// The other way round.
+    CurtainOpenNotKept,
+    /// The curtain is drawn because nobody knows whether it was before.
+    CurtainUnknown,
     /// Phones must scan the code again.
     Reset,
 }
@@ -50,6 +58,9 @@ impl Finding {
             Finding::MutedNotKept => sentences.muted_not_kept,
             Finding::OpenNotKept => sentences.open_not_kept,
             Finding::MuteUnknown => sentences.mute_unknown,
+            Finding::CurtainNotKept => sentences.curtain_not_kept,
+            Finding::CurtainOpenNotKept => sentences.curtain_open_not_kept,
+            Finding::CurtainUnknown => sentences.curtain_unknown,
             Finding::Reset => sentences.reset,
         }
     }
@@ -181,7 +192,7 @@ mod tests {
 
     #[test]
     fn what_home_finds_out_is_told_in_the_language_of_the_tv() {
-        const ALL: [Finding; 9] = [
+        const ALL: [Finding; 12] = [
             Finding::Storage(Trouble::Full),
             Finding::Storage(Trouble::ReadOnly),
             Finding::Storage(Trouble::Gone),
@@ -190,6 +201,9 @@ mod tests {
             Finding::MutedNotKept,
             Finding::OpenNotKept,
             Finding::MuteUnknown,
+            Finding::CurtainNotKept,
+            Finding::CurtainOpenNotKept,
+            Finding::CurtainUnknown,
             Finding::Reset,
         ];
         let told = |language: Language, finding: Finding| {

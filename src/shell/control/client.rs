@@ -9,14 +9,14 @@ use std::time::Duration;
 use intercom_base::settings::PublicAddress;
 use intercom_core::people::keys::KeyId;
 use intercom_core::people::names;
-use intercom_core::people::register::Wish;
+use intercom_core::people::register::{Role, Wish};
 use intercom_core::reach::links;
 use serde_json::Value;
 
 use crate::config::StatePaths;
 use crate::shell::control::{Claim, PATIENCE, Request, no_such_number};
 use crate::shell::key_file::KeyFile;
-use crate::shell::mute_file::MuteFile;
+use crate::shell::switch_file::SwitchFile;
 use crate::shell::{addresses, clock, reset, state};
 
 /// Longest answer that a command line reads.
@@ -129,16 +129,16 @@ pub fn new_link(paths: &StatePaths, wish: Wish, port: u16, public: Option<&Publi
             reset::finish(state_dir).map_err(|e| e.to_string())?;
             let (link, token) = KeyFile::in_dir(state_dir).invite(&wish).map_err(|e| e.to_string())?;
             let links = links::token_links(&addresses::read(None), port, public, &token.to_text());
-            Ok(LinkMade { person: link.person, links, running: false, kept: true })
+            Ok(LinkMade { person: link.person.number, links, running: false, kept: true })
         }
         Err(e) => Err(e.to_string()),
     }
 }
 
 /// Has the TV show a code for a new viewer whom home will call `name`; the links that say the same.
-pub fn new_code(paths: &StatePaths, name: Option<&str>) -> Result<links::Links, String> {
+pub fn new_code(paths: &StatePaths, name: Option<&str>, role: Role) -> Result<links::Links, String> {
     let name = name.map(names::tidy).transpose()?;
-    ask(&paths.run, &Request::Code { name }).map(|answer| links_in(&answer)).map_err(|e| e.to_string())
+    ask(&paths.run, &Request::Code { name, role }).map(|answer| links_in(&answer)).map_err(|e| e.to_string())
 }
 
 /// What a reset did.
@@ -202,7 +202,7 @@ pub fn mute(paths: &StatePaths, on: bool) -> Result<MuteDone, String> {
         Ok(answer) => Ok(MuteDone { muted: answer["muted"] == true, kept: answer["kept"] == true, running: true }),
         Err(AskError::NotRunning(_)) if paths.state.is_dir() => {
             let _claim = Claim::take_existing(&paths.state)?;
-            let file = MuteFile::in_dir(&paths.state);
+            let file = SwitchFile::mute(&paths.state);
             file.store(on);
             match file.is_kept() {
                 true => Ok(MuteDone { muted: on, kept: true, running: false }),

@@ -22,7 +22,7 @@ use intercom_core::call::home::Mute;
 use intercom_core::devices::doctor::{Device, Health, Network};
 use intercom_core::people::keys::{Key, KeyId};
 use intercom_core::people::names;
-use intercom_core::people::register::Wish;
+use intercom_core::people::register::{Role, Wish};
 use intercom_core::reach::{Addresses, links};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, fchmod};
@@ -70,6 +70,9 @@ pub enum Request {
         /// What home will call the viewer.
         #[serde(default)]
         name: Option<String>,
+        /// What they may do.
+        #[serde(default)]
+        role: Role,
     },
     /// Ends a person or a key, and the visits: `{"revoked": 3, "kept": true}`.
     Revoke {
@@ -325,16 +328,16 @@ fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
         Request::Link(wish) => {
             let wish = wish.clone().tidy()?;
             let (link, token, lost) = invited(config, wish)?;
-            let person = link.person;
+            let person = link.person.number;
             config.to_loop.tell(ToLoop::Invited(link));
             log::info!("a link was made for person {person}{}", only_now(lost.as_ref()));
             let (addresses, public) = (config.addresses.current(), config.public.as_ref());
             let links = links::token_links(&addresses, config.port, public, &token.to_text());
             Ok(json!({ "person": person, "links": links.all, "best": links.best, "kept": lost.is_none() }))
         }
-        Request::Code { name } => {
+        Request::Code { name, role } => {
             let name = name.as_deref().map(names::tidy).transpose()?;
-            let links = of_loop(config, |links| ToLoop::CodeWanted { name, links })?;
+            let links = of_loop(config, |links| ToLoop::CodeWanted { name, role: *role, links })?;
             log::info!("the TV shows a code for a new viewer");
             Ok(json!({ "links": links.all, "best": links.best }))
         }

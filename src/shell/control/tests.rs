@@ -8,16 +8,17 @@ use intercom_core::people::register::Wish;
 
 use super::*;
 use crate::config::StatePaths;
+use crate::shell::disk::Files;
 use crate::shell::disk::spawn_disk;
 use crate::shell::key_file::KeyFile;
-use crate::shell::mute_file::MuteFile;
 use crate::shell::state::tests::TestDir;
+use crate::shell::switch_file::SwitchFile;
 use crate::shell::worker::Worker;
 
 struct Daemon {
     dir: TestDir,
     handle: ControlHandle,
-    mute: MuteFile,
+    mute: SwitchFile,
     _disk: Worker,
     events: Receiver<ToLoop>,
 }
@@ -28,8 +29,10 @@ impl Daemon {
         let (events, receiver) = bounded(8);
         let handle = ToLoopHandle { events, wake: Wake::new().unwrap() };
         let (disk, jobs) = bounded(16);
-        let mute = MuteFile::in_dir(&dir.0);
-        let thread = spawn_disk(jobs, KeyFile::in_dir(&dir.0), mute.clone(), handle.clone()).unwrap();
+        let files = Files::in_dir(&dir.0);
+        let mute = files.mute.clone();
+        let thread = spawn_disk(jobs, files, handle.clone()).unwrap();
+        assert!(matches!(receiver.recv(), Ok(ToLoop::Zone(_))));
         let best = "192.0.2.7".parse().unwrap();
         let addresses = AddressBook::new(Addresses { local: vec![best], best: Some(best), public: None });
         let handle = start(ControlConfig {
@@ -76,8 +79,8 @@ fn a_link_is_made_told_to_the_loop_and_revoked() {
     let best = link.links.best.unwrap();
     let token = best.strip_prefix("https://192.0.2.7:8443/#p=").unwrap();
     let ToLoop::Invited(new) = daemon.events.recv().unwrap() else { panic!("not a link") };
-    assert_eq!((new.person, new.hash, new.devices), (link.person, Key::parse(token).unwrap().hash(), 3));
-    assert_eq!(new.name.as_deref(), Some("Anna"));
+    assert_eq!((new.person.number, new.hash, new.devices), (link.person, Key::parse(token).unwrap().hash(), 3));
+    assert_eq!(new.person.name.as_deref(), Some("Anna"));
     let invited = |dir: &TestDir| KeyFile::in_dir(&dir.0).load().unwrap().invited(token, clock::unix_time());
     assert_eq!(invited(&daemon.dir).unwrap().person, link.person);
 
@@ -175,7 +178,7 @@ fn neither_a_lock_nor_a_slow_client_delays_mute_and_revocation() {
     assert!(!link.kept, "the key is good for as long as the process runs");
     loop_thread.join().unwrap();
     drop(file);
-    assert!(MuteFile::in_dir(&daemon.dir.0).load(), "and the mute is kept");
+    assert!(SwitchFile::mute(&daemon.dir.0).load(), "and the mute is kept");
 }
 
 #[test]
@@ -183,12 +186,15 @@ fn a_code_on_the_tv_is_the_loops_and_a_name_is_looked_at_first() {
     let daemon = Daemon::start();
     let events = daemon.events.clone();
     let loop_thread = thread::spawn(move || {
-        let ToLoop::CodeWanted { name, links } = events.recv().unwrap() else { panic!("not a code") };
-        assert_eq!(name.as_deref(), Some("Anna"));
+        let ToLoop::CodeWanted { name, role, links } = events.recv().unwrap() else { panic!("not a code") };
+        assert_eq!((name.as_deref(), role), (Some("Anna"), Role::Guest));
         let link = "https://192.0.2.7:8443/#p=x".to_owned();
         links.send(links::Links { all: vec![link.clone()], best: Some(link) }).unwrap();
     });
-    assert_eq!(new_code(&paths(&daemon.dir), Some("Anna")).unwrap().best.unwrap(), "https://192.0.2.7:8443/#p=x");
+    assert_eq!(
+        new_code(&paths(&daemon.dir), Some("Anna"), Role::Guest).unwrap().best.unwrap(),
+        "https://192.0.2.7:8443/#p=x"
+    );
     loop_thread.join().unwrap();
     assert!(say(&daemon.dir, b"{\"command\":\"code\",\"name\":\"a\\nb\"}\n").contains("line ends"));
 }

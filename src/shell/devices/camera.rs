@@ -39,6 +39,8 @@ pub struct Outlets {
     pub size: (u32, u32),
     /// The reduced rung's.
     pub reduced: Arc<EncoderControl>,
+    /// That of the preview.
+    pub frosted: Arc<EncoderControl>,
     /// Who makes single pictures.
     pub snapshots: Arc<SnapshotControl>,
     /// What home may see of itself.
@@ -73,6 +75,7 @@ impl Outlets {
     fn publish_picture(&self, picture: &Arc<I420>, captured: Instant) {
         self.full.publish(picture, captured);
         self.reduced.publish(picture, captured);
+        self.frosted.publish(picture, captured);
         self.snapshots.publish(picture);
         self.board.set_own(picture);
     }
@@ -81,6 +84,7 @@ impl Outlets {
         self.board.clear_own();
         self.full.camera_lost();
         self.reduced.camera_lost();
+        self.frosted.camera_lost();
         self.snapshots.camera_lost();
     }
 }
@@ -228,7 +232,8 @@ mod tests {
         let handle = ToLoopHandle { events, wake: wake.clone() };
         let opener = Box::new(Opens(lives, asking));
         let (full, reduced, board) = (control.clone(), Arc::default(), Arc::default());
-        let outlets = Outlets { full, size: (160, 90), reduced, snapshots: Arc::default(), board };
+        let frosted = Arc::default();
+        let outlets = Outlets { full, size: (160, 90), reduced, frosted, snapshots: Arc::default(), board };
         let workers = [
             spawn_encoder(RungName::Full, rung, control.clone(), video, wake).unwrap(),
             spawn_camera(opener, outlets, no_jail(), context.clone(), handle).unwrap(),

@@ -46,7 +46,11 @@ impl Coded {
         let keyframe = h264::is_keyframe(unit);
         let suits = self.sets.suit_browsers().and_then(|size| fits(size, outlets.size));
         let (full, reduced) = (outlets.full.wishes(), outlets.reduced.wishes());
-        let pixels = reduced.run.is_some() || outlets.board.wants_own() || outlets.snapshots.wants_pixels();
+        let frosted = outlets.frosted.wishes();
+        let pixels = reduced.run.is_some()
+            || frosted.run.is_some()
+            || outlets.board.wants_own()
+            || outlets.snapshots.wants_pixels();
         let wants = if present { Wants { full: full.run, keyframe: full.keyframe, pixels } } else { Wants::default() };
         let arrived = Unit { sequence, keyframe, bytes: unit.len(), suits };
         let verdict = self.passthrough.handle_unit(arrived, wants, clock::now());
@@ -63,10 +67,12 @@ impl Coded {
             Some(picture) => {
                 outlets.board.set_own(picture);
                 outlets.reduced.publish(picture, captured);
+                outlets.frosted.publish(picture, captured);
                 outlets.snapshots.publish(picture);
             }
             None => {
                 outlets.reduced.mark_alive();
+                outlets.frosted.mark_alive();
                 outlets.snapshots.mark_alive();
             }
         }
@@ -269,7 +275,14 @@ mod tests {
         let handle = ToLoopHandle { events, wake: wake.clone() };
         let [full, reduced] = controls.clone();
         let snapshots = Arc::new(SnapshotControl::default());
-        let outlets = Outlets { full, size, reduced, snapshots: snapshots.clone(), board: board.clone() };
+        let outlets = Outlets {
+            full,
+            size,
+            reduced,
+            frosted: Arc::default(),
+            snapshots: snapshots.clone(),
+            board: board.clone(),
+        };
         let rungs = [(RungName::Full, rung(size.0, size.1)), (RungName::Reduced, rung(160, 90))];
         let mut workers: Vec<Worker> = rungs
             .into_iter()

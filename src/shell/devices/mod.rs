@@ -35,6 +35,7 @@ use intercom_core::devices::xruns::NewXruns;
 use intercom_media::opus::OpusError;
 use intercom_media::voice_mixer::VoiceMixer;
 pub use sound_levels::SoundLevels;
+pub use tv::ZONE;
 
 use crate::shell::wires::{AudioIn, VisitId};
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use intercom_base::picture::I420;
-use intercom_core::call::items::PairingCode;
+use intercom_core::call::items::{Door, PairingCode};
 
 use crate::shell::devices::Activity;
 use crate::shell::priority::Class;
@@ -46,6 +46,8 @@ pub struct Shown {
     pub own: Option<Arc<I420>>,
     /// The code for a new viewer's phone, while one is offered.
     pub code: Option<PairingCode>,
+    /// What happens at the door.
+    pub door: Door,
     /// Whether there is a screen to show them on.
     pub screen: bool,
     /// Counts the changes.
@@ -138,6 +140,11 @@ impl Board {
     /// Offers a code for a new viewer's phone, or none any more.
     pub fn set_code(&self, code: Option<PairingCode>) {
         self.change(|shown| shown.code = code);
+    }
+
+    /// What happens at the door now.
+    pub fn set_door(&self, door: Door) {
+        self.change(|shown| shown.door = door);
     }
 
     /// There is a screen from now on, or no more; without one no picture is kept, or decoded.

@@ -8,12 +8,13 @@ use intercom_media::ramp;
 #[derive(Debug)]
 pub struct SoundLevels {
     muted: AtomicBool,
+    curtain: AtomicBool,
     volume: AtomicU8,
 }
 
 impl Default for SoundLevels {
     fn default() -> SoundLevels {
-        SoundLevels { muted: AtomicBool::new(false), volume: AtomicU8::new(100) }
+        SoundLevels { muted: AtomicBool::new(false), curtain: AtomicBool::new(false), volume: AtomicU8::new(100) }
     }
 }
 
@@ -23,6 +24,11 @@ impl SoundLevels {
         self.muted.store(muted, Ordering::Release);
     }
 
+    /// The curtain is drawn from the next block on, or open again.
+    pub fn set_curtain(&self, drawn: bool) {
+        self.curtain.store(drawn, Ordering::Release);
+    }
+
     /// Whether home's microphone is muted.
     pub fn is_muted(&self) -> bool {
         self.muted.load(Ordering::Acquire)
@@ -30,7 +36,7 @@ impl SoundLevels {
 
     /// The factor for what the microphone hears.
     pub fn microphone_gain(&self) -> f32 {
-        if self.is_muted() { 0.0 } else { 1.0 }
+        if self.is_muted() || self.curtain.load(Ordering::Acquire) { 0.0 } else { 1.0 }
     }
 
     /// How loud viewers are from the next block on, in percent.

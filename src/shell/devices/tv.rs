@@ -32,7 +32,7 @@ const REST: Duration = Duration::from_millis(500);
 const OWN: Duration = Duration::from_millis(66);
 
 /// Where the system keeps its time zone.
-const ZONE: &str = "/etc/localtime";
+pub const ZONE: &str = "/etc/localtime";
 
 /// What the TV tells of.
 pub struct Subject {
@@ -409,7 +409,14 @@ mod tests {
         let own = Arc::new(own);
         let corner = |picture: &I420| picture.planes()[0][155 * 320 + 290];
         let until = clock::now() + LONG;
-        let offered = |asked| Some(PairingCode { link: "https://192.0.2.1/#p=x".into(), until, asked });
+        let offered = |asked| {
+            Some(PairingCode {
+                link: "https://192.0.2.1/#p=x".into(),
+                until,
+                asked,
+                role: intercom_core::people::register::Role::Family,
+            })
+        };
         board.set_code(offered(false));
         let (_, code) = pictures.recv_timeout(LONG).expect("the code");
         assert_ne!(idle.packed(), code.packed());

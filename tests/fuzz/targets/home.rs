@@ -8,15 +8,17 @@ use std::time::{Duration, Instant};
 
 use intercom_base::settings::Rung;
 use intercom_base::units::{Bitrate, FrameRate};
-use intercom_core::call::home::{Home, HomeConfig, HomeOutput, Mute, SocketId};
+use intercom_core::call::home::{Curtain, Home, HomeConfig, HomeOutput, Mute, SocketId};
 use intercom_core::call::items::{EncodedAudio, EncodedVideo, ExchangeId, Recipients, VisitId};
 use intercom_core::call::peer::Identity;
-use intercom_core::call::protocol::{CameraState, FromHome, FromPage, RungName, Volume};
+use intercom_core::call::protocol::{CameraState, FromHome, FromPage, PersonWish, RungName, Volume};
 use intercom_core::people::access::Access;
-use intercom_core::people::items::NewKey;
+use intercom_core::people::entering::{Entering, InQuietHours};
+use intercom_core::people::items::{InviteId, NewKey, NewLink};
 use intercom_core::people::keys::{Key, KeyId};
-use intercom_core::people::register::{Link, People, Person, Role};
+use intercom_core::people::register::{Link, People, Person, Role, Wish};
 use intercom_core::reach::Addresses;
+use intercom_core::tv::local_time::Zone;
 
 use super::bytes::{Bytes, piece};
 use super::peer::OFFER;
@@ -36,10 +38,14 @@ fn key(number: u8) -> Key {
     .expect("a key")
 }
 
-/// Three people with a key each, and a link for the third.
+/// Three people with a key each, and a link for the third: an owner, one who enters by a preview, and a guest.
 fn access() -> Access {
     let mut people = People::new();
-    let person = |number| Person { number, name: None, role: Role::Family };
+    let person = |number| match number {
+        1 => Person::new(1, None, Role::Owner),
+        2 => Person { entering: Some(Entering::Preview), ..Person::new(2, None, Role::Family) },
+        _ => Person::new(number, None, Role::Guest),
+    };
     for number in 1..=3 {
         people.take_device(person(number.into()), KeyId(number.into()), key(number).hash());
     }
@@ -95,6 +101,8 @@ pub struct Day<'a> {
     /// The token that the TV showed last.
     shown: String,
     pub visits: usize,
+    /// Links that were asked for.
+    invites: Vec<(InviteId, Wish)>,
     pub pairings: usize,
 }
 
@@ -113,6 +121,9 @@ impl<'a> Day<'a> {
             muted: false,
             volume: Volume { percent: 80, least: 20, most: 100 },
             hear_each_other: true,
+            curtain: false,
+            quiet_hours: None,
+            visits: Default::default(),
         };
         let mut bytes = fastrand::Rng::with_seed(seed);
         let entropy = Box::new(move |buffer: &mut [u8]| bytes.fill(buffer));
@@ -133,6 +144,7 @@ impl<'a> Day<'a> {
             made: 100,
             shown: String::new(),
             visits: 0,
+            invites: Vec::new(),
             pairings: 0,
         }
     }
@@ -159,7 +171,7 @@ impl<'a> Day<'a> {
             bytes.byte();
             return String::from_utf8_lossy(bytes.piece()).into_owned();
         }
-        let message = match self.dice.below(12) {
+        let message = match self.dice.below(16) {
             0..=2 => {
                 let key = key(self.any(&[1, 1, 2, 3, 4])).to_text();
                 let resume = self.dice.coin().then(|| self.any_token());
@@ -192,7 +204,8 @@ impl<'a> Day<'a> {
             8 => self.any(&[FromPage::Keyframe { pc }, FromPage::Snapshot {}]),
             9 => FromPage::State { microphone: self.dice.coin(), camera: self.dice.coin() },
             10 => FromPage::Volume { percent: self.dice.byte() },
-            _ => self.any(&[FromPage::Ping { t: f64::MAX }, FromPage::Leave {}]),
+            11 => self.any(&[FromPage::Ping { t: f64::MAX }, FromPage::Leave {}]),
+            _ => self.owners_message(),
         };
         let mut text = serde_json::to_string(&message).unwrap();
         if self.dice.below(20) == 0 {
@@ -200,6 +213,46 @@ impl<'a> Day<'a> {
             text.truncate(at);
         }
         text
+    }
+
+    /// What an owner's page says, whoever says it.
+    fn owners_message(&mut self) -> FromPage {
+        let person = self.any(&[0, 1, 2, 3, 4, 9, u64::MAX]);
+        let name = self.any(&[None, Some("Anna"), Some("\u{202e}")]).map(str::to_owned);
+        let role = self.any(&[Role::Owner, Role::Family, Role::Guest]);
+        let hours = self.any(&[None, Some("22:00-07:00"), Some("00:00-23:59"), Some("9-5")]).map(str::to_owned);
+        let visit = self.dice.below(5);
+        match self.dice.below(10) {
+            0 => FromPage::People {},
+            1 => FromPage::Invite { request: self.any(&[1, 2]), person: None, name, role },
+            2 => FromPage::Invite { request: self.any(&[1, 2]), person: Some(person), name, role },
+            3 | 4 => FromPage::Person(PersonWish {
+                person,
+                name,
+                role,
+                entering: self.any(&[None, Some(Entering::AtOnce), Some(Entering::Preview), Some(Entering::Knock)]),
+                in_quiet_hours: self.any(&[None, Some(InQuietHours::Refuse)]),
+                quiet_hours: hours,
+            }),
+            5 => self.any(&[FromPage::Remove { person }, FromPage::Visits {}, FromPage::EraseVisits {}]),
+            6 => FromPage::ShowCode { shown: self.dice.coin(), name, role },
+            7 => FromPage::QuietHours { hours },
+            8 => FromPage::LetIn { visit },
+            _ => FromPage::Decline { visit },
+        }
+    }
+
+    /// Somebody presses a key at home, or a clock there is set.
+    fn press(&mut self, now: Instant) {
+        match self.dice.below(7) {
+            0 => self.home.handle_let_in_pressed(now),
+            1 => self.home.handle_decline_pressed(now),
+            2 => self.home.handle_invite_pressed(now),
+            3 => self.home.handle_invite_held(now),
+            4 => drop(self.home.handle_curtain(Curtain::Toggle, now)),
+            5 => self.home.handle_wall_clock(Duration::from_secs(self.dice.below(4_000_000_000)), now),
+            _ => self.home.handle_zone(Zone::of_file(&[]), now),
+        }
     }
 
     /// A STUN binding request (RFC 8489) that names a visit's credentials, or nearly; and what follows one on the wire.
@@ -229,15 +282,17 @@ impl<'a> Day<'a> {
     fn add_key(&mut self, now: Instant) {
         self.made += 1;
         let hash = key(self.any(&[1, 2, 3])).hash();
-        self.home
-            .handle_key_added(NewKey { number: self.made, hash, person: self.made, name: None, by_link: false }, now);
+        self.home.handle_key_added(
+            NewKey { number: self.made, hash, person: Person::new(self.made, None, Role::Family), by_link: false },
+            now,
+        );
     }
 
     pub fn event(&mut self) {
         let now = self.now;
         let sockets: Vec<SocketId> = self.sockets.iter().copied().collect();
         let socket = (!sockets.is_empty()).then(|| self.any(&sockets));
-        match (self.dice.below(24), socket) {
+        match (self.dice.below(28), socket) {
             (0..=2, _) | (_, None) => {
                 self.opened += 1;
                 let id = SocketId(self.opened);
@@ -258,7 +313,7 @@ impl<'a> Day<'a> {
                 self.home.handle_datagram(source, SocketAddr::from(HOME), &bytes, now);
             }
             (16, _) => {
-                let rung = self.any(&[RungName::Full, RungName::Reduced]);
+                let rung = self.any(&[RungName::Full, RungName::Reduced, RungName::Frosted]);
                 let (data, keyframe) = (vec![0, 0, 0, 1, 0x65, 0x88].into(), self.dice.coin());
                 let frame = EncodedVideo { rung, data, keyframe, captured: now, encode_began: now, encoded: now };
                 self.home.handle_video(&frame, now);
@@ -288,13 +343,28 @@ impl<'a> Day<'a> {
                 0 => drop(self.home.handle_revoked(self.dice.below(4), now)),
                 1 => drop(self.home.handle_reset(now)),
                 2..=9 => self.add_key(now),
-                _ => drop(self.home.handle_code_wanted(None, now)),
+                _ => drop(self.home.handle_code_wanted(None, Role::Family, now)),
             },
             (21, _) => {
                 if let Some(code) = self.codes.pop() {
-                    let stored = NewKey { number: 9, hash: key(1).hash(), person: 9, name: None, by_link: false };
+                    let stored = NewKey {
+                        number: 9,
+                        hash: key(1).hash(),
+                        person: Person::new(9, None, Role::Family),
+                        by_link: false,
+                    };
                     let minted = self.dice.coin().then(|| (stored, key(1).to_text()));
                     self.home.handle_minted(code, minted, now);
+                }
+            }
+            (22 | 23, _) => self.press(now),
+            (24, _) => {
+                if let Some((invite, wish)) = self.invites.pop() {
+                    let person = Person::new(wish.person.unwrap_or(7), wish.name, wish.role);
+                    let until = Duration::from_secs(1 << 33);
+                    let link = NewLink { person, hash: key(2).hash(), until, devices: wish.devices };
+                    let made = self.dice.coin().then(|| (link, key(2).to_text()));
+                    self.home.handle_invite_made(invite, made, now);
                 }
             }
             _ => self.now += Duration::from_millis(self.dice.below(4000)),
@@ -324,6 +394,7 @@ impl<'a> Day<'a> {
                         self.ufrags.push(ufrag.expect("credentials").into());
                     }
                     HomeOutput::Close(id) => drop(self.sockets.remove(&id)),
+                    HomeOutput::Invite { invite, wish } => self.invites.push((invite, wish)),
                     HomeOutput::Mint { exchange, .. } => self.codes.push(exchange),
                     HomeOutput::Code(Some(code)) => {
                         let token = code.link.split_once("#p=").expect("a token in the link").1;

@@ -70,7 +70,7 @@ pub fn fuzz_key(data: &[u8]) {
         Ok::<_, std::convert::Infallible>(())
     });
     let mut people = People::new();
-    let somebody = |number| Person { number, name: None, role: Role::Family };
+    let somebody = |number| Person::new(number, None, Role::Family);
     people.take_device(somebody(1), KeyId(2), other.hash());
     match Key::parse(&text) {
         Some(key) => {
@@ -188,8 +188,8 @@ pub fn people() -> Vec<Vec<u8>> {
     let hash = "0123456789abcdef".repeat(4);
     let old = format!("next = 4\n\n[[key]]\nnumber = 3\ncreated = \"2026-11-02T10:00:00Z\"\nsha256 = \"{hash}\"\n");
     let mut people = People::new();
-    people.take_device(Person { number: 1, name: Some("Ann".into()), role: Role::Family }, KeyId(2), [7; 32]);
-    people.take_device(Person { number: 3, name: None, role: Role::Family }, KeyId(4), [9; 32]);
+    people.take_device(Person::new(1, Some("Ann".into()), Role::Family), KeyId(2), [7; 32]);
+    people.take_device(Person::new(3, None, Role::Family), KeyId(4), [9; 32]);
     vec![old.into_bytes(), people.to_toml().into_bytes(), Vec::new()]
 }
 
@@ -205,6 +205,13 @@ pub fn messages() -> Vec<Vec<u8>> {
         br#"{"type":"volume","percent":50}"#,
         br#"{"type":"ping","t":1.5e300}"#,
         br#"{"type":"leave"}"#,
+        br#"{"type":"people"}"#,
+        br#"{"type":"invite","request":7,"name":"Anna","role":"guest"}"#,
+        br#"{"type":"person","person":1,"name":null,"role":"owner","entering":"knock","quiet_hours":"22:00-07:00"}"#,
+        br#"{"type":"remove","person":1}"#,
+        br#"{"type":"show_code","shown":true,"role":"owner"}"#,
+        br#"{"type":"quiet_hours","hours":"22:00-07:00"}"#,
+        br#"{"type":"let_in","visit":1}"#,
     ])
 }
 

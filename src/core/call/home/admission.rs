@@ -7,9 +7,11 @@ use subtle::ConstantTimeEq as _;
 
 use crate::call::home::{HELLO_WITHIN, Home, HomeOutput, PING_AFTER, SILENCE, SocketId, Why};
 use crate::call::items::{ExchangeId, VisitId};
-use crate::call::protocol::{ErrorCode, FromHome, MAX_HELLO, MAX_MESSAGE, VERSION};
+use crate::call::protocol::{ByeReason, ErrorCode, FromHome, MAX_HELLO, MAX_MESSAGE, VERSION};
+use crate::people::entering::Admission;
 use crate::people::fairness::{self, Budget, Limits, Rate, Source};
 use crate::people::keys::KeyId;
+use crate::people::visits::Outcome;
 
 /// Sockets without a visit, in all and of one source.
 const UNAUTHENTICATED: Limits = Limits { all: 64, each: 16 };
@@ -156,7 +158,16 @@ impl Home {
         });
         match known {
             Some(index) => self.resume(index, id, now),
-            None => self.admit(id, key, near, now),
+            None => match self.admission(key, now) {
+                Admission::Refused(hours) => {
+                    let until = Some(self.end_of(hours, now));
+                    log::info!("key {key} is not let in before the quiet hours end");
+                    self.log_kept_out(key, Outcome::Resting, now);
+                    self.out.push_back(HomeOutput::Say(id, FromHome::Bye { reason: ByeReason::Resting, until }));
+                    self.close_socket(id);
+                }
+                admission => self.admit(id, key, near, admission, now),
+            },
         }
     }
 
@@ -180,30 +191,44 @@ impl Home {
             self.close_socket(old);
         }
         self.join(id, visit_id, now);
-        self.welcome(id, token, true);
+        self.welcome(visit_id, id, token, true, now);
         if let Some(answer) = answer {
             self.out.push_back(HomeOutput::Say(id, answer));
         }
         self.visits_changed(now);
     }
 
-    fn admit(&mut self, id: SocketId, key: KeyId, near: SocketAddr, now: Instant) {
+    fn admit(&mut self, id: SocketId, key: KeyId, near: SocketAddr, admission: Admission, now: Instant) {
         if let Err((code, why)) = self.take_seat(key, now) {
             self.fail(id, code, why);
             self.close_socket(id);
             return;
         }
-        let (visit_id, token) = self.begin_visit(id, key, near.ip(), now);
+        let (visit_id, token) = self.begin_visit(id, key, near.ip(), admission, now);
         self.join(id, visit_id, now);
-        self.welcome(id, token, false);
+        self.welcome(visit_id, id, token, false, now);
         self.visits_changed(now);
     }
 
-    fn welcome(&mut self, id: SocketId, session: String, resumed: bool) {
-        let home = self.config.name.clone();
-        let (camera, muted, volume) = (self.camera, self.levels.muted, self.levels.volume);
-        let welcome = FromHome::Welcome { v: VERSION, session, resumed, home, camera, muted, volume };
+    fn welcome(&mut self, visit: VisitId, id: SocketId, session: String, resumed: bool, now: Instant) {
+        let Some(index) = self.index_of(visit) else { return };
+        let visit = &self.visits[index];
+        let welcome = FromHome::Welcome {
+            v: VERSION,
+            session,
+            resumed,
+            home: self.config.name.clone(),
+            camera: self.camera,
+            muted: self.levels.muted,
+            volume: self.levels.volume,
+            role: self.access.person(visit.key).role,
+            entry: visit.gate.entry(now),
+            curtain: self.door.curtain,
+        };
         self.out.push_back(HomeOutput::Say(id, welcome));
+        if self.visits.iter().any(|visit| !visit.gate.is_inside()) {
+            self.say_door(index, now);
+        }
     }
 
     pub(super) fn sockets_timeout(&mut self, now: Instant) {

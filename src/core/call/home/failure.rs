@@ -50,7 +50,7 @@ mod tests {
 
     fn access() -> Access {
         let mut people = People::new();
-        let person = Person { number: 1, name: None, role: Role::Family };
+        let person = Person::new(1, None, Role::Family);
         people.take_device(person, KeyId(2), Key::parse(KEY).expect("a key").hash());
         Access::new(people)
     }
@@ -74,6 +74,9 @@ mod tests {
             muted: false,
             volume: Volume::default(),
             hear_each_other: false,
+            curtain: false,
+            quiet_hours: None,
+            visits: Default::default(),
         };
         Home::new(config, Identity::generate(), access(), Box::new(|bytes| bytes.fill(7)), now, Duration::ZERO)
     }
@@ -128,7 +131,7 @@ mod tests {
         assert_eq!(home.visits.len(), 3, "nothing is taken out of the list while it is walked");
         assert!(home.poll_timeout().is_some_and(|(at, _)| at <= now), "it is due at once");
         home.handle_timeout(now);
-        assert_eq!(heard(&mut home, second), [FromHome::Bye { reason: ByeReason::Failed }]);
+        assert_eq!(heard(&mut home, second), [FromHome::Bye { reason: ByeReason::Failed, until: None }]);
         assert!(!home.sockets.contains_key(&second));
         assert_eq!(home.status()["failed_peers"], 1);
 
@@ -161,7 +164,7 @@ mod tests {
             way(&mut home, id, now);
             home.handle_timeout(now + Duration::from_secs(2));
             let words = heard(&mut home, id);
-            assert!(words.contains(&FromHome::Bye { reason: ByeReason::Failed }), "way {n}: {words:?}");
+            assert!(words.contains(&FromHome::Bye { reason: ByeReason::Failed, until: None }), "way {n}: {words:?}");
             assert_eq!((home.visits.len(), home.failed_peers), (0, 1), "way {n}");
             let refused = words.iter().any(|w| matches!(w, FromHome::Error { code: ErrorCode::BadOffer, .. }));
             assert_eq!(refused, n == 0, "way {n}: {words:?}");

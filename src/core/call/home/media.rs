@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use intercom_base::settings::Rung;
-use intercom_base::units::Bitrate;
+use intercom_base::units::{Bitrate, FrameRate};
 
+use crate::call::home::door::Gate;
 use crate::call::home::{Home, HomeOutput, ROUTES_PER_VISIT, Why};
 use crate::call::items::{AudioIn, EncodedVideo, EncoderOrder, ViewerFrame, VisitId};
 use crate::call::peer::{PeerOutput, Pressure};
@@ -21,6 +22,15 @@ const PROBE_EVERY: Duration = Duration::from_secs(8);
 
 /// What RTP, SRTP, UDP and IP headers and retransmissions take, in percent of the media.
 pub(super) const HEADERS: u64 = 6;
+
+/// What somebody in the preview sees: a picture of which nothing but light and movement is left, see the encoder's frosting.
+pub const FROSTED: Rung = Rung {
+    width: 320,
+    height: 180,
+    rate: FrameRate::from_whole(10),
+    floor: Bitrate::from_kbps(60),
+    max: Bitrate::from_kbps(120),
+};
 
 /// The orders that one rung's encoder stands under.
 pub(super) struct RungState {
@@ -72,6 +82,7 @@ fn slot(rung: RungName) -> usize {
     match rung {
         RungName::Full => 0,
         RungName::Reduced => 1,
+        RungName::Frosted => 2,
     }
 }
 
@@ -139,7 +150,7 @@ impl Home {
         let mut pressed = false;
         for index in 0..self.visits.len() {
             let visit = &mut self.visits[index];
-            if !visit.connected || !visit.pictured {
+            if !visit.connected || !visit.pictured || !visit.may_see(frame.rung, self.door.curtain) {
                 continue;
             }
             if visit.ladder.rung() == frame.rung && visit.sending != frame.rung && frame.keyframe {
@@ -277,7 +288,7 @@ impl Home {
                 }
                 PeerOutput::KeyframeRequest => self.viewer_wants_keyframe(index, now),
                 // What is estimated from the voice alone says nothing of the room beyond it.
-                PeerOutput::Estimate(_) if !visit.pictured => {}
+                PeerOutput::Estimate(_) if !visit.pictured || !visit.gate.is_inside() => {}
                 PeerOutput::Estimate(estimate) => {
                     // What is estimated while next to nothing is sent would say that there is no more room.
                     if visit.still_mode.is_resting() {
@@ -305,6 +316,8 @@ impl Home {
                     visit.protection.handle_loss(loss, visit.still_mode.is_quiet(now), now);
                     changed = true;
                 }
+                // Nothing of who waits at the door comes in.
+                PeerOutput::Audio(_) | PeerOutput::Video { .. } if !visit.gate.is_inside() => {}
                 PeerOutput::Audio(packet) => self.handle_spoken(AudioIn::Packet(id, packet)),
                 PeerOutput::Video { data, keyframe, gap, arrived } => {
                     let frame = ViewerFrame { visit: id, data, keyframe, gap, arrived };
@@ -320,17 +333,31 @@ impl Home {
     fn media_up(&mut self, index: usize, now: Instant) {
         let visit = &mut self.visits[index];
         visit.set_connected(true, now);
-        visit.needs_keyframe = true;
-        visit.sending = visit.ladder.rung();
         visit.next_probe = Some(now + PROBE_EVERY);
-        let rung = visit.sending;
-        if !std::mem::replace(&mut visit.arrived, true) {
+        // A knock has rung already.
+        let announced = !matches!(visit.gate, Gate::Knock { .. });
+        if announced && !std::mem::replace(&mut visit.arrived, true) {
             let key = visit.key;
             self.out.extend(self.chimes.handle_arrival(key, now).map(HomeOutput::Chime));
         }
         self.visits_changed(now);
-        if !self.visits[index].pictured {
+        self.picture_again(index, now);
+    }
+
+    /// A visit sees home's picture from now on: for the first time, again, or no more frosted.
+    pub(super) fn picture_again(&mut self, index: usize, now: Instant) {
+        let desired = self.desired();
+        let visit = &mut self.visits[index];
+        let rung = if visit.gate.is_preview() { RungName::Frosted } else { visit.ladder.rung() };
+        let was_waiting = std::mem::replace(&mut visit.sending, rung) == RungName::Frosted && visit.gate.is_inside();
+        visit.needs_keyframe = true;
+        if !visit.connected || !visit.pictured || matches!(visit.gate, Gate::Knock { .. }) {
             return;
+        }
+        // What was estimated while next to nothing was sent says nothing of the path.
+        if was_waiting && let Some(peer) = &mut visit.peer {
+            peer.set_desired(desired, now);
+            peer.reset_estimate(desired, now);
         }
         // The first frame of a viewer is a keyframe made for it, whatever the distance to the last.
         let state = &mut self.rungs[slot(rung)];
@@ -375,10 +402,11 @@ impl Home {
     /// Gives each encoder its orders: run at the bitrate that its slowest viewer takes, or stop.
     pub(super) fn update_rungs(&mut self, now: Instant) {
         self.update_speech(now);
-        for (at, name) in [RungName::Full, RungName::Reduced].into_iter().enumerate() {
+        let curtain = self.door.curtain;
+        for (at, name) in [RungName::Full, RungName::Reduced, RungName::Frosted].into_iter().enumerate() {
             let users = self.visits.iter().filter(|v| {
-                let wanted = v.ladder.rung() == name || (v.connected && v.sending == name);
-                wanted && v.pictured && (v.connected || v.encode_until.is_some())
+                let wanted = v.ladder.rung() == name || (v.connected && v.sending == name) || v.gate.is_preview();
+                wanted && v.may_see(name, curtain) && v.pictured && (v.connected || v.encode_until.is_some())
             });
             let used = users.clone().next().is_some();
             // Who sees single pictures only does not make the others' worse, and has better ones for it.
@@ -403,7 +431,7 @@ impl Home {
         // A viewer that changes rung needs a keyframe of the new one.
         for index in 0..self.visits.len() {
             let visit = &self.visits[index];
-            if visit.connected && visit.pictured && visit.ladder.rung() != visit.sending {
+            if visit.is_met() && visit.pictured && visit.ladder.rung() != visit.sending {
                 let rung = visit.ladder.rung();
                 self.order_keyframe(rung, now);
             }

@@ -5,40 +5,47 @@
 //! deadline while its media is down, and without any while media flows.
 
 mod admission;
+mod door;
 mod failure;
 mod levels;
+
 mod media;
+mod orders;
+mod owner;
 mod pairing;
 mod seats;
 mod signaling;
 mod snapshots;
 mod sound;
 mod visit;
+mod visit_log;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use intercom_base::settings::{PublicAddress, Rung};
-use intercom_base::units::Bitrate;
-
-use crate::call::chimes::{Chime, Chimes};
+use crate::call::chimes::Chimes;
 use crate::call::home::admission::Socket;
+use crate::call::home::door::DoorState;
 use crate::call::home::levels::Levels;
 use crate::call::home::media::RungState;
+use crate::call::home::owner::Owners;
 use crate::call::home::pairing::{Exchange, Pairing};
 use crate::call::home::visit::Visit;
-use crate::call::items::{
-    AudioIn, EncoderOrder, ExchangeId, For, PairingCode, Speech, ViewerFrame, ViewerInfo, VisitId,
-};
-use crate::call::peer::{Identity, Transmit};
-use crate::call::protocol::{ByeReason, CameraState, FromHome, RungName, Volume};
+use crate::call::items::{AudioIn, NewsKind, ViewerInfo, VisitId};
+use crate::call::peer::Identity;
+use crate::call::protocol::{ByeReason, CameraState, FromHome, RungName};
 use crate::people::access::Access;
 use crate::people::items::{NewKey, NewLink};
+use crate::people::register::Role;
+use crate::people::visits::VisitLog;
 use crate::rate::speech::SpeechOrder;
 use crate::reach::Addresses;
 
+pub use door::{BACK_WITHIN, Curtain, KNOCK_LIFE, PREVIEW_LIFE};
 pub use levels::Mute;
+pub use media::FROSTED;
+pub use orders::{HomeConfig, HomeOutput, Why};
 
 /// A visit without a socket and without media ends after this.
 pub const ORPHAN_LIFE: Duration = Duration::from_secs(30);
@@ -68,108 +75,6 @@ pub struct SocketId(pub u64);
 /// Fills a buffer with random bytes that nobody can guess.
 pub type Entropy = Box<dyn FnMut(&mut [u8]) + Send>;
 
-/// What the home needs to know of the config.
-#[derive(Clone, Debug)]
-pub struct HomeConfig {
-    /// The home's name, shown on the page.
-    pub name: String,
-    /// Visits at once.
-    pub max_viewers: usize,
-    /// UDP port of media.
-    pub port: u16,
-    /// How the outside reaches it, for links.
-    pub public: Option<PublicAddress>,
-    /// The full rung.
-    pub full: Rung,
-    /// The reduced rung.
-    pub reduced: Rung,
-    /// Bitrate of Opus.
-    pub audio: Bitrate,
-    /// Home's microphone is muted in the beginning.
-    pub muted: bool,
-    /// How loud viewers are at home in the beginning.
-    pub volume: Volume,
-    /// Viewers hear each other, and not home alone.
-    pub hear_each_other: bool,
-}
-
-/// What the shell shall do.
-#[derive(Debug)]
-pub enum HomeOutput {
-    /// Send a datagram.
-    Transmit(Transmit),
-    /// Send a message.
-    Say(SocketId, FromHome),
-    /// Send a WebSocket ping.
-    Ping(SocketId),
-    /// Say a WebSocket goodbye and close, once what was said is sent.
-    Close(SocketId),
-    /// Order of the encoder of a rung.
-    Encoder(RungName, EncoderOrder),
-    /// Make a JPEG of what the camera sees; answered with [`Home::handle_snapshot`]. Two orders may get one answer.
-    Snapshot,
-    /// Order of the Opus encoder.
-    Speech(Speech),
-    /// Whether anybody visits.
-    Visited(bool),
-    /// To the speaker thread.
-    Sound(AudioIn),
-    /// To the other viewers, by way of home's own sound.
-    MixMinus(AudioIn),
-    /// To the picture thread.
-    Picture(ViewerFrame),
-    /// Who visits now, for the TV; on every change.
-    Viewers(Vec<ViewerInfo>),
-    /// Let home's speaker chime.
-    Chime(Chime),
-    /// Home's microphone is muted from now on, or no more.
-    Muted(bool),
-    /// Viewers are as loud at home from now on, in percent.
-    Volume(u8),
-    /// Show this code on the TV, or none any more.
-    Code(Option<PairingCode>),
-    /// Mint and store a key; answered with [`Home::handle_minted`].
-    Mint {
-        /// The exchange that it is for.
-        exchange: ExchangeId,
-        /// Who gets it.
-        whom: For,
-    },
-}
-
-/// Why the home wants to be called at a certain time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
-    /// A peer connection has a timer.
-    Peer(VisitId),
-    /// A visit without socket and media is over.
-    Orphan(VisitId),
-    /// A visit with a socket has had no media for too long.
-    NoMedia(VisitId),
-    /// A visit is over whose peer connection has failed.
-    Failed(VisitId),
-    /// A viewer may change rung.
-    Ladder(VisitId),
-    /// A socket owes us its `hello`.
-    Hello(SocketId),
-    /// A guesser's answer is due.
-    Refusal(SocketId),
-    /// A quiet socket is to be pinged, or has been quiet too long.
-    Silence(SocketId),
-    /// A keyframe held back by the rate limit is due.
-    Keyframe(RungName),
-    /// A viewer without media no longer keeps the encoders busy.
-    Idle(VisitId),
-    /// A code on the TV is over, or the exchange of a token.
-    Pairing,
-    /// A viewer of single pictures is to get the next, or moving ones again.
-    StillMode(VisitId),
-    /// Somebody left, which is announced a moment later.
-    Chime,
-    /// Estimators are to look again whether their path carries more.
-    Probe(VisitId),
-}
-
 /// The home.
 pub struct Home {
     config: HomeConfig,
@@ -183,7 +88,7 @@ pub struct Home {
     visits: Vec<Visit>,
     next_visit: u64,
     routes: HashMap<SocketAddr, VisitId>,
-    rungs: [RungState; 2],
+    rungs: [RungState; 3],
     speech: SpeechOrder,
     present: bool,
     /// Several are here who hear each other.
@@ -196,6 +101,9 @@ pub struct Home {
     next_exchange: u64,
     chimes: Chimes,
     levels: Levels,
+    door: DoorState,
+    owners: Owners,
+    log: VisitLog,
     /// Peer connections in which the WebRTC library panicked, since the start.
     failed_peers: u64,
     out: VecDeque<HomeOutput>,
@@ -215,7 +123,10 @@ impl Home {
         let rungs = [
             RungState::new(RungName::Full, &config.full, now),
             RungState::new(RungName::Reduced, &config.reduced, now),
+            RungState::new(RungName::Frosted, &FROSTED, now),
         ];
+        let door = DoorState::new(config.curtain, config.quiet_hours);
+        let log = config.visits.clone();
         let levels = Levels::new(config.muted, config.volume);
         Home {
             config,
@@ -240,14 +151,20 @@ impl Home {
             next_exchange: 1,
             chimes: Chimes::default(),
             levels,
+            door,
+            owners: Owners::new(now),
+            log,
             failed_peers: 0,
             out: VecDeque::new(),
         }
     }
 
-    /// The wall clock may jump: tells what it shows now. Only the capture time sent along with frames follows it.
+    /// The wall clock may jump: tells what it shows now. The capture time sent along with frames, links and quiet hours follow it.
     pub fn handle_wall_clock(&mut self, unix: Duration, now: Instant) {
         self.wall = (now, unix);
+        self.access.handle_time(unix);
+        self.door_changed(now);
+        self.tell_owners(now);
     }
 
     /// The machine's addresses changed: visits hear of new ones, and those gone are not tried any more.
@@ -280,12 +197,18 @@ impl Home {
 
     /// A key was minted: anyone who shows it may come in from now on.
     pub fn handle_key_added(&mut self, key: NewKey, now: Instant) {
-        self.access.handle_added(key, self.wall_at(now));
+        let (person, unix) = (key.person.clone(), self.wall_at(now));
+        if self.access.handle_added(key, unix) {
+            let what = if person.role == Role::Owner { NewsKind::Owner } else { NewsKind::Device };
+            self.tell_news(what, person.name.as_deref(), now);
+        }
+        self.tell_owners(now);
     }
 
     /// A link was made: anyone who opens it may come in from now on.
-    pub fn handle_invited(&mut self, link: NewLink) {
+    pub fn handle_invited(&mut self, link: NewLink, now: Instant) {
         self.access.handle_invited(link);
+        self.tell_owners(now);
     }
 
     /// Forgets a person or a key, and ends every visit that came by it.
@@ -301,12 +224,15 @@ impl Home {
         for id in ended {
             self.end_visit(id, Some(ByeReason::Revoked), now);
         }
+        self.tell_owners(now);
         Ok(())
     }
 
     /// Forgets every key, and the code on the TV, and ends all visits. How many people could come in.
     pub fn handle_reset(&mut self, now: Instant) -> usize {
         let people = self.access.handle_reset();
+        self.log = VisitLog::default();
+        self.door.quiet = None;
         self.pairing = None;
         self.exchanges.clear();
         self.out.push_back(HomeOutput::Code(None));
@@ -343,6 +269,7 @@ impl Home {
         self.failures_timeout(now);
         self.rungs_timeout(now);
         self.pairing_timeout(now);
+        self.door_timeout(now);
         self.out.extend(self.chimes.handle_timeout(now).map(HomeOutput::Chime));
     }
 
@@ -363,7 +290,8 @@ impl Home {
         let rungs = self.rungs.iter().filter_map(|r| r.deadline());
         let pairing = self.pairing_deadline().map(|at| (at, Why::Pairing));
         let chime = self.chimes.poll_timeout().map(|at| (at, Why::Chime));
-        sockets.chain(visits).chain(rungs).chain(pairing).chain(chime).min_by_key(|(at, _)| *at)
+        let door = self.door_deadline();
+        sockets.chain(visits).chain(rungs).chain(pairing).chain(chime).chain(door).min_by_key(|(at, _)| *at)
     }
 
     /// The next thing to do; `None` when all is said.
@@ -392,6 +320,7 @@ impl Home {
             "sockets": self.sockets.len(),
             "camera": self.camera,
             "muted": self.levels.muted,
+            "curtain": self.door.curtain,
             "volume_percent": self.levels.volume.percent,
         })
     }
@@ -438,7 +367,7 @@ impl Home {
         self.routes.retain(|_, v| *v != id);
         if let Some(socket) = visit.socket {
             if let Some(reason) = reason {
-                self.out.push_back(HomeOutput::Say(socket, FromHome::Bye { reason }));
+                self.out.push_back(HomeOutput::Say(socket, FromHome::Bye { reason, until: None }));
             }
             self.sockets.remove(&socket);
             self.out.push_back(HomeOutput::Close(socket));
@@ -448,22 +377,32 @@ impl Home {
             self.out.push_back(HomeOutput::MixMinus(AudioIn::Gone(id)));
         }
         log::info!("visit {} ended, {} left", id.0, self.visits.len());
+        self.handle_left(visit.person, visit.gate, reason, now);
+        self.log_end(&visit, reason, now);
         self.visits_changed(now);
     }
 
     /// Brings encoders, devices and the TV in line with who visits now.
     fn visits_changed(&mut self, now: Instant) {
-        let present = !self.visits.is_empty();
+        for index in 0..self.visits.len() {
+            if self.visits[index].is_met() {
+                self.log_begin(index, now);
+            }
+        }
+        // Who knocks sees nothing of home, so camera and microphone go on resting.
+        let present = self.visits.iter().any(|visit| visit.gate.is_inside() || visit.gate.is_preview());
         if present != self.present {
             self.present = present;
             self.out.push_back(HomeOutput::Visited(present));
         }
-        let viewers: Vec<ViewerInfo> = self.visits.iter().map(Visit::viewer).collect();
+        let viewers: Vec<ViewerInfo> = self.visits.iter().filter(|v| v.gate.is_inside()).map(Visit::viewer).collect();
         if viewers != self.viewers {
             self.viewers.clone_from(&viewers);
             self.out.push_back(HomeOutput::Viewers(viewers));
         }
         self.update_conference();
         self.update_rungs(now);
+        self.door_changed(now);
+        self.tell_owners(now);
     }
 }

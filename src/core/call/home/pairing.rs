@@ -12,6 +12,7 @@ use crate::call::home::{HELLO_WITHIN, Home, HomeOutput, SocketId};
 use crate::call::items::{ExchangeId, For, PairingCode};
 use crate::call::protocol::{ErrorCode, FromHome, VERSION};
 use crate::people::items::NewKey;
+use crate::people::register::Role;
 use crate::reach::links::{Links, token_links};
 
 /// A code is good for so long, and so long the key of an exchange is said again.
@@ -30,6 +31,7 @@ const MOST: usize = 16;
 pub(super) struct Pairing {
     token: String,
     name: Option<String>,
+    role: Role,
     until: Instant,
     /// Somebody wanted it, now; otherwise it stands there because nobody could enter.
     asked: bool,
@@ -64,43 +66,73 @@ impl Home {
     /// All threads run. A home that nobody could enter tomorrow shows a code until somebody can.
     pub fn handle_started(&mut self, now: Instant) {
         if !self.access.has_keys() {
-            self.begin_pairing(None, false, now);
+            self.begin_pairing(None, Role::Owner, false, now);
         }
     }
 
-    /// Shows a code for a new viewer whom home will call `name`; the links that say the same. A code from before is void.
-    pub fn handle_code_wanted(&mut self, name: Option<String>, now: Instant) -> Links {
-        self.begin_pairing(name, true, now)
+    /// Shows a code for a new viewer whom home will call `name`; the links that say the same. A code from before is void. The first
+    /// device of all is an owner's, whatever the role.
+    pub fn handle_code_wanted(&mut self, name: Option<String>, role: Role, now: Instant) -> Links {
+        let role = if self.access.has_keys() { role } else { Role::Owner };
+        self.begin_pairing(name, role, true, now)
     }
 
-    fn begin_pairing(&mut self, name: Option<String>, asked: bool, now: Instant) -> Links {
+    fn begin_pairing(&mut self, name: Option<String>, role: Role, asked: bool, now: Instant) -> Links {
         let token = self.token();
         let links = self.links_of(&token);
         self.exchanges.retain(|exchange| !exchange.of_code || exchange.key.is_some());
-        self.pairing = Some(Pairing { token, name, until: now + CODE_LIFE, asked, used: false });
+        self.pairing = Some(Pairing { token, name, role, until: now + CODE_LIFE, asked, used: false });
         self.show_code();
+        self.tell_owners(now);
         links
     }
 
-    /// Somebody at home pressed the key for a new phone: the code is shown or, if one is, taken away. A home that nobody could
+    /// Somebody at home pressed the key for a new phone: the code is shown or, if one is, taken away. While somebody waits at the door
+    /// they are let in instead. A home that nobody could
     /// enter otherwise goes back to the code that waits for its first phone.
     pub fn handle_invite_pressed(&mut self, now: Instant) {
         let bounced = self.invite_pressed.replace(now).is_some_and(|last| now.duration_since(last) < BOUNCE);
         if bounced {
             return;
         }
-        let is_asked = self.pairing.as_ref().is_some_and(|code| code.is_good(now) && code.asked);
-        if is_asked && !self.access.has_keys() {
-            self.begin_pairing(None, false, now);
-        } else if is_asked {
+        // Who stands before the TV while somebody knocks means them.
+        if let Some(waiting) = self.visits.iter().find(|visit| !visit.gate.is_inside()).map(|visit| visit.id) {
+            return self.let_in(waiting, now);
+        }
+        if self.is_code_asked(now) {
             log::info!("the code on the TV is taken away, by a key at home");
-            self.exchanges.retain(|exchange| !exchange.of_code || exchange.key.is_some());
-            self.pairing = None;
-            self.out.push_back(HomeOutput::Code(None));
+            self.take_code_away(now);
         } else {
             log::info!("a code for a new phone is on the TV, by a key at home");
-            self.handle_code_wanted(None, now);
+            self.handle_code_wanted(None, Role::Family, now);
         }
+    }
+
+    /// Somebody at home held the key for a new phone for some seconds: the code makes an owner, so that a lost phone of the only owner can
+    /// be replaced.
+    pub fn handle_invite_held(&mut self, now: Instant) {
+        log::info!("a code for an owner is on the TV, by a key at home");
+        self.handle_code_wanted(None, Role::Owner, now);
+    }
+
+    /// Whether the TV shows a code that somebody asked for.
+    pub(super) fn is_code_asked(&self, now: Instant) -> bool {
+        self.pairing.as_ref().is_some_and(|code| code.is_good(now) && code.asked)
+    }
+
+    /// Takes away a code that somebody asked for.
+    pub(super) fn take_code_away(&mut self, now: Instant) {
+        if !self.is_code_asked(now) {
+            return;
+        }
+        if !self.access.has_keys() {
+            self.begin_pairing(None, Role::Owner, false, now);
+            return;
+        }
+        self.exchanges.retain(|exchange| !exchange.of_code || exchange.key.is_some());
+        self.pairing = None;
+        self.out.push_back(HomeOutput::Code(None));
+        self.tell_owners(now);
     }
 
     /// The key that was asked for with [`HomeOutput::Mint`] is stored, `text` is the key itself; or it could not be.
@@ -109,7 +141,7 @@ impl Home {
         let index = self.exchanges.iter().position(|exchange| exchange.id == id);
         match (index, minted) {
             (Some(index), Some((key, text))) => {
-                log::info!("key {} was made for person {}", key.number, key.person);
+                log::info!("key {} was made for person {}", key.number, key.person.number);
                 self.exchanges[index].key = Some(text);
                 self.handle_key_added(key, now);
                 for socket in waiting {
@@ -141,7 +173,7 @@ impl Home {
         }
         let begun = self.exchanges.iter().position(|exchange| same(&exchange.token, token) && exchange.nonce == nonce);
         let of_code = self.pairing.as_ref().filter(|code| code.is_good(now) && same(&code.token, token));
-        let of_code = of_code.map(|code| For::Newcomer(code.name.clone()));
+        let of_code = of_code.map(|code| For::Newcomer { name: code.name.clone(), role: code.role });
         let of_link = self.access.invited(token, self.wall_at(now)).map(|invited| For::Person(invited.person));
         let (is_code, whom) = (of_code.is_some(), of_code.or(of_link));
         if begun.is_none() && whom.is_none() {
@@ -158,6 +190,7 @@ impl Home {
         if is_code && let Some(code) = &mut self.pairing {
             code.used = true;
             self.out.push_back(HomeOutput::Code(None));
+            self.tell_owners(now);
         }
         if self.exchanges.len() >= MOST {
             self.exchanges.remove(0);
@@ -209,20 +242,21 @@ impl Home {
                 self.out.push_back(HomeOutput::Code(None));
             }
             self.handle_started(now);
+            self.tell_owners(now);
         }
     }
 
     /// Puts the code that is still good on the TV, with the addresses of now.
     pub(super) fn show_code(&mut self) {
         let Some(pairing) = self.pairing.as_ref().filter(|pairing| !pairing.used) else { return };
-        let (until, asked) = (pairing.until, pairing.asked);
+        let (until, asked, role) = (pairing.until, pairing.asked, pairing.role);
         let Links { all, best } = self.links_of(&pairing.token);
         // A home without the internet has no best link, and may still be visited from the same network.
-        let code = best.or_else(|| all.into_iter().next()).map(|link| PairingCode { link, until, asked });
+        let code = best.or_else(|| all.into_iter().next()).map(|link| PairingCode { link, until, asked, role });
         self.out.push_back(HomeOutput::Code(code));
     }
 
-    fn links_of(&self, token: &str) -> Links {
+    pub(super) fn links_of(&self, token: &str) -> Links {
         token_links(&self.addresses, self.config.port, self.config.public.as_ref(), token)
     }
 }

@@ -7,6 +7,7 @@ use crate::call::home::visit::Visit;
 use crate::call::home::{Home, SocketId};
 use crate::call::items::VisitId;
 use crate::call::protocol::{ByeReason, ErrorCode};
+use crate::people::entering::Admission;
 use crate::people::keys::KeyId;
 use crate::rate::ladder::LadderState;
 
@@ -14,7 +15,7 @@ impl Home {
     /// Makes room for one more visit of `key`, if there is none.
     pub(super) fn take_seat(&mut self, key: KeyId, now: Instant) -> Result<(), (ErrorCode, &'static str)> {
         let seats = self.config.max_viewers;
-        let person = self.access.person(key).0;
+        let person = self.access.person(key).number;
         // The key that `run` shows on its own screen is for trying things out, and dies with the process.
         let share = if key == KeyId::TEMPORARY { seats } else { (seats / 2).max(1) };
         if self.visits.iter().filter(|visit| visit.person == person).count() >= share.min(seats) {
@@ -52,6 +53,7 @@ impl Home {
         socket: SocketId,
         key: KeyId,
         near: IpAddr,
+        admission: Admission,
         now: Instant,
     ) -> (VisitId, String) {
         let id = VisitId(self.next_visit);
@@ -61,11 +63,13 @@ impl Home {
         let mut visit = Visit::new(id, token.clone(), key, near, ladder, now);
         visit.socket = Some(socket);
         visit.socket_lost = None;
-        let (person, name) = self.access.person(key);
-        visit.person = person;
-        visit.name = name.map(Into::into);
+        let person = self.access.person(key);
+        visit.person = person.number;
+        visit.name = person.name.map(Into::into);
+        visit.gate = self.gate(person.number, admission, now);
+        let word = visit.gate.word();
         self.visits.push(visit);
-        log::info!("visit {} begins with key {key}, {} now", id.0, self.visits.len());
+        log::info!("visit {} begins with key {key} ({word}), {} now", id.0, self.visits.len());
         (id, token)
     }
 

@@ -64,8 +64,19 @@ impl Home {
                 visit.camera = camera;
                 self.visits_changed(now);
             }
-            FromPage::Volume { percent } => self.set_volume(id, percent),
+            FromPage::Volume { percent } if self.visits[index].gate.is_inside() => self.set_volume(id, percent),
+            FromPage::Volume { .. } => self.fail(id, ErrorCode::NotAllowed, "only somebody who is inside may do this"),
             FromPage::Ping { t } => self.out.push_back(HomeOutput::Say(id, FromHome::Pong { t })),
+            FromPage::People {}
+            | FromPage::Invite { .. }
+            | FromPage::Person(_)
+            | FromPage::Remove { .. }
+            | FromPage::ShowCode { .. }
+            | FromPage::QuietHours { .. }
+            | FromPage::Visits {}
+            | FromPage::EraseVisits {}
+            | FromPage::LetIn { .. }
+            | FromPage::Decline { .. } => self.handle_owner_message(index, id, message, now),
             FromPage::Leave {} => {
                 let visit = self.visits[index].id;
                 log::info!("visit {}: left", visit.0);

@@ -10,7 +10,7 @@ impl Home {
     /// A page asks for a snapshot. It asks again if none comes.
     pub(super) fn viewer_wants_snapshot(&mut self, index: usize, now: Instant) {
         let visit = &mut self.visits[index];
-        if !visit.connected || visit.pictured || !visit.snapshots.spend(1.0, now) {
+        if !visit.is_met() || self.door.curtain || visit.pictured || !visit.snapshots.spend(1.0, now) {
             return;
         }
         visit.awaits_snapshot = true;
@@ -22,7 +22,8 @@ impl Home {
         for visit in &mut self.visits {
             let waits = std::mem::take(&mut visit.awaits_snapshot);
             if waits
-                && visit.connected
+                && visit.is_met()
+                && !self.door.curtain
                 && !visit.pictured
                 && let Some(socket) = visit.socket
             {

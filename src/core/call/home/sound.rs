@@ -5,6 +5,7 @@ use std::time::Instant;
 use intercom_base::units::Bitrate;
 
 use crate::call::home::media::{HEADERS, least};
+use crate::call::home::visit::Visit;
 use crate::call::home::{Home, HomeOutput};
 use crate::call::items::{AudioIn, EncodedAudio};
 use crate::call::protocol::RungName;
@@ -16,7 +17,7 @@ impl Home {
     pub fn handle_audio(&mut self, packet: &EncodedAudio, now: Instant) {
         for index in 0..self.visits.len() {
             let visit = &mut self.visits[index];
-            if !visit.connected || !packet.to.include(visit.id) {
+            if !visit.is_met() || self.door.curtain || !packet.to.include(visit.id) {
                 continue;
             }
             if let Some(peer) = &mut visit.peer {
@@ -36,7 +37,7 @@ impl Home {
 
     /// While only one is here, what they say is for home alone.
     pub(super) fn update_conference(&mut self) {
-        let several = self.visits.iter().filter(|visit| visit.connected).nth(1).is_some();
+        let several = self.visits.iter().filter(|visit| visit.is_met()).nth(1).is_some();
         let was = std::mem::replace(&mut self.mixing, several && self.config.hear_each_other);
         if was && !self.mixing {
             let gone = self.visits.iter().map(|visit| HomeOutput::MixMinus(AudioIn::Gone(visit.id)));
@@ -47,9 +48,9 @@ impl Home {
     /// Sound first: the encoder's orders, each path's redundancy, and what is left for the picture.
     pub(super) fn update_speech(&mut self, now: Instant) {
         let max = self.config.audio;
-        let paths = self.visits.iter().filter(|v| v.connected).map(|v| v.path(now));
+        let paths = self.visits.iter().filter(|v| v.is_met()).map(|v| v.path(now));
         let wanted = speech::choose(max, paths);
-        if self.visits.iter().any(|v| v.connected)
+        if self.visits.iter().any(Visit::is_met)
             && let Some(speech) = self.speech.update(wanted, now)
         {
             self.out.push_back(HomeOutput::Speech(speech));

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use intercom_base::units::Bitrate;
 
+use crate::call::home::door::Gate;
 use crate::call::home::{LONGEST_WITHOUT_MEDIA, NO_MEDIA_LIFE, ORPHAN_LIFE, SocketId};
 use crate::call::items::{ViewerInfo, VisitId};
 use crate::call::peer::{Peer, Report};
-use crate::call::protocol::RungName;
+use crate::call::protocol::{FromHome, RungName};
 use crate::people::fairness::{Budget, Rate};
 use crate::people::keys::KeyId;
 use crate::rate::ladder::LadderState;
@@ -38,6 +39,14 @@ pub(super) struct Visit {
     pub person: u64,
     /// What home calls them.
     pub name: Option<Arc<str>>,
+    /// Whether they are inside yet.
+    pub gate: Gate,
+    /// What an owner's page was told last on a socket that asked for the list of people.
+    pub people_told: Option<(SocketId, Option<FromHome>)>,
+    /// It is in the visit log.
+    pub logged: bool,
+    /// Links that it was given, by its own numbers of requests.
+    pub invited: Vec<(u32, FromHome)>,
     pub since: Instant,
     /// The address of ours that the viewer's signaling came to.
     pub near: IpAddr,
@@ -103,6 +112,10 @@ impl Visit {
             key,
             person: 0,
             name: None,
+            gate: Gate::Inside,
+            people_told: None,
+            logged: false,
+            invited: Vec::new(),
             since: now,
             near,
             socket: None,
@@ -167,6 +180,20 @@ impl Visit {
         self.encode_until = (!connected).then_some(now + KEEP_ENCODING);
     }
 
+    /// Whether frames of this rung are for it, while the curtain is drawn or not.
+    pub fn may_see(&self, rung: RungName, curtain: bool) -> bool {
+        match self.gate {
+            Gate::Inside => rung != RungName::Frosted && !curtain,
+            Gate::Preview { .. } => rung == RungName::Frosted && !curtain,
+            Gate::Knock { .. } => false,
+        }
+    }
+
+    /// Media flows, and the viewer is inside.
+    pub fn is_met(&self) -> bool {
+        self.connected && self.gate.is_inside()
+    }
+
     /// Keeps a candidate for an offer still to come.
     pub fn keep_early(&mut self, pc: u32, candidate: String) {
         if self.early.len() < EARLY_CANDIDATES && candidate.len() <= LONGEST_CANDIDATE {
@@ -200,6 +227,7 @@ impl Visit {
             "name": self.name.as_deref(),
             "socket": self.socket.is_some(),
             "connected": self.connected,
+            "entry": self.gate.word(),
             "pictured": self.pictured,
             "rung": self.sending,
             "estimate_kbps": self.ladder.estimate().map(|e| e.kbps()),

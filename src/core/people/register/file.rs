@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{Device, Link, People, Person, Role};
+use crate::people::entering::{Entering, InQuietHours};
 use crate::people::keys::{KeyId, hex, unhex};
 use crate::people::names;
 
@@ -15,6 +16,9 @@ use crate::people::names;
 const MOST_NUMBER: u64 = u32::MAX as u64;
 
 impl Role {
+    /// All of them, as in files and messages.
+    pub const WORDS: [(&str, Role); 3] = [("owner", Role::Owner), ("family", Role::Family), ("guest", Role::Guest)];
+
     /// As it stands in the file.
     pub fn word(self) -> &'static str {
         match self {
@@ -22,10 +26,6 @@ impl Role {
             Role::Family => "family",
             Role::Guest => "guest",
         }
-    }
-
-    fn of(word: &str) -> Option<Role> {
-        [Role::Owner, Role::Family, Role::Guest].into_iter().find(|role| role.word() == word)
     }
 }
 
@@ -43,11 +43,9 @@ impl People {
         if file.next > MOST_NUMBER {
             return Err(format!("next = {} is too large", file.next));
         }
-        for FilePerson { number, name, role } in file.person {
-            numbers.take("person", number)?;
-            let role = Role::of(&role)
-                .ok_or_else(|| format!("person {number}: role is one of owner, family, guest, not {role:?}"))?;
-            people.persons.push(Person { number, name: tidy("person", number, name)?, role });
+        for person in file.person {
+            numbers.take("person", person.number)?;
+            people.persons.push(person.read()?);
         }
         let mut early = Vec::new();
         for FileDevice { number, person, name, created, sha256 } in file.key {
@@ -96,6 +94,12 @@ impl People {
                 all += &format!("name = {}\n", text(name));
             }
             all += &format!("role = \"{}\"\n", person.role.word());
+            let mut line = |key: &str, word: Option<&str>| {
+                all += &word.map_or_else(String::new, |word| format!("{key} = \"{word}\"\n"));
+            };
+            line("entering", person.entering.and_then(|way| word_of(&Entering::WORDS, way)));
+            line("in_quiet_hours", person.in_quiet_hours.and_then(|rule| word_of(&InQuietHours::WORDS, rule)));
+            line("quiet_hours", person.hours.map(|hours| hours.to_string()).as_deref());
         }
         for device in self.devices.iter().filter(|device| device.id != KeyId::TEMPORARY) {
             all += &format!("\n[[key]]\nnumber = {}\nperson = {}\n", device.id, device.person);
@@ -156,6 +160,38 @@ struct FilePerson {
     #[serde(default)]
     name: Option<String>,
     role: String,
+    #[serde(default)]
+    entering: Option<String>,
+    #[serde(default)]
+    in_quiet_hours: Option<String>,
+    #[serde(default)]
+    quiet_hours: Option<String>,
+}
+
+impl FilePerson {
+    fn read(self) -> Result<Person, String> {
+        let FilePerson { number, name, role, entering, in_quiet_hours, quiet_hours } = self;
+        let wrong = |problem: String| format!("person {number}: {problem}");
+        let name = tidy("person", number, name)?;
+        let role = of_word(&Role::WORDS, "role", &role).map_err(wrong)?;
+        let entering = entering.map(|word| of_word(&Entering::WORDS, "entering", &word)).transpose().map_err(wrong)?;
+        let in_quiet_hours = in_quiet_hours.map(|word| of_word(&InQuietHours::WORDS, "in_quiet_hours", &word));
+        let in_quiet_hours = in_quiet_hours.transpose().map_err(wrong)?;
+        let hours = quiet_hours.map(|text| text.parse()).transpose().map_err(wrong)?;
+        Ok(Person { number, name, role, entering, in_quiet_hours, hours })
+    }
+}
+
+fn word_of<T: Copy + PartialEq>(words: &[(&'static str, T)], value: T) -> Option<&'static str> {
+    words.iter().find(|(_, of)| *of == value).map(|(word, _)| *word)
+}
+
+fn of_word<T: Copy>(words: &[(&str, T)], key: &str, word: &str) -> Result<T, String> {
+    let found = words.iter().find(|(known, _)| *known == word).map(|(_, value)| *value);
+    found.ok_or_else(|| {
+        let all: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        format!("{key} is one of {}, not {word:?}", all.join(", "))
+    })
 }
 
 #[derive(Deserialize)]

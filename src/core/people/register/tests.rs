@@ -27,7 +27,7 @@ fn with_link(people: &mut People, seed: u8, devices: u64) -> u64 {
 }
 
 fn temporary(people: &mut People, seed: u8) {
-    let nobody = Person { number: 0, name: None, role: Role::Guest };
+    let nobody = Person::new(0, None, Role::Guest);
     people.take_device(nobody, KeyId::TEMPORARY, key(seed).hash());
 }
 

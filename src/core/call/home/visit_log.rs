@@ -1,0 +1,85 @@
+//! What of the visits is written into the visit log.
+
+use std::time::Instant;
+
+use crate::call::home::door::Gate;
+use crate::call::home::visit::Visit;
+use crate::call::home::{Home, HomeOutput, SocketId};
+use crate::call::protocol::{ByeReason, FromHome, VisitEntry};
+use crate::people::keys::KeyId;
+use crate::people::visits::Outcome;
+
+/// Entries that one message tells.
+const TOLD: usize = 200;
+
+impl Home {
+    /// The visit log, the newest entry first: at most `most` of them.
+    pub fn visits(&self, most: usize) -> Vec<VisitEntry> {
+        let here = |person: u64| self.visits.iter().any(|visit| visit.person == person && visit.gate.is_inside());
+        let entries = self.log.newest().take(most).map(|entry| VisitEntry {
+            person: entry.person,
+            name: entry.name.clone(),
+            began: entry.began.as_secs(),
+            ended: entry.ended.map(|ended| ended.as_secs()),
+            here: entry.ended.is_none() && here(entry.person),
+            outcome: entry.outcome,
+        });
+        entries.collect()
+    }
+
+    /// Forgets the visit log; visits that last stay in it.
+    pub fn handle_erase_visits(&mut self) {
+        let here: Vec<u64> =
+            self.visits.iter().filter(|visit| visit.gate.is_inside()).map(|visit| visit.person).collect();
+        self.log.erase(|person| here.contains(&person));
+        log::info!("the visit log is erased");
+        self.store_log();
+    }
+
+    pub(super) fn say_visits(&mut self, id: SocketId) {
+        let visits = self.visits(TOLD);
+        self.out.push_back(HomeOutput::Say(id, FromHome::Visits { visits }));
+    }
+
+    /// Somebody is inside, and their media flows.
+    pub(super) fn log_begin(&mut self, index: usize, now: Instant) {
+        let visit = &mut self.visits[index];
+        if std::mem::replace(&mut visit.logged, true) {
+            return;
+        }
+        let person = self.access.person(visit.key);
+        self.log.handle_begin(&person, self.wall_at(now));
+        self.store_log();
+    }
+
+    /// A visit is over, and out of the list.
+    pub(super) fn log_end(&mut self, visit: &Visit, reason: Option<ByeReason>, now: Instant) {
+        let unix = self.wall_at(now);
+        if visit.logged {
+            if !self.visits.iter().any(|other| other.logged && other.person == visit.person) {
+                self.log.handle_end(visit.person, unix);
+                self.store_log();
+            }
+            return;
+        }
+        let outcome = match (visit.gate, reason) {
+            (Gate::Inside, _) | (_, Some(ByeReason::Restarting | ByeReason::Revoked | ByeReason::Replaced)) => return,
+            (_, Some(ByeReason::Declined)) => Outcome::Declined,
+            _ => Outcome::Missed,
+        };
+        self.log_kept_out(visit.key, outcome, now);
+    }
+
+    /// Somebody did not come in.
+    pub(super) fn log_kept_out(&mut self, key: KeyId, outcome: Outcome, now: Instant) {
+        let person = self.access.person(key);
+        // The same again is not worth a write.
+        if self.log.handle_kept_out(&person, outcome, self.wall_at(now)) {
+            self.store_log();
+        }
+    }
+
+    fn store_log(&mut self) {
+        self.out.push_back(HomeOutput::Visits(self.log.clone()));
+    }
+}
