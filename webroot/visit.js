@@ -1,7 +1,8 @@
 // The visit: joins the socket and the peer connection, keeps both alive, and knows how things stand. What a person sees of
 // it is made in main.js.
 import { LateCodec } from './codec.js';
-import { Peer, brief, canCall, hello, keepCode, keepKey, keyFailed, keyFromPaste, keyInAddress, keyWorks, pair, signalUrl, takeCode, takeKey, tokenFromPaste, tryKey } from './first.js';
+import { Entry } from './entry.js';
+import { Peer, brief, canCall, signalUrl } from './first.js';
 import { Observer } from './observer.js';
 import { FULL_RETRY_MS, Recovery, afterWelcome, brokenPause, freshFacts, isHeardOrSeen, isStanding, pageState } from './policy.js';
 import { Refusals } from './refusals.js';
@@ -26,9 +27,7 @@ class Visit extends EventTarget {
     closed: (how) => this.#lost(how),
   });
   #facts = {};
-  #key = null;
-  // Read off home's TV, to be exchanged for a key.
-  #code = null;
+  #entry = new Entry();
   // The visit's token at home, and whether the last hello asked to go on with it.
   #session = null;
   #asked = false;
@@ -68,16 +67,13 @@ class Visit extends EventTarget {
     this.#codec.reset();
     this.#snapshots = new Snapshots();
     this.#breaks = 0;
-    // A link with a key counts more than a code from before.
-    if (keyInAddress()) brief.remove('intercom.code');
-    this.#code = takeCode();
-    this.#key = takeKey();
-    if (begun && (begun.key !== this.#key || !canCall())) {
+    const invited = this.#entry.take();
+    if (begun && (begun.key !== this.#entry.key || !canCall())) {
       begun.peer.close();
       begun.socket.close();
       begun = null;
     }
-    if (!this.#key && !this.#code) return this.#end('wrong-link', 'no-key');
+    if (!invited) return this.#end('wrong-link', 'no-key');
     if (!canCall()) return this.#end('unsupported', 'no-webrtc');
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     if (begun) return this.#adopt(begun);
@@ -106,11 +102,7 @@ class Visit extends EventTarget {
 
   /** Goes in with what a person pasted; says whether there is a key in it. */
   useLink(text) {
-    const key = keyFromPaste(text);
-    const token = tokenFromPaste(text);
-    if (key) tryKey(key);
-    else if (token) keepCode(token);
-    else return false;
+    if (!this.#entry.paste(text)) return false;
     this.start();
     return true;
   }
@@ -298,12 +290,13 @@ class Visit extends EventTarget {
       this.#talking = true;
       return;
     }
-    if (this.#code) this.#signal.send(pair(this.#code));
+    const { pairing } = this.#entry;
+    if (pairing) this.#signal.send(pairing);
     else this.#greet();
   }
 
   #greet() {
-    this.#signal.send(hello(this.#key, this.#session));
+    this.#signal.send(this.#entry.hello(this.#session));
     if (this.#asked) return;
     // A new visit: home does not know any connection from before. The offer follows without waiting for the welcome.
     if (this.#peer?.answered) this.#build();
@@ -330,7 +323,7 @@ class Visit extends EventTarget {
     const facts = this.#facts;
     switch (message?.type) {
       case 'paired':
-        this.#paired(message.key);
+        if (this.#entry.paired(message.key)) this.#greet();
         break;
       case 'welcome':
         this.#welcomed(message);
@@ -373,20 +366,10 @@ class Visit extends EventTarget {
     this.#changed();
   }
 
-  /** The code is used up; from now on this device has a key of its own. */
-  #paired(key) {
-    if (!this.#code) return;
-    brief.remove('intercom.code');
-    this.#code = null;
-    keepKey(key);
-    this.#key = key;
-    this.#greet();
-  }
-
   #welcomed({ session, resumed, home, camera, muted = false, volume = null }) {
     const facts = this.#facts;
     this.#session = session;
-    keyWorks(this.#key);
+    this.#entry.works();
     Object.assign(facts, { welcomed: true, full: false, restarting: false, home, camera, muted, volume });
     if (!resumed) facts.rung = 'full';
     brief.remove('intercom.reloaded');
@@ -404,20 +387,12 @@ class Visit extends EventTarget {
     switch (code) {
       case 'version':
         return this.#otherVersion();
-      case 'wrong_key':
-        if (!this.#code) {
-          // A link that does not open home takes nothing away from a device that was here before.
-          const other = keyFailed(this.#key);
-          if (!other) return this.#end('wrong-link', 'wrong-key');
-          this.#key = other;
-          this.#session = null;
-          return this.#signal.retryIn(0);
-        }
-        brief.remove('intercom.code');
-        this.#code = null;
-        // A device that was here before comes in with the key that it has.
-        if (!this.#key) return this.#end('wrong-link', 'code');
+      case 'wrong_key': {
+        const failed = this.#entry.failed();
+        if (failed) return this.#end('wrong-link', failed);
+        this.#session = null;
         return this.#signal.retryIn(0);
+      }
       case 'full':
       case 'key_busy':
         Object.assign(this.#facts, { full: true, busy: code === 'key_busy' });
