@@ -18,6 +18,17 @@ export function chooseLanguage(wanted) {
   return names.find((name) => name === 'en' || LANGUAGES.includes(name)) ?? 'en';
 }
 
+/** How dates are written where the person is: the first tag of the list `wanted` that is of `language`, or the language alone. */
+export function localeOf(language, wanted) {
+  const tag = wanted.find((one) => one.toLowerCase().split('-')[0] === language);
+  try {
+    return Intl.getCanonicalLocales(tag)[0] ?? language;
+  } catch {
+    // A browser may be set to anything.
+    return language;
+  }
+}
+
 /** The catalogue of `language`, however often it takes to get it. */
 export async function fetchWords(language, { ask = askHome, wait = pause } = {}) {
   for (let ms = FIRST_PAUSE_MS; ; ms = Math.min(2 * ms, LONGEST_PAUSE_MS)) {
@@ -40,13 +51,14 @@ async function askHome(address) {
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Gets the words of the browser's language, if that is not English, and gives them to `take`. */
+/** Gets the words of the browser's language, if that is not English, and gives them to `take`, with the locale of its dates. */
 export async function learnLanguage(take) {
-  const language = chooseLanguage(navigator.languages ?? [navigator.language]);
-  if (language === 'en') return;
+  const wanted = navigator.languages ?? [navigator.language];
+  const language = chooseLanguage(wanted);
+  if (language === 'en') return take({}, localeOf(language, wanted));
   const words = await fetchWords(language);
   document.documentElement.lang = TAGS[language] ?? language;
-  take(words);
+  take(words, localeOf(language, wanted));
 }
 
 /**

@@ -4,7 +4,7 @@ import { Framing, SelfView } from './frame.js';
 import { learnLanguage } from './languages.js';
 import { Media } from './media.js';
 import { Player } from './player.js';
-import { questionFor } from './policy.js';
+import { isDismissed, questionFor } from './policy.js';
 import { Ui } from './ui.js';
 import { visit } from './visit.js';
 import { Volume } from './volume.js';
@@ -63,12 +63,13 @@ const ui = new Ui({
     media.stop();
     visit.leave();
   },
-  again: () => (visit.view().state === 'left' ? comeBack() : location.reload()),
+  again: () => (visit.view().state === 'unsupported' || !visit.view().ended ? location.reload() : comeBack()),
   paste: (text) => visit.useLink(text) && comeBack(false),
 });
 
 let online = navigator.onLine !== false;
 let lastState = '';
+let lastEntry = 'inside';
 let letGo = 0;
 // Asked once a visit, after the first picture.
 let asked = false;
@@ -83,9 +84,7 @@ function comeBack(start = true) {
 
 async function join({ mic = true, cam = true } = {}) {
   await media.join({ mic, cam: cam && !visit.view().soundOnly });
-  const on = { mic: media.mic === 'on', cam: media.cam === 'on' };
-  if (on.mic && on.cam) ui.note('both-on');
-  else if (on.mic || on.cam) ui.note(on.mic ? 'mic-on' : 'cam-on');
+  noteDevices();
 }
 
 async function toggle(kind) {
@@ -95,7 +94,23 @@ async function toggle(kind) {
   asked = true;
   const before = media[kind];
   await media.toggle(kind);
-  if (media[kind] !== before && (media[kind] === 'on' || media[kind] === 'off')) ui.note(`${kind}-${media[kind]}`);
+  if (media[kind] === before || !(media[kind] === 'on' || media[kind] === 'off')) return;
+  // Before they are let in, people may get ready.
+  const { entry } = visit.view();
+  const early = entry === 'knock' || (entry === 'preview' && kind === 'mic');
+  ui.note(`${kind}-${early && media[kind] === 'on' ? 'ready' : media[kind]}`);
+}
+
+/** Home has let this visit in. */
+function cameIn() {
+  noteDevices();
+  if (lastState === 'live') setTimeout(offerTwoWay, ASK_AFTER_MS);
+}
+
+function noteDevices() {
+  const on = { mic: media.mic === 'on', cam: media.cam === 'on' };
+  if (on.mic && on.cam) ui.note('both-on');
+  else if (on.mic || on.cam) ui.note(on.mic ? 'mic-on' : 'cam-on');
 }
 
 function showState() {
@@ -118,6 +133,9 @@ function showState() {
     clearTimeout(letGo);
     offerTwoWay();
   }
+  const entered = view.entry === 'inside' && lastEntry !== 'inside' && !view.ended;
+  lastEntry = view.entry;
+  if (entered) cameIn();
   if (view.state === lastState) return;
   lastState = view.state;
   if (view.ended) {
@@ -132,7 +150,7 @@ function showState() {
   if (view.state === 'live' || view.state === 'sound') {
     framing.fit();
     setTimeout(offerTwoWay, ASK_AFTER_MS);
-  } else if (!view.ended) {
+  } else if (!view.ended && view.state !== 'knock' && view.state !== 'curtain') {
     // No camera's light burns for a home that stays away; it comes on again with the picture.
     letGo = setTimeout(() => {
       media.stop();
@@ -146,8 +164,8 @@ let learning = false;
 /** The browser's language comes behind the first picture, unless there is more to say than that it is on its way. */
 function learn() {
   learning = true;
-  learnLanguage((words) => {
-    speak(words);
+  learnLanguage((words, locale) => {
+    speak(words, locale);
     ui.reword();
     showState();
     showControls();
@@ -185,8 +203,8 @@ function showDevices() {
 
 /** Home's picture came first; now the way back, without a question where it was answered before. */
 async function offerTwoWay() {
-  const { talks, soundOnly } = visit.view();
-  if (asked || !(lastState === 'live' || talks)) return;
+  const { talks, soundOnly, entry } = visit.view();
+  if (asked || entry !== 'inside' || !(lastState === 'live' || talks)) return;
   asked = true;
   const choice = media.choice;
   if (choice?.watch) return;
@@ -222,7 +240,7 @@ async function offerCamera() {
 
 let wakeLock = null;
 async function stayAwake() {
-  const wanted = ['live', 'reconnecting', 'sound'].includes(lastState);
+  const wanted = ['live', 'reconnecting', 'sound', 'knock', 'curtain'].includes(lastState);
   if (!wanted) {
     wakeLock?.release().catch(() => {});
     wakeLock = null;
@@ -238,7 +256,7 @@ async function stayAwake() {
 
 let before = null;
 async function measure() {
-  if (!(lastState === 'live' || lastState === 'sound') || document.visibilityState !== 'visible') {
+  if (!(lastState === 'live' || lastState === 'sound') || lastEntry !== 'inside' || document.visibilityState !== 'visible') {
     before = null;
     return;
   }
@@ -300,7 +318,7 @@ function start() {
     visit.suspend();
   });
   addEventListener('pageshow', (event) => {
-    if (event.persisted) comeBack();
+    if (event.persisted && !isDismissed(visit.view().state)) comeBack();
     else visit.nudge();
   });
 }

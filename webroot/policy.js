@@ -126,6 +126,53 @@ export class Recovery {
 export const OFFLINE_AFTER_MS = 6000;
 const OFFLINE_AFTER_RESTART_MS = 20000;
 
+/** What home says when it ends a visit and wants no other one by itself, and the state of the page then. */
+const FAREWELLS = { ended: 'ended', declined: 'declined', no_answer: 'no-answer', resting: 'resting' };
+
+/** The state of the page behind a `bye` for this `reason`, or null where the page may go on by itself. */
+export const farewell = (reason) => (Object.hasOwn(FAREWELLS, reason) ? FAREWELLS[reason] : null);
+
+/** Whether only the person may begin again, by a button. */
+export const isDismissed = (state) => Object.values(FAREWELLS).includes(state);
+
+/** Whether home sends no picture: this visit still knocks, or home has drawn the curtain. So none is missing. */
+export const isCovered = ({ entry, curtain }) => entry === 'knock' || curtain;
+
+/** The part of a `welcome` or `entry` that says how far in this visit is: 'inside', 'preview' or 'knock'. */
+const entryOf = (entry) => (['preview', 'knock'].includes(entry?.state) ? entry.state : 'inside');
+
+/** Takes a `welcome` into `facts`. A home that says nothing of roles has none: whoever has a key is family, and inside. */
+export function hearWelcome(facts, { resumed, home, camera, muted = false, volume = null, role = 'family', entry, curtain = false }) {
+  Object.assign(facts, { welcomed: true, full: false, restarting: false, home, camera, muted, volume, role, entry: entryOf(entry), curtain });
+  if (!resumed) facts.rung = 'full';
+}
+
+/** Takes what home tells of itself into `facts`; false if `message` is about something else. */
+export function hearHome(facts, message) {
+  switch (message.type) {
+    case 'camera':
+      facts.camera = message.camera;
+      return true;
+    case 'microphone':
+      facts.muted = message.muted;
+      return true;
+    case 'volume':
+      facts.volume = message.volume;
+      return true;
+    case 'stream':
+      facts.rung = message.rung;
+      return true;
+    case 'entry':
+      facts.entry = entryOf(message.entry);
+      return true;
+    case 'curtain':
+      facts.curtain = message.drawn === true;
+      return true;
+    default:
+      return false;
+  }
+}
+
 /** What is known of a visit that begins at `now`. */
 export const freshFacts = (now) => ({
   ended: null,
@@ -143,6 +190,15 @@ export const freshFacts = (now) => ({
   unreached: false,
   busy: false,
   downSince: now,
+  // The connection stands, whatever comes over it.
+  stands: false,
+  role: 'family',
+  entry: 'inside',
+  curtain: false,
+  // No picture of home may be seen, not even the last one; a new one ends that.
+  covered: false,
+  // When home can be visited again, in seconds since 1970.
+  until: null,
   home: null,
   camera: 'live',
   muted: false,
@@ -157,11 +213,13 @@ export function pageState(facts, now) {
   if (facts.alive) return 'live';
   if (facts.sound) return 'sound';
   if (facts.full) return 'full';
+  if (facts.curtain && facts.entry !== 'knock' && facts.stands) return 'curtain';
   if (!facts.welcomed) {
     if (facts.untrusted) return 'blocked';
     const patience = facts.restarting || facts.unreached ? OFFLINE_AFTER_RESTART_MS : OFFLINE_AFTER_MS;
     if (now - facts.downSince >= patience) return 'offline';
   }
+  if (facts.entry === 'knock') return 'knock';
   return facts.everAlive ? 'reconnecting' : 'connecting';
 }
 

@@ -1,6 +1,7 @@
 // The document: puts words, states and controls on the page, and tells what the person does. It decides nothing.
 import { putWords } from './languages.js';
-import { ENGLISH, blockedWords, browserKind, declineWords, homeName, questionWords, say, stateWords, tapWords } from './words.js';
+import { isDismissed } from './policy.js';
+import { ENGLISH, blockedWords, browserKind, declineWords, homeName, questionWords, returnWords, say, stateWords, tapWords } from './words.js';
 
 const IDLE_MS = 4500;
 const NOTE_MS = 3200;
@@ -23,6 +24,7 @@ export class Ui {
   #text = '';
   #live = false;
   #talks = false;
+  #knocks = false;
   #soundOnly = false;
   #sends = false;
   // What was pasted has no key in it.
@@ -44,6 +46,7 @@ export class Ui {
     click('tap-sound', on.tapSound);
     click('tap-home', on.tapHome);
     click('leave', on.leave);
+    click('stop', on.leave);
     by('volume').addEventListener('input', () => on.volume(by('volume').valueAsNumber));
     click('return', on.again);
     click('again', on.again);
@@ -83,7 +86,10 @@ export class Ui {
     const body = document.body.dataset;
     const turned = body.state !== view.state;
     for (const name of ['state', 'media', 'socket']) if (body[name] !== view[name]) body[name] = view[name];
-    if (body.talks !== String(view.talks)) body.talks = String(view.talks);
+    this.#knocks = view.state === 'knock';
+    const controls = String(view.talks || this.#knocks);
+    if (body.talks !== controls) body.talks = controls;
+    document.body.toggleAttribute('data-covered', view.covered);
     this.#live = view.state === 'live';
     this.#talks = view.talks;
     this.#soundOnly = view.soundOnly;
@@ -99,19 +105,22 @@ export class Ui {
       this.#text = title + text;
       by('title').textContent = title;
       by('status').textContent = text;
-      document.title = view.state === 'live' || view.snapshot ? title : `${title} · ${homeName(view)}`;
+      document.title = view.state === 'live' || view.snapshot || this.#knocks ? title : `${title} · ${homeName(view)}`;
     }
     by('name').textContent = homeName(view);
     by('mark').hidden = view.socket === 'open';
     by('paste').hidden = view.state !== 'wrong-link' && view.state !== 'revoked';
     by('trust').hidden = view.state !== 'blocked';
-    by('return').hidden = view.state !== 'left';
+    const gone = view.state === 'left' || isDismissed(view.state);
+    by('return').hidden = !gone;
+    by('return').textContent = returnWords(view);
+    by('stop').hidden = !this.#knocks;
     by('tap-home').hidden = view.state !== 'tap';
     const refused = view.state === 'offline' && view.refused && !view.misdirected && online;
     by('again').hidden = view.state !== 'unsupported' && !refused;
     by('again').textContent = say(refused ? 'action.reload' : 'action.again');
     // The button that was pressed is gone: the next one to press takes the focus.
-    const next = { left: 'return', tap: 'tap-home' }[view.state];
+    const next = gone ? 'return' : { tap: 'tap-home' }[view.state];
     if (turned && next) by(next).focus({ preventScroll: true });
     if (!this.#live) this.#wake();
     this.#snapshot(view.snapshot);
@@ -120,6 +129,7 @@ export class Ui {
     // Whoever is muted cannot be heard: that is the more important one.
     this.note('snapshots', Boolean(view.snapshot) && !view.muted && !unplugged);
     this.note('unplugged', unplugged);
+    this.note('preview', this.#live && view.entry === 'preview');
     this.note('muted', (this.#live || view.talks) && view.muted);
   }
 
@@ -303,7 +313,7 @@ export class Ui {
       else if (this.asking) this.ask(null);
       return;
     }
-    if (!this.#live && !this.#talks) return;
+    if (!this.#live && !this.#talks && !this.#knocks) return;
     // A slider's own steps would be too small to hear.
     const direction = { '+': 1, '-': -1, ...(slider && { arrowup: 1, arrowright: 1, arrowdown: -1, arrowleft: -1 }) }[key];
     if (direction) {

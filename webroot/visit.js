@@ -4,7 +4,7 @@ import { LateCodec } from './codec.js';
 import { Entry } from './entry.js';
 import { Peer, brief, canCall, signalUrl } from './first.js';
 import { Observer } from './observer.js';
-import { FULL_RETRY_MS, Recovery, afterWelcome, brokenPause, freshFacts, isHeardOrSeen, isStanding, pageState } from './policy.js';
+import { FULL_RETRY_MS, Recovery, afterWelcome, brokenPause, farewell, freshFacts, hearHome, hearWelcome, isCovered, isHeardOrSeen, isStanding, pageState } from './policy.js';
 import { Refusals } from './refusals.js';
 import { mayReload, reloadForAddress, reloadForVersion } from './reloads.js';
 import { Signal } from './signal.js';
@@ -13,11 +13,14 @@ import { PictureWatch } from './watch.js';
 
 const TICK_MS = 250;
 const REPEAT_OFFER_MS = 5000;
+// For people.js and door.js.
+const PASSED_ON = ['people', 'invited', 'not_done', 'door'];
 
 const clock = () => performance.now();
 
 /**
- * One person's stay. Fires `change` whenever `view()` may have changed, and `stream` when `stream` is to be shown.
+ * One person's stay. Fires `change` whenever `view()` may have changed, `stream` when `stream` is to be shown, and `told` with what home says
+ * to owners (`detail`). Each `welcome` is told, too.
  * Signaling and media live side by side: the socket's death is never the call's.
  */
 class Visit extends EventTarget {
@@ -126,6 +129,11 @@ class Visit extends EventTarget {
     if (this.#facts.welcomed) this.#signal.send({ type: 'volume', percent });
   }
 
+  /** Says `message` to home, if it can hear it now; returns whether. */
+  say(message) {
+    return this.#facts.welcomed === true && this.#signal.send(message);
+  }
+
   /** `count` frames of home's picture have reached the screen. */
   presented(count = 1) {
     this.#frames += count;
@@ -142,7 +150,7 @@ class Visit extends EventTarget {
 
   /** Everything that the page may want to show. */
   view() {
-    const { ended, reason, welcomed, restarting, home, camera, muted, volume, rung, alive } = this.#facts;
+    const { ended, reason, welcomed, restarting, home, camera, muted, volume, rung, alive, role, entry, covered, until } = this.#facts;
     const media = this.#peer?.media ?? 'closed';
     const state = pageState(this.#facts, clock());
     return {
@@ -162,8 +170,8 @@ class Visit extends EventTarget {
       // Instead of video, the address of a single picture.
       snapshot: state === 'sound' ? this.#snapshots.shown(clock()) : null,
       // Sound comes and no picture: people can talk already.
-      talks: state === 'sound' || (this.#watch.thin && state !== 'tap'),
-      barred: !alive && ((welcomed && this.#recovery.rebuilds > 0) || this.#facts.unreached),
+      talks: state === 'sound' || state === 'curtain' || (this.#watch.thin && state !== 'tap'),
+      barred: !alive && !covered && ((welcomed && this.#recovery.rebuilds > 0) || this.#facts.unreached),
       // Home's computer answers, and refuses this page.
       refused: !welcomed && this.#refusals.refuses(clock()),
       misdirected: !welcomed && this.#refusals.misdirected,
@@ -174,6 +182,10 @@ class Visit extends EventTarget {
       muted,
       volume,
       rung,
+      role,
+      entry,
+      covered,
+      until,
     };
   }
 
@@ -334,44 +346,50 @@ class Visit extends EventTarget {
       case 'candidate':
         if (message.pc === this.#peer?.number) this.#peer.takeCandidate(message.candidate);
         return;
-      case 'camera':
-        facts.camera = message.camera;
-        break;
-      case 'microphone':
-        facts.muted = message.muted;
-        break;
-      case 'volume':
-        facts.volume = message.volume;
-        break;
-      case 'stream':
-        facts.rung = message.rung;
-        break;
       case 'snapshot':
-        this.#snapshots.came(message.jpeg, clock());
+        if (!isCovered(facts)) this.#snapshots.came(message.jpeg, clock());
         break;
       case 'error':
         this.#refused(message);
         break;
       case 'bye':
         if (message.reason === 'revoked') return this.#end('revoked', null);
+        if (farewell(message.reason)) return this.#end(farewell(message.reason), null, message.until);
         if (['failed', 'no_media', 'replaced'].includes(message.reason)) return this.#beginAgain(message.reason);
         facts.restarting = true;
         this.#signal.retryIn(500);
         break;
       default:
+        if (PASSED_ON.includes(message?.type)) return this.#passOn(message);
+        if (message && hearHome(facts, message)) break;
         // Home may be newer: what this page does not know it does not need.
         console.warn('intercom: unknown message', message?.type);
         return;
     }
+    this.#cover();
     this.#changed();
   }
 
-  #welcomed({ session, resumed, home, camera, muted = false, volume = null }) {
+  #passOn(message) {
+    this.dispatchEvent(new CustomEvent('told', { detail: message }));
+  }
+
+  /** Where home shows nothing, nothing that it showed before counts or stays. */
+  #cover() {
     const facts = this.#facts;
-    this.#session = session;
+    const covered = isCovered(facts);
+    if (covered || facts.covered) this.#framesOfPeer = 0;
+    if (!covered || facts.covered) return;
+    Object.assign(facts, { covered, alive: false, sound: false, held: false, everAlive: false });
+    this.#snapshots = new Snapshots();
+  }
+
+  #welcomed(message) {
+    this.#session = message.session;
     this.#entry.works();
-    Object.assign(facts, { welcomed: true, full: false, restarting: false, home, camera, muted, volume });
-    if (!resumed) facts.rung = 'full';
+    hearWelcome(this.#facts, message);
+    const resumed = this.#asked && message.resumed;
+    this.#passOn({ type: 'welcome', resumed });
     brief.remove('intercom.reloaded');
     const next = afterWelcome({ asked: this.#asked, resumed });
     if (next === 'repeat') this.#repeat();
@@ -402,6 +420,8 @@ class Visit extends EventTarget {
         return this.#signal.retryIn(10000);
       case 'bad_offer':
         return this.#broken(message);
+      case 'not_allowed':
+        return this.#passOn({ type: code });
       default:
         if (fatal) this.#signal.retryIn(5000);
     }
@@ -419,21 +439,26 @@ class Visit extends EventTarget {
     const now = clock();
     const signaling = this.#signaling;
     const { media, soundOnly } = peer;
-    const held = this.#held.all || (soundOnly && this.#held.sound);
+    // A picture is missing only where home sends one.
+    const expected = !isCovered(facts);
+    const held = expected && (this.#held.all || (soundOnly && this.#held.sound));
     const visible = document.visibilityState === 'visible';
 
     this.#observer.look(peer, (asked) => this.#peer === asked);
     const repair = this.#recovery.step({ media, signaling, addressless: peer.addressless && mayReload() }, now);
-    const wish = this.#watch.step({ frames: this.#frames, connected: media === 'connected', visible: visible && !held && !soundOnly, signaling }, now);
-    const presented = this.#framesOfPeer > 0 && !this.#watch.stuck;
+    const seeing = visible && !held && !soundOnly;
+    const wish = this.#watch.step({ frames: this.#frames, connected: media === 'connected', visible: seeing, signaling, expected }, now);
+    const presented = this.#framesOfPeer > 0 && !this.#watch.stuck && expected;
     const stands = isStanding({ media, disconnectedSince: this.#disconnectedSince }, now);
+    facts.stands = stands;
     facts.alive = stands && presented && !held;
     facts.held = stands && held;
-    facts.sound = stands && soundOnly && !held;
+    facts.sound = stands && soundOnly && !held && expected;
+    if (facts.alive || facts.sound) facts.covered = false;
     facts.everAlive ||= facts.alive || facts.sound;
     if (soundOnly && media === 'connected' && signaling) this.#codec.step(now, () => this.#buildFor(peer));
     else if (facts.alive) this.#codec.reset();
-    const seen = { soundOnly, media, signaling, visible: visible && !held, restarting: facts.restarting };
+    const seen = { soundOnly, media, signaling, visible: visible && !held && expected, restarting: facts.restarting };
     if (this.#snapshots.step(seen, now)) this.#signal.send({ type: 'snapshot' });
 
     if (repair === 'reload') {
@@ -446,16 +471,16 @@ class Visit extends EventTarget {
     else if (signaling && !peer.answered && now - this.#offeredAt >= REPEAT_OFFER_MS) this.#repeat();
     if (wish === 'keyframe') this.#signal.send({ type: 'keyframe', pc: peer.number });
 
-    const { state, stuck, thin, barred, refused, misdirected, late, snapshot } = this.view();
-    const told = `${state} ${stuck} ${thin} ${barred} ${refused} ${misdirected} ${late} ${Boolean(snapshot)}`;
+    const { state, stuck, thin, barred, refused, misdirected, late, snapshot, covered } = this.view();
+    const told = `${state} ${stuck} ${thin} ${barred} ${refused} ${misdirected} ${late} ${Boolean(snapshot)} ${covered}`;
     if (told !== this.#told) {
       this.#told = told;
       this.#changed();
     }
   }
 
-  #end(state, reason) {
-    Object.assign(this.#facts, { ended: state, reason, alive: false, welcomed: false });
+  #end(state, reason, until = null) {
+    Object.assign(this.#facts, { ended: state, reason, until, alive: false, welcomed: false });
     this.#stop();
     this.#changed();
   }

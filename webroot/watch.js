@@ -59,9 +59,10 @@ export class PictureWatch {
 
   /**
    * `frames` counts presented frames, `connected` is the media path, `visible` whether the page shows pictures at all (one that
-   * is hidden does not, nor one that waits for a tap), `signaling` whether home can be asked. Returns null, 'keyframe' or 'rebuild'.
+   * is hidden does not, nor one that waits for a tap), `signaling` whether home can be asked. Where home sends none on purpose none is
+   * `expected`. Returns null, 'keyframe' or 'rebuild'.
    */
-  step({ frames, connected, visible, signaling }, now) {
+  step({ frames, connected, visible, signaling, expected = true }, now) {
     if (frames !== this.#frames) {
       const first = this.#frames === -1;
       this.#frames = frames;
@@ -75,7 +76,12 @@ export class PictureWatch {
       }
       if (connected) return null;
     }
-    if (!connected || !visible || !signaling) {
+    if (!expected) {
+      this.#tries = 0;
+      this.#stuck = false;
+      this.#thin = false;
+    }
+    if (!connected || !visible || !signaling || !expected) {
       this.#since = null;
       this.#asked = false;
       return null;

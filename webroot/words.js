@@ -1,4 +1,5 @@
 // Every sentence that the page says, in English, and which of them fits. Short and plain: the family reads them.
+import { momentWords } from './when.js';
 
 /** The English catalogue. Each other language has the same keys in a file of its own, `words-LANGUAGE.json`. */
 export const ENGLISH = {
@@ -48,6 +49,24 @@ export const ENGLISH = {
   'revoked.text': 'Home no longer lets it in. Ask someone at home for a new one.',
   'left.title': 'You have left',
   'left.text': 'Home no longer sees or hears you.',
+  'knock.title': 'Knocking at {home} …',
+  'knock.text': 'As soon as somebody lets you in, you see and hear each other. Until then nobody at home sees or hears you.',
+  'knock.stop': 'Stop knocking',
+  'preview.text': 'You will be there in a moment. The sound comes then.',
+  'curtain.title': 'Home has drawn the curtain',
+  'curtain.text': 'You can be heard and seen. The picture comes back by itself.',
+  'curtain-heard.title': 'Home has drawn the curtain',
+  'curtain-heard.text': 'You can be heard. The sound comes back by itself.',
+  'declined.title': 'Not right now',
+  'declined.text': 'It does not suit them at home just now. Perhaps a little later.',
+  'no-answer.title': 'Nobody answered',
+  'no-answer.text': 'Perhaps nobody is near the screen at home. You can knock again whenever you like.',
+  'resting.title': 'Home is resting until {time}',
+  'resting.text': 'These are quiet hours there. Visits are welcome again afterwards.',
+  'resting-now.title': 'Home is resting',
+  'resting-now.text': 'These are quiet hours there. Try again later.',
+  'ended.title': 'Home has ended the visit',
+  'ended.text': 'Nobody there sees or hears you any more. You can come again.',
   'no-webrtc.title': 'This browser does not support video calls',
   'no-webrtc.text': 'Please use another browser, or a newer version of this one.',
   'version.title': 'This page is too old',
@@ -59,6 +78,8 @@ export const ENGLISH = {
   'paste.open': 'Open',
   'action.return': 'Come back',
   'action.again': 'Try again',
+  'action.knock': 'Knock again',
+  'action.enter': 'Enter again',
   'action.reload': 'Load again',
   'action.trust': 'Show me how',
 
@@ -130,6 +151,9 @@ export const ENGLISH = {
   // Small notices over the picture.
   'note.snapshots': 'Single pictures come instead of video, as often as the connection allows: this browser has no H.264.',
   'note.unplugged': 'Home’s camera is unplugged. You can still talk.',
+  'note.preview': 'You will be there in a moment. The sound comes then.',
+  'note.mic-ready': 'Your microphone is on. Home hears you once you are in.',
+  'note.cam-ready': 'Your camera is on. Home sees you once you are in.',
   'note.muted': 'Home has muted its microphone.',
   'note.both-on': 'Home hears and sees you',
   'note.mic-on': 'Home hears you',
@@ -190,11 +214,29 @@ export const ENGLISH = {
 
 // The catalogue of another language, once it is here.
 let spoken = {};
+// Of dates and numbers: a tag like 'de-CH'.
+let tongue = 'en';
 
-/** From now on the page says what `catalogue` has, and the rest in English. */
-export function speak(catalogue) {
+/** From now on the page says what `catalogue` has, and the rest in English; it writes dates as people of `locale` do. */
+export function speak(catalogue, locale = 'en') {
   spoken = catalogue;
+  tongue = locale;
 }
+
+/** How people write dates and numbers in the language of the page. */
+export const locale = () => tongue;
+
+/** The sentence behind `key` for `n` things: catalogues have one for 'one' and one for all 'other' numbers. */
+export function count(key, n) {
+  const kind = new Intl.PluralRules(tongue).select(n) === 'one' ? 'one' : 'other';
+  return say(`${key}.${kind}`, { n: n.toLocaleString(tongue) });
+}
+
+// Marks of direction, which a name may bring along, would turn the sentence around it.
+const DIRECTION = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/** A name as a part of a sentence, whatever its script. */
+export const isolated = (name) => `\u2068${name.replace(DIRECTION, '')}\u2069`;
 
 /** The sentence behind `key`, with `values` in place of its `{names}`; null if there is none. */
 export function say(key, values = {}) {
@@ -212,11 +254,12 @@ function filled(sentence, values) {
   return whole ? text : null;
 }
 
-/** What a state is called and what it means: `{ title, text }`. `view` is the visit's, `online` the device's network. */
-export function stateWords(view, online) {
+/** What a state is called and what it means: `{ title, text }`. `view` is the visit's, `online` the device's network, `now` in ms since 1970. */
+export function stateWords(view, online, now = Date.now()) {
   const home = homeName(view);
   const key = situation(view, online);
-  const title = ['live', 'tap', 'snapshots'].includes(key) ? home : say(`${key}.title`);
+  const time = key === 'resting' ? momentWords(view.until, now, tongue) : '';
+  const title = ['live', 'preview', 'tap', 'snapshots'].includes(key) ? home : say(`${key}.title`, { home: isolated(home), time });
   return { title, text: say(`${key}.text`, { home }) };
 }
 
@@ -226,6 +269,12 @@ export const homeName = (view) => view.home ?? say('home');
 /** Which of the sentences fits: the beginning of its key. */
 export function situation(view, online) {
   switch (view.state) {
+    case 'live':
+      return view.entry === 'preview' ? 'preview' : 'live';
+    case 'curtain':
+      return view.soundOnly ? 'curtain-heard' : 'curtain';
+    case 'resting':
+      return Number.isFinite(view.until) ? 'resting' : 'resting-now';
     case 'sound':
       if (view.snapshot) return 'snapshots';
       return view.late ? 'no-codec' : 'codec-comes';
@@ -260,6 +309,13 @@ function hindrance({ thin, stuck, barred }) {
 export function tapWords({ picture, sound }) {
   if (!picture) return say('tap.sound');
   return sound ? say('tap.all') : say('tap.picture');
+}
+
+/** The one button with which a person comes again, after leaving or after home's farewell. */
+export function returnWords({ state, entry }) {
+  if (state === 'no-answer' || (state === 'declined' && entry === 'knock')) return say('action.knock');
+  if (state === 'declined' || state === 'ended') return say('action.enter');
+  return say(state === 'resting' ? 'action.again' : 'action.return');
 }
 
 /** The question for 'both', 'mic' or 'cam'. */

@@ -32,7 +32,7 @@ test('first light imports nothing and comes before all else; the rest comes last
 test('every state has a title and a sentence of its own', () => {
   const view = { home: 'The barn', reason: null, stuck: false, thin: false, barred: false, restarting: false };
   const seen = new Set();
-  for (const state of ['connecting', 'live', 'reconnecting', 'offline', 'full', 'wrong-link', 'blocked', 'left', 'revoked', 'tap', 'sound']) {
+  for (const state of ['connecting', 'live', 'reconnecting', 'offline', 'full', 'wrong-link', 'blocked', 'left', 'revoked', 'tap', 'sound', 'knock', 'curtain', 'declined', 'no-answer', 'resting', 'ended']) {
     const { title, text } = words.stateWords({ ...view, state }, true);
     assert.ok(title && text.endsWith('.'), state);
     seen.add(text);
@@ -40,9 +40,12 @@ test('every state has a title and a sentence of its own', () => {
   for (const reason of ['no-webrtc', 'version']) seen.add(words.stateWords({ ...view, state: 'unsupported', reason }, true).text);
   for (const reason of ['no-key', 'wrong-key', 'code']) seen.add(words.stateWords({ ...view, state: 'wrong-link', reason }, true).text);
   seen.add(words.stateWords({ ...view, state: 'sound', late: true }, true).text);
+  seen.add(words.stateWords({ ...view, state: 'live', entry: 'preview' }, true).text);
+  seen.add(words.stateWords({ ...view, state: 'curtain', soundOnly: true }, true).text);
+  seen.add(words.stateWords({ ...view, state: 'resting', until: 1790000000 }, true).text);
   seen.add(words.stateWords({ ...view, state: 'offline' }, false).text);
   seen.add(words.stateWords({ ...view, state: 'reconnecting', restarting: true }, true).text);
-  assert.equal(seen.size, 18);
+  assert.equal(seen.size, 27);
 });
 
 test('no words send anybody to the browser that they use', () => {
@@ -53,9 +56,34 @@ test('no words send anybody to the browser that they use', () => {
   }
 });
 
+test('the button behind a farewell says what it does', () => {
+  const button = (state, entry) => words.returnWords({ state, entry });
+  assert.equal(button('left', 'inside'), 'Come back');
+  assert.deepEqual([button('no-answer', 'knock'), button('declined', 'knock')], ['Knock again', 'Knock again']);
+  assert.deepEqual([button('declined', 'preview'), button('ended', 'inside')], ['Enter again', 'Enter again']);
+  assert.equal(button('resting', 'inside'), 'Try again', 'whether there is to be a knock is not known yet');
+});
+
+test('a resting home says until when, in the time of whoever reads it', () => {
+  const now = new Date(2026, 10, 30, 23, 0).getTime();
+  const title = (until) => words.stateWords({ ...view, state: 'resting', until }, true, now).title;
+  const view = { home: 'The barn' };
+  const at = (day, hour) => new Date(2026, 10, day, hour, 0).getTime() / 1000;
+  words.speak({}, 'en-GB');
+  assert.equal(title(at(30, 23)), 'Home is resting until 23:00');
+  assert.equal(title(at(31, 8)), 'Home is resting until Tuesday 08:00', 'tomorrow');
+  for (const until of [null, undefined, 'soon', Infinity]) assert.equal(title(until), 'Home is resting');
+  words.speak({});
+});
+
+test('a name in another script keeps to itself', () => {
+  const { title } = words.stateWords({ home: '\u202eבית\u2069', state: 'knock' }, true);
+  assert.equal(title, 'Knocking at \u2068בית\u2069 …');
+});
+
 test('whatever may happen to a device has a notice', () => {
   for (const kind of ['mic', 'cam']) {
-    for (const state of ['on', 'off', 'paused', 'lost', 'missing', 'busy']) assert.ok(words.ENGLISH[`note.${kind}-${state}`], `${kind}-${state}`);
+    for (const state of ['on', 'off', 'ready', 'paused', 'lost', 'missing', 'busy']) assert.ok(words.ENGLISH[`note.${kind}-${state}`], `${kind}-${state}`);
   }
 });
 

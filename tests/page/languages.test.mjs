@@ -5,7 +5,7 @@ import { afterEach, test } from 'node:test';
 import { page, webroot } from './webroot.mjs';
 
 const words = await page('words.js');
-const { LANGUAGES, chooseLanguage, fetchWords } = await page('languages.js');
+const { LANGUAGES, chooseLanguage, fetchWords, localeOf } = await page('languages.js');
 const { parts } = await page('emphasis.js');
 const read = (name) => readFileSync(new URL(name, webroot), 'utf8');
 const files = readdirSync(webroot);
@@ -121,6 +121,12 @@ test('the browser decides: its first language that the page has', () => {
   for (const [wanted, language] of choices) assert.equal(chooseLanguage(wanted), language, wanted.join());
 });
 
+test('dates are written as in the region that the browser names first for the language', () => {
+  assert.equal(localeOf('de', ['en-US', 'de-CH', 'de-AT']), 'de-CH');
+  assert.equal(localeOf('zh', ['ZH-hant-tw']), 'zh-Hant-TW');
+  for (const wanted of [['fr'], [], ['de_DE.UTF-8'], ['de-']]) assert.equal(localeOf('de', wanted), 'de', wanted.join());
+});
+
 test('a language that does not come is asked for again, ever less often, and English stays meanwhile', async () => {
   const waits = [];
   const asked = new Set();
@@ -169,7 +175,7 @@ test('a catalogue of another version never leaves a gap: what it lacks or cannot
 test('every state, question and refusal is said in each language', () => {
   for (const [name, catalogue] of catalogues) {
     words.speak(catalogue);
-    for (const state of ['connecting', 'live', 'reconnecting', 'offline', 'full', 'wrong-link', 'blocked', 'left', 'revoked', 'tap', 'sound']) {
+    for (const state of ['connecting', 'live', 'reconnecting', 'offline', 'full', 'wrong-link', 'blocked', 'left', 'revoked', 'tap', 'sound', 'knock', 'curtain', 'declined', 'no-answer', 'resting', 'ended']) {
       const { title, text } = words.stateWords({ ...view, state }, true);
       assert.ok(title && /[.。।]$/.test(text) && !Object.values(words.ENGLISH).includes(text), `${name}: ${state}`);
     }

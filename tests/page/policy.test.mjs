@@ -168,6 +168,23 @@ test('each state has its word, and a living picture outshines a dead socket', ()
   assert.equal(state({ held: true, ended: 'left' }), 'left');
 });
 
+test('knocking and the curtain have a word of their own, and no dead socket is hidden behind them', () => {
+  const facts = { ...policy.freshFacts(0), welcomed: true };
+  const state = (changes, now = 1000) => policy.pageState({ ...facts, ...changes }, now);
+  assert.equal(state({ entry: 'knock' }), 'knock');
+  assert.equal(state({ entry: 'knock', curtain: true, stands: true }), 'knock', 'whoever knocks is not told what is behind the door');
+  assert.equal(state({ entry: 'knock', welcomed: false }, 5000), 'knock');
+  assert.equal(state({ entry: 'knock', welcomed: false }, 7000), 'offline');
+  assert.equal(state({ entry: 'knock', full: true }), 'full');
+  assert.equal(state({ curtain: true, stands: true }), 'curtain');
+  assert.equal(state({ curtain: true, stands: true, welcomed: false }, 60000), 'curtain', 'the voice still goes home');
+  assert.equal(state({ curtain: true, stands: false, welcomed: false }, 60000), 'offline');
+  assert.equal(state({ curtain: true, stands: true, ended: 'ended' }), 'ended');
+  assert.equal(policy.farewell('constructor'), null);
+  for (const reason of ['restart', 'failed', 'no_media', 'replaced', 'new-one', undefined]) assert.equal(policy.farewell(reason), null, reason);
+  assert.deepEqual(['left', 'revoked', 'live'].map(policy.isDismissed), [false, false, false]);
+});
+
 test('a connection that hiccups stands for three seconds', () => {
   assert.equal(policy.isStanding({ media: 'connected', disconnectedSince: 0 }, 9000), true);
   assert.equal(policy.isStanding({ media: 'disconnected', disconnectedSince: 7000 }, 9000), true);

@@ -78,6 +78,15 @@ test('a hidden page, a connection that is not up and a dead socket do not count'
   assert.deepEqual(run(new PictureWatch(), 10, (s) => ({ visible: s > 5 })), ['keyframe@7.25', 'rebuild@9.25']);
 });
 
+test('where home sends no picture on purpose none is missing, and what was said before is taken back', () => {
+  assert.deepEqual(run(new PictureWatch(), 300, () => ({ expected: false })), []);
+  const watch = new PictureWatch();
+  run(watch, 20, () => ({}));
+  watch.step({ frames: 0, connected: true, visible: true, signaling: true, expected: false }, 20250);
+  assert.deepEqual([watch.stuck, watch.thin], [false, false]);
+  assert.deepEqual(run(new PictureWatch(), 10, (s) => ({ expected: s > 5 })), ['keyframe@7.25', 'rebuild@9.25']);
+});
+
 test('the grade follows loss, rate, distance and home’s own word', () => {
   const before = { lost: 0, received: 0, frames: 0, freezes: 0, roundTripMs: 20 };
   const grade = (changes, reduced = false) =>

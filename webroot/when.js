@@ -1,0 +1,39 @@
+// Moments, days and hours as people write them. No clock of its own: `now` in ms since 1970, other moments in seconds.
+
+const DAY_MS = 86_400_000;
+// A weekday alone says which day up to here.
+const WEEK_DAYS = 6;
+
+const dayOf = (ms) => new Date(ms).setHours(0, 0, 0, 0);
+
+/** How many midnights lie between now and then. Days differ in length where clocks change. */
+const daysUntil = (ms, now) => Math.round((dayOf(ms) - dayOf(now)) / DAY_MS);
+
+/** The time of day, with the day if that is another one: '08:00', 'Tuesday 08:00'. */
+export function momentWords(seconds, now, locale) {
+  const time = { hour: '2-digit', minute: '2-digit' };
+  return write(seconds * 1000, locale, { ...dayParts(daysUntil(seconds * 1000, now)), ...time });
+}
+
+/** The day alone, or the time if that is today: '18:30', 'Tuesday', '4 May'. */
+export function dayWords(seconds, now, locale) {
+  const days = daysUntil(seconds * 1000, now);
+  return write(seconds * 1000, locale, days === 0 ? { hour: '2-digit', minute: '2-digit' } : dayParts(days));
+}
+
+function dayParts(days) {
+  if (days === 0) return {};
+  return days > 0 && days <= WEEK_DAYS ? { weekday: 'long' } : { day: 'numeric', month: 'long' };
+}
+
+/** A time of day like '22:00' as people of `locale` write it. */
+export function timeWords(time, locale) {
+  const [hour, minute] = time.split(':').map(Number);
+  return write(new Date(2000, 0, 1, hour, minute).getTime(), locale, { hour: '2-digit', minute: '2-digit' });
+}
+
+/** What is no moment is said as nothing: home may send anything. */
+function write(ms, locale, parts) {
+  const date = new Date(ms);
+  return Number.isNaN(date.getTime()) ? '' : new Intl.DateTimeFormat(locale, parts).format(date);
+}
