@@ -174,7 +174,7 @@ export class SelfView {
     const sideways = dock.height > dock.width;
     const right = sideways && dock.width ? dock.left - MARGIN : innerWidth - MARGIN;
     // A phone that lies has its buttons at the side, and only the slider below.
-    const bottom = this.#ceiling(sideways ? '#loudness' : '#tap-sound, .sheet, #loudness, #dock') - MARGIN;
+    const bottom = this.#ceiling(sideways ? '#loudness' : '#tap-sound, #door, .sheet, #loudness, #dock') - MARGIN;
     const x = this.#corner.right ? right - width : Math.max(MARGIN, upper.left);
     const y = this.#corner.bottom ? bottom - height : (upper.bottom || MARGIN) + MARGIN;
     this.#place(x, y);

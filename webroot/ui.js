@@ -22,6 +22,8 @@ export class Ui {
   #idleTimer = 0;
   #wokenBy = null;
   #text = '';
+  #title = '';
+  #call = null;
   #live = false;
   #talks = false;
   #knocks = false;
@@ -105,7 +107,8 @@ export class Ui {
       this.#text = title + text;
       by('title').textContent = title;
       by('status').textContent = text;
-      document.title = view.state === 'live' || view.snapshot || this.#knocks ? title : `${title} · ${homeName(view)}`;
+      this.#title = view.state === 'live' || view.snapshot || this.#knocks ? title : `${title} · ${homeName(view)}`;
+      this.#showTitle();
     }
     by('name').textContent = homeName(view);
     by('mark').hidden = view.socket === 'open';
@@ -175,6 +178,17 @@ export class Ui {
     if (slider.valueAsNumber !== shown.percent) slider.value = shown.percent;
     slider.setAttribute('aria-valuetext', say('volume.spoken', { n: shown.percent }));
     by('percent').textContent = say('volume.percent', { n: shown.percent });
+  }
+
+  /** Says in the tab's title what waits for the person elsewhere; null: nothing. */
+  call(words) {
+    this.#call = words;
+    this.#showTitle();
+  }
+
+  #showTitle() {
+    const title = this.#call ?? this.#title;
+    if (title && document.title !== title) document.title = title;
   }
 
   quality(level) {
@@ -304,6 +318,8 @@ export class Ui {
 
   #key(event) {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    // What is typed at the page about people is no shortcut of the call.
+    if (document.querySelector('dialog[open]')) return;
     this.#wake();
     const slider = event.target === by('volume');
     if (event.target instanceof HTMLInputElement && !slider) return;
@@ -353,7 +369,7 @@ export class Ui {
   }
 
   #rest() {
-    const busy = this.asking || !by('help').hidden || document.querySelector(HOVERS ? ':is(#dock, #loudness) :is(:focus-visible, :hover)' : ':is(#dock, #loudness) :focus-visible');
+    const busy = document.querySelector('dialog[open]') || this.asking || !by('help').hidden || document.querySelector(HOVERS ? ':is(#dock, #loudness) :is(:focus-visible, :hover)' : ':is(#dock, #loudness) :focus-visible');
     if (!this.#live || busy) this.#wake();
     else document.body.classList.add('idle');
   }

@@ -171,6 +171,105 @@ export const ENGLISH = {
   'note.cam-busy': 'The camera does not start. Perhaps another program is using it.',
   'note.bad-link': 'There is no key in that. Paste the whole link, with all letters behind the # sign.',
 
+  // At the door, for owners inside.
+  'door.label': 'At the door',
+  'door.knocks': '{name} knocks',
+  'door.someone-knocks': 'Somebody knocks',
+  'door.comes': '{name} is coming in',
+  'door.someone-comes': 'Somebody is coming in',
+  'door.let-in': 'Let in',
+
+  // The owner's page.
+  'people.title': 'People',
+  'people.back': 'Back',
+  'people.close': 'Close',
+  'people.loading': 'One moment, home is being asked.',
+  'people.lost': 'There is no connection to home just now. What you change is kept.',
+  'people.denied': 'You are not an owner here any more. So you cannot change anything on this page.',
+  'people.gone': 'Another owner has removed this person.',
+  'people.no-name': 'No name',
+  'people.you': 'You',
+  'people.here': 'Here now',
+  'people.devices.one': '{n} device',
+  'people.devices.other': '{n} devices',
+  'people.no-device': 'No device yet',
+  'people.invited-until': 'Invited until {day}',
+  'people.unsaved': 'Not saved yet',
+  'people.invite': 'Invite',
+  'people.code-shown': 'The TV shows a code.',
+  'people.code-away': 'Take it away',
+  'people.save': 'Save',
+  'people.saving': 'Saving …',
+  'people.saved': 'Saved',
+
+  'role.owner': 'Owner',
+  'role.owner.text': 'Comes in at once, and decides with you who may visit.',
+  'role.family': 'Family',
+  'role.family.text': 'Comes in at once, and knocks in quiet hours.',
+  'role.guest': 'Guest',
+  'role.guest.text': 'Knocks until somebody opens, and stays outside in quiet hours.',
+  'as.owner': 'As an owner: {rule}',
+  'as.family': 'As family: {rule}',
+  'as.guest': 'As a guest: {rule}',
+  'entering.at_once': 'Comes in at once',
+  'entering.preview': 'Comes in after ten seconds’ notice',
+  'entering.knock': 'Knocks until somebody opens',
+  'quiet.enter': 'Comes in as always',
+  'quiet.knock': 'Knocks',
+  'quiet.refuse': 'Stays outside',
+
+  'invite.title': 'Invite somebody',
+  'invite.name': 'Name, if you like',
+  'invite.role': 'How do they come?',
+  'invite.link': 'Make a link',
+  'invite.code': 'Show a code on the TV',
+  'invite.code-text': 'The link is for somebody far away. The code is for a phone in front of the TV: it works once, for ten minutes.',
+  'link.title': 'A link for {name}',
+  'link.title-nobody': 'The link is ready',
+  'link.text.one': 'It works until {time}, on {n} device. Send it to nobody else.',
+  'link.text.other': 'It works until {time}, on {n} devices. Send it to nobody else.',
+  'link.share': 'Send',
+  'link.copy': 'Copy',
+  'link.copied': 'Copied',
+  'link.by-hand': 'Your browser does not copy it. The link is marked: copy it by hand.',
+  'link.field': 'The link',
+  'link.code': 'The link as a code for the camera of a phone',
+
+  'person.name': 'Name',
+  'person.role': 'Role',
+  'person.entering': 'Coming in',
+  'person.in-quiet-hours': 'In quiet hours',
+  'person.own-hours': 'Quiet hours of their own',
+  'person.home-hours': 'The quiet hours of home count: {hours}',
+  'person.no-hours': 'Home has no quiet hours.',
+  'person.device': 'Another device',
+  'person.device-text': 'Makes a link for a further or a new phone of this person.',
+  'person.remove': 'Remove',
+  'person.remove-text': 'This ends their visits at once. Their devices and links will not open home any more.',
+  'person.remove-you': 'This is you. Your visit ends at once, and your devices will not open home any more.',
+  'person.remove-sure': 'Remove {name}?',
+  'person.remove-yes': 'Yes, remove',
+  'person.remove-no': 'Keep',
+
+  'hours.title': 'Quiet hours',
+  'hours.text': 'In quiet hours family knocks, guests stay outside, and owners come in as always. Each person may have a rule of their own.',
+  'hours.on': 'Quiet hours at home',
+  'hours.from': 'From',
+  'hours.to': 'Until',
+  'hours.range': '{from} to {to}',
+  'hours.none': 'None',
+
+  // Why home did not do it.
+  'why.name': 'Home cannot take this name. A name has at most 40 letters, and nothing invisible.',
+  'why.hours': 'Please set both times, and not the same one twice.',
+  'why.last_owner': 'This is the last owner. Make somebody else an owner first.',
+  'why.unknown': 'Home does not know this person any more.',
+  'why.storage': 'Home could not save it. Please try again.',
+  'why.too_many': 'Home has no room for more people or links. Remove some first.',
+  'why.lost': 'There is no connection to home just now. Try again in a moment.',
+  'why.given-up': 'The connection broke, and home may have made the link. If the list has somebody new, choose “Another device” there.',
+  'why.other': 'Home did not do it. Please try again.',
+
   // When the browser refuses a device. With sound only nobody sees anybody.
   'refusal.microphone.title': 'Your microphone is blocked',
   'refusal.microphone.text': 'You still see and hear home. To be heard:',
@@ -227,9 +326,9 @@ export function speak(catalogue, locale = 'en') {
 export const locale = () => tongue;
 
 /** The sentence behind `key` for `n` things: catalogues have one for 'one' and one for all 'other' numbers. */
-export function count(key, n) {
+export function count(key, n, values = {}) {
   const kind = new Intl.PluralRules(tongue).select(n) === 'one' ? 'one' : 'other';
-  return say(`${key}.${kind}`, { n: n.toLocaleString(tongue) });
+  return say(`${key}.${kind}`, { n: n.toLocaleString(tongue), ...values });
 }
 
 // Marks of direction, which a name may bring along, would turn the sentence around it.

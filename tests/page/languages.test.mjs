@@ -12,8 +12,8 @@ const files = readdirSync(webroot);
 const tongues = LANGUAGES.map((name) => [name, read(`words-${name}.json`)]);
 const catalogues = tongues.map(([name, text]) => [name, JSON.parse(text)]);
 
-// Names, which are the same everywhere, or nearly.
-const SAME = ['trust.ios'];
+// Names and words that are the same everywhere, or nearly.
+const SAME = ['trust.ios', 'person.name'];
 // Said by the document alone, where no script runs.
 const FIXED = ['old'];
 
@@ -60,7 +60,7 @@ for (const [name, catalogue] of catalogues) {
   });
 
   test(`what ${name} tells people to press is called what it says on the button`, () => {
-    const buttons = [['unblock.', 'Try again', 'action.again'], ['trust.', 'Get home’s certificate', 'trust.get']];
+    const buttons = [['unblock.', 'Try again', 'action.again'], ['trust.', 'Get home’s certificate', 'trust.get'], ['why.', 'Another device', 'person.device']];
     for (const [prefix, label, button] of buttons) {
       for (const key of Object.keys(english).filter((one) => one.startsWith(prefix) && one !== button && english[one].includes(label))) {
         assert.ok(catalogue[key].includes(catalogue[button]), key);
