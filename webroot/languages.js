@@ -63,11 +63,11 @@ export async function learnLanguage(take) {
 
 /**
  * Writes all words again that stand in the document: `data-words` names the key of an element's text, `data-words-title` that
- * of its title, and so on. What `find` does not know stays as it is. `write` puts a sentence into an element.
+ * of its title, and so on. What `find` does not know stays as it is. `write` puts a sentence into an element, `root` is a part of the document.
  */
-export function putWords(find, write = writeText) {
+export function putWords(find, write = writeText, root = document) {
   const put = (name, set) => {
-    for (const element of document.querySelectorAll(`[${name}]`)) {
+    for (const element of root.querySelectorAll(`[${name}]`)) {
       const sentence = find(element.getAttribute(name));
       if (sentence) set(element, sentence);
     }

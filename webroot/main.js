@@ -3,7 +3,6 @@ import { begun, brief, firstLook, hasSecret } from './first.js';
 import { Framing, SelfView } from './frame.js';
 import { learnLanguage } from './languages.js';
 import { Media } from './media.js';
-import { Owner } from './owner.js';
 import { Player } from './player.js';
 import { isDismissed, questionFor } from './policy.js';
 import { Ui } from './ui.js';
@@ -68,8 +67,6 @@ const ui = new Ui({
   paste: (text) => visit.useLink(text) && comeBack(false),
 });
 
-const owner = new Owner(visit, { call: (words) => ui.call(words) });
-
 let online = navigator.onLine !== false;
 let lastState = '';
 let lastEntry = 'inside';
@@ -118,8 +115,6 @@ function noteDevices() {
 
 function showState() {
   const view = visit.view();
-  // First: a page that closes gives the focus back, and an end has a button for it.
-  owner.show(view);
   ui.state(view, online);
   volume.hear(view.volume);
   tellVolume();
@@ -172,9 +167,9 @@ function learn() {
   learnLanguage((words, locale) => {
     speak(words, locale);
     ui.reword();
-    owner.reword();
     showState();
     showControls();
+    dispatchEvent(new Event('reworded'));
   });
 }
 

@@ -1,49 +1,51 @@
-// What an owner may do from a visit: joins what home says, the page about people and the cards of those who knock.
+// What an owner may do from a visit: joins what home says, the page about people and the cards of those who knock. It comes behind the
+// call, which does without it.
 import { Door } from './door.js';
 import { DoorCards } from './doorcards.js';
+import { putWords } from './languages.js';
 import { People } from './people.js';
 import { PeoplePage } from './peoplepage.js';
 import { doorWords } from './peoplewords.js';
+import { callTitle } from './title.js';
+import { visit } from './visit.js';
+import { say } from './words.js';
 
 const clock = () => performance.now();
 
-export class Owner {
-  #visit;
-  #on;
+class Owner {
   #people = new People();
   #door = new Door();
   #page = new PeoplePage(this.#people, { changed: () => this.#tell() });
-  #cards = new DoorCards({ answer: (visit, letIn) => this.#answer(visit, letIn) });
+  #cards = new DoorCards({ answer: (number, letIn) => this.#answer(number, letIn) });
   #open = document.getElementById('people-open');
   #allowed = false;
   #heard = false;
   #timer = 0;
   #doorTimer = 0;
 
-  /** `on.call(words)` says in the title of a hidden tab that somebody knocks; null takes that back. */
-  constructor(visit, on) {
-    this.#visit = visit;
-    this.#on = on;
-    visit.addEventListener('told', ({ detail }) => this.#hear(detail));
+  begin() {
+    // The language may have come before this part of the document.
+    putWords(say, undefined, document.getElementById('people'));
+    visit.mail.open((message) => this.#hear(message));
+    visit.addEventListener('change', () => this.#show());
     this.#open.addEventListener('click', () => this.#page.open());
     document.addEventListener('visibilitychange', () => this.#showDoor());
+    addEventListener('reworded', () => {
+      this.#page.render();
+      this.#showDoor();
+    });
+    this.#show();
   }
 
-  /** Follows the visit's `view`. */
-  show({ role, entry, ended, welcomed }) {
+  #show() {
+    const { role, entry, ended, welcomed } = visit.view();
     this.#allowed = role === 'owner' && entry === 'inside' && !ended;
-    if (this.#heard && !welcomed) this.#people.lost();
-    const turned = this.#heard !== welcomed;
-    this.#heard = welcomed;
-    this.#open.hidden = !this.#allowed || this.#people.denied;
-    if (ended) this.#page.close();
+    if (!welcomed) this.#people.lost();
+    const turned = this.#heard !== Boolean(welcomed);
+    this.#heard = Boolean(welcomed);
+    this.#open.hidden = !this.#allowed || this.#people.denied || !this.#page.able;
+    if (ended && this.#page.close()) document.getElementById('return').focus();
     if (turned) this.#tell();
-    this.#showDoor();
-  }
-
-  /** Says everything again, in the language that has come. */
-  reword() {
-    this.#page.render();
     this.#showDoor();
   }
 
@@ -59,14 +61,14 @@ export class Owner {
     clearTimeout(this.#timer);
     const now = clock();
     this.#people.look(now);
-    for (const message of this.#people.due(now)) this.#visit.say(message);
+    for (const message of this.#people.due(now)) visit.say(message);
     const wait = this.#people.wait(now);
     if (wait !== null) this.#timer = setTimeout(() => this.#tell(), wait + 20);
     this.#page.render();
   }
 
-  #answer(visit, letIn) {
-    if (!this.#visit.say(this.#door.answer(visit, letIn))) return;
+  #answer(number, letIn) {
+    visit.say(this.#door.answer(number, letIn));
     this.#showDoor();
   }
 
@@ -75,8 +77,10 @@ export class Owner {
     const now = clock();
     const waiting = this.#allowed ? this.#door.waiting(now) : [];
     this.#cards.show(waiting, this.#heard);
-    this.#on.call(waiting.length && document.visibilityState === 'hidden' ? doorWords(waiting[0]) : null);
+    callTitle(waiting.length && document.visibilityState === 'hidden' ? doorWords(waiting[0]) : null);
     const wait = this.#door.wait(now);
     if (wait !== null) this.#doorTimer = setTimeout(() => this.#showDoor(), wait + 20);
   }
 }
+
+new Owner().begin();

@@ -67,8 +67,16 @@ export class PeoplePage {
     this.#on.changed();
   }
 
+  /** Says whether it was open. */
   close() {
-    if (this.#dialog.open) this.#dialog.close();
+    const { open } = this.#dialog;
+    if (open) this.#dialog.close();
+    return open;
+  }
+
+  /** Whether this browser has dialogs. */
+  get able() {
+    return typeof this.#dialog.showModal === 'function';
   }
 
   /** Shows how things stand now. */

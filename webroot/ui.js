@@ -1,6 +1,7 @@
 // The document: puts words, states and controls on the page, and tells what the person does. It decides nothing.
 import { putWords } from './languages.js';
 import { isDismissed } from './policy.js';
+import { setTitle } from './title.js';
 import { ENGLISH, blockedWords, browserKind, declineWords, homeName, questionWords, returnWords, say, stateWords, tapWords } from './words.js';
 
 const IDLE_MS = 4500;
@@ -22,8 +23,6 @@ export class Ui {
   #idleTimer = 0;
   #wokenBy = null;
   #text = '';
-  #title = '';
-  #call = null;
   #live = false;
   #talks = false;
   #knocks = false;
@@ -107,8 +106,7 @@ export class Ui {
       this.#text = title + text;
       by('title').textContent = title;
       by('status').textContent = text;
-      this.#title = view.state === 'live' || view.snapshot || this.#knocks ? title : `${title} · ${homeName(view)}`;
-      this.#showTitle();
+      setTitle(view.state === 'live' || view.snapshot || this.#knocks ? title : `${title} · ${homeName(view)}`);
     }
     by('name').textContent = homeName(view);
     by('mark').hidden = view.socket === 'open';
@@ -132,7 +130,7 @@ export class Ui {
     // Whoever is muted cannot be heard: that is the more important one.
     this.note('snapshots', Boolean(view.snapshot) && !view.muted && !unplugged);
     this.note('unplugged', unplugged);
-    this.note('preview', this.#live && view.entry === 'preview');
+    this.note('preview', (this.#live || view.talks) && view.entry === 'preview');
     this.note('muted', (this.#live || view.talks) && view.muted);
   }
 
@@ -178,17 +176,6 @@ export class Ui {
     if (slider.valueAsNumber !== shown.percent) slider.value = shown.percent;
     slider.setAttribute('aria-valuetext', say('volume.spoken', { n: shown.percent }));
     by('percent').textContent = say('volume.percent', { n: shown.percent });
-  }
-
-  /** Says in the tab's title what waits for the person elsewhere; null: nothing. */
-  call(words) {
-    this.#call = words;
-    this.#showTitle();
-  }
-
-  #showTitle() {
-    const title = this.#call ?? this.#title;
-    if (title && document.title !== title) document.title = title;
   }
 
   quality(level) {

@@ -3,6 +3,7 @@
 import { LateCodec } from './codec.js';
 import { Entry } from './entry.js';
 import { Peer, brief, canCall, signalUrl } from './first.js';
+import { Mailbox } from './mailbox.js';
 import { Observer } from './observer.js';
 import { FULL_RETRY_MS, Recovery, afterWelcome, brokenPause, farewell, freshFacts, hearHome, hearWelcome, isCovered, isHeardOrSeen, isStanding, pageState } from './policy.js';
 import { Refusals } from './refusals.js';
@@ -13,14 +14,14 @@ import { PictureWatch } from './watch.js';
 
 const TICK_MS = 250;
 const REPEAT_OFFER_MS = 5000;
-// For people.js and door.js.
+// For owner.js.
 const PASSED_ON = ['people', 'invited', 'not_done', 'door'];
 
 const clock = () => performance.now();
 
 /**
- * One person's stay. Fires `change` whenever `view()` may have changed, `stream` when `stream` is to be shown, and `told` with what home says
- * to owners (`detail`). Each `welcome` is told, too.
+ * One person's stay. Fires `change` whenever `view()` may have changed, and `stream` when `stream` is to be shown. What home says to owners is in
+ * `mail`, and each `welcome`.
  * Signaling and media live side by side: the socket's death is never the call's.
  */
 class Visit extends EventTarget {
@@ -29,6 +30,7 @@ class Visit extends EventTarget {
     message: (message) => this.#message(message),
     closed: (how) => this.#lost(how),
   });
+  mail = new Mailbox();
   #facts = {};
   #entry = new Entry();
   // The visit's token at home, and whether the last hello asked to go on with it.
@@ -360,7 +362,7 @@ class Visit extends EventTarget {
         this.#signal.retryIn(500);
         break;
       default:
-        if (PASSED_ON.includes(message?.type)) return this.#passOn(message);
+        if (PASSED_ON.includes(message?.type)) return this.mail.post(message);
         if (message && hearHome(facts, message)) break;
         // Home may be newer: what this page does not know it does not need.
         console.warn('intercom: unknown message', message?.type);
@@ -368,10 +370,6 @@ class Visit extends EventTarget {
     }
     this.#cover();
     this.#changed();
-  }
-
-  #passOn(message) {
-    this.dispatchEvent(new CustomEvent('told', { detail: message }));
   }
 
   /** Where home shows nothing, nothing that it showed before counts or stays. */
@@ -389,7 +387,7 @@ class Visit extends EventTarget {
     this.#entry.works();
     hearWelcome(this.#facts, message);
     const resumed = this.#asked && message.resumed;
-    this.#passOn({ type: 'welcome', resumed });
+    this.mail.post({ type: 'welcome', resumed });
     brief.remove('intercom.reloaded');
     const next = afterWelcome({ asked: this.#asked, resumed });
     if (next === 'repeat') this.#repeat();
@@ -421,7 +419,7 @@ class Visit extends EventTarget {
       case 'bad_offer':
         return this.#broken(message);
       case 'not_allowed':
-        return this.#passOn({ type: code });
+        return this.mail.post({ type: code });
       default:
         if (fatal) this.#signal.retryIn(5000);
     }
