@@ -133,17 +133,15 @@ export class People {
     this.#settle(now);
   }
 
-  /** The owner changes something of a person (by number), or of 'home'; nothing is told yet. */
+  /** The owner changes something of a person (by number), or of 'home'; nothing is told yet. What is as before again is no change. */
   edit(key, change) {
-    this.#drafts.set(key, { ...this.#drafts.get(key), ...change });
+    const draft = { ...this.#drafts.get(key), ...change };
+    const before = { ...this.#find(key), ...this.#wishes.get(key)?.change, hours: this.#hours(key) };
+    for (const [field, value] of Object.entries(draft)) if (same(value, before[field])) delete draft[field];
+    if (Object.keys(draft).length) this.#drafts.set(key, draft);
+    else this.#drafts.delete(key);
     this.#wrong.delete(key);
     this.#saved.delete(key);
-  }
-
-  /** Takes all that back. */
-  discard(key) {
-    this.#drafts.delete(key);
-    this.#wrong.delete(key);
   }
 
   /** Saves what was changed; false if that cannot be saved, with the reason in the view. */
@@ -196,7 +194,7 @@ export class People {
   /** Everybody, owners first, then by name; null before home has said. */
   get list() {
     if (!this.#said) return null;
-    const rank = ({ role }) => ROLES.indexOf(role);
+    const rank = ({ role }) => (ROLES.includes(role) ? ROLES.indexOf(role) : ROLES.length);
     const byName = (a, b) => (a.name === null) - (b.name === null) || (a.name ?? '').localeCompare(b.name ?? '') || a.number - b.number;
     return [...this.#said.people].sort((a, b) => rank(a) - rank(b) || byName(a, b)).map(({ number }) => this.person(number));
   }
@@ -335,6 +333,12 @@ export class People {
     this.#wrong.set(key, { why, at });
     return false;
   }
+}
+
+/** Whether a field has the same value. A field knows no name as an empty one, and hours as three values. */
+function same(value, before) {
+  if (typeof value !== 'object' || value === null) return (value || null) === (before || null);
+  return Object.entries(value).every(([name, one]) => before?.[name] === one);
 }
 
 /** A wish's change as the fields have it. */

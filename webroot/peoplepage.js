@@ -45,8 +45,7 @@ export class PeoplePage {
       event.preventDefault();
       this.#back();
     });
-    // What lies beside it is the dialog's own; all that is in it is not.
-    this.#dialog.addEventListener('click', (event) => event.target === this.#dialog && this.#page === 'list' && this.close());
+    this.#dialog.addEventListener('click', (event) => this.#beside(event) && this.#page === 'list' && this.close());
     click('people-close', () => this.close());
     click('people-back', () => this.#back());
     click('people-invite', () => this.#go('invite'));
@@ -63,6 +62,8 @@ export class PeoplePage {
     if (this.#dialog.open) return;
     this.#people.watch(true);
     this.#dialog.showModal();
+    // Nothing outside it can be pressed now.
+    by('people-door').append(by('door'));
     this.#go('list');
     this.#on.changed();
   }
@@ -254,6 +255,7 @@ export class PeoplePage {
   }
 
   #renderPerson(person) {
+    write('person-facts', rowWords(person, Date.now()).facts.join(' · '));
     put(by('person-name'), 'value', person.name ?? '');
     for (const choice of document.querySelectorAll('input[name="person-role"]')) put(choice, 'checked', choice.value === person.role);
     write('person-entering-default', defaultWords(person.role, 'entering'));
@@ -357,7 +359,14 @@ export class PeoplePage {
     opener?.focus();
   }
 
+  /** Whether a click is on none of it. A key's click has no place. */
+  #beside({ target, clientX, clientY, detail }) {
+    const { left, right, top, bottom } = this.#dialog.getBoundingClientRect();
+    return target === this.#dialog && detail > 0 && (clientX < left || clientX > right || clientY < top || clientY > bottom);
+  }
+
   #closed() {
+    by('foot').insertBefore(by('door'), by('sheets'));
     this.#people.watch(false);
     this.#page = 'list';
     this.#gone = false;

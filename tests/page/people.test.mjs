@@ -63,6 +63,27 @@ test('a change is told as the whole person, when it is saved and not before', ()
   assert.deepEqual([people.due(100), people.wait(100)], [[], null]);
 });
 
+test('what is as before again is no change', () => {
+  const people = opened({ ...said(), people: [ME, ANNA, { ...ANNA, number: 13, name: null, quiet_hours: '20:00-08:00' }] });
+  const changed = (number) => people.person(number).changed;
+  people.edit(12, { role: 'guest', name: 'Anna ' });
+  people.edit(12, { role: 'family' });
+  assert.equal(changed(12), true, 'a name that is still being typed');
+  people.edit(12, { name: 'Anna' });
+  assert.equal(changed(12), false);
+  people.edit(13, { name: '', entering: null, hours: { on: true, from: '20:00', to: '08:00' } });
+  assert.equal(changed(13), false);
+  people.edit(13, { hours: { on: false, from: '20:00', to: '08:00' } });
+  assert.equal(changed(13), true);
+  people.edit('home', { hours: { on: true, from: '22:00', to: '07:00' } });
+  assert.equal(people.home.changed, false);
+});
+
+test('a role of a newer home comes last', () => {
+  const people = opened({ ...said(), people: [{ ...ANNA, role: 'neighbour' }, ME] });
+  assert.deepEqual(people.list.map(({ role }) => role), ['owner', 'neighbour']);
+});
+
 test('an emptied name is none', () => {
   const people = opened();
   people.edit(12, { name: '  ' });
@@ -139,7 +160,7 @@ test('the last owner stays one: beside the role, or beside the button that remov
   people.due(0);
   people.hear({ type: 'not_done', request: null, person: 1, why: 'last_owner' }, 10);
   assert.deepEqual([people.person(1).wrong, people.person(1).role], [{ why: 'last_owner', at: 'role' }, 'guest']);
-  people.discard(1);
+  people.edit(1, { role: 'owner' });
   assert.deepEqual([people.person(1).wrong, people.person(1).role], [null, 'owner']);
   people.remove(1);
   assert.deepEqual(people.due(20), [{ type: 'remove', person: 1 }]);
