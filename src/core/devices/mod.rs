@@ -17,7 +17,7 @@
 //! - Only changes are logged. [`xruns`] reports over- and underruns once a minute at most.
 //!
 //! [`buttons`] decides which input devices are listened to. They are no driver: there is one kind of them, the
-//! kernel's input events, and nothing to choose between.
+//! kernel's input events, and nothing to choose between. [`hold`] tells a press from a hold and from contacts that bounce.
 //!
 //! [`storage`] judges the disk and finds the words for the TV. [`doctor`] turns what was looked at into sentences with
 //! remedies.
@@ -54,6 +54,7 @@
 pub mod buttons;
 pub mod doctor;
 pub mod heartbeat;
+pub mod hold;
 pub mod keeper;
 pub mod storage;
 pub mod supervisor;
