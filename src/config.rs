@@ -1,6 +1,7 @@
 //! TOML → typed settings. Every error names file, line or key, what is allowed and the nearest right spelling.
 
 mod address;
+mod buttons;
 mod devices;
 mod fallback;
 pub mod plain_text;
@@ -24,10 +25,11 @@ use intercom_base::settings::{AudioSettings, NoiseSuppression, PublicAddress, Ru
 use intercom_drivers::contract::{CaptureAudio, CaptureVideo, Display, PlayAudio, VideoMode, Wanted};
 use intercom_drivers::registry;
 
+pub use buttons::{ButtonKey, Buttons, Use, key_name, key_of};
 pub use devices::{Device, Drivers};
 pub use fallback::{ChosenConfig, load_or_last_good};
 pub use problem::{ConfigErrors, Problem, nearest};
-pub use room::{Buttons, Chime, ChimeSound, InviteKey, key_of};
+pub use room::{Chime, ChimeSound};
 pub use state_paths::{StatePaths, state_paths};
 pub use trials::ConfigTrial;
 
@@ -197,7 +199,7 @@ fn parse_with(text: &str, file: &str, drivers: &Drivers, env: Environment<'_>) -
     let full = read_full(r);
     let reduced = read_reduced(r, &full);
     let audio = read_audio(r);
-    let (chime, volume, buttons) = (room::read_chime(r, file), room::read_volume(r), room::read_buttons(r));
+    let (chime, volume, buttons) = (room::read_chime(r, file), room::read_volume(r), buttons::read_buttons(r));
     let tv = Tv {
         width: size(r, "tv.width", WIDTH),
         height: size(r, "tv.height", HEIGHT),

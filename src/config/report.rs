@@ -43,6 +43,7 @@ impl Config {
         let pages =
             if least < most { format!("pages may set {least} to {most} %") } else { "pages cannot set it".into() };
         lines.push(("volume", format!("viewers at {percent} %; {pages}")));
+        lines.push(("buttons", self.buttons.summary()));
         let Tv { width, height, rate, .. } = self.tv;
         let language = self.home.language.code();
         lines.push(("tv", format!("{width}x{height}, at most {} fps; in the language {language}", rate.fps())));

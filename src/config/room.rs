@@ -1,4 +1,4 @@
-//! What is felt in home's room: `[chime]`, `[volume]` and `[buttons]`.
+//! What is heard in home's room: `[chime]` and `[volume]`.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -6,12 +6,8 @@ use std::sync::Arc;
 use intercom_core::call::protocol::Volume;
 use intercom_media::{chime, ramp};
 
-use super::problem::{nearest, quoted};
 use super::reader::{Reader, Wrong};
 use super::{existing, plain};
-
-/// The kernel's KEY_CNT.
-const KEYS: u16 = 0x300;
 
 /// `[chime]`
 #[derive(Clone, Debug)]
@@ -33,48 +29,6 @@ pub struct ChimeSound {
     pub name: String,
     /// Mono at 48 kHz, as loud as it shall be; empty for none.
     pub sound: Arc<[i16]>,
-}
-
-/// `[buttons]`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Buttons {
-    /// `mute`: the key that mutes home's microphone and opens it again, by its number (linux/input-event-codes.h).
-    /// Default KEY_MICMUTE.
-    pub mute: Option<u16>,
-    /// `invite`: the key that shows a code for a new phone on the TV. Default "auto".
-    pub invite: InviteKey,
-    /// `device`: a part of an input device's name; `None` for all that have the key. Default "auto".
-    pub device: Option<String>,
-}
-
-/// `[buttons] invite`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum InviteKey {
-    /// "auto": the key that `intercom run --invite-key` names, if any.
-    #[default]
-    Auto,
-    /// "": none.
-    Off,
-    /// A key, by its number (linux/input-event-codes.h).
-    Key(u16),
-}
-
-impl InviteKey {
-    /// The key, where `auto` is what "auto" means.
-    fn resolve(self, auto: Option<u16>) -> Option<u16> {
-        match self {
-            InviteKey::Auto => auto,
-            InviteKey::Off => None,
-            InviteKey::Key(key) => Some(key),
-        }
-    }
-}
-
-impl Buttons {
-    /// The key that shows a code, where `auto` is what "auto" means; a key that mutes does nothing else.
-    pub fn invite_key(&self, auto: Option<u16>) -> Option<u16> {
-        self.invite.resolve(auto).filter(|key| Some(*key) != self.mute)
-    }
 }
 
 pub(super) fn read_chime(r: &mut Reader<'_>, file: &str) -> Chime {
@@ -129,28 +83,6 @@ pub(super) fn read_volume(r: &mut Reader<'_>) -> Volume {
     Volume { percent: percent.clamp(least.min(most), most), least: least.min(most), most }
 }
 
-pub(super) fn read_buttons(r: &mut Reader<'_>) -> Buttons {
-    let mute = r.text("buttons.mute", "a key's name such as \"KEY_MICMUTE\", or \"\" for none", |name| match name {
-        "" => Ok(None),
-        name => key_number(name).map(Some),
-    });
-    let allowed = "\"auto\", a key's name such as \"KEY_ENTER\", or \"\" for none";
-    let invite = r.text("buttons.invite", allowed, |name| match name {
-        "auto" => Ok(InviteKey::Auto),
-        "" => Ok(InviteKey::Off),
-        name => match key_number(name)? {
-            key if Some(key) == mute => Err(Wrong::new(format!("{} is the key of mute", quoted(name)))),
-            key => Ok(InviteKey::Key(key)),
-        },
-    });
-    let device = r.text("buttons.device", "\"auto\", or a part of the input device's name", |name| match name.trim() {
-        "" => Err(Wrong::near("the name is empty", Some("\"auto\"".to_owned()))),
-        "auto" => Ok(None),
-        name => Ok(Some(name.to_owned())),
-    });
-    Buttons { mute, invite, device }
-}
-
 fn read_wav(file: &str, path: &str) -> Result<Vec<i16>, Wrong> {
     let path = existing(file, path)?;
     let shown = path.display();
@@ -166,45 +98,18 @@ fn read_wav(file: &str, path: &str) -> Result<Vec<i16>, Wrong> {
     chime::from_wav(&bytes).map_err(|error| Wrong::new(format!("{shown} cannot be played: {error}")))
 }
 
-/// The kernel's number of a key that a command line names.
-///
-/// # Errors
-/// A sentence, if the kernel has no such key.
-pub fn key_of(name: &str) -> Result<u16, String> {
-    key_number(name).map_err(|Wrong { what, nearest }| match nearest {
-        Some(nearest) => format!("{what}; did you mean {nearest}?"),
-        None => what,
-    })
-}
-
-/// The kernel's number of a key.
-fn key_number(name: &str) -> Result<u16, Wrong> {
-    if let Ok(key) = name.parse::<evdev::KeyCode>() {
-        return Ok(key.code());
-    }
-    let names: Vec<String> = (0..KEYS)
-        .map(|code| format!("{:?}", evdev::KeyCode::new(code)))
-        .filter(|name| name.starts_with("KEY_") || name.starts_with("BTN_"))
-        .collect();
-    let upper = name.to_uppercase().replace('-', "_");
-    let whole = if upper.starts_with("KEY_") || upper.starts_with("BTN_") { upper } else { format!("KEY_{upper}") };
-    let near = nearest(&whole, names.iter().map(String::as_str)).map(quoted);
-    Err(Wrong::near(format!("the kernel knows no key {}", quoted(name)), near))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::tests::{complaint, take};
 
     #[test]
-    fn nothing_written_means_soft_chimes_loud_viewers_and_the_usual_key() {
+    fn nothing_written_means_soft_chimes_and_loud_viewers() {
         let config = take("");
         let peak = |sound: &ChimeSound| sound.sound.iter().map(|sample| sample.unsigned_abs()).max().unwrap_or(0);
         assert!((3000..6000).contains(&peak(&config.chime.arrive)), "{}", peak(&config.chime.arrive));
         assert!(!config.chime.leave.sound.is_empty() && config.chime.leave.sound != config.chime.arrive.sound);
         assert_eq!(config.volume, Volume { percent: 100, least: 20, most: 100 });
-        assert_eq!(config.buttons, Buttons { mute: Some(248), invite: InviteKey::Auto, device: None });
     }
 
     #[test]
@@ -275,24 +180,5 @@ mod tests {
         let twice = wrong("min_percent = 10\nleast_percent = 20");
         assert!(twice.contains(":3: volume.least_percent: this key is called min_percent now"), "{twice}");
         assert_eq!(take("[volume]\nmin_percent = 30\n").warnings, [] as [String; 0]);
-    }
-
-    #[test]
-    fn keys_are_called_as_the_kernel_calls_them() {
-        assert_eq!(take("[buttons]\nmute = \"KEY_F9\"\ndevice = \"Remote\"").buttons.mute, Some(67));
-        assert_eq!(take("[buttons]\nmute = \"\"").buttons.mute, None);
-        let near = complaint("[buttons]\nmute = \"micmute\"");
-        assert!(near.contains("did you mean \"KEY_MICMUTE\"?"), "{near}");
-        assert!(complaint("[buttons]\nmute = \"KEY_MICMUT\"").contains("did you mean \"KEY_MICMUTE\"?"));
-        assert!(complaint("[buttons]\ndevice = \"\"").contains("the name is empty"));
-        let invite = |name: &str| take(&format!("[buttons]\ninvite = \"{name}\"")).buttons.invite;
-        assert_eq!(invite("KEY_ENTER"), InviteKey::Key(28));
-        assert_eq!(invite("KEY_ENTER").resolve(Some(96)), Some(28), "what is written counts");
-        assert_eq!((invite("").resolve(Some(28)), invite("auto").resolve(Some(28))), (None, Some(28)));
-        let muting = take("[buttons]\nmute = \"KEY_ENTER\"").buttons;
-        assert_eq!((muting.invite_key(Some(28)), muting.invite_key(Some(67))), (None, Some(67)));
-        assert!(complaint("[buttons]\ninvite = \"enter\"").contains("did you mean \"KEY_ENTER\"?"));
-        let twice = complaint("[buttons]\nmute = \"KEY_F9\"\ninvite = \"KEY_F9\"");
-        assert!(twice.contains(":3: buttons.invite: \"KEY_F9\" is the key of mute"), "{twice}");
     }
 }

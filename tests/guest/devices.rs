@@ -120,7 +120,7 @@ fn the_doctor_sees_everything(guest: &mut Machine, runs: bool) {
 
 /// A key of the keyboard at home mutes the microphone, and opens it again.
 fn a_key_mutes_home(guest: &mut Machine, page: &Page) {
-    said(guest, "buttons: listening to AT Translated Set 2 keyboard for KEY_F9");
+    said(guest, "buttons: listening to AT Translated Set 2 keyboard for mute (KEY_F9)");
     guest.press("f8");
     guest.press("f9");
     page.wait_for(

@@ -1,18 +1,18 @@
-//! The thread `buttons`: keys of a keyboard, a remote control or a button at home. One mutes home's microphone, another one
-//! shows a code for a new phone.
+//! The thread `buttons`: keys of keyboards, keypads, remote controls and buttons at home. `config/buttons.rs` says which key does what.
 
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fs, io};
 
 use evdev::{Device, EventType, KeyCode};
 use intercom_base::language::Sentences;
-use intercom_core::call::home::Mute;
+use intercom_core::call::home::{Curtain, Mute};
 use intercom_core::devices::buttons::{ButtonWatch, Found, News};
+use intercom_core::devices::hold::{Holds, Stroke};
 
-use crate::config::Buttons;
+use crate::config::{Buttons, Use, key_name};
 use crate::shell::devices::{Activity, Hints};
 use crate::shell::wires::{ToLoop, ToLoopHandle};
 use crate::shell::worker::{Exit, Worker, spawn_worker};
@@ -27,54 +27,49 @@ const MOST: usize = 256;
 /// How often the thread looks whether it is time to end.
 const REST: Duration = Duration::from_millis(500);
 
-/// Keys that mean the same to people: Enter, that of a numeric keypad, and the remote control's two words for it.
-const TWINS: &[KeyCode] = &[KeyCode::KEY_ENTER, KeyCode::KEY_KPENTER, KeyCode::KEY_OK, KeyCode::KEY_SELECT];
+/// Reads of a device before the others have their turn. The kernel keeps fewer events than that.
+const READS: usize = 16;
 
-/// The value of a key event that is a press; 0 is its end, and 2 a repeat.
-const PRESS: i32 = 1;
-
-/// What a key is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Use {
-    Mute,
-    Invite,
-}
-
-/// Which keys are for what. A key that the config names for the mute is for nothing else, whatever its twins are for.
+/// Which keys are for what.
 #[derive(Clone, Debug)]
-struct Keys(Vec<(KeyCode, Use)>);
+struct Keys(Vec<(u16, Use)>);
 
 impl Keys {
-    fn new(mute: Option<u16>, invite: Option<u16>) -> Keys {
-        let mute = mute.map(KeyCode::new);
-        let invite = invite.map(KeyCode::new);
-        let twins = TWINS.iter().copied().filter(|_| invite.is_some_and(|key| TWINS.contains(&key)));
-        let mut keys: Vec<(KeyCode, Use)> = mute.map(|key| (key, Use::Mute)).into_iter().collect();
-        for key in invite.into_iter().chain(twins) {
-            if keys.iter().all(|(known, _)| *known != key) {
-                keys.push((key, Use::Invite));
-            }
-        }
-        Keys(keys)
-    }
-
     fn use_of(&self, code: u16) -> Option<Use> {
-        self.0.iter().find(|(key, _)| key.code() == code).map(|(_, what)| *what)
+        self.0.iter().find(|(key, _)| *key == code).map(|(_, what)| *what)
     }
 
     fn are_on(&self, device: &Device) -> bool {
-        device.supported_keys().is_some_and(|has| self.0.iter().any(|(key, _)| has.contains(*key)))
+        device.supported_keys().is_some_and(|has| self.0.iter().any(|(key, _)| has.contains(KeyCode::new(*key))))
+    }
+
+    /// All of them by use: `mute (KEY_F9), invite (KEY_ENTER, KEY_OK)`.
+    fn listing(&self) -> String {
+        let one = |what: Use| {
+            let keys: Vec<String> =
+                self.0.iter().filter(|(_, its)| *its == what).map(|(key, _)| key_name(*key)).collect();
+            (!keys.is_empty()).then(|| format!("{} ({})", what.word(), keys.join(", ")))
+        };
+        Use::ALL.into_iter().filter_map(one).collect::<Vec<_>>().join(", ")
     }
 }
 
-/// How people call a key: `Enter`, `F9`, `Volume up`. Only the first has a name in each language.
+/// How people call a key: `Enter`, `+`, `F9`, `Volume up`. Only the first has a name in each language.
 pub fn words(key: u16, sentences: &Sentences) -> String {
-    if key == KeyCode::KEY_ENTER.code() {
-        return sentences.enter.to_owned();
+    match KeyCode::new(key) {
+        KeyCode::KEY_ENTER | KeyCode::KEY_KPENTER => return sentences.enter.to_owned(),
+        KeyCode::KEY_KPPLUS => return "+".to_owned(),
+        KeyCode::KEY_KPMINUS => return "−".to_owned(),
+        KeyCode::KEY_KPASTERISK | KeyCode::KEY_NUMERIC_STAR => return "*".to_owned(),
+        KeyCode::KEY_KPSLASH => return "/".to_owned(),
+        KeyCode::KEY_OK => return "OK".to_owned(),
+        _ => {}
     }
-    let name = format!("{:?}", KeyCode::new(key));
+    let name = key_name(key);
     let bare = name.strip_prefix("KEY_").or(name.strip_prefix("BTN_")).unwrap_or(&name);
-    let words = bare.replace('_', " ").to_lowercase();
+    let digit =
+        bare.strip_prefix("KP").filter(|rest| rest.len() == 1 && rest.bytes().all(|byte| byte.is_ascii_digit()));
+    let words = digit.unwrap_or(bare).replace('_', " ").to_lowercase();
     let mut letters = words.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
@@ -89,13 +84,13 @@ pub fn spawn_buttons(
     to_loop: ToLoopHandle,
     activity: Arc<Activity>,
 ) -> io::Result<Option<Worker>> {
-    let keys = Keys::new(buttons.mute, buttons.invite_key(auto));
+    let keys = Keys(buttons.keys(auto));
     if keys.0.is_empty() {
         return Ok(None);
     }
     spawn_worker("buttons", move || {
         let mut watch = ButtonWatch::new(buttons.device.as_deref(), clock::now());
-        let mut hints = Hints::new(&activity);
+        let (mut hints, mut holds) = (Hints::new(&activity), Holds::default());
         let mut open: Vec<(String, Device)> = Vec::new();
         while !activity.is_stopped() {
             pulse::beat(REST);
@@ -111,30 +106,43 @@ pub fn spawn_buttons(
                     }
                 }
             }
-            open.retain_mut(|(path, device)| match presses(device, &keys) {
-                Ok(pressed) => {
-                    for what in pressed {
-                        to_loop.tell(match what {
-                            Use::Mute => ToLoop::Mute(Mute::Toggle, None),
-                            Use::Invite => ToLoop::InvitePressed,
-                        });
-                    }
-                    true
-                }
-                Err(error) => {
+            open.retain_mut(|(path, device)| {
+                let ended = read_keys(device, |key, value| {
+                    let told = keys.use_of(key).and_then(|what| stroke(&mut holds, (path, key, what), value, now));
+                    told.into_iter().for_each(|event| to_loop.tell(event));
+                });
+                if let Err(error) = &ended {
                     log::debug!("buttons: {path}: {error}");
                     watch.handle_lost(path);
-                    false
+                    holds.handle_lost(path);
                 }
+                ended.is_ok()
             });
+            holds.handle_timeout(now).into_iter().for_each(|_| to_loop.tell(ToLoop::InviteHeld));
             tell(watch.poll_news(), &keys);
             let deadline = (clock::now() + REST).min(watch.poll_timeout());
+            let deadline = holds.poll_timeout().map_or(deadline, |held| held.min(deadline));
             let fds: Vec<_> = open.iter().map(|(_, device)| device.as_fd()).collect();
             netlink::readable(&fds, deadline);
         }
         Exit::Done
     })
     .map(Some)
+}
+
+/// What an event of a key at home means for the loop: each press of it does what it is for, and only the key for a new phone can be held.
+fn stroke(holds: &mut Holds, (path, key, what): (&str, u16, Use), value: i32, now: Instant) -> Option<ToLoop> {
+    let pressed = match what {
+        Use::Invite => holds.handle_key(path, key, value, now) == Stroke::Press,
+        _ => value == 1,
+    };
+    pressed.then(|| match what {
+        Use::Mute => ToLoop::Mute(Mute::Toggle, None),
+        Use::Invite => ToLoop::InvitePressed,
+        Use::LetIn => ToLoop::LetInPressed,
+        Use::Decline => ToLoop::DeclinePressed,
+        Use::Curtain => ToLoop::Curtain(Curtain::Toggle, None),
+    })
 }
 
 /// The event devices that are there.
@@ -162,25 +170,26 @@ fn look(path: &str, keys: &Keys) -> (Found, Option<Device>) {
     }
 }
 
-/// What was pressed since the last look, in its order.
-fn presses(device: &mut Device, keys: &Keys) -> io::Result<Vec<Use>> {
-    match device.fetch_events() {
-        Ok(events) => {
-            let pressed = |event: &evdev::InputEvent| event.event_type() == EventType::KEY && event.value() == PRESS;
-            Ok(events.filter(pressed).filter_map(|event| keys.use_of(event.code())).collect())
+/// Hands over all events of keys since the last look, in their order: the key and its value.
+fn read_keys(device: &mut Device, mut take: impl FnMut(u16, i32)) -> io::Result<()> {
+    for _ in 0..READS {
+        match device.fetch_events() {
+            Ok(events) => events
+                .filter(|event| event.event_type() == EventType::KEY)
+                .for_each(|event| take(event.code(), event.value())),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => break,
+            Err(error) => return Err(error),
         }
-        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(Vec::new()),
-        Err(error) => Err(error),
     }
+    Ok(())
 }
 
 fn tell(news: Option<News>, keys: &Keys) {
-    let all = || keys.0.iter().map(|(key, _)| format!("{key:?}")).collect::<Vec<_>>().join(", ");
     match news {
-        Some(News::Listening(names)) => log::info!("buttons: listening to {} for {}", names.join(", "), all()),
-        Some(News::Nothing) => log::debug!("buttons: no input device has {}", all()),
+        Some(News::Listening(names)) => log::info!("buttons: listening to {} for {}", names.join(", "), keys.listing()),
+        Some(News::Nothing) => log::debug!("buttons: no input device has a key for {}", keys.listing()),
         Some(News::Forbidden) => log::info!(
-            "buttons: this user may not read {FOLDER}; add it to the group input, or set mute and invite to \"\" in [buttons]"
+            "buttons: this user may not read {FOLDER}; add it to the group input, or set each key in [buttons] to \"\""
         ),
         None => {}
     }
@@ -192,35 +201,49 @@ mod tests {
     use intercom_base::language::Language;
 
     use super::*;
-    use crate::config::InviteKey;
+    use crate::shell::fonts;
     use crate::shell::wake::Wake;
 
     #[test]
-    fn enter_is_that_of_any_keyboard_keypad_or_remote_control() {
-        let [enter, keypad, ok, f9, mute] = [28, 96, 352, 67, 248];
-        let keys = Keys::new(Some(mute), Some(enter));
-        assert_eq!([enter, keypad, ok].map(|key| keys.use_of(key)), [Some(Use::Invite); 3]);
-        assert_eq!((keys.use_of(mute), keys.use_of(f9)), (Some(Use::Mute), None));
-        let alone = Keys::new(None, Some(f9));
-        assert_eq!((alone.use_of(f9), alone.use_of(enter)), (Some(Use::Invite), None));
-        let taken = Keys::new(Some(keypad), Some(enter));
-        assert_eq!((taken.use_of(keypad), taken.use_of(enter)), (Some(Use::Mute), Some(Use::Invite)));
-        assert!(Keys::new(None, None).0.is_empty());
+    fn each_press_does_what_its_key_is_for_and_only_invite_is_held() {
+        let (mut holds, now) = (Holds::default(), clock::now());
+        let told = Use::ALL.map(|what| {
+            let key = what as u16;
+            let event = stroke(&mut holds, ("event1", key, what), 1, now);
+            assert!(stroke(&mut holds, ("event1", key, what), 2, now).is_none(), "a repeat of {what:?}");
+            format!("{:?}", event.unwrap())
+        });
+        let expected =
+            ["Mute(Toggle, None)", "InvitePressed", "LetInPressed", "DeclinePressed", "Curtain(Toggle, None)"];
+        assert_eq!(told, expected);
+        assert_eq!(holds.handle_timeout(now + Duration::from_secs(60)), [Use::Invite as u16]);
+    }
+
+    #[test]
+    fn what_is_listened_to_is_told_by_use() {
+        let listing = |auto| Keys(Buttons::default().keys(auto)).listing();
+        assert_eq!(listing(None), "mute (KEY_MICMUTE)");
+        let all = listing(Some(KeyCode::KEY_ENTER.code()));
+        assert!(all.contains("invite (KEY_ENTER, KEY_KPENTER, KEY_OK, KEY_SELECT), let_in (KEY_KPPLUS, "), "{all}");
+        assert!(all.contains("decline (KEY_KPMINUS, ") && all.contains("curtain (KEY_KPASTERISK, "), "{all}");
     }
 
     #[test]
     fn keys_are_called_as_people_call_them() {
-        let called = |language: Language| [28, 67, 0x160].map(|key| words(key, language.sentences()));
-        assert_eq!(called(Language::English), ["Enter", "F9", "Ok"]);
-        assert_eq!(called(Language::French), ["Entrée", "F9", "Ok"]);
+        let called = |language: Language| [28, 96, 67, 0x160].map(|key| words(key, language.sentences()));
+        assert_eq!(called(Language::English), ["Enter", "Enter", "F9", "OK"]);
+        assert_eq!(called(Language::French), ["Entrée", "Entrée", "F9", "OK"]);
+        let keypad = [78, 74, 55, 98, 79].map(|key| words(key, Language::English.sentences()));
+        assert_eq!(keypad, ["+", "−", "*", "/", "1"]);
+        assert_eq!(fonts::complaint("keys", &keypad.concat()), None, "the TV has letters for them");
     }
 
     #[test]
     fn the_thread_ends_when_told_whatever_devices_there_are() {
         let (activity, wake) = (Arc::new(Activity::new()), Wake::new().unwrap());
         let (events, _events) = bounded(4);
-        let buttons = Buttons { mute: Some(KeyCode::KEY_MICMUTE.code()), invite: InviteKey::Auto, device: None };
-        let worker = spawn_buttons(buttons, None, ToLoopHandle { events, wake }, activity.clone()).unwrap().unwrap();
+        let to_loop = ToLoopHandle { events, wake };
+        let worker = spawn_buttons(Buttons::default(), None, to_loop, activity.clone()).unwrap().unwrap();
         activity.stop();
         worker.dismiss();
         assert!(worker.join_within(Duration::from_secs(20)));

@@ -7,7 +7,7 @@
 //! | `speaker` | viewers' Opus packets, chimes | blocks to the driver | `speaker.rs` |
 //! | `pictures` | viewers' H.264, through the jail | the newest picture of each on the [`pictures::Board`] | `pictures.rs` |
 //! | `tv` | the board | a composed picture to the driver, on every change | `tv.rs` |
-//! | `buttons` | input devices | the mute key to the loop | `input_events.rs` |
+//! | `buttons` | input devices | keys that are pressed or held to the loop | `input_events.rs` |
 //!
 //! - `intercom_core::devices::keeper` says when a device is opened, used, rested and tried again. A thread does what it says.
 //! - While nobody visits, cameras are asked once a second, and microphones pause.
