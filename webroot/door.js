@@ -8,7 +8,7 @@ export class Door {
   hear(message, now) {
     if (message.type === 'welcome') this.#knocks = [];
     else if (message.type !== 'door') return false;
-    else this.#knocks = (message.knocks ?? []).map(({ visit, name = null, preview, left_ms }) => ({ visit, name, preview: Boolean(preview), until: now + left_ms }));
+    else this.#knocks = (message.knocks ?? []).map((knock) => fromHome(knock, now));
     return true;
   }
 
@@ -29,3 +29,5 @@ export class Door {
     return left.length ? Math.min(...left) : null;
   }
 }
+
+const fromHome = ({ visit, name = null, preview, left_ms }, now) => ({ visit, name, preview: Boolean(preview), until: now + left_ms });

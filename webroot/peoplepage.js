@@ -266,7 +266,9 @@ export class PeoplePage {
     by('person-home-hours').hidden = person.hours.on;
     write('person-home-hours', otherHours(this.#people.home.quietHours));
     this.#renderSave('person-save', person);
-    for (const at of ['name', 'role', 'all', 'remove']) this.#wrong(`person-wrong-${at}`, person.wrong?.at === at ? person.wrong : null, at === 'name' ? 'person-name' : null);
+    for (const at of ['name', 'role', 'all', 'remove']) {
+      this.#wrong(`person-wrong-${at}`, person.wrong?.at === at ? person.wrong : null, at === 'name' ? 'person-name' : null);
+    }
     const invited = this.#from === 'person' ? this.#people.invited : null;
     this.#busy('person-device', invited?.asking);
     this.#wrong('person-wrong-device', invited?.wrong ?? null);

@@ -10,8 +10,8 @@ const LARGEST = 177;
  */
 export function qrPath(rows) {
   const modules = rows?.length ?? 0;
-  const square = Array.isArray(rows) && modules > 0 && modules <= LARGEST && rows.every((row) => typeof row === 'string' && row.length === modules && /^[01]+$/.test(row));
-  if (!square) return null;
+  if (!Array.isArray(rows) || modules === 0 || modules > LARGEST) return null;
+  if (!rows.every((row) => typeof row === 'string' && row.length === modules && /^[01]+$/.test(row))) return null;
   // One piece for each run of dark modules: between single squares some screens show hairlines.
   const runs = rows.flatMap((row, y) => [...row.matchAll(/1+/g)].map(({ 0: run, index }) => `M${index + QUIET} ${y + QUIET}h${run.length}v1h-${run.length}z`));
   return { size: modules + 2 * QUIET, path: runs.join('') };
