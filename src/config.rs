@@ -67,6 +67,8 @@ pub struct Config {
     pub tv: Tv,
     /// `[update] url`: where updates of the flashed image come from; asked once a day by `intercom update`.
     pub update_url: Option<String>,
+    /// `[call]`
+    pub call: Call,
     /// `[log] level`
     pub log_level: log::LevelFilter,
     /// `[camera]`
@@ -207,6 +209,12 @@ fn parse_with(text: &str, file: &str, drivers: &Drivers, env: Environment<'_>) -
         self_view: r.switch("tv.self_view"),
     };
     let update_url = r.text("update.url", "\"\" or an address that begins with http:// or https://", read_address);
+    let call = Call {
+        command: r.text("call.command", "\"\" or one line for /bin/sh", |text| {
+            Ok((!text.trim().is_empty()).then(|| text.to_owned()))
+        }),
+        url: r.text("call.url", "\"\" or an address that begins with http:// or https://", read_address),
+    };
     let levels = log::LevelFilter::iter().map(|level| (level.as_str().to_lowercase(), level)).collect::<Vec<_>>();
     let log_level =
         r.word("log.level", &levels.iter().map(|(word, level)| (word.as_str(), *level)).collect::<Vec<_>>());
@@ -233,6 +241,7 @@ fn parse_with(text: &str, file: &str, drivers: &Drivers, env: Environment<'_>) -
             buttons,
             tv,
             update_url,
+            call,
             log_level,
             camera,
             microphone,
@@ -304,6 +313,15 @@ fn read_network(r: &mut Reader<'_>) -> Network {
     Network { port, public_address, proxy }
 }
 
+/// `[call]`: what tells the world beyond open pages that home calls.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Call {
+    /// `command`: one line for `/bin/sh -c`.
+    pub command: Option<String>,
+    /// `url`: gets a POST of JSON.
+    pub url: Option<String>,
+}
+
 fn read_address(text: &str) -> Result<Option<String>, Wrong> {
     let host = |rest: &str| !rest.starts_with('/') && !rest.is_empty();
     match text.strip_prefix("https://").or(text.strip_prefix("http://")) {
@@ -311,7 +329,7 @@ fn read_address(text: &str) -> Result<Option<String>, Wrong> {
         Some(rest) if host(rest) && !text.contains(|c: char| c.is_whitespace() || c.is_control()) => {
             Ok(Some(text.to_owned()))
         }
-        _ => Err(Wrong::new(format!("{} is no address of an update", quoted(text)))),
+        _ => Err(Wrong::new(format!("{} is no such address", quoted(text)))),
     }
 }
 

@@ -26,11 +26,13 @@ pub enum Use {
     Decline,
     /// Draws the curtain, and opens it again.
     Curtain,
+    /// Calls everybody, and takes the call back.
+    Call,
 }
 
 impl Use {
     /// All of them, in the order in which they are read.
-    pub const ALL: [Use; 5] = [Use::Mute, Use::Invite, Use::LetIn, Use::Decline, Use::Curtain];
+    pub const ALL: [Use; 6] = [Use::Mute, Use::Invite, Use::LetIn, Use::Decline, Use::Curtain, Use::Call];
 
     /// The word of the config and the log.
     pub fn word(self) -> &'static str {
@@ -40,6 +42,7 @@ impl Use {
             Use::LetIn => "let_in",
             Use::Decline => "decline",
             Use::Curtain => "curtain",
+            Use::Call => "call",
         }
     }
 
@@ -74,6 +77,8 @@ impl Use {
                 KeyCode::KEY_MENU,
                 KeyCode::KEY_COMPOSE,
             ],
+            // The large 0 of a keypad, and the house on a remote control.
+            Use::Call => &[KeyCode::KEY_KP0, KeyCode::KEY_HOMEPAGE, KeyCode::KEY_PHONE, KeyCode::KEY_NUMERIC_0],
         }
     }
 }
@@ -103,6 +108,8 @@ pub struct Buttons {
     pub decline: ButtonKey,
     /// `curtain`
     pub curtain: ButtonKey,
+    /// `call`
+    pub call: ButtonKey,
     /// `device`: a part of an input device's name; `None` for all that have a key.
     pub device: Option<String>,
 }
@@ -116,6 +123,7 @@ impl Buttons {
             Use::LetIn => self.let_in,
             Use::Decline => self.decline,
             Use::Curtain => self.curtain,
+            Use::Call => self.call,
         }
     }
 
@@ -224,8 +232,8 @@ pub(super) fn read_buttons(r: &mut Reader<'_>) -> Buttons {
         "auto" => Ok(None),
         name => Ok(Some(name.to_owned())),
     });
-    let [mute, invite, let_in, decline, curtain] = keys;
-    Buttons { mute, invite, let_in, decline, curtain, device }
+    let [mute, invite, let_in, decline, curtain, call] = keys;
+    Buttons { mute, invite, let_in, decline, curtain, call, device }
 }
 
 /// One key cannot do two things.
@@ -351,8 +359,10 @@ mod tests {
     #[test]
     fn enter_is_that_of_any_keyboard_keypad_or_remote_control() {
         for auto in [None, Some(F9)] {
-            let keys = buttons("mute = \"\"\ninvite = \"KEY_ENTER\"\nlet_in = \"\"\ndecline = \"\"\ncurtain = \"\"")
-                .keys(auto);
+            let keys = buttons(
+                "mute = \"\"\ninvite = \"KEY_ENTER\"\nlet_in = \"\"\ndecline = \"\"\ncurtain = \"\"\ncall = \"\"",
+            )
+            .keys(auto);
             assert_eq!(keys, [ENTER, KEYPAD, OK, 353].map(|key| (key, Use::Invite)));
         }
         let taken = buttons("mute = \"KEY_KPENTER\"\ninvite = \"KEY_ENTER\"");
@@ -388,7 +398,7 @@ mod tests {
     #[test]
     fn the_summary_tells_each_use() {
         let config = take("[buttons]\nmute = \"\"\ndecline = \"KEY_F9\"");
-        let line = "  buttons     mute none, invite auto, let_in auto, decline KEY_F9, curtain auto\n";
+        let line = "  buttons     mute none, invite auto, let_in auto, decline KEY_F9, curtain auto, call auto\n";
         assert!(config.summary().contains(line), "{}", config.summary());
     }
 }

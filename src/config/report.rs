@@ -44,6 +44,13 @@ impl Config {
             if least < most { format!("pages may set {least} to {most} %") } else { "pages cannot set it".into() };
         lines.push(("volume", format!("viewers at {percent} %; {pages}")));
         lines.push(("buttons", self.buttons.summary()));
+        let told = match (&self.call.command, &self.call.url) {
+            (None, None) => "open pages ring",
+            (Some(_), None) => "open pages ring, and a command runs",
+            (None, Some(_)) => "open pages ring, and an address is told",
+            (Some(_), Some(_)) => "open pages ring, a command runs, and an address is told",
+        };
+        lines.push(("call", told.to_owned()));
         let Tv { width, height, rate, .. } = self.tv;
         let language = self.home.language.code();
         lines.push(("tv", format!("{width}x{height}, at most {} fps; in the language {language}", rate.fps())));

@@ -9,6 +9,7 @@ use std::{io, thread};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use intercom_base::settings::{AudioSettings, PublicAddress, Rung};
 use intercom_core::call::home::{FROSTED, Home, HomeConfig};
+use intercom_core::call::items::CallOut;
 use intercom_core::call::peer;
 use intercom_core::call::protocol::RungName;
 use intercom_core::devices::doctor::Kind;
@@ -20,6 +21,7 @@ use intercom_media::processor::{Played, processor};
 use crate::config::{self, Buttons, Config, Tv};
 use crate::shell::addresses::{AddressBook, AddressWatch};
 use crate::shell::bind::bind_with_retry;
+use crate::shell::caller;
 use crate::shell::control::{self, ControlConfig, ControlHandle};
 use crate::shell::devices::camera::{Outlets, spawn_camera};
 use crate::shell::devices::microphone::{self, MicrophoneBlock, OpusInputs, OpusOutputs};
@@ -70,6 +72,8 @@ struct Channels {
     pictures: Channel<ViewerFrame>,
     /// Loop and control socket to the disk.
     disk: Channel<Job>,
+    /// Loop to who tells the world that home calls.
+    caller: Channel<CallOut>,
     /// Microphone to the echo canceller.
     blocks: Channel<MicrophoneBlock>,
     /// Speaker to the echo canceller.
@@ -89,6 +93,7 @@ impl Channels {
             mix_minus: bounded(64),
             pictures: bounded(16),
             disk: bounded(disk::JOBS),
+            caller: bounded(caller::CALLS),
             blocks: bounded(microphone::BLOCKS),
             played: bounded(speaker::PLAYED),
             reset: bounded(1),
@@ -147,8 +152,21 @@ impl Daemon {
         let home = new_home(&config, &book, access, beginning);
         let control = shared.start_control(&config, prepared, channels.disk.0.clone(), channels.reset.0.clone())?;
 
-        let Config { network, full, reduced, audio, chime, buttons, tv, camera, microphone, speaker, display, .. } =
-            config;
+        let Config {
+            network,
+            full,
+            reduced,
+            audio,
+            chime,
+            buttons,
+            tv,
+            camera,
+            microphone,
+            speaker,
+            display,
+            call,
+            ..
+        } = config;
         let mut threads = Threads(Vec::new());
         let encoders = threads.add_video(&shared, camera.opener, [full, reduced], &channels.video.0)?;
         let speech = Arc::new(SpeechControl::default());
@@ -161,6 +179,7 @@ impl Daemon {
         threads.add_hints(&shared, buttons, options.invite_key, sources)?;
         threads.add_tv(&shared, display.opener, tv, (config.home, invite), book.clone())?;
         threads.add(spawn_disk(channels.disk.1, files, shared.to_loop.clone()))?;
+        threads.0.extend(caller::spawn_caller(call, channels.caller.1).map_err(cannot("a thread"))?);
 
         let inputs = LoopInputs {
             video: channels.video.1,
@@ -175,6 +194,7 @@ impl Daemon {
             chimes: Chimes { arrive: chime.arrive.sound, leave: chime.leave.sound, knock: chime.knock.sound },
             board: shared.board,
             disk: channels.disk.0,
+            caller: channels.caller.0,
             encoders: encoders.clone(),
             speech,
             devices: shared.context.clone(),

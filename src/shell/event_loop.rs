@@ -270,6 +270,10 @@ impl EventLoop {
                 ToLoop::Shutdown => end = true,
                 ToLoop::Invited(link) => self.home.handle_invited(link, now),
                 ToLoop::InviteMade(invite, made) => self.home.handle_invite_made(invite, made, now),
+                ToLoop::CallPressed => self.home.handle_call_pressed(now),
+                ToLoop::Call(whom, answer) => {
+                    let _asker_is_gone = answer.try_send(self.home.handle_call(whom, now));
+                }
                 ToLoop::Visits(answer) => {
                     let _asker_is_gone = answer.try_send(self.home.visits(usize::MAX));
                 }
@@ -411,6 +415,11 @@ impl EventLoop {
                     self.unstored.push(Job::Curtain(drawn));
                 }
                 HomeOutput::Store(change) => self.unstored.push(Job::Change(change)),
+                HomeOutput::Call(call) => {
+                    if self.outputs.caller.try_send(call).is_err() {
+                        log::debug!("nobody beyond open pages is told that home calls");
+                    }
+                }
                 HomeOutput::Visits(log) => self.unstored.push(Job::Visits(log)),
                 HomeOutput::QuietHours(hours) => self.unstored.push(Job::QuietHours(hours)),
                 HomeOutput::Door(door) => self.outputs.board.set_door(door),

@@ -23,6 +23,7 @@
 
 pub mod addresses;
 pub mod bind;
+pub mod caller;
 pub mod cards;
 pub mod checkup;
 pub mod clock;

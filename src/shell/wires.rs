@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crossbeam_channel::{Receiver, Sender};
 use intercom_core::call::home::{Curtain, Mute};
 pub use intercom_core::call::items::{
-    AudioIn, EncodedAudio, EncodedVideo, EncoderOrder, ExchangeId, For, Recipients, Speech, ToSpeaker, ViewerFrame,
-    ViewerInfo, VisitId,
+    AudioIn, CallOut, EncodedAudio, EncodedVideo, EncoderOrder, ExchangeId, For, Recipients, Speech, ToSpeaker,
+    ViewerFrame, ViewerInfo, VisitId,
 };
 use intercom_core::call::protocol::{CameraState, NotDone, PersonWish, RungName, VisitEntry};
 pub use intercom_core::people::items::{Change, InviteId, NewKey, NewLink};
@@ -60,6 +60,10 @@ pub enum ToLoop {
     Curtain(Curtain, Option<Sender<bool>>),
     /// The link that an owner's page asked for is stored, and this is its token; or it could not be.
     InviteMade(InviteId, Option<(NewLink, String)>),
+    /// Somebody at home pressed the key that calls everybody, or takes the call back.
+    CallPressed,
+    /// Home calls this person, or everybody; how many pages ring, or else which persons there are, for who asks.
+    Call(Option<u64>, Sender<Result<usize, Vec<u64>>>),
     /// The visit log, the newest entry first, for who asks.
     Visits(Sender<Vec<VisitEntry>>),
     /// Forget the visit log; done, for who asks.
@@ -110,6 +114,8 @@ pub struct LoopOutputs {
     pub pictures: Sender<ViewerFrame>,
     /// What the speaker plays when somebody arrives, and when somebody leaves.
     pub chimes: Chimes,
+    /// Tells the world beyond open pages that home calls; bound [`crate::shell::caller::CALLS`]: when full, it is not told.
+    pub caller: Sender<CallOut>,
     /// What the TV shows besides pictures.
     pub board: Arc<crate::shell::devices::pictures::Board>,
     /// Stores keys and the mute; bound [`crate::shell::disk::JOBS`]: when full, no key is minted, and the viewer tries again.

@@ -252,6 +252,8 @@ fn in_quiet_hours_owners_come_in_family_knocks_in_silence_and_guests_hear_when_t
     assert!(world.door.resting);
     world.run(s(2));
     assert_eq!(bye(&world, before), None, "quiet hours that begin end no visit");
+    let said = |m: &FromHome| matches!(m, FromHome::QuietHours { until: Some(_) });
+    assert!(world.viewers[before].heard.iter().any(said), "but are said in it");
     let chimes = world.chimes.len();
     let family = world.visit_as(9, ordinary());
     let guest = world.visit_as(GUEST, ordinary());

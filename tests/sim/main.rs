@@ -3,6 +3,7 @@
 // The simulation's one look at the clock is its beginning.
 #![allow(clippy::disallowed_methods)]
 
+mod calling;
 mod devices;
 mod door;
 mod encoder;

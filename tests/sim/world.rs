@@ -11,7 +11,7 @@ use intercom_base::units::{Bitrate, FrameRate};
 use intercom_core::call::chimes::Chime;
 use intercom_core::call::home::{FROSTED, Home, HomeConfig, HomeOutput, SocketId};
 use intercom_core::call::items::{
-    AudioIn, Door, EncodedAudio, EncoderOrder, ExchangeId, For, PairingCode, Recipients, Speech, ViewerFrame,
+    AudioIn, CallOut, Door, EncodedAudio, EncoderOrder, ExchangeId, For, PairingCode, Recipients, Speech, ViewerFrame,
     ViewerInfo, VisitId,
 };
 use intercom_core::call::peer::Identity;
@@ -54,6 +54,8 @@ pub struct World {
     pub quiet_hours: Option<Hours>,
     pub curtain: bool,
     pub log: VisitLog,
+    /// What the shell passed on of home's calls.
+    pub calls: Vec<CallOut>,
     /// What the TV knows of the door.
     pub door: Door,
     /// Chimes, and when they began.
@@ -185,6 +187,7 @@ impl World {
             quiet_hours: None,
             curtain: false,
             log: VisitLog::default(),
+            calls: Vec::new(),
             door: Door::default(),
             chimes: Vec::new(),
             muted: false,
@@ -450,6 +453,7 @@ impl World {
                 HomeOutput::QuietHours(hours) => self.quiet_hours = hours,
                 HomeOutput::Curtain(drawn) => self.curtain = drawn,
                 HomeOutput::Door(door) => self.door = door,
+                HomeOutput::Call(call) => self.calls.push(call),
                 HomeOutput::Visits(log) => self.log = log,
             }
         }

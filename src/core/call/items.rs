@@ -1,7 +1,7 @@
 //! What crosses the core's walls: encoded media in and out, and orders to those who make it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use intercom_base::sound::OpusPacket;
 use intercom_base::units::Bitrate;
@@ -200,6 +200,25 @@ pub enum NewsKind {
     Removed,
     /// Somebody knocked, and nobody answered.
     Missed,
+    /// Home calls somebody; everybody, if there is no name.
+    Calling,
+    /// Somebody answered home's call.
+    Answered,
+    /// Nobody did.
+    NotAnswered,
+}
+
+/// Home's call, for what the shell tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallOut {
+    /// The home's name.
+    pub home: String,
+    /// Whom it calls; `None`: everybody.
+    pub person: Option<u64>,
+    /// What home calls them.
+    pub name: Option<String>,
+    /// When, UTC since 1970.
+    pub unix: Duration,
 }
 
 /// What the event loop orders of the Opus encoder.

@@ -144,6 +144,8 @@ pub enum FromPage {
         /// Returned as it is.
         t: f64,
     },
+    /// Somebody heard home's call.
+    Answer {},
     /// Ends the visit for good.
     Leave {},
 }
@@ -194,6 +196,23 @@ pub enum FromHome {
     Curtain {
         /// Whether it is drawn now.
         drawn: bool,
+    },
+    /// Home's quiet hours began, which ends no visit, or are over.
+    QuietHours {
+        /// When they end, UTC in seconds since 1970; `null`: there are none now.
+        until: Option<u64>,
+    },
+    /// Home calls: the page rings.
+    Call {
+        /// Then it is over, in milliseconds from now.
+        left_ms: u64,
+    },
+    /// Home's call is over, or was answered.
+    CallOver {},
+    /// Home called, and nobody answered; told once, to who was not there.
+    MissedCall {
+        /// When, UTC in seconds since 1970.
+        at: u64,
     },
     /// Who waits at the door now, for owners who are inside.
     Door {

@@ -16,6 +16,9 @@ pub const MOST: usize = 500;
 /// Who is back within this goes on with the same visit: a page that was loaded again. What happens again within this is one entry.
 const TOGETHER: Duration = Duration::from_secs(120);
 
+/// A missed call is told for so long.
+const TOLD_FOR: Duration = Duration::from_secs(7 * 86_400);
+
 /// What became of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -28,15 +31,18 @@ pub enum Outcome {
     Declined,
     /// They came in quiet hours that refuse them.
     Resting,
+    /// Home called them (number 0: everybody), and nobody answered.
+    Called,
 }
 
 impl Outcome {
     /// All of them, as in files and messages.
-    pub const WORDS: [(&str, Outcome); 4] = [
+    pub const WORDS: [(&str, Outcome); 5] = [
         ("visited", Outcome::Visited),
         ("missed", Outcome::Missed),
         ("declined", Outcome::Declined),
         ("resting", Outcome::Resting),
+        ("called", Outcome::Called),
     ];
 
     fn word(self) -> &'static str {
@@ -108,6 +114,16 @@ impl VisitLog {
         false
     }
 
+    /// When home last called this person, or everybody, in vain since they were here, UTC since 1970; calls of the last week only.
+    pub fn missed_call(&self, person: u64, now: Duration) -> Option<Duration> {
+        let calls =
+            self.newest().filter(|entry| entry.outcome == Outcome::Called && [0, person].contains(&entry.person));
+        let call = calls.map(|entry| entry.began).next().filter(|call| now.saturating_sub(*call) < TOLD_FOR)?;
+        let visits = self.newest().filter(|entry| entry.outcome == Outcome::Visited && entry.person == person);
+        let seen = visits.map(|entry| entry.ended.unwrap_or(entry.began)).max();
+        seen.is_none_or(|seen| seen < call).then_some(call)
+    }
+
     /// Forgets everything but the visits that last.
     pub fn erase(&mut self, lasting: impl Fn(u64) -> bool) {
         self.0.retain(|entry| entry.ended.is_none() && lasting(entry.person));
@@ -137,7 +153,7 @@ impl VisitLog {
             };
             let FileVisit { person, name, began, ended, outcome } = entry;
             let word = Outcome::WORDS.iter().find(|(word, _)| *word == outcome).map(|(_, outcome)| *outcome);
-            let outcome = word.ok_or_else(|| wrong("outcome is one of visited, missed, declined, resting"))?;
+            let outcome = word.ok_or_else(|| wrong("outcome is one of visited, missed, declined, resting, called"))?;
             let name = name.map(|name| names::tidy(&name)).transpose().map_err(|problem| wrong(&problem))?;
             let ended = ended.map(|text| time(&text)).transpose()?;
             Ok(Entry { person, name, began: time(&began)?, ended, outcome })

@@ -142,6 +142,7 @@ fn stroke(holds: &mut Holds, (path, key, what): (&str, u16, Use), value: i32, no
         Use::LetIn => ToLoop::LetInPressed,
         Use::Decline => ToLoop::DeclinePressed,
         Use::Curtain => ToLoop::Curtain(Curtain::Toggle, None),
+        Use::Call => ToLoop::CallPressed,
     })
 }
 
@@ -213,8 +214,14 @@ mod tests {
             assert!(stroke(&mut holds, ("event1", key, what), 2, now).is_none(), "a repeat of {what:?}");
             format!("{:?}", event.unwrap())
         });
-        let expected =
-            ["Mute(Toggle, None)", "InvitePressed", "LetInPressed", "DeclinePressed", "Curtain(Toggle, None)"];
+        let expected = [
+            "Mute(Toggle, None)",
+            "InvitePressed",
+            "LetInPressed",
+            "DeclinePressed",
+            "Curtain(Toggle, None)",
+            "CallPressed",
+        ];
         assert_eq!(told, expected);
         assert_eq!(holds.handle_timeout(now + Duration::from_secs(60)), [Use::Invite as u16]);
     }

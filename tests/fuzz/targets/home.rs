@@ -204,7 +204,7 @@ impl<'a> Day<'a> {
             8 => self.any(&[FromPage::Keyframe { pc }, FromPage::Snapshot {}]),
             9 => FromPage::State { microphone: self.dice.coin(), camera: self.dice.coin() },
             10 => FromPage::Volume { percent: self.dice.byte() },
-            11 => self.any(&[FromPage::Ping { t: f64::MAX }, FromPage::Leave {}]),
+            11 => self.any(&[FromPage::Ping { t: f64::MAX }, FromPage::Answer {}, FromPage::Leave {}]),
             _ => self.owners_message(),
         };
         let mut text = serde_json::to_string(&message).unwrap();
@@ -244,13 +244,15 @@ impl<'a> Day<'a> {
 
     /// Somebody presses a key at home, or a clock there is set.
     fn press(&mut self, now: Instant) {
-        match self.dice.below(7) {
+        match self.dice.below(9) {
             0 => self.home.handle_let_in_pressed(now),
             1 => self.home.handle_decline_pressed(now),
             2 => self.home.handle_invite_pressed(now),
             3 => self.home.handle_invite_held(now),
             4 => drop(self.home.handle_curtain(Curtain::Toggle, now)),
             5 => self.home.handle_wall_clock(Duration::from_secs(self.dice.below(4_000_000_000)), now),
+            6 => self.home.handle_call_pressed(now),
+            7 => drop(self.home.handle_call(Some(self.dice.below(5)), now)),
             _ => self.home.handle_zone(Zone::of_file(&[]), now),
         }
     }

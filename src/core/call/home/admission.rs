@@ -229,6 +229,10 @@ impl Home {
         if self.visits.iter().any(|visit| !visit.gate.is_inside()) {
             self.say_door(index, now);
         }
+        if let Some(until) = self.rests_until(now) {
+            self.out.push_back(HomeOutput::Say(id, FromHome::QuietHours { until: Some(until) }));
+        }
+        self.say_call_to(index, now);
     }
 
     pub(super) fn sockets_timeout(&mut self, now: Instant) {

@@ -213,7 +213,12 @@ impl Home {
         let person = self.access.person(key);
         self.door.left.retain(|(_, until)| now < *until);
         let is_inside = self.visits.iter().any(|visit| visit.person == person.number && visit.gate.is_inside());
-        if key == KeyId::TEMPORARY || is_inside || self.door.left.iter().any(|(who, _)| *who == person.number) {
+        let is_called = self.is_called(person.number);
+        if key == KeyId::TEMPORARY
+            || is_inside
+            || is_called
+            || self.door.left.iter().any(|(who, _)| *who == person.number)
+        {
             return Admission::Inside;
         }
         admit(&person, self.door.quiet, self.door.zone.minute_of_day(self.wall_at(now)))
@@ -285,7 +290,17 @@ impl Home {
     }
 
     pub(super) fn tell_news(&mut self, what: NewsKind, name: Option<&str>, now: Instant) {
-        self.door.news = Some(News { what, name: name.map(Into::into), until: now + NEWS_LIFE });
+        self.tell_news_until(what, name, now + NEWS_LIFE, now);
+    }
+
+    pub(super) fn tell_news_until(&mut self, what: NewsKind, name: Option<&str>, until: Instant, now: Instant) {
+        self.door.news = Some(News { what, name: name.map(Into::into), until });
+        self.door_changed(now);
+    }
+
+    /// It is so no more.
+    pub(super) fn end_news(&mut self, what: NewsKind, now: Instant) {
+        self.door.news.take_if(|news| news.what == what);
         self.door_changed(now);
     }
 
@@ -332,13 +347,23 @@ impl Home {
             return;
         }
         let is_new = door.knocks != self.door.told.knocks;
+        let rests = door.resting != self.door.told.resting;
         self.door.told = door.clone();
+        if rests {
+            let until = self.rests_until(now);
+            self.say_to_all(&FromHome::QuietHours { until });
+        }
         self.out.push_back(HomeOutput::Door(door));
         if is_new {
             for index in 0..self.visits.len() {
                 self.say_door(index, now);
             }
         }
+    }
+
+    /// When home's quiet hours of now end, UTC in seconds since 1970.
+    pub(super) fn rests_until(&self, now: Instant) -> Option<u64> {
+        self.door.quiet.filter(|_| self.door.told.resting).map(|hours| self.end_of(hours, now))
     }
 
     /// Tells a visit who waits, if it may answer.

@@ -5,6 +5,7 @@
 //! deadline while its media is down, and without any while media flows.
 
 mod admission;
+mod calling;
 mod door;
 mod failure;
 mod levels;
@@ -26,6 +27,7 @@ use std::time::{Duration, Instant};
 
 use crate::call::chimes::Chimes;
 use crate::call::home::admission::Socket;
+use crate::call::home::calling::Calling;
 use crate::call::home::door::DoorState;
 use crate::call::home::levels::Levels;
 use crate::call::home::media::RungState;
@@ -42,6 +44,7 @@ use crate::people::visits::VisitLog;
 use crate::rate::speech::SpeechOrder;
 use crate::reach::Addresses;
 
+pub use calling::CALL_LIFE;
 pub use door::{BACK_WITHIN, Curtain, KNOCK_LIFE, PREVIEW_LIFE};
 pub use levels::Mute;
 pub use media::FROSTED;
@@ -104,6 +107,7 @@ pub struct Home {
     door: DoorState,
     owners: Owners,
     log: VisitLog,
+    calling: Calling,
     /// Peer connections in which the WebRTC library panicked, since the start.
     failed_peers: u64,
     out: VecDeque<HomeOutput>,
@@ -154,6 +158,7 @@ impl Home {
             door,
             owners: Owners::new(now),
             log,
+            calling: Calling::new(now),
             failed_peers: 0,
             out: VecDeque::new(),
         }
@@ -270,6 +275,7 @@ impl Home {
         self.rungs_timeout(now);
         self.pairing_timeout(now);
         self.door_timeout(now);
+        self.call_timeout(now);
         self.out.extend(self.chimes.handle_timeout(now).map(HomeOutput::Chime));
     }
 
@@ -290,7 +296,7 @@ impl Home {
         let rungs = self.rungs.iter().filter_map(|r| r.deadline());
         let pairing = self.pairing_deadline().map(|at| (at, Why::Pairing));
         let chime = self.chimes.poll_timeout().map(|at| (at, Why::Chime));
-        let door = self.door_deadline();
+        let door = self.door_deadline().into_iter().chain(self.call_deadline());
         sockets.chain(visits).chain(rungs).chain(pairing).chain(chime).chain(door).min_by_key(|(at, _)| *at)
     }
 

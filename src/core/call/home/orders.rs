@@ -6,7 +6,7 @@ use intercom_base::units::Bitrate;
 use crate::call::chimes::Chime;
 use crate::call::home::SocketId;
 use crate::call::items::{
-    AudioIn, Door, EncoderOrder, ExchangeId, For, PairingCode, Speech, ViewerFrame, ViewerInfo, VisitId,
+    AudioIn, CallOut, Door, EncoderOrder, ExchangeId, For, PairingCode, Speech, ViewerFrame, ViewerInfo, VisitId,
 };
 use crate::call::peer::Transmit;
 use crate::call::protocol::{FromHome, RungName, Volume};
@@ -101,6 +101,8 @@ pub enum HomeOutput {
     QuietHours(Option<Hours>),
     /// The curtain is drawn from now on, or no more.
     Curtain(bool),
+    /// Tell the world beyond open pages that home calls.
+    Call(CallOut),
     /// Store the visit log.
     Visits(VisitLog),
     /// What happens at the door, for the TV; on every change.
@@ -140,4 +142,6 @@ pub enum Why {
     Probe(VisitId),
     /// Somebody has waited long enough at the door, or home rings again.
     Door,
+    /// Nobody has answered home's call.
+    Call,
 }

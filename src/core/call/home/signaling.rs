@@ -67,6 +67,7 @@ impl Home {
             FromPage::Volume { percent } if self.visits[index].gate.is_inside() => self.set_volume(id, percent),
             FromPage::Volume { .. } => self.fail(id, ErrorCode::NotAllowed, "only somebody who is inside may do this"),
             FromPage::Ping { t } => self.out.push_back(HomeOutput::Say(id, FromHome::Pong { t })),
+            FromPage::Answer {} => self.answer_call(index, now),
             FromPage::People {}
             | FromPage::Invite { .. }
             | FromPage::Person(_)

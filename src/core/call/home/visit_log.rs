@@ -7,6 +7,7 @@ use crate::call::home::visit::Visit;
 use crate::call::home::{Home, HomeOutput, SocketId};
 use crate::call::protocol::{ByeReason, FromHome, VisitEntry};
 use crate::people::keys::KeyId;
+use crate::people::register::Person;
 use crate::people::visits::Outcome;
 
 /// Entries that one message tells.
@@ -48,6 +49,7 @@ impl Home {
             return;
         }
         let person = self.access.person(visit.key);
+        self.call_begin(index, now);
         self.log.handle_begin(&person, self.wall_at(now));
         self.store_log();
     }
@@ -77,6 +79,12 @@ impl Home {
         if self.log.handle_kept_out(&person, outcome, self.wall_at(now)) {
             self.store_log();
         }
+    }
+
+    /// Home called somebody.
+    pub(super) fn log_call(&mut self, person: &Person, outcome: Outcome, now: Instant) {
+        self.log.handle_kept_out(person, outcome, self.wall_at(now));
+        self.store_log();
     }
 
     fn store_log(&mut self) {
