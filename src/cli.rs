@@ -16,8 +16,8 @@ mod help;
 mod tests;
 
 use help::{
-    CHECK_HELP, DOCTOR_HELP, DRIVERS_HELP, HELP, LINK_HELP, MUTE_HELP, NAME_HELP, RESET_HELP, RUN_HELP, SETTINGS_HELP,
-    STATUS_HELP, UPDATE_HELP, WIFI_HELP,
+    CHECK_HELP, CURTAIN_HELP, DOCTOR_HELP, DRIVERS_HELP, HELP, LINK_HELP, MUTE_HELP, NAME_HELP, RESET_HELP, RUN_HELP,
+    SETTINGS_HELP, STATUS_HELP, UPDATE_HELP, WIFI_HELP,
 };
 
 /// Exit code: done.
@@ -57,6 +57,13 @@ pub enum Command {
     /// Mute home's microphone in the running intercom, or open it again.
     Mute {
         /// `--off`: open it again.
+        off: bool,
+        /// `--config`; see [`crate::config::state_paths`].
+        config: Option<PathBuf>,
+    },
+    /// Draw the curtain of the running intercom, or open it.
+    Curtain {
+        /// `--off`: open it.
         off: bool,
         /// `--config`; see [`crate::config::state_paths`].
         config: Option<PathBuf>,
@@ -149,10 +156,11 @@ impl std::error::Error for UsageError {}
 pub const VERSION: &str = concat!("intercom ", env!("CARGO_PKG_VERSION"));
 
 /// The commands, each with its options and its help.
-const COMMANDS: [(&str, &[&str], &str); 12] = [
+const COMMANDS: [(&str, &[&str], &str); 13] = [
     ("run", &["--config", "--no-link", "--last-good", "--notices", "--invite-key", "--help"], RUN_HELP),
     ("link", &["--tv", "--name", "--role", "--days", "--devices", "--revoke", "--config", "--help"], LINK_HELP),
     ("mute", &["--off", "--config", "--help"], MUTE_HELP),
+    ("curtain", &["--off", "--config", "--help"], CURTAIN_HELP),
     ("status", &["--config", "--help"], STATUS_HELP),
     ("reset", &["--config", "--help"], RESET_HELP),
     ("doctor", &["--config", "--json", "--help"], DOCTOR_HELP),
@@ -169,7 +177,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, UsageE
     let mut parser = Parser::from_args(args);
     match parser.next().map_err(|error| odd(error, "intercom --help"))? {
         None => Err(usage(
-            "say what to do: run, link, mute, status, reset, doctor, check, update, settings, wifi, name or drivers"
+            "say what to do: run, link, mute, curtain, status, reset, doctor, check, update, settings, wifi, name or drivers"
                 .to_owned(),
         )),
         Some(Arg::Short('h') | Arg::Long("help")) => Ok(Command::Help(HELP)),
@@ -327,6 +335,7 @@ impl Given {
                 Command::Link { revoke, tv, wish: Wish { name: viewer, role, person: None, days, devices }, config }
             }
             "mute" => Command::Mute { off, config },
+            "curtain" => Command::Curtain { off, config },
             "status" => Command::Status { config },
             "reset" => Command::Reset { config },
             "doctor" => Command::Doctor { config, json },
@@ -381,6 +390,7 @@ fn help_command(name: &str) -> &'static str {
         "run" => "intercom run --help",
         "link" => "intercom link --help",
         "mute" => "intercom mute --help",
+        "curtain" => "intercom curtain --help",
         "status" => "intercom status --help",
         "reset" => "intercom reset --help",
         "doctor" => "intercom doctor --help",

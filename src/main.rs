@@ -77,18 +77,19 @@ fn execute(command: Command) -> u8 {
         Command::Update { source, restart, config, last_good, .. } => {
             install_update(source, restart, config.as_deref(), last_good.as_deref())
         }
-        Command::Mute { off, config } => match mute(!off, config.as_deref()) {
-            Ok(said) => say(&said),
-            Err((code, why)) => complain(code, &why),
-        },
+        Command::Mute { off, config } => {
+            let words = if off { "home's microphone is open" } else { "home's microphone is muted" };
+            told(switch(words, |paths| control::mute(paths, !off), config.as_deref()))
+        }
+        Command::Curtain { off, config } => {
+            let words = if off { "the curtain is open" } else { "the curtain is drawn: nobody sees or hears home" };
+            told(switch(words, |paths| control::curtain(paths, !off), config.as_deref()))
+        }
         Command::Status { config } => match ask(config.as_deref(), &control::Request::Status {}) {
             Ok(answer) => say(&format!("{answer:#}")),
             Err((code, why)) => complain(code, &why),
         },
-        Command::Reset { config } => match reset(config.as_deref()) {
-            Ok(said) => say(&said),
-            Err((code, why)) => complain(code, &why),
-        },
+        Command::Reset { config } => told(reset(config.as_deref())),
         Command::Link { revoke, tv, wish, config } => match link(revoke, tv, wish, config.as_deref()) {
             Ok(()) => cli::DONE,
             Err((code, why)) => complain(code, &why),
@@ -231,21 +232,32 @@ fn link(revoke: Option<u64>, tv: bool, wish: Wish, path: Option<&Path>) -> Resul
     prepare::print_links(&mut std::io::stdout().lock(), &new.links).map_err(|e| failed(e.to_string()))
 }
 
-/// Mutes home's microphone or opens it again, and says how it is then.
-fn mute(on: bool, path: Option<&Path>) -> Result<String, (u8, String)> {
+/// Prints what was done, or why it was not.
+fn told(done: Result<String, (u8, String)>) -> u8 {
+    match done {
+        Ok(said) => say(&said),
+        Err((code, why)) => complain(code, &why),
+    }
+}
+
+/// Sets the mute or the curtain, and says how it is then, in these words.
+fn switch(
+    words: &str,
+    set: impl FnOnce(&StatePaths) -> Result<control::SwitchDone, String>,
+    path: Option<&Path>,
+) -> Result<String, (u8, String)> {
     let all_paths = all_paths(path)?;
     let there = || all_paths.iter().find(|paths| paths.state.is_dir());
     let Some(paths) = control::find(&all_paths).ok().or_else(there).or(all_paths.first()) else {
         return Err(failed("no state directory".to_owned()));
     };
-    let done = control::mute(paths, on).map_err(failed)?;
-    let state = if done.muted { "muted" } else { "open" };
+    let done = set(paths).map_err(failed)?;
     let (not_kept, later) =
         ("the disk does not keep that: a restart may undo it", "no intercom runs here now; the next one starts so");
     Ok(match (done.running, done.kept) {
-        (true, true) => format!("home's microphone is {state}"),
-        (true, false) => format!("home's microphone is {state}\n{not_kept}"),
-        (false, _) => format!("home's microphone is {state}\n{later}"),
+        (true, true) => words.to_owned(),
+        (true, false) => format!("{words}\n{not_kept}"),
+        (false, _) => format!("{words}\n{later}"),
     })
 }
 

@@ -10,6 +10,7 @@ Commands:
   run             be the intercom, until Ctrl-C or SIGTERM
   link            make a link for a new viewer, or end one with --revoke
   mute            mute home's microphone, or open it again with --off
+  curtain         let nobody see or hear home, or open the curtain with --off
   status          tell who visits and how it is, as JSON
   reset           forget all keys, pairings and certificates, as on the first day
   doctor          look at cameras, sound, screens and network, and tell what is wrong
@@ -57,12 +58,15 @@ Anyone with the link can see and hear this home.
 pub const LINK_HELP: &str = "\
 intercom link - make a link for a new viewer, or end one
 
-Usage: intercom link [--tv] [--name NAME] [--days N] [--devices N] [--config FILE]
+Usage: intercom link [--name NAME] [--role ROLE] [--days N] [--devices N] [--config FILE]
+       intercom link --tv [--name NAME] [--role ROLE] [--config FILE]
        intercom link --revoke N [--config FILE]
 
   --tv            show a code on the TV instead, for a phone that is at home: it
                   can be used once, within ten minutes
   --name NAME     what the TV calls the viewer; at most 40 letters
+  --role ROLE     owner: decides who may visit; family: comes in at once, the default;
+                  guest: knocks. A code for the first device of all makes an owner
   --days N        the link must be opened within so many days; default 7
   --devices N     devices that it lets in, all within a day of its first opening,
                   each with a key of its own; default 3: messengers open links in
@@ -87,6 +91,20 @@ Usage: intercom mute [--off] [--config FILE]
 While it is muted nobody hears home; the TV and the viewers' pages say so. Home stays
 muted over restarts, updates and power cuts. A key or a button can do the same: see
 [buttons] in etc/intercom.toml.
+";
+
+/// What `intercom curtain --help` prints.
+pub const CURTAIN_HELP: &str = "\
+intercom curtain - let nobody see or hear home, or open the curtain
+
+Usage: intercom curtain [--off] [--config FILE]
+
+  --off           open it
+  --config FILE   the config that the running intercom was started with
+
+Behind the curtain camera and microphone are off for all viewers; home still sees and
+hears them. The TV and the viewers' pages say so. It stays drawn over restarts, updates
+and power cuts. A key or a button can do the same: see [buttons] in etc/intercom.toml.
 ";
 
 /// What `intercom status --help` prints.

@@ -34,6 +34,15 @@ fn commands_and_their_options() {
     assert_eq!(read("link"), link(None, false, None, None));
     assert_eq!(read("link --revoke 3 --config a"), link(Some(3), false, None, Some("a")));
     assert_eq!(read("link --tv --name Anna"), link(None, true, Some("Anna"), None));
+    for (tv, option) in [(false, ""), (true, "--tv ")] {
+        for (word, role) in Role::WORDS {
+            let wish = Wish { role, ..Wish::default() };
+            assert_eq!(
+                read(&format!("link {option}--role {word}")),
+                Ok(Command::Link { revoke: None, tv, wish, config: None })
+            );
+        }
+    }
     assert_eq!(read("check a"), Ok(Command::Check { config: path("a") }));
     assert_eq!(read("check --config a"), Ok(Command::Check { config: path("a") }));
     assert_eq!(read("check"), Ok(Command::Check { config: None }));
@@ -43,6 +52,8 @@ fn commands_and_their_options() {
     assert_eq!(read("wifi a b"), Ok(Command::Wifi { interface: "a".into(), folder: "b".into() }));
     assert_eq!(read("mute"), Ok(Command::Mute { off: false, config: None }));
     assert_eq!(read("mute --off --config a"), Ok(Command::Mute { off: true, config: path("a") }));
+    assert_eq!(read("curtain"), Ok(Command::Curtain { off: false, config: None }));
+    assert_eq!(read("curtain --off --config a"), Ok(Command::Curtain { off: true, config: path("a") }));
     assert_eq!(read("status"), Ok(Command::Status { config: None }));
     assert_eq!(read("reset --config a"), Ok(Command::Reset { config: path("a") }));
     assert!(refuse("mute --of").contains("did you mean `--off`?"));
@@ -75,7 +86,7 @@ fn each_option_that_a_command_has_is_read() {
         for option in options {
             let alone = read(&format!("{name} {option}"));
             let with = |value: &str| read(&format!("{name} {option} {value}"));
-            let answer = alone.or_else(|_| with("1")).or_else(|_| with("KEY_1"));
+            let answer = alone.or_else(|_| with("1")).or_else(|_| with("KEY_1")).or_else(|_| with("guest"));
             assert!(answer.is_ok(), "{name} {option}: {answer:?}");
         }
     }
@@ -84,7 +95,7 @@ fn each_option_that_a_command_has_is_read() {
 #[test]
 fn slips_are_answered_with_what_was_meant() {
     assert!(refuse("").contains(
-        "say what to do: run, link, mute, status, reset, doctor, check, update, settings, wifi, name or drivers"
+        "say what to do: run, link, mute, curtain, status, reset, doctor, check, update, settings, wifi, name or drivers"
     ));
     assert!(refuse("rum").contains("there is no command `rum`; did you mean `intercom run`?"));
     assert!(refuse("driver").contains("did you mean `intercom drivers`?"));
@@ -115,6 +126,9 @@ fn what_means_nothing_is_refused() {
     assert!(refuse("link --revoke -1").contains("whole number"));
     assert!(refuse("link --revoke 1 --revoke 2").contains("twice"));
     assert!(refuse("link --revoke 1 --tv").contains("neither"));
+    assert!(refuse("link --role boss").contains("`--role boss`: it is owner, family or guest"));
+    assert!(refuse("link --role guest --role owner").contains("twice"));
+    assert!(refuse("link --revoke 1 --role guest").contains("neither"));
     assert!(refuse("link --name").contains("needs the viewer's name"));
     assert!(refuse("link --name= ").contains("at least one letter"));
     refuse("run --no-link=yes");

@@ -8,7 +8,7 @@ use std::{io, thread};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use intercom_base::settings::{AudioSettings, PublicAddress, Rung};
-use intercom_core::call::home::{FROSTED, Home, HomeConfig};
+use intercom_core::call::home::{Home, HomeConfig, frosted};
 use intercom_core::call::items::CallOut;
 use intercom_core::call::peer;
 use intercom_core::call::protocol::RungName;
@@ -393,7 +393,8 @@ impl Threads {
         out: &Sender<EncodedVideo>,
     ) -> Result<Encoders, RunError> {
         let mut rungs = Vec::new();
-        for (name, rung) in [(RungName::Full, full), (RungName::Reduced, reduced), (RungName::Frosted, FROSTED)] {
+        for (name, rung) in [(RungName::Full, full), (RungName::Reduced, reduced), (RungName::Frosted, frosted(&full))]
+        {
             let control = Arc::new(EncoderControl::default());
             let wake = shared.to_loop.wake.clone();
             self.add(spawn_encoder(name, rung, Arc::clone(&control), out.clone(), wake))?;

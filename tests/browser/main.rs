@@ -15,6 +15,7 @@ mod instruments;
 mod lab;
 mod looks;
 mod networks;
+mod people;
 mod recogniser;
 mod sound_only;
 mod spoken;
@@ -101,4 +102,8 @@ const PAGES: Lane = &[
     ("a_link_with_rubbish", access::rubbish_link),
     ("a_reset_home", access::reset),
     ("a_code_on_the_tv", access::code_on_the_tv),
+    ("people_come_by_an_owners_links", people::invited),
+    ("people_are_declined_or_not_answered", people::declined),
+    ("people_see_a_frosted_preview", people::previewed),
+    ("people_behind_the_curtain", people::curtain),
 ];

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use intercom_base::settings::Rung;
 use intercom_base::units::{Bitrate, FrameRate};
 use intercom_core::call::chimes::Chime;
-use intercom_core::call::home::{FROSTED, Home, HomeConfig, HomeOutput, SocketId};
+use intercom_core::call::home::{Home, HomeConfig, HomeOutput, SocketId, frosted};
 use intercom_core::call::items::{
     AudioIn, CallOut, Door, EncodedAudio, EncoderOrder, ExchangeId, For, PairingCode, Recipients, Speech, ViewerFrame,
     ViewerInfo, VisitId,
@@ -174,7 +174,7 @@ impl World {
             encoders: [
                 encoder(RungName::Full, full),
                 encoder(RungName::Reduced, reduced),
-                encoder(RungName::Frosted, FROSTED),
+                encoder(RungName::Frosted, frosted(&full)),
             ],
             viewers: Vec::new(),
             present: false,

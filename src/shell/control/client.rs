@@ -185,11 +185,11 @@ pub fn reset(paths: &StatePaths) -> Result<ResetHome, String> {
     }
 }
 
-/// How home's microphone is.
+/// How the mute or the curtain is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MuteDone {
-    /// Nobody hears home.
-    pub muted: bool,
+pub struct SwitchDone {
+    /// Home is muted, or the curtain is drawn.
+    pub on: bool,
     /// It stays so when the intercom is started again.
     pub kept: bool,
     /// An intercom runs.
@@ -197,15 +197,30 @@ pub struct MuteDone {
 }
 
 /// Mutes home or opens it again: the intercom that runs or, if there is none, the next one.
-pub fn mute(paths: &StatePaths, on: bool) -> Result<MuteDone, String> {
-    match ask(&paths.run, &Request::Mute { on }) {
-        Ok(answer) => Ok(MuteDone { muted: answer["muted"] == true, kept: answer["kept"] == true, running: true }),
+pub fn mute(paths: &StatePaths, on: bool) -> Result<SwitchDone, String> {
+    switch(paths, on, &Request::Mute { on }, "muted", SwitchFile::mute)
+}
+
+/// Draws the curtain or opens it: of the intercom that runs or, if there is none, of the next one.
+pub fn curtain(paths: &StatePaths, on: bool) -> Result<SwitchDone, String> {
+    switch(paths, on, &Request::Curtain { on }, "drawn", SwitchFile::curtain)
+}
+
+fn switch(
+    paths: &StatePaths,
+    on: bool,
+    request: &Request,
+    word: &str,
+    file: fn(&Path) -> SwitchFile,
+) -> Result<SwitchDone, String> {
+    match ask(&paths.run, request) {
+        Ok(answer) => Ok(SwitchDone { on: answer[word] == true, kept: answer["kept"] == true, running: true }),
         Err(AskError::NotRunning(_)) if paths.state.is_dir() => {
             let _claim = Claim::take_existing(&paths.state)?;
-            let file = SwitchFile::mute(&paths.state);
+            let file = file(&paths.state);
             file.store(on);
             match file.is_kept() {
-                true => Ok(MuteDone { muted: on, kept: true, running: false }),
+                true => Ok(SwitchDone { on, kept: true, running: false }),
                 false => Err(format!("the disk does not keep it: {} cannot be written", paths.state.display())),
             }
         }

@@ -1,6 +1,6 @@
 //! The control socket: `intercom link` and friends talk to the running daemon here, one line of JSON each way.
 //!
-//! Each client has a thread of its own, for a few seconds at most: what mutes home or ends a visit waits neither for a client before
+//! Each client has a thread of its own, for a few seconds at most: what mutes home, draws the curtain or ends a visit waits neither for a client before
 //! it nor for a disk. It takes effect in the loop first; the thread `disk` keeps it.
 
 mod client;
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 use intercom_base::settings::PublicAddress;
-use intercom_core::call::home::Mute;
+use intercom_core::call::home::{Curtain, Mute};
 use intercom_core::devices::doctor::{Device, Health, Network};
 use intercom_core::people::keys::{Key, KeyId};
 use intercom_core::people::names;
@@ -43,7 +43,9 @@ use crate::shell::wires::{NewLink, ToLoop, ToLoopHandle};
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 use crate::shell::{clock, reset};
 
-pub use client::{AskError, LinkMade, MuteDone, Ran, ResetHome, ask, find, mute, new_code, new_link, reset, revoke};
+pub use client::{
+    AskError, LinkMade, Ran, ResetHome, SwitchDone, ask, curtain, find, mute, new_code, new_link, reset, revoke,
+};
 
 /// Longest request, its line feed included.
 const LONGEST_REQUEST: usize = 4096;
@@ -82,6 +84,11 @@ pub enum Request {
     /// Mutes home's microphone, or opens it again: `{"muted": true, "kept": true}`; what is not kept is so until the process ends.
     Mute {
         /// Whether it shall be muted.
+        on: bool,
+    },
+    /// Draws the curtain, or opens it: `{"drawn": true, "kept": true}`; what is not kept is so until the process ends.
+    Curtain {
+        /// Whether it shall be drawn.
         on: bool,
     },
     /// How things are: the event loop's own object, what the TV has to tell as `notices`, and `state_dir`.
@@ -361,6 +368,11 @@ fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
             let wish = if *on { Mute::On } else { Mute::Off };
             let muted = of_loop(config, |answer| ToLoop::Mute(wish, Some(answer)))?;
             Ok(json!({ "muted": muted, "kept": of_disk(config, Job::Settled) }))
+        }
+        Request::Curtain { on } => {
+            let wish = if *on { Curtain::Draw } else { Curtain::Open };
+            let drawn = of_loop(config, |answer| ToLoop::Curtain(wish, Some(answer)))?;
+            Ok(json!({ "drawn": drawn, "kept": of_disk(config, Job::Settled) }))
         }
         Request::Reset {} => {
             let people = of_loop(config, ToLoop::Reset)?;

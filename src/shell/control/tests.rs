@@ -146,6 +146,42 @@ fn the_microphone_is_muted_by_the_loop_which_says_how_it_is_then() {
 }
 
 #[test]
+fn the_curtain_is_drawn_by_the_loop_which_says_how_it_is_then() {
+    let daemon = Daemon::start();
+    let (events, curtain) = (daemon.events.clone(), SwitchFile::curtain(&daemon.dir.0));
+    let loop_thread = thread::spawn(move || {
+        for expected in [Curtain::Draw, Curtain::Open] {
+            let ToLoop::Curtain(wish, Some(answer)) = events.recv().unwrap() else { panic!("not a curtain") };
+            assert_eq!(wish, expected);
+            curtain.store(wish == Curtain::Draw);
+            answer.send(wish == Curtain::Draw).unwrap();
+        }
+    });
+    for on in [true, false] {
+        let done = super::curtain(&paths(&daemon.dir), on).unwrap();
+        assert_eq!(done, SwitchDone { on, kept: true, running: true });
+    }
+    loop_thread.join().unwrap();
+    assert!(say(&daemon.dir, b"{\"command\":\"curtain\"}\n").contains("missing field `on`"));
+}
+
+#[test]
+fn without_a_daemon_mute_and_curtain_wait_in_their_files_for_the_next_one() {
+    let dir = TestDir::new();
+    let here = paths(&dir);
+    for on in [true, false, true] {
+        let done = Ok(SwitchDone { on, kept: true, running: false });
+        assert_eq!(
+            (super::curtain(&here, on), mute(&here, !on)),
+            (done.clone(), done.map(|done| SwitchDone { on: !on, ..done }))
+        );
+        assert_eq!((SwitchFile::curtain(&dir.0).load(), SwitchFile::mute(&dir.0).load()), (on, !on));
+    }
+    let nowhere = StatePaths::at(&dir.0.join("not/there"));
+    assert!(super::curtain(&nowhere, true).unwrap_err().contains("intercom is not running"));
+}
+
+#[test]
 fn neither_a_lock_nor_a_slow_client_delays_mute_and_revocation() {
     let daemon = Daemon::start();
     let file = std::fs::File::create(daemon.dir.0.join("keys.lock")).unwrap();

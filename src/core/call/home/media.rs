@@ -23,14 +23,15 @@ const PROBE_EVERY: Duration = Duration::from_secs(8);
 /// What RTP, SRTP, UDP and IP headers and retransmissions take, in percent of the media.
 pub(super) const HEADERS: u64 = 6;
 
-/// What somebody in the preview sees: a picture of which nothing but light and movement is left, see the encoder's frosting.
-pub const FROSTED: Rung = Rung {
-    width: 320,
-    height: 180,
-    rate: FrameRate::from_whole(10),
-    floor: Bitrate::from_kbps(60),
-    max: Bitrate::from_kbps(120),
-};
+/// What somebody in the preview sees: a small picture of the shape of the full one, of which nothing but light and movement is left,
+/// see the encoder's frosting.
+pub fn frosted(full: &Rung) -> Rung {
+    let (long, short) = (full.width.max(full.height).max(1), full.width.min(full.height));
+    let short = (320 * short / long).max(16) & !1;
+    let (width, height) = if full.width >= full.height { (320, short) } else { (short, 320) };
+    let rate = FrameRate::from_whole(10);
+    Rung { width, height, rate, floor: Bitrate::from_kbps(60), max: Bitrate::from_kbps(120) }
+}
 
 /// The orders that one rung's encoder stands under.
 pub(super) struct RungState {

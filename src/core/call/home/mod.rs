@@ -47,7 +47,7 @@ use crate::reach::Addresses;
 pub use calling::CALL_LIFE;
 pub use door::{BACK_WITHIN, Curtain, KNOCK_LIFE, PREVIEW_LIFE};
 pub use levels::Mute;
-pub use media::FROSTED;
+pub use media::frosted;
 pub use orders::{HomeConfig, HomeOutput, Why};
 
 /// A visit without a socket and without media ends after this.
@@ -127,7 +127,7 @@ impl Home {
         let rungs = [
             RungState::new(RungName::Full, &config.full, now),
             RungState::new(RungName::Reduced, &config.reduced, now),
-            RungState::new(RungName::Frosted, &FROSTED, now),
+            RungState::new(RungName::Frosted, &frosted(&config.full), now),
         ];
         let door = DoorState::new(config.curtain, config.quiet_hours);
         let log = config.visits.clone();
