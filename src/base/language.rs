@@ -112,7 +112,35 @@ sentences! {
     enter,
     /// Above the code for a phone, and below it how long it is good for, in minutes and seconds.
     scan,
+    scan_guest,
+    scan_owner,
     left,
+
+    /// The card of somebody who waits at the door, or who comes in by themselves, with a name and without.
+    knocks,
+    somebody_knocks,
+    comes_in,
+    somebody_comes_in,
+    /// What to press; `{key}` as above.
+    let_in,
+    not_now,
+    /// How many others wait, from 1.
+    more_wait,
+    /// Home's picture and sound go to nobody.
+    curtain_drawn,
+    /// In small words on the idle card.
+    quiet_hours,
+    /// What has changed, with a name and without.
+    new_device,
+    new_device_of_somebody,
+    new_owner,
+    new_owner_somebody,
+    new_rights,
+    new_rights_of_somebody,
+    removed,
+    removed_somebody,
+    missed,
+    missed_somebody,
 
     /// Over a viewer's last picture, in two lines.
     lost_with,

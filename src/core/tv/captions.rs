@@ -8,6 +8,7 @@ use intercom_base::language::{Sentences, fill};
 use time::{OffsetDateTime, UtcOffset};
 
 use crate::call::items::{PairingCode, ViewerInfo, VisitId};
+use crate::people::register::Role;
 
 /// Who was here last is shown for so long.
 const REMEMBER: Duration = Duration::from_secs(12 * 3600);
@@ -29,6 +30,8 @@ pub struct Words {
     pub viewers: Vec<ViewerWords>,
     /// How long the code is good for, `9:41 left`; empty without one.
     pub left: String,
+    /// What whoever scans it becomes; empty without one.
+    pub scan: &'static str,
     /// Where the picture has wandered to, each -1.0 to 1.0.
     pub drift: (f32, f32),
 }
@@ -114,10 +117,11 @@ impl Captions {
             None => Default::default(),
         };
         let left = code.map_or_else(String::new, |code| self.left(code.until.saturating_duration_since(now)));
+        let scan = code.map_or("", |code| self.scan(code));
         let minute = unix.as_secs() / 60;
         let wander = |period: u64| ((minute % period) as f64 / period as f64 * TAU).sin() as f32;
         let drift = (wander(WANDER.0), wander(WANDER.1));
-        Words { clock, date, news: self.news(unix, offset), viewers: viewers.collect(), left, drift }
+        Words { clock, date, news: self.news(unix, offset), viewers: viewers.collect(), left, scan, drift }
     }
 
     fn news(&self, unix: Duration, offset: i32) -> String {
@@ -142,6 +146,15 @@ impl Captions {
                 let (hours, minutes) = ((minutes / 60).to_string(), format!("{:02}", minutes % 60));
                 fill(self.sentences.hours, &[("hours", &hours), ("minutes", &minutes)])
             }
+        }
+    }
+
+    /// A code that waits for a home's first phone says what it is for, not that this phone becomes the owner's.
+    fn scan(&self, code: &PairingCode) -> &'static str {
+        match code.role {
+            Role::Guest => self.sentences.scan_guest,
+            Role::Owner if code.asked => self.sentences.scan_owner,
+            Role::Owner | Role::Family => self.sentences.scan,
         }
     }
 
@@ -292,6 +305,20 @@ mod tests {
         assert_eq!((&*words.clock, &*words.date, &*words.left), ("07:00", "Friday, 15 January", "9:42 left"));
         assert_eq!(captions.words(&[], Some(&code), code.until, NOON, 0).left, "0:00 left");
         assert_eq!(captions.words(&[], None, now, Duration::MAX, 0).clock, "", "a clock of nonsense");
+    }
+
+    #[test]
+    fn the_code_says_what_its_phone_becomes() {
+        let (captions, now) = (english(), Instant::now());
+        let scan = |role: Role, asked: bool| {
+            let code = PairingCode { link: String::new(), until: now, asked, role };
+            captions.words(&[], Some(&code), now, NOON, 0).scan
+        };
+        assert_eq!(scan(Role::Family, true), "Scan to visit");
+        assert_eq!(scan(Role::Guest, true), "Scan to become a guest");
+        assert_eq!(scan(Role::Owner, true), "Scan to become an owner");
+        assert_eq!(scan(Role::Owner, false), "Scan to visit", "the first phone of a home");
+        assert_eq!(captions.words(&[], None, now, NOON, 0).scan, "");
     }
 
     #[test]

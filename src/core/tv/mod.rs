@@ -13,6 +13,10 @@
 //! - While somebody visits: the viewers, each with name, length of stay and picture.
 //! - Else an idle card with clock and date. For 12 hours it also says who was here last.
 //! - A QR code while one is offered, with the time that it has left.
+//! - Who knocks, or comes in by themselves, with the time left and the keys that answer (`door.rs`). The card is that of
+//!   whoever waits longest, since the keys act on them. It changes once a second.
+//! - For 30 seconds in one line: what has changed for somebody, or who knocked in vain.
+//! - That the curtain is drawn. Then home's own picture and the red sign are not shown. That home has quiet hours.
 //! - Home's own picture, small. It does not cause a redraw of its own while viewers' pictures come. Without any, it is
 //!   renewed 15 times a second.
 //! - Notices ([`notices`]), in this order: mistakes in the config, what home found out itself, what other programs
@@ -33,6 +37,7 @@
 //! - Local time comes from the system's zone file (`local_time.rs`). Daylight saving needs no restart.
 
 pub mod captions;
+pub mod door;
 pub mod local_time;
 pub mod message;
 pub mod mistake;
