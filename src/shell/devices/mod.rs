@@ -5,7 +5,7 @@
 //! | `camera` | the driver's frames | the newest raw frame to the encoders, or H.264 as the camera made it (`coded.rs`) | `camera.rs` |
 //! | `microphone` | the driver's blocks, what the speaker played | blocks without echo to the Opus thread | `microphone.rs` |
 //! | `speaker` | viewers' Opus packets, chimes | blocks to the driver | `speaker.rs` |
-//! | `pictures` | viewers' H.264, through the jail | the newest picture of each on the [`pictures::Board`] | `pictures.rs` |
+//! | `pictures` | viewers' H.264, through the jail | the newest picture of each on the [`board::Board`] | `pictures.rs` |
 //! | `tv` | the board | a composed picture to the driver, on every change | `tv.rs` |
 //! | `buttons` | input devices | keys that are pressed or held to the loop | `input_events.rs` |
 //!
@@ -14,6 +14,7 @@
 //! - A network camera's JPEG is decoded in a jail of its own (`jpegs.rs`).
 
 pub mod activity;
+pub mod board;
 pub mod camera;
 pub mod coded;
 pub mod health;

@@ -2,16 +2,16 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use intercom_base::picture::I420;
-use intercom_core::call::items::{Door, PairingCode};
 
 use crate::shell::devices::Activity;
+pub use crate::shell::devices::board::{Board, Shown};
 use crate::shell::priority::Class;
-use crate::shell::wires::{ToLoop, ToLoopHandle, ViewerFrame, ViewerInfo, VisitId};
+use crate::shell::wires::{ToLoop, ToLoopHandle, ViewerFrame, VisitId};
 use crate::shell::worker::{Exit, Worker, spawn_in};
 use crate::shell::{clock, pulse};
 
@@ -23,150 +23,6 @@ const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 /// Pictures over which the decoder is lost again and again are left alone for so long at most.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-
-/// What the TV shows: who visits, and the newest picture of each.
-#[derive(Debug, Default)]
-pub struct Board {
-    state: Mutex<Shown>,
-    changed: Condvar,
-    /// Home sees itself while somebody visits.
-    self_view: bool,
-}
-
-/// The content of a [`Board`].
-#[derive(Clone, Debug, Default)]
-pub struct Shown {
-    /// Who visits, in order of their coming.
-    pub viewers: Vec<ViewerInfo>,
-    /// Who of them speaks now.
-    pub speaking: Vec<VisitId>,
-    /// Their newest pictures.
-    pub pictures: HashMap<VisitId, Arc<I420>>,
-    /// What home's own camera saw last, while somebody visits. Its changes do not count.
-    pub own: Option<Arc<I420>>,
-    /// The code for a new viewer's phone, while one is offered.
-    pub code: Option<PairingCode>,
-    /// What happens at the door.
-    pub door: Door,
-    /// Whether there is a screen to show them on.
-    pub screen: bool,
-    /// Counts the changes.
-    pub version: u64,
-    /// Counts those of `viewers`.
-    viewers_version: u64,
-}
-
-impl Board {
-    /// An empty board; on the TV home sees itself, or not.
-    pub fn new(self_view: bool) -> Board {
-        Board { self_view, ..Board::default() }
-    }
-
-    /// Waits for a change since `version`, until `deadline` at the latest; the content then.
-    pub fn wait(&self, version: u64, deadline: Instant) -> Shown {
-        let mut state = self.lock();
-        while state.version == version {
-            let left = deadline.saturating_duration_since(clock::now());
-            if left.is_zero() {
-                break;
-            }
-            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        state.clone()
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Shown)) {
-        let mut state = self.lock();
-        change(&mut state);
-        state.version += 1;
-        self.changed.notify_all();
-    }
-
-    /// Who visits now; pictures of the others, and of cameras that are off, are taken down.
-    pub fn set_viewers(&self, viewers: Vec<ViewerInfo>) {
-        self.change(|shown| {
-            let on = |visit: &VisitId| viewers.iter().any(|viewer| viewer.visit == *visit && viewer.camera);
-            shown.pictures.retain(|visit, _| on(visit));
-            if viewers.is_empty() {
-                shown.own = None;
-            }
-            shown.viewers = viewers;
-            shown.viewers_version += 1;
-        });
-    }
-
-    /// Who speaks now.
-    pub fn set_speaking(&self, speaking: &[VisitId]) {
-        self.change(|shown| shown.speaking = speaking.to_vec());
-    }
-
-    /// The newest picture of a viewer's camera, if it is still on.
-    pub fn set_picture(&self, visit: VisitId, picture: Arc<I420>) {
-        self.change(|shown| {
-            if shown.viewers.iter().any(|viewer| viewer.visit == visit && viewer.camera) {
-                shown.pictures.insert(visit, picture);
-            }
-        });
-    }
-
-    /// Whose cameras are on, if that may have changed since `version`, which becomes the newest.
-    fn cameras_since(&self, version: &mut u64) -> Option<Vec<VisitId>> {
-        let shown = self.lock();
-        if std::mem::replace(version, shown.viewers_version) == shown.viewers_version {
-            return None;
-        }
-        Some(shown.viewers.iter().filter(|viewer| viewer.camera).map(|viewer| viewer.visit).collect())
-    }
-
-    /// The newest picture of home's own camera. It wakes nobody: who shows it looks often enough.
-    pub fn set_own(&self, picture: &Arc<I420>) {
-        let mut shown = self.lock();
-        if shown.screen && !shown.viewers.is_empty() {
-            shown.own = Some(Arc::clone(picture));
-        }
-    }
-
-    /// Whether home's own picture is shown now.
-    pub fn wants_own(&self) -> bool {
-        let shown = self.lock();
-        self.self_view && shown.screen && !shown.viewers.is_empty()
-    }
-
-    /// Home's camera is gone.
-    pub fn clear_own(&self) {
-        self.change(|shown| shown.own = None);
-    }
-
-    /// Offers a code for a new viewer's phone, or none any more.
-    pub fn set_code(&self, code: Option<PairingCode>) {
-        self.change(|shown| shown.code = code);
-    }
-
-    /// What happens at the door now.
-    pub fn set_door(&self, door: Door) {
-        self.change(|shown| shown.door = door);
-    }
-
-    /// There is a screen from now on, or no more; without one no picture is kept, or decoded.
-    pub fn set_screen(&self, screen: bool) {
-        self.change(|shown| {
-            shown.screen = screen;
-            if !screen {
-                shown.pictures.clear();
-                shown.own = None;
-            }
-        });
-    }
-
-    fn has_screen(&self) -> bool {
-        self.lock().screen
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Shown> {
-        // Valid after every statement, so a panic elsewhere does not spoil it.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Decodes the pictures of many viewers.
 pub trait Decode: Send {
@@ -337,6 +193,7 @@ mod tests {
     use intercom_media::video_encoder::VideoEncoder;
 
     use super::*;
+    use crate::shell::wires::ViewerInfo;
 
     /// Decodes without a jail, and is lost over what begins with a mark.
     #[derive(Default)]
