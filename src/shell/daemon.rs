@@ -482,6 +482,8 @@ impl Threads {
                 home: home.name,
                 language: home.language,
                 invite_key,
+                let_in_key: None,
+                decline_key: None,
                 board,
                 context: shared.context.clone(),
                 addresses,

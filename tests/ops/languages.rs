@@ -17,14 +17,14 @@ use intercom_media::text;
 use crate::home::Home;
 use crate::scripts::{keep, scene_of, tile};
 
-const WELL: Health =
+pub const WELL: Health =
     Health { camera: Some(true), microphone: Some(true), speaker: Some(true), network: Some(true), muted: false };
 
 const ILL: Health =
     Health { camera: Some(false), microphone: Some(false), speaker: Some(false), network: Some(false), muted: false };
 
 /// Two names as people of the language have them.
-fn names(language: Language) -> [&'static str; 2] {
+pub fn names(language: Language) -> [&'static str; 2] {
     match language {
         Language::English => ["Grandma Margaret", "Ben"],
         Language::German => ["Onkel Jürgen", "Anna"],
@@ -112,22 +112,27 @@ fn left() -> Vec<Message> {
 }
 
 /// Draws scenes in one language, and keeps them.
-struct Studio {
-    language: Language,
-    code: &'static str,
-    say: &'static Sentences,
+pub struct Studio {
+    pub language: Language,
+    pub code: &'static str,
+    pub say: &'static Sentences,
 }
 
 impl Studio {
     /// `name` tells the scenes of a language apart.
     fn draw(&self, name: &str, scene: &Scene<'_>) {
+        self.draw_in(name, scene, (1280, 720));
+    }
+
+    /// Of this width and height.
+    pub fn draw_in(&self, name: &str, scene: &Scene<'_>, (width, height): (usize, usize)) {
         let say = self.say;
         let date = say.date(6, 30, 9);
         let visitor = isolated(names(self.language)[0]);
         let news = fill(say.was_here_until, &[("name", &visitor), ("time", "23:40")]);
         let home = &isolated(home_name(self.language));
         let filled = Scene { sentences: say, home, clock: "14:05", date: &date, news: &news, ..*scene };
-        let mut canvas = I420::black(1280, 720);
+        let mut canvas = I420::black(width, height);
         scene::compose(&filled, &mut canvas);
         keep(&canvas, &format!("tv-{}-{name}", self.code));
     }
@@ -222,7 +227,7 @@ fn every_sentence_of_each_language_is_drawn_and_fits() {
         }
         let studio = Studio { language, code: word, say };
         let left = fill(say.left, &[("time", "10:00")]);
-        let pairing = Pairing { side: code.side, modules: &code.dark, left: &left };
+        let pairing = Pairing { side: code.side, modules: &code.dark, left: &left, scan: say.scan };
         studio.idle(&fill(say.new_phone, &[("key", say.enter)]), pairing);
         studio.visits(&names(language).map(|name| isolated(name).into_owned()), pairing);
     }

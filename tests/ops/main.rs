@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests look at real programs in real time")]
 
 mod doctor;
+mod door_on_tv;
 mod home;
 mod journal;
 mod languages;

@@ -8,7 +8,7 @@ use intercom_base::isolate::isolated;
 use intercom_base::language::Language;
 use intercom_base::picture::I420;
 use intercom_media::paint::Colour;
-use intercom_media::scene::{self, Health, Scene, ViewerTile};
+use intercom_media::scene::{self, AtDoor, Health, Scene, ViewerTile};
 use intercom_media::text::{self, Align, Style, Weight};
 
 use crate::home::Home;
@@ -193,6 +193,7 @@ pub fn scene_of<'a>(viewers: &'a [ViewerTile<'a>]) -> Scene<'a> {
         notices: &[],
         health: Health::default(),
         pairing: None,
+        door: AtDoor::default(),
         viewers,
         own: None,
         drift: (0.0, 0.0),

@@ -12,26 +12,32 @@ use crate::text::{Style, Weight};
 const EDGE: f32 = 400.0;
 const AROUND: f32 = 160.0;
 
+/// How wide the sentence may be, in edges.
+const WORDS: f32 = 1.25;
+
 /// The size of the code in a visit, against that on the idle card. A phone reads it from three metres; faces come first.
 const IN_VISIT: f32 = 0.74;
 
 /// How much its ground hides of the viewers' pictures.
 const GROUND: f32 = 0.82;
 
-/// While somebody visits: on a dark ground at the left, below the sign that home is seen and above the viewer's name.
-pub(super) fn draw_in_visit(scene: &Scene<'_>, canvas: &mut I420, margin: f32, drift: (f32, f32), unit: f32) {
-    if scene.pairing.is_none() {
-        return;
-    }
+/// Its ground in a visit, in pixels.
+pub(super) fn size_in_visit(unit: f32) -> (f32, f32) {
     let unit = unit * IN_VISIT;
-    let [width, height] = [EDGE * 1.25, EDGE + AROUND].map(|length| (length * unit) as usize & !1);
-    let x = margin + drift.0.max(0.0);
-    let y = (canvas.height() as f32 - height as f32) / 2.0 + drift.1;
-    let even = |at: f32| at.max(0.0) as usize & !1;
-    let ground = Rect { x: even(x), y: even(y), width, height };
+    (EDGE * WORDS * unit, (EDGE + AROUND) * unit)
+}
+
+/// While somebody visits: on a dark ground.
+pub(super) fn draw_in_visit(scene: &Scene<'_>, canvas: &mut I420, ground: Rect) {
+    let unit = ground.height as f32 / (EDGE + AROUND);
     paint::shape(canvas, ground, INK, GROUND, paint::round_rect(ground, 28.0 * unit));
-    let middle = (ground.x as f32 + width as f32 / 2.0, ground.y as f32 + height as f32 / 2.0);
+    let middle = (ground.x as f32 + ground.width as f32 / 2.0, ground.y as f32 + ground.height as f32 / 2.0);
     draw(scene, canvas, middle, unit);
+}
+
+/// The largest unit with which the code, its sentence and its time fit into this height.
+pub(super) fn unit_within(height: f32, unit: f32) -> f32 {
+    unit.min(height / (EDGE + AROUND))
 }
 
 /// The code on white around `middle`, with its sentence above and its time below.
@@ -57,8 +63,8 @@ pub(super) fn draw(scene: &Scene<'_>, canvas: &mut I420, middle: (f32, f32), uni
     });
     let mut write = |words: &str, y: f32, size: f32, colour: Colour| {
         let style = Style { weight: Weight::Medium, size: size * unit, colour, opacity: 1.0 };
-        line(canvas, words, (middle.0, y), edge as f32 * 1.25, style);
+        line(canvas, words, (middle.0, y), EDGE * WORDS * unit, style);
     };
-    write(scene.sentences.scan, panel.y as f32 - 40.0 * unit, 40.0, WHITE);
+    write(pairing.scan, panel.y as f32 - 40.0 * unit, 40.0, WHITE);
     write(pairing.left, (panel.y + edge) as f32 + 40.0 * unit, 32.0, MUTED);
 }

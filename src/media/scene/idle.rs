@@ -3,8 +3,11 @@
 use intercom_base::picture::I420;
 
 use crate::paint::{self, Colour};
+use crate::scale::Rect;
+use crate::scene::door::{self, Card};
+use crate::scene::layout::{self, GAP, cut_bottom, cut_top};
 use crate::scene::look::{AMBER, BOTTOM, GREEN, GREY, MUTED, Pill, TOP, WHITE, line};
-use crate::scene::{Health, Scene, code};
+use crate::scene::{Health, Scene, code, sign};
 use crate::text::{self, Style, Weight};
 
 /// How far the card's content wanders, in units of a 720th of the screen's height.
@@ -20,6 +23,13 @@ const CROWDED: usize = 5;
 const MOST_LINES: usize = 6;
 const MOST_OF_ONE: usize = 4;
 
+/// And all together while somebody waits at the door.
+const MOST_BESIDE: usize = 3;
+
+/// How far clock and words reach above and below their middle, without notices and hint.
+const OVER: f32 = 215.0;
+const UNDER: f32 = 295.0;
+
 /// Letters' size of a notice.
 const NOTICE: f32 = 27.0;
 
@@ -31,46 +41,108 @@ const SMALLER: f32 = 0.72;
 
 pub(super) fn draw(scene: &Scene<'_>, canvas: &mut I420, unit: f32) {
     paint::gradient(canvas, TOP, BOTTOM);
-    let (width, height) = (canvas.width() as f32, canvas.height() as f32);
+    let screen = Rect::of(canvas);
+    let mut left = screen;
+    let card = scene.door.knock.map(|knock| Card::on_idle_card(knock, screen.width as f32, unit));
+    if let Some(card) = &card {
+        let place = card.place(cut_bottom(&mut left, card.strip()));
+        card.draw(canvas, place, false);
+    }
+    if scene.door.curtain {
+        curtain(scene, canvas, &mut left, unit);
+    }
+    content(scene, canvas, left, unit);
+    if scene.door.resting {
+        door::quieten(canvas);
+    }
+}
+
+/// Above all, since nothing else says that nobody sees home.
+fn curtain(scene: &Scene<'_>, canvas: &mut I420, left: &mut Rect, unit: f32) {
+    let Some(sign) = sign::of(scene, left.width as f32 * 0.86, unit) else { return };
+    let (dx, dy) = (scene.drift.0 * WANDER.0 * unit, scene.drift.1 * GAP * unit);
+    let strip = cut_top(left, sign.height() + 4.0 * GAP * unit);
+    let x = strip.x as f32 + (strip.width as f32 - sign.width()) / 2.0 + dx;
+    let y = strip.y as f32 + 2.0 * GAP * unit + dy;
+    sign.draw(canvas, layout::place((x, y), (sign.width(), sign.height())));
+}
+
+/// Clock, notices and what works, within what is `left` of the screen.
+fn content(scene: &Scene<'_>, canvas: &mut I420, left: Rect, unit: f32) {
+    let (width, height) = (canvas.width() as f32, left.height as f32);
     // Beside the code on a wide screen, above it on a tall one.
-    let beside = scene.pairing.is_some() && width > height * 1.2;
+    let beside = scene.pairing.is_some() && width > canvas.height() as f32 * 1.2;
     let above = scene.pairing.is_some() && !beside;
-    let wander = if beside { WANDER.0 * 0.5 } else { WANDER.0 };
-    let x = width * if beside { 0.28 } else { 0.5 } + scene.drift.0 * wander * unit;
-    let y = height * if above { 0.26 } else { 0.5 } + scene.drift.1 * WANDER.1 * unit;
     let room = width * if beside { 0.46 } else { 0.86 };
-    let told = |scale: f32| notice_lines(scene.notices, NOTICE * scale * unit, room);
+    let told = |scale: f32| told_lines(scene, NOTICE * scale * unit, room);
     let count = told(1.0).len();
-    let scale = if scene.pairing.is_some() || count > ROOMY { SMALLER } else { 1.0 };
-    let notice_scale = if scene.pairing.is_some() || count > CROWDED { SMALLER } else { 1.0 };
+    let mut scale = if scene.pairing.is_some() || count > ROOMY { SMALLER } else { 1.0 };
+    let mut notice_scale = if scene.pairing.is_some() || count > CROWDED { SMALLER } else { 1.0 };
+    let mut lines = told(notice_scale);
+    let (mut wander, mut lower) = (if beside { WANDER.0 * 0.5 } else { WANDER.0 }, 0.0);
+    let has_hint = scene.pairing.is_none() && scene.door.knock.is_none() && !scene.hint.is_empty();
+    let is_short = left.height < canvas.height();
+    if is_short {
+        // Somebody waits, or the curtain is drawn: that comes first, and the rest makes do with what is left.
+        if scene.door.knock.is_some() {
+            lines.truncate(MOST_BESIDE);
+        }
+        let over = if lines.is_empty() { OVER } else { OVER + 34.0 * lines.len() as f32 + 19.0 };
+        let under = if has_hint { UNDER + 2.0 * HINT } else { UNDER };
+        let share = if above { 0.40 } else { 1.0 };
+        scale = scale.min(height * share / ((over + under + 2.0 * WANDER.1) * unit)).max(0.05);
+        (notice_scale, lower) = (scale, (over - under) / 2.0 * scale * unit);
+        wander = wander.min(WANDER.1);
+    }
+    let x = width * if beside { 0.28 } else { 0.5 } + scene.drift.0 * wander * unit;
+    let part = match above {
+        true if is_short => 0.21,
+        true => 0.26,
+        false => 0.5,
+    };
+    let middle = left.y as f32 + height * part + lower;
+    let y = middle + scene.drift.1 * WANDER.1 * if is_short { scale } else { 1.0 } * unit;
     let mut write = |words: &str, dy: f32, weight: Weight, size: f32, colour: Colour| {
         let style = Style { weight, size: size * scale * unit, colour, opacity: 1.0 };
         line(canvas, words, (x, y + dy * scale * unit), room, style);
     };
     write(scene.clock, -116.0, Weight::Light, 250.0, WHITE);
     write(scene.date, 8.0, Weight::Medium, 38.0, MUTED);
+    if scene.door.resting {
+        write(scene.sentences.quiet_hours, 56.0, Weight::Medium, 30.0, MUTED);
+    }
     write(scene.home, 112.0, Weight::Medium, 50.0, WHITE);
     write(scene.news, 170.0, Weight::Medium, 34.0, MUTED);
-    notices(&told(notice_scale), canvas, (x, y - 250.0 * scale * unit), room, notice_scale * unit);
-    let below = health(scene, canvas, (x, y + 238.0 * scale * unit), room, unit * scale.max(0.8));
-    if scene.pairing.is_none() {
+    notices(&lines, canvas, (x, y - 250.0 * scale * unit), room, notice_scale * unit);
+    let health_scale = if is_short { scale } else { scale.max(0.8) };
+    let below = health(scene, canvas, (x, y + 238.0 * scale * unit), room, health_scale * unit);
+    if has_hint {
         let style = Style { weight: Weight::Medium, size: HINT * unit, colour: MUTED, opacity: 1.0 };
         line(canvas, scene.hint, (x, below + HINT * unit), room, style);
     }
     if scene.pairing.is_some() {
-        let (x, y) = if beside { (width * 0.755, height * 0.5) } else { (width * 0.5, height * 0.70) };
+        let (x, y, most) =
+            if beside { (width * 0.755, height * 0.5, height) } else { (width * 0.5, height * 0.70, height * 0.56) };
         // A little: its white is the brightest of all.
-        let (x, y) = (x + scene.drift.0 * 12.0 * unit, y + scene.drift.1 * 12.0 * unit);
-        code::draw(scene, canvas, (x, y), unit);
+        let (x, y) = (x + scene.drift.0 * 12.0 * unit, left.y as f32 + y + scene.drift.1 * 12.0 * unit);
+        code::draw(scene, canvas, (x, y), code::unit_within(most - 24.0 * unit, unit));
     }
 }
 
-/// What people should mend, from above down to `bottom`.
-fn notices(lines: &[String], canvas: &mut I420, bottom: (f32, f32), room: f32, unit: f32) {
-    let style = Style { weight: Weight::Medium, size: NOTICE * unit, colour: AMBER, opacity: 1.0 };
-    for (n, words) in lines.iter().rev().enumerate() {
+/// What people should mend, and what has changed, from above down to `bottom`.
+fn notices(lines: &[(String, Colour)], canvas: &mut I420, bottom: (f32, f32), room: f32, unit: f32) {
+    for (n, (words, colour)) in lines.iter().rev().enumerate() {
+        let style = Style { weight: Weight::Medium, size: NOTICE * unit, colour: *colour, opacity: 1.0 };
         line(canvas, words, (bottom.0, bottom.1 - n as f32 * 34.0 * unit), room, style);
     }
+}
+
+/// The notices, and below them what has changed.
+fn told_lines(scene: &Scene<'_>, size: f32, room: f32) -> Vec<(String, Colour)> {
+    let notices = notice_lines(scene.notices, size, room).into_iter().map(|line| (line, AMBER));
+    let change = Some(scene.door.change).filter(|change| !change.is_empty());
+    let change = change.map(|change| text::wrapped(change, Weight::Medium, size, room, 2)).unwrap_or_default();
+    notices.chain(change.into_iter().map(|line| (line, WHITE))).collect()
 }
 
 /// The notices in lines. Where there is no room for all, the last one is cut first, but each keeps a line.

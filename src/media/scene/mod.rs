@@ -1,8 +1,13 @@
 //! The TV's picture: an idle card with a clock, or the viewers who visit.
+//!
+//! While somebody visits, `layout.rs` gives each sign a place that hides no face and no name; everything else draws where it says.
 
 mod code;
+mod door;
 mod idle;
+mod layout;
 mod look;
+mod sign;
 mod viewers;
 
 use intercom_base::language::Sentences;
@@ -31,6 +36,8 @@ pub struct Scene<'a> {
     pub health: Health,
     /// A code for a new viewer's phone, while one is offered.
     pub pairing: Option<Pairing<'a>>,
+    /// What happens at home's door.
+    pub door: AtDoor<'a>,
     /// Who visits.
     pub viewers: &'a [ViewerTile<'a>],
     /// What home's own camera sees, to be shown small; `None` if it is off or not wanted.
@@ -63,6 +70,36 @@ pub struct Pairing<'a> {
     pub modules: &'a [bool],
     /// How long it is good for, e.g. `9:41 left`.
     pub left: &'a str,
+    /// What whoever scans it becomes, e.g. `Scan to visit`.
+    pub scan: &'a str,
+}
+
+/// What happens at home's door.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AtDoor<'a> {
+    /// Whoever waits longest.
+    pub knock: Option<KnockCard<'a>>,
+    /// Nobody sees or hears home, so that home does not see itself either.
+    pub curtain: bool,
+    /// Home has quiet hours: what is bright is darker.
+    pub resting: bool,
+    /// What has changed, e.g. `Anna has a new device`; may be empty.
+    pub change: &'a str,
+}
+
+/// Somebody who is not inside yet, in words; all but the first two may be empty.
+#[derive(Clone, Copy, Debug)]
+pub struct KnockCard<'a> {
+    /// e.g. `Anna would like to come in`.
+    pub title: &'a str,
+    /// The time that is left, e.g. `0:42`.
+    pub left: &'a str,
+    /// What lets them in, e.g. `Let in: F9`.
+    pub let_in: &'a str,
+    /// What declines, e.g. `Not now: F10`.
+    pub decline: &'a str,
+    /// Who else waits, e.g. `and 2 more`.
+    pub more: &'a str,
 }
 
 /// One viewer.
@@ -106,7 +143,7 @@ mod tests {
     use super::*;
     use crate::test_pictures::{dump_png, thread_cpu_ms};
 
-    fn viewer<'a>(name: &'a str, number: usize, picture: Option<&'a I420>) -> ViewerTile<'a> {
+    pub fn viewer<'a>(name: &'a str, number: usize, picture: Option<&'a I420>) -> ViewerTile<'a> {
         let camera = picture.is_some();
         ViewerTile {
             name,
@@ -121,7 +158,7 @@ mod tests {
         }
     }
 
-    fn scene<'a>(viewers: &'a [ViewerTile<'a>]) -> Scene<'a> {
+    pub fn scene<'a>(viewers: &'a [ViewerTile<'a>]) -> Scene<'a> {
         let yes = Some(true);
         Scene {
             sentences: Language::English.sentences(),
@@ -133,10 +170,20 @@ mod tests {
             notices: &[],
             health: Health { camera: yes, microphone: yes, speaker: yes, network: yes, muted: false },
             pairing: None,
+            door: AtDoor::default(),
             viewers,
             own: None,
             drift: (0.0, 0.0),
         }
+    }
+
+    pub fn pairing(code: &crate::qr::Modules) -> Pairing<'_> {
+        Pairing { side: code.side, modules: &code.dark, left: "9:41 left", scan: "Scan to visit" }
+    }
+
+    /// Somebody knocks, with as much to say as there can be.
+    pub fn knock<'a>(title: &'a str) -> KnockCard<'a> {
+        KnockCard { title, left: "0:42", let_in: "Let in: F9", decline: "Not now: F10", more: "and 2 more" }
     }
 
     fn red(canvas: &I420) -> usize {
@@ -255,7 +302,7 @@ mod tests {
     fn a_phone_reads_the_code_off_the_screen() {
         let text = "https://192.168.1.20:8443/#p=AAAAAAAAAAAAAAAAAAAAAA";
         let code = crate::qr::modules(text).unwrap();
-        let pairing = Pairing { side: code.side, modules: &code.dark, left: "9:41 left" };
+        let pairing = pairing(&code);
         for (width, height) in [(1280, 720), (1920, 1080), (720, 1280), (640, 480)] {
             for drift in [(-1.0, 1.0), (1.0, -1.0)] {
                 let mut canvas = I420::black(width, height);
@@ -273,7 +320,7 @@ mod tests {
     }
 
     /// What a QR reader finds in a picture.
-    fn read_code(canvas: &I420) -> Option<String> {
+    pub fn read_code(canvas: &I420) -> Option<String> {
         let luma = canvas.planes()[0];
         let (width, height) = (canvas.width(), canvas.height());
         let mut image = rqrr::PreparedImage::prepare_from_greyscale(width, height, |x, y| luma[y * width + x]);
@@ -299,7 +346,7 @@ mod tests {
     fn every_size_and_every_state_is_drawn_without_a_panic() {
         let pictures = [room(640, 480, 0), room(90, 160, 0), room(33, 17, 0)];
         let code = crate::qr::modules("https://192.168.1.20:8443/#p=AAAAAAAAAAAAAAAAAAAAAA").unwrap();
-        let pairing = Pairing { side: code.side, modules: &code.dark, left: "9:41 left" };
+        let pairing = pairing(&code);
         for (width, height) in [(1280, 720), (64, 36), (2, 2), (1, 1), (720, 1280), (641, 361)] {
             for count in [0, 1, 2, 3, 5, 9, 32] {
                 let viewers: Vec<ViewerTile<'_>> = (0..count)
@@ -312,8 +359,12 @@ mod tests {
                     })
                     .collect();
                 let own = pictures.get(count % 4);
-                let scene = Scene { own, pairing: Some(pairing), drift: (1.0, -1.0), ..scene(&viewers) };
-                compose(&scene, &mut I420::black(width, height));
+                let door =
+                    AtDoor { knock: Some(knock("Anna would like to come in")), curtain: true, ..AtDoor::default() };
+                for door in [AtDoor::default(), door] {
+                    let scene = Scene { own, door, pairing: Some(pairing), drift: (1.0, -1.0), ..scene(&viewers) };
+                    compose(&scene, &mut I420::black(width, height));
+                }
             }
         }
     }
@@ -361,7 +412,7 @@ mod tests {
             look(name, &Scene { own: Some(&old), ..scene(&viewers) }, (1280, 720));
         }
         let code = crate::qr::modules("https://192.168.1.20:8443/#p=AAAAAAAAAAAAAAAAAAAAAA").unwrap();
-        let pairing = Pairing { side: code.side, modules: &code.dark, left: "9:41 left" };
+        let pairing = pairing(&code);
         let offering = Scene { pairing: Some(pairing), ..scene(&[]) };
         look("pairing-small", &Scene { drift: (-1.0, 1.0), ..offering }, (1024, 768));
         look("pairing-tall", &Scene { drift: (-1.0, 1.0), ..offering }, (720, 1280));

@@ -1,12 +1,13 @@
-//! The picture while somebody visits: each viewer, home's own picture, and the sign that home is seen and heard.
+//! The picture while somebody visits: each viewer, home's own picture, and beside them what there is to tell.
 
 use intercom_base::language::{Sentences, fill};
 use intercom_base::picture::I420;
 
 use crate::paint::{self, Colour};
 use crate::scale::{self, Rect};
-use crate::scene::look::{BOTTOM, GREY, MUTED, Pill, RED, TILE, TOP, WHITE, line};
-use crate::scene::{Scene, ViewerTile, code};
+use crate::scene::layout::{CAPTION, Layout, MARGIN, caption_room, wander};
+use crate::scene::look::{BOTTOM, MUTED, Pill, TILE, TOP, WHITE, line};
+use crate::scene::{Scene, ViewerTile, code, door};
 use crate::text::{self, Style, Weight};
 
 /// Calm colours that tell the discs of several viewers apart.
@@ -22,71 +23,86 @@ const DISCS: [Colour; 6] = [
 /// Around the tile of a viewer who speaks.
 const SPEAKS: Colour = Colour::rgb(104, 178, 255);
 
-/// Distance of words from the screen's edges, in units of a 720th of its height, and how far they wander from there.
-const MARGIN: f32 = 24.0;
-const WANDER: f32 = 9.0;
-
 pub(super) fn draw(scene: &Scene<'_>, canvas: &mut I420, unit: f32) {
     let screen = Rect::of(canvas);
-    match scene.viewers {
-        [viewer] => {
-            tile(viewer, scene, canvas, screen, unit, false);
-            if let Some(own) = scene.own {
-                own_picture(own, canvas, unit, scene.drift);
-            }
-        }
-        viewers => {
-            paint::gradient(canvas, TOP, BOTTOM);
-            let cells = grid(viewers.len() + usize::from(scene.own.is_some()), screen, unit);
-            // Small tiles get smaller words, but not in proportion: they are read from the same sofa.
-            let small = |cell: Rect| unit * (cell.height as f32 / screen.height as f32).sqrt().clamp(0.5, 1.0);
-            for (viewer, cell) in viewers.iter().zip(&cells) {
-                tile(viewer, scene, canvas, *cell, small(*cell), true);
-            }
-            if let (Some(own), Some(cell)) = (scene.own, cells.get(viewers.len())) {
-                own_tile(own, scene, canvas, *cell, small(*cell));
-            }
+    let layout = Layout::of(scene, screen, unit);
+    if !layout.alone {
+        paint::gradient(canvas, TOP, BOTTOM);
+    }
+    for (viewer, cell) in scene.viewers.iter().zip(&layout.tiles) {
+        tile(viewer, scene, canvas, Place::of(*cell, &layout, screen, unit));
+    }
+    if let (Some(own), Some(place)) = (scene.own, layout.own) {
+        match layout.tiles.len() {
+            1 => own_picture(own, canvas, place, unit),
+            _ => own_tile(own, scene, canvas, place, small(place, screen, unit)),
         }
     }
-    code::draw_in_visit(scene, canvas, MARGIN * unit, wander(scene.drift, unit), unit);
-    watched(scene, canvas, unit);
+    if let Some(ground) = layout.code {
+        code::draw_in_visit(scene, canvas, ground);
+    }
+    if let Some((card, place)) = &layout.knock {
+        card.draw(canvas, *place, scene.door.resting);
+    }
+    if let Some(strip) = layout.change {
+        door::change(scene.door.change, canvas, strip, unit);
+    }
+    if let Some((sign, place)) = &layout.sign {
+        sign.draw(canvas, *place);
+    }
 }
 
-/// Cells for `count` viewers: the arrangement that leaves a 16:9 picture the most room.
-fn grid(count: usize, screen: Rect, unit: f32) -> Vec<Rect> {
-    let gap = ((12.0 * unit) as usize).next_multiple_of(2);
-    let cell = |columns: usize| {
-        let rows = count.div_ceil(columns);
-        let width = (screen.width.saturating_sub(gap * (columns + 1)) / columns) & !1;
-        let height = (screen.height.saturating_sub(gap * (rows + 1)) / rows) & !1;
-        (width, height)
-    };
-    let area = |columns: &usize| {
-        let (width, height) = cell(*columns);
-        let picture = Rect { x: 0, y: 0, width, height }.fit(16, 9);
-        picture.width * picture.height
-    };
-    let columns = (1..=count).max_by_key(area).unwrap_or(1);
-    let (width, height) = cell(columns);
-    let rows = count.div_ceil(columns);
-    (0..count)
-        .map(|n| {
-            let (row, column) = (n / columns, n % columns);
-            let in_row = if row + 1 == rows { count - row * columns } else { columns };
-            let used = in_row * (width + gap) - gap;
-            let left = screen.width.saturating_sub(used) / 2;
-            Rect {
-                x: screen.x + ((left + column * (width + gap)) & !1),
-                y: screen.y + gap + row * (height + gap),
-                width,
-                height,
-            }
-        })
-        .collect()
+/// Where a tile stands, and the size of its words.
+#[derive(Clone, Copy)]
+struct Place {
+    cell: Rect,
+    unit: f32,
+    /// It has round corners, and others beside it.
+    framed: bool,
+    /// How wide the words on a picture may be.
+    room: f32,
+}
+
+impl Place {
+    fn of(cell: Rect, layout: &Layout<'_>, screen: Rect, unit: f32) -> Place {
+        let unit = if layout.alone { unit } else { small(cell, screen, unit) };
+        Place { cell, unit, framed: !layout.alone, room: caption_room(cell, layout.own, unit) }
+    }
+
+    /// Words on a picture, and where they stand.
+    fn caption<'a>(&self, words: &'a str, drift: (f32, f32)) -> (Pill<'a>, (f32, f32)) {
+        let Place { cell, unit, room, .. } = *self;
+        let height = CAPTION * unit;
+        let (dx, dy) = wander(drift, unit);
+        let x = cell.x as f32 + MARGIN * unit + dx;
+        let y = (cell.y + cell.height) as f32 - MARGIN * unit - height + dy;
+        (Pill { words, height, room, dot: None, ground: 0.62 }, (x, y))
+    }
+}
+
+/// Small tiles get smaller words, but not in proportion: they are read from the same sofa.
+fn small(cell: Rect, screen: Rect, unit: f32) -> f32 {
+    unit * (cell.height as f32 / screen.height as f32).sqrt().clamp(0.5, 1.0)
+}
+
+/// Where a viewer's name stands, for tests.
+#[cfg(test)]
+pub(super) fn name_place(
+    viewer: &ViewerTile<'_>,
+    scene: &Scene<'_>,
+    screen: Rect,
+    layout: &Layout<'_>,
+    cell: Rect,
+    unit: f32,
+) -> Rect {
+    let words = words_of(viewer, scene);
+    let (pill, at) = Place::of(cell, layout, screen, unit).caption(&words, scene.drift);
+    crate::scene::layout::place(at, (pill.width(), pill.height))
 }
 
 /// One viewer's part of the screen.
-fn tile(viewer: &ViewerTile<'_>, scene: &Scene<'_>, canvas: &mut I420, cell: Rect, unit: f32, framed: bool) {
+fn tile(viewer: &ViewerTile<'_>, scene: &Scene<'_>, canvas: &mut I420, place: Place) {
+    let Place { cell, unit, framed, .. } = place;
     let say = scene.sentences;
     match viewer.picture {
         Some(picture) => {
@@ -112,7 +128,7 @@ fn tile(viewer: &ViewerTile<'_>, scene: &Scene<'_>, canvas: &mut I420, cell: Rec
         }
     }
     if viewer.picture.is_some() {
-        label(viewer, scene, canvas, cell, unit);
+        caption(&words_of(viewer, scene), canvas, place, scene.drift);
     }
 }
 
@@ -168,6 +184,8 @@ fn glow(picture: &I420, from: Rect, canvas: &mut I420, to: Rect, steps: (usize, 
 /// A calm tile for a viewer whose camera is off, or whose connection is not there yet.
 fn without_picture(viewer: &ViewerTile<'_>, say: &Sentences, canvas: &mut I420, cell: Rect, unit: f32) {
     let (x, y) = middle(cell);
+    // All of it stays within its tile, down to the second line of the note.
+    let unit = unit.min(cell.height as f32 * 0.003);
     let radius = (76.0 * unit).min(cell.height as f32 * 0.22);
     let colour = DISCS[viewer.number % DISCS.len()];
     let disc_y = y - radius * 0.72;
@@ -206,7 +224,7 @@ fn without_picture(viewer: &ViewerTile<'_>, say: &Sentences, canvas: &mut I420, 
 }
 
 /// The viewer's name in the lower left corner of their picture, and how long they have been here.
-fn label(viewer: &ViewerTile<'_>, scene: &Scene<'_>, canvas: &mut I420, cell: Rect, unit: f32) {
+fn words_of(viewer: &ViewerTile<'_>, scene: &Scene<'_>) -> String {
     let mut words = viewer.name.to_owned();
     if !viewer.stay.is_empty() {
         words += &format!(" · {}", viewer.stay);
@@ -214,73 +232,23 @@ fn label(viewer: &ViewerTile<'_>, scene: &Scene<'_>, canvas: &mut I420, cell: Re
     if !viewer.microphone {
         words += &format!(" · {}", scene.sentences.microphone_off);
     }
-    caption(&words, canvas, cell, unit, scene.drift);
+    words
 }
 
-fn caption(words: &str, canvas: &mut I420, cell: Rect, unit: f32, drift: (f32, f32)) {
-    let height = 46.0 * unit;
-    let (dx, dy) = wander(drift, unit);
-    let x = cell.x as f32 + MARGIN * unit + dx;
-    let y = (cell.y + cell.height) as f32 - MARGIN * unit - height + dy;
-    Pill { words, height, room: cell.width as f32 * 0.7, dot: None, ground: 0.62 }.draw(canvas, (x, y));
+fn caption(words: &str, canvas: &mut I420, place: Place, drift: (f32, f32)) {
+    let (pill, at) = place.caption(words, drift);
+    pill.draw(canvas, at);
 }
 
-/// The sign that somebody sees or hears home now, in the upper right corner: red as long as anybody does.
-fn watched(scene: &Scene<'_>, canvas: &mut I420, unit: f32) {
-    let present: Vec<&ViewerTile<'_>> = scene.viewers.iter().filter(|viewer| viewer.connected).collect();
-    // What is not known yet counts as working: better warned too early than too late.
-    let seen = scene.health.camera != Some(false);
-    let muted = scene.health.muted;
-    let heard = scene.health.microphone != Some(false) && !muted;
-    let (say, count) = (scene.sentences, present.len().to_string());
-    let (one, name) = match present[..] {
-        [] => return,
-        [viewer] => (true, viewer.name),
-        _ => (false, ""),
-    };
-    let sees = match (one, heard) {
-        (true, true) => say.sees_and_hears,
-        (true, false) => say.sees,
-        (false, true) => say.all_see_and_hear,
-        (false, false) => say.all_see,
-    };
-    let (sentence, behind) = match (seen, heard) {
-        (true, true) => (sees, None),
-        (true, false) if muted => (sees, Some(say.muted)),
-        (true, false) => (sees, Some(say.own_microphone_off)),
-        (false, true) => (if one { say.hears } else { say.all_hear }, Some(say.own_camera_off)),
-        (false, false) if muted => (say.own_camera_off_and_muted, None),
-        (false, false) => (say.own_both_off, None),
-    };
-    let mut words = fill(sentence, &[("name", name), ("count", &count)]);
-    if let Some(behind) = behind {
-        words += &format!(" · {behind}");
-    }
-    let dot = if seen || heard { RED } else { GREY };
-    let room = canvas.width() as f32 * 0.8;
-    let pill = Pill { words: &words, height: 54.0 * unit, room, dot: Some(dot), ground: 0.78 };
-    let (dx, dy) = wander(scene.drift, unit);
-    let x = canvas.width() as f32 - MARGIN * unit - pill.width() + dx;
-    pill.draw(canvas, (x, MARGIN * unit + dy));
-}
-
-/// What viewers see of home, small in the lower right corner and mirrored, as people know themselves.
-fn own_picture(own: &I420, canvas: &mut I420, unit: f32, drift: (f32, f32)) {
-    let width = (canvas.width() as f32 * 0.17).max(2.0) as usize & !1;
-    let room = Rect { x: 0, y: 0, width, height: (canvas.height() / 4).max(2) & !1 };
-    let small = mirrored(own, room);
-    let (width, height) = (small.width(), small.height());
-    let (dx, dy) = wander(drift, unit);
-    let place = |from: usize, length: usize, by: f32| {
-        ((from as f32 - MARGIN * unit - length as f32 + by).max(0.0) as usize) & !1
-    };
-    let at = Rect { x: place(canvas.width(), width, dx), y: place(canvas.height(), height, dy), width, height };
+/// What viewers see of home, small in a corner and mirrored, as people know themselves.
+fn own_picture(own: &I420, canvas: &mut I420, at: Rect, unit: f32) {
+    let small = mirrored(own, at);
     let border = ((2.0 * unit) as usize).max(1);
     let frame = Rect {
         x: at.x.saturating_sub(border),
         y: at.y.saturating_sub(border),
-        width: width + 2 * border,
-        height: height + 2 * border,
+        width: at.width + 2 * border,
+        height: at.height + 2 * border,
     };
     paint::shape(canvas, frame, WHITE, 0.8, paint::round_rect(frame, 3.0 * unit));
     scale::draw(&small, Rect::of(&small), canvas, at);
@@ -290,7 +258,8 @@ fn own_picture(own: &I420, canvas: &mut I420, unit: f32, drift: (f32, f32)) {
 fn own_tile(own: &I420, scene: &Scene<'_>, canvas: &mut I420, cell: Rect, unit: f32) {
     live(&mirrored(own, cell), canvas, cell);
     round_corners(canvas, cell, 18.0 * unit);
-    caption(scene.sentences.you, canvas, cell, unit, scene.drift);
+    let room = caption_room(cell, None, unit);
+    caption(scene.sentences.you, canvas, Place { cell, unit, framed: true, room }, scene.drift);
 }
 
 /// As large as fits into `room`, left and right swapped.
@@ -301,10 +270,6 @@ fn mirrored(own: &I420, room: Rect) -> I420 {
     scale::draw(own, Rect::of(own), &mut small, whole);
     scale::mirror(&mut small);
     small
-}
-
-fn wander(drift: (f32, f32), unit: f32) -> (f32, f32) {
-    (drift.0 * WANDER * unit, drift.1 * WANDER * unit)
 }
 
 /// Gives a tile round corners by painting the background over its own.
@@ -338,34 +303,5 @@ fn ring(canvas: &mut I420, cell: Rect, radius: f32, thickness: f32) {
         Rect { x: right, y: cell.y + edge, width: edge, height: rest },
     ] {
         paint::shape(canvas, part, SPEAKS, 1.0, &band);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cells_never_overlap_and_stay_on_the_screen() {
-        for screen in [(1280, 720), (1920, 1080), (720, 1280), (320, 180)] {
-            let screen = Rect { x: 0, y: 0, width: screen.0, height: screen.1 };
-            for count in 2..=32 {
-                let cells = grid(count, screen, screen.height as f32 / 720.0);
-                assert_eq!(cells.len(), count);
-                for (n, a) in cells.iter().enumerate() {
-                    assert!(a.x + a.width <= screen.width && a.y + a.height <= screen.height, "{count}: {a:?}");
-                    assert!(a.width > 0 && a.height > 0);
-                    for b in &cells[n + 1..] {
-                        let apart = a.x + a.width <= b.x
-                            || b.x + b.width <= a.x
-                            || a.y + a.height <= b.y
-                            || b.y + b.height <= a.y;
-                        assert!(apart, "{count}: {a:?} {b:?}");
-                    }
-                }
-            }
-        }
-        let two = grid(2, Rect { x: 0, y: 0, width: 1280, height: 720 }, 1.0);
-        assert_eq!(two[0].y, two[1].y, "two stand side by side");
     }
 }

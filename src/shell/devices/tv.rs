@@ -1,5 +1,7 @@
 //! The TV thread: composes the scene when something changed, and shows it.
 
+mod author;
+
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,21 +11,20 @@ use intercom_base::language::{Language, Sentences, fill};
 use intercom_base::picture::I420;
 use intercom_core::devices::doctor::Kind;
 use intercom_core::devices::keeper::{Keeper, Step};
-use intercom_core::tv::captions::{Captions, Words};
-use intercom_core::tv::local_time;
+use intercom_core::tv::captions::Words;
+use intercom_core::tv::door::DoorWords;
 use intercom_drivers::contract::{BoxedOpener, DeviceError, Display};
-use intercom_media::qr::{self, Modules};
-use intercom_media::scene::{self, Health, Pairing, Scene, ViewerTile};
-use intercom_media::text;
+use intercom_media::scene::{self, AtDoor, Health, KnockCard, Pairing, Scene, ViewerTile};
 
 use crate::config::Tv;
 use crate::shell::addresses::AddressBook;
-use crate::shell::devices::pictures::{Board, Shown};
+use crate::shell::devices::board::Board;
 use crate::shell::devices::{DeviceContext, Hints, input_events};
 use crate::shell::notice_board::NoticeBoard;
 use crate::shell::priority::Class;
 use crate::shell::worker::{Exit, Worker, spawn_in};
 use crate::shell::{clock, fonts, pulse};
+use author::{Author, Content};
 
 /// While nothing changes, the thread looks this often at the clock, and whether it is time to end.
 const REST: Duration = Duration::from_millis(500);
@@ -42,6 +43,10 @@ pub struct Subject {
     pub language: Language,
     /// The key that shows a code for a new phone, by the kernel's number.
     pub invite_key: Option<u16>,
+    /// The keys that let in and that decline who is at the door, likewise.
+    pub let_in_key: Option<u16>,
+    /// See `let_in_key`.
+    pub decline_key: Option<u16>,
     /// Who visits, and their pictures.
     pub board: Arc<Board>,
     /// Which devices work.
@@ -63,7 +68,7 @@ pub fn spawn_tv(mut opener: BoxedOpener<dyn Display>, tv: Tv, subject: Subject) 
         // What changes nothing is no silence: a calm card may stand for a minute.
         let mut keeper = Keeper::new(&mut *opener, Duration::MAX, clock::now());
         let mut hints = Hints::new(&context.activity);
-        let mut painter = Painter::new(sentences);
+        let mut painter = Painter::new(sentences, &subject);
         while !context.activity.is_stopped() {
             pulse::beat(REST);
             let now = clock::now();
@@ -101,69 +106,6 @@ pub fn spawn_tv(mut opener: BoxedOpener<dyn Display>, tv: Tv, subject: Subject) 
     })
 }
 
-/// Finds the words that go with what is on the board.
-struct Author {
-    sentences: &'static Sentences,
-    captions: Captions,
-    /// The minute that the zone was looked at, and seconds east of UTC then.
-    offset: Option<(u64, i32)>,
-    /// The link that was made into a code, and the code.
-    code: Option<(String, Modules)>,
-}
-
-impl Author {
-    fn new(sentences: &'static Sentences) -> Author {
-        Author { sentences, captions: Captions::new(sentences), offset: None, code: None }
-    }
-
-    fn write(&mut self, mut shown: Shown, subject: &Subject, tv: Tv) -> Content {
-        for viewer in &mut shown.viewers {
-            // A name of which nothing can be drawn would leave nobody's tile: better a number.
-            viewer.name = viewer.name.take().filter(|name| !text::is_blank(name));
-        }
-        let (now, unix) = (clock::now(), clock::unix_time());
-        let offset = self.offset_at(unix.as_secs());
-        self.captions.handle_viewers(&shown.viewers, unix);
-        let words = self.captions.words(&shown.viewers, shown.code.as_ref(), now, unix, offset);
-        let network = Some(!subject.addresses.current().local.is_empty());
-        let health = Health { network, muted: subject.context.levels.is_muted(), ..subject.context.health.summary() };
-        let code = shown.code.as_ref().filter(|code| code.asked || shown.viewers.is_empty());
-        let code = code.and_then(|code| self.code_of(&code.link)).cloned();
-        let own = shown.own.clone().filter(|_| tv.self_view);
-        Content { shown, words, notices: subject.notices.all_in(self.sentences), health, code, own }
-    }
-
-    fn offset_at(&mut self, unix: u64) -> i32 {
-        let minute = unix / 60;
-        match self.offset {
-            Some((looked, offset)) if looked == minute => offset,
-            _ => {
-                let zone = std::fs::read(ZONE).unwrap_or_default();
-                let offset = local_time::offset_at(&zone, unix as i64).unwrap_or(0);
-                self.offset = Some((minute, offset));
-                offset
-            }
-        }
-    }
-
-    fn code_of(&mut self, link: &str) -> Option<&Modules> {
-        if self.code.as_ref().is_none_or(|(known, _)| known != link) {
-            self.code = qr::modules(link).map(|modules| (link.to_owned(), modules));
-        }
-        self.code.as_ref().map(|(_, modules)| modules)
-    }
-}
-
-/// All that one picture is made of.
-struct Content {
-    shown: Shown,
-    words: Words,
-    notices: Vec<String>,
-    health: Health,
-    code: Option<Modules>,
-    own: Option<Arc<I420>>,
-}
-
 /// Draws on one display after the other, and knows what it drew last.
 struct Painter {
     author: Author,
@@ -171,6 +113,8 @@ struct Painter {
     version: u64,
     has_viewers: bool,
     words: Words,
+    door: DoorWords,
+    changes_at: Option<Instant>,
     notices: Vec<String>,
     health: Health,
     own: Option<Arc<I420>>,
@@ -181,14 +125,16 @@ struct Painter {
 }
 
 impl Painter {
-    fn new(sentences: &'static Sentences) -> Painter {
+    fn new(sentences: &'static Sentences, subject: &Subject) -> Painter {
         let now = clock::now();
         Painter {
-            author: Author::new(sentences),
+            author: Author::new(sentences, subject),
             canvas: I420::black(2, 2),
             version: u64::MAX,
             has_viewers: false,
             words: Words::default(),
+            door: DoorWords::default(),
+            changes_at: None,
             notices: Vec::new(),
             health: Health::default(),
             own: None,
@@ -208,7 +154,9 @@ impl Painter {
     /// Waits for something to change, and shows it; whether anything did.
     fn work(&mut self, display: &mut dyn Display, subject: &Subject, tv: Tv) -> Result<bool, DeviceError> {
         let rest = if tv.self_view && self.has_viewers { OWN } else { REST };
-        let shown = subject.board.wait(self.version, clock::now() + rest);
+        let deadline = clock::now() + rest;
+        let deadline = self.changes_at.map_or(deadline, |at| at.min(deadline));
+        let shown = subject.board.wait(self.version, deadline);
         self.check(display, clock::now())?;
         if !display.is_seen() {
             self.version = shown.version;
@@ -216,6 +164,7 @@ impl Painter {
         }
         let version = shown.version;
         let content = self.author.write(shown, subject, tv);
+        self.changes_at = content.changes_at;
         if !self.differs(&content) {
             return Ok(false);
         }
@@ -246,13 +195,14 @@ impl Painter {
         let own = |own: &Option<Arc<I420>>| own.as_ref().map(Arc::as_ptr);
         content.shown.version != self.version
             || content.words != self.words
+            || content.door != self.door
             || content.notices != self.notices
             || content.health != self.health
             || own(&content.own) != own(&self.own)
     }
 
     fn show(&mut self, display: &mut dyn Display, content: Content, subject: &Subject) -> Result<(), DeviceError> {
-        let Content { shown, words, notices, health, code, own } = content;
+        let Content { shown, words, door, changes_at, notices, health, code, own } = content;
         let viewers: Vec<ViewerTile<'_>> = shown
             .viewers
             .iter()
@@ -270,7 +220,20 @@ impl Painter {
             })
             .collect();
         let sentences = self.author.sentences;
-        let pairing = code.as_ref().map(|code| Pairing { side: code.side, modules: &code.dark, left: &words.left });
+        let pairing = code.as_ref().map(|code| Pairing {
+            side: code.side,
+            modules: &code.dark,
+            left: &words.left,
+            scan: words.scan,
+        });
+        let knock = door.knock.as_ref().map(|knock| KnockCard {
+            title: &knock.title,
+            left: &knock.left,
+            let_in: &knock.let_in,
+            decline: &knock.decline,
+            more: &knock.more,
+        });
+        let (curtain, resting) = (shown.door.curtain, shown.door.resting);
         let key = subject.invite_key.map(|key| input_events::words(key, sentences));
         let hint = key.map(|key| fill(sentences.new_phone, &[("key", &key)]));
         let scene = Scene {
@@ -283,6 +246,7 @@ impl Painter {
             notices: &notices,
             health,
             pairing,
+            door: AtDoor { knock, curtain, resting, change: &door.change },
             viewers: &viewers,
             own: own.as_deref(),
             drift: words.drift,
@@ -290,7 +254,8 @@ impl Painter {
         scene::compose(&scene, &mut self.canvas);
         let result = display.show(&self.canvas);
         (self.version, self.has_viewers) = (shown.version, !shown.viewers.is_empty());
-        (self.words, self.notices, self.health, self.own) = (words, notices, health, own);
+        (self.words, self.door, self.changes_at) = (words, door, changes_at);
+        (self.notices, self.health, self.own) = (notices, health, own);
         result
     }
 }
@@ -299,7 +264,7 @@ impl Painter {
 mod tests {
     use crossbeam_channel::{Receiver, Sender, unbounded};
     use intercom_base::units::FrameRate;
-    use intercom_core::call::items::{PairingCode, ViewerInfo, VisitId};
+    use intercom_core::call::items::{Door, Knock, PairingCode, ViewerInfo, VisitId};
     use intercom_drivers::contract::Opener;
 
     use super::*;
@@ -348,6 +313,8 @@ mod tests {
             home: "Home".into(),
             language: Language::English,
             invite_key: None,
+            let_in_key: None,
+            decline_key: None,
             board: board.clone(),
             context: context.clone(),
             addresses: AddressBook::default(),
@@ -378,6 +345,27 @@ mod tests {
                 break;
             }
         }
+        context.activity.stop();
+        worker.dismiss();
+        assert!(worker.join_within(LONG));
+    }
+
+    #[test]
+    fn who_knocks_is_shown_with_the_seconds_that_are_left_and_the_tv_rests_between_them() {
+        let (board, context, pictures, worker) = room(0);
+        let (_, idle) = pictures.recv_timeout(LONG).unwrap();
+        let begun = clock::now();
+        let knock = Knock { visit: VisitId(1), name: None, until: begun + Duration::from_secs(60), preview: false };
+        board.set_door(Door { knocks: vec![knock], ..Door::default() });
+        let shown: Vec<(Instant, I420)> = (0..4).map(|_| pictures.recv_timeout(LONG).expect("each second")).collect();
+        let ground = |picture: &I420| picture.planes()[0][175 * 320 + 160];
+        assert!(shown.iter().all(|(_, picture)| ground(picture) > ground(&idle) + 15), "the card");
+        assert!(shown.windows(2).all(|two| two[0].1.packed() != two[1].1.packed()), "each has other seconds");
+        // The first at once, one more if the clock's minute passes, and then not before the next second.
+        let length = shown[3].0.duration_since(begun);
+        assert!(length > Duration::from_millis(1_990), "two seconds in {length:?}");
+        board.set_door(Door::default());
+        while ground(&pictures.recv_timeout(LONG).expect("the idle card").1) > ground(&idle) + 15 {}
         context.activity.stop();
         worker.dismiss();
         assert!(worker.join_within(LONG));
