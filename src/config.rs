@@ -25,7 +25,7 @@ use intercom_base::settings::{AudioSettings, NoiseSuppression, PublicAddress, Ru
 use intercom_drivers::contract::{CaptureAudio, CaptureVideo, Display, PlayAudio, VideoMode, Wanted};
 use intercom_drivers::registry;
 
-pub use buttons::{ButtonKey, Buttons, Use, key_name, key_of};
+pub use buttons::{ButtonKey, Buttons, NamedKeys, Use, key_name, key_of};
 pub use devices::{Device, Drivers};
 pub use fallback::{ChosenConfig, load_or_last_good};
 pub use problem::{ConfigErrors, Problem, nearest};

@@ -141,6 +141,12 @@ sentences! {
     removed_somebody,
     missed,
     missed_somebody,
+    calling,
+    calling_everybody,
+    answered,
+    answered_somebody,
+    not_answered,
+    not_answered_by_anybody,
 
     /// Over a viewer's last picture, in two lines.
     lost_with,

@@ -114,6 +114,17 @@ pub struct Buttons {
     pub device: Option<String>,
 }
 
+/// Keys by their numbers, to be named to people.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NamedKeys {
+    /// Shows a code for a new phone.
+    pub invite: Option<u16>,
+    /// Lets in who waits.
+    pub let_in: Option<u16>,
+    /// Declines who waits.
+    pub decline: Option<u16>,
+}
+
 impl Buttons {
     /// What `[buttons]` says for a use.
     pub fn of(&self, what: Use) -> ButtonKey {
@@ -181,6 +192,12 @@ impl Buttons {
     /// The key that draws the curtain.
     pub fn curtain_key(&self, auto: Option<u16>) -> Option<u16> {
         self.key(Use::Curtain, auto)
+    }
+
+    /// The keys that the TV names. Where one shows a code it lets in as well: one to remember.
+    pub fn named(&self, auto: Option<u16>) -> NamedKeys {
+        let (invite, let_in) = (self.invite_key(auto), self.let_in_key(auto));
+        NamedKeys { invite, let_in: invite.or(let_in), decline: self.decline_key(auto) }
     }
 
     /// One line for `intercom check`: what is written, by use.

@@ -8,18 +8,17 @@ use std::{io, thread};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use intercom_base::settings::{AudioSettings, PublicAddress, Rung};
-use intercom_core::call::home::{Home, HomeConfig, frosted};
+use intercom_core::call::home::frosted;
 use intercom_core::call::items::CallOut;
-use intercom_core::call::peer;
 use intercom_core::call::protocol::RungName;
 use intercom_core::devices::doctor::Kind;
 use intercom_core::people::access::Access;
-use intercom_core::people::visits::VisitLog;
 use intercom_drivers::contract::{BoxedOpener, CaptureAudio, CaptureVideo, Display, PlayAudio};
 use intercom_media::processor::{Played, processor};
 
-use crate::config::{self, Buttons, Config, Tv};
+use crate::config::{self, Buttons, Config, NamedKeys, Tv};
 use crate::shell::addresses::{AddressBook, AddressWatch};
+use crate::shell::beginning::{Beginning, new_home};
 use crate::shell::bind::bind_with_retry;
 use crate::shell::caller;
 use crate::shell::control::{self, ControlConfig, ControlHandle};
@@ -27,12 +26,11 @@ use crate::shell::devices::camera::{Outlets, spawn_camera};
 use crate::shell::devices::microphone::{self, MicrophoneBlock, OpusInputs, OpusOutputs};
 use crate::shell::devices::pictures::{Board, spawn_pictures};
 use crate::shell::devices::{DeviceContext, input_events, speaker, tv};
-use crate::shell::disk::{self, Files, Job, spawn_disk};
+use crate::shell::disk::{self, Job, spawn_disk};
 use crate::shell::encoders::{EncoderControl, spawn_encoder};
 use crate::shell::event_loop::EventLoop;
 use crate::shell::gateway::{Gateway, GatewayConfig, GatewayHandle, Timeouts};
 use crate::shell::hotplug::spawn_hotplug;
-use crate::shell::house_file::House;
 use crate::shell::jail::{Codec, Jail, JailReports, Program};
 use crate::shell::notice_board::{NoticeBoard, NoticeSources, spawn_notices};
 use crate::shell::prepare::Prepared;
@@ -175,9 +173,9 @@ impl Daemon {
         threads.add_microphone(&shared, microphone.opener, channels.blocks.0, audio, opus, packets)?;
         threads.add_speaker(&shared, speaker.opener, channels.speaker.1, channels.played.0)?;
         threads.add_pictures(&shared, channels.pictures.1)?;
-        let invite = buttons.invite_key(options.invite_key);
+        let keys = buttons.named(options.invite_key);
         threads.add_hints(&shared, buttons, options.invite_key, sources)?;
-        threads.add_tv(&shared, display.opener, tv, (config.home, invite), book.clone())?;
+        threads.add_tv(&shared, display.opener, tv, (config.home, keys), book.clone())?;
         threads.add(spawn_disk(channels.disk.1, files, shared.to_loop.clone()))?;
         threads.0.extend(caller::spawn_caller(call, channels.caller.1).map_err(cannot("a thread"))?);
 
@@ -336,45 +334,6 @@ impl Shared {
     }
 }
 
-/// How home was left.
-struct Beginning {
-    muted: bool,
-    curtain: bool,
-    house: House,
-    visits: VisitLog,
-}
-
-impl Beginning {
-    fn read(files: &Files) -> Beginning {
-        let Files { mute, curtain, house, visits, .. } = files;
-        Beginning { muted: mute.load(), curtain: curtain.load(), house: house.load(), visits: visits.load() }
-    }
-}
-
-fn new_home(config: &Config, book: &AddressBook, access: Access, beginning: Beginning) -> Home {
-    let now = clock::now();
-    let home_config = HomeConfig {
-        name: config.home.name.clone(),
-        max_viewers: config.home.max_viewers,
-        port: config.network.port,
-        public: config.network.public_address.clone(),
-        full: config.full,
-        reduced: config.reduced,
-        audio: config.audio.bitrate,
-        muted: beginning.muted,
-        volume: config.volume,
-        hear_each_other: config.audio.hear_each_other,
-        curtain: beginning.curtain,
-        quiet_hours: beginning.house.quiet_hours,
-        visits: beginning.visits,
-    };
-    let (entropy, unix) = (Box::new(entropy), clock::unix_time());
-    let mut home = Home::new(home_config, peer::Identity::generate(), access, entropy, now, unix);
-    home.handle_addresses(book.current(), now);
-    home.handle_started(now);
-    home
-}
-
 /// Threads that were started so far.
 struct Threads(Vec<Worker>);
 
@@ -471,7 +430,7 @@ impl Threads {
         shared: &Shared,
         display: BoxedOpener<dyn Display>,
         tv: Tv,
-        (home, invite_key): (config::Home, Option<u16>),
+        (home, keys): (config::Home, NamedKeys),
         addresses: AddressBook,
     ) -> Result<(), RunError> {
         let (board, notices) = (Arc::clone(&shared.board), Arc::clone(&shared.notices));
@@ -481,9 +440,9 @@ impl Threads {
             tv::Subject {
                 home: home.name,
                 language: home.language,
-                invite_key,
-                let_in_key: None,
-                decline_key: None,
+                invite_key: keys.invite,
+                let_in_key: keys.let_in,
+                decline_key: keys.decline,
                 board,
                 context: shared.context.clone(),
                 addresses,
@@ -510,13 +469,6 @@ fn spawn_loop(event_loop: EventLoop) -> Result<(Arc<Pulse>, Receiver<()>), RunEr
 
 fn ended_within(ended: &Receiver<()>, time: Duration) -> bool {
     ended.recv_timeout(time) != Err(crossbeam_channel::RecvTimeoutError::Timeout)
-}
-
-fn entropy(bytes: &mut [u8]) {
-    if let Err(error) = getrandom::fill(bytes) {
-        // Session tokens that can be guessed are worse than no intercom.
-        panic!("the system gives no random numbers: {error}");
-    }
 }
 
 fn watch(book: &AddressBook, public: Option<SocketAddr>, handle: &ToLoopHandle) -> Result<AddressWatch, RunError> {

@@ -63,6 +63,12 @@ pub(super) static SENTENCES: Sentences = Sentences {
     removed_somebody: "Jemand darf nicht mehr hereinkommen",
     missed: "{name} hat geklopft, niemand hat geantwortet",
     missed_somebody: "Jemand hat geklopft, niemand hat geantwortet",
+    calling: "{name} wird gerufen …",
+    calling_everybody: "Alle werden gerufen …",
+    answered: "{name} hat geantwortet",
+    answered_somebody: "Jemand hat geantwortet",
+    not_answered: "{name} hat nicht geantwortet",
+    not_answered_by_anybody: "Niemand hat auf den Ruf geantwortet",
 
     lost_with: "Verbindung zu {name} unterbrochen",
     comes_back: "Es geht von selbst weiter",

@@ -63,6 +63,12 @@ pub(super) static SENTENCES: Sentences = Sentences {
     removed_somebody: "Somebody may not come in any more",
     missed: "{name} knocked, nobody answered",
     missed_somebody: "Somebody knocked, nobody answered",
+    calling: "Calling {name} …",
+    calling_everybody: "Calling everybody …",
+    answered: "{name} answered",
+    answered_somebody: "Somebody answered",
+    not_answered: "{name} did not answer",
+    not_answered_by_anybody: "Nobody answered the call",
 
     lost_with: "The connection to {name} was lost",
     comes_back: "It comes back by itself",

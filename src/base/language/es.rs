@@ -63,6 +63,12 @@ pub(super) static SENTENCES: Sentences = Sentences {
     removed_somebody: "Alguien ya no puede entrar",
     missed: "{name} llamó a la puerta y nadie respondió",
     missed_somebody: "Alguien llamó a la puerta y nadie respondió",
+    calling: "Llamando a {name} …",
+    calling_everybody: "Llamando a todos …",
+    answered: "{name} respondió",
+    answered_somebody: "Alguien respondió",
+    not_answered: "{name} no respondió",
+    not_answered_by_anybody: "Nadie respondió a la llamada",
 
     lost_with: "Se perdió la conexión con {name}",
     comes_back: "La conexión volverá por sí sola",

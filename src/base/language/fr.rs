@@ -63,6 +63,12 @@ pub(super) static SENTENCES: Sentences = Sentences {
     removed_somebody: "Quelqu’un ne peut plus entrer",
     missed: "{name} a frappé, personne n’a répondu",
     missed_somebody: "Quelqu’un a frappé, personne n’a répondu",
+    calling: "Appel de {name} …",
+    calling_everybody: "Appel à tout le monde …",
+    answered: "{name} a répondu",
+    answered_somebody: "Quelqu’un a répondu",
+    not_answered: "{name} n’a pas répondu",
+    not_answered_by_anybody: "Personne n’a répondu à l’appel",
 
     lost_with: "Connexion perdue avec {name}",
     comes_back: "La connexion va revenir toute seule",

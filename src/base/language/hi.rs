@@ -50,6 +50,12 @@ pub(super) static SENTENCES: Sentences = Sentences {
     removed_somebody: "किसी को अब अंदर आने की इजाज़त नहीं है",
     missed: "{name} ने दस्तक दी, किसी ने जवाब नहीं दिया",
     missed_somebody: "किसी ने दस्तक दी, जवाब नहीं मिला",
+    calling: "{name} को बुलाया जा रहा है …",
+    calling_everybody: "सबको बुलाया जा रहा है …",
+    answered: "{name} ने जवाब दिया",
+    answered_somebody: "किसी ने जवाब दिया",
+    not_answered: "{name} ने जवाब नहीं दिया",
+    not_answered_by_anybody: "बुलावे पर किसी ने जवाब नहीं दिया",
 
     lost_with: "{name} से कनेक्शन टूट गया",
     comes_back: "यह अपने-आप फिर जुड़ जाएगा",

@@ -50,6 +50,12 @@ pub(super) static SENTENCES: Sentences = Sentences {
     removed_somebody: "有人不能再进来了",
     missed: "{name}敲过门，没有人回应",
     missed_somebody: "有人敲过门，没有人回应",
+    calling: "正在呼叫{name}…",
+    calling_everybody: "正在呼叫所有人…",
+    answered: "{name}已应答",
+    answered_somebody: "有人已应答",
+    not_answered: "{name}没有应答",
+    not_answered_by_anybody: "呼叫无人应答",
 
     lost_with: "与{name}的连接断开了",
     comes_back: "会自动恢复",

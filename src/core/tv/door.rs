@@ -84,6 +84,9 @@ fn change_words(news: &News, say: &Sentences) -> String {
         NewsKind::Rights => (say.new_rights, say.new_rights_of_somebody),
         NewsKind::Removed => (say.removed, say.removed_somebody),
         NewsKind::Missed => (say.missed, say.missed_somebody),
+        NewsKind::Calling => (say.calling, say.calling_everybody),
+        NewsKind::Answered => (say.answered, say.answered_somebody),
+        NewsKind::NotAnswered => (say.not_answered, say.not_answered_by_anybody),
     };
     of(news.name.as_deref(), named, nameless)
 }
@@ -114,6 +117,17 @@ mod tests {
     use intercom_base::language::Language;
 
     use super::*;
+
+    const ALL_NEWS: [NewsKind; 8] = [
+        NewsKind::Device,
+        NewsKind::Owner,
+        NewsKind::Rights,
+        NewsKind::Removed,
+        NewsKind::Missed,
+        NewsKind::Calling,
+        NewsKind::Answered,
+        NewsKind::NotAnswered,
+    ];
     use crate::call::items::VisitId;
 
     fn knock(visit: u64, name: Option<&str>, until: Instant, preview: bool) -> Knock {
@@ -172,7 +186,7 @@ mod tests {
             let news = Some(News { what, name: name.map(Arc::from), until });
             english(&Door { news, ..Door::default() }, at).change
         };
-        let kinds = [NewsKind::Device, NewsKind::Owner, NewsKind::Rights, NewsKind::Removed, NewsKind::Missed];
+        let kinds = ALL_NEWS;
         assert_eq!(
             kinds.map(|what| told(what, Some("Anna"), now)),
             [
@@ -180,7 +194,10 @@ mod tests {
                 "Anna is an owner now",
                 "What Anna may do was changed",
                 "Anna may not come in any more",
-                "Anna knocked, nobody answered"
+                "Anna knocked, nobody answered",
+                "Calling Anna …",
+                "Anna answered",
+                "Anna did not answer",
             ]
         );
         assert_eq!(told(NewsKind::Missed, None, now), "Somebody knocked, nobody answered");
@@ -214,7 +231,7 @@ mod tests {
         for (code, language) in Language::ALL {
             for (preview, name) in [(false, Some("Zoë")), (false, None), (true, Some("Zoë")), (true, None)] {
                 let knocks = vec![knock(1, name, now, preview), knock(2, None, now, false)];
-                for what in [NewsKind::Device, NewsKind::Owner, NewsKind::Rights, NewsKind::Removed, NewsKind::Missed] {
+                for what in ALL_NEWS {
                     let news = News { what, name: name.map(Arc::from), until: now + Duration::from_secs(1) };
                     let door = Door { knocks: knocks.clone(), news: Some(news), ..Door::default() };
                     let DoorWords { knock, change } = words(&door, &keys(), language.sentences(), now);
