@@ -11,7 +11,7 @@ use crate::lab::Lab;
 use crate::watching::{PATIENCE, living};
 
 /// The most of a frosted row's energy that may lie above [`CYCLES`] cycles a picture's width; the rest is what the encoder adds.
-const DETAIL: f64 = 0.01;
+const DETAIL: f64 = 0.03;
 const CYCLES: u32 = 16;
 
 /// An owner's page at home, and the home.
