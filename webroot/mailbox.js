@@ -1,4 +1,4 @@
-// What home says to owners, for whoever reads it: that part of the page arrives last, and reads then what came before.
+// What home says beside the call, for whoever reads it: those parts of the page arrive last, and read then what came before.
 
 /** Keeps messages until somebody reads, and hands them on from then on. */
 export class Mailbox {
@@ -20,5 +20,23 @@ export class Mailbox {
   open(read) {
     this.#read = read;
     for (const message of this.#kept.splice(0)) read(message);
+  }
+}
+
+/** Sorts what home says beside the call by who reads it. A `welcome` is for each of them. */
+export class Mail {
+  static #READERS = {
+    owners: ['people', 'invited', 'not_done', 'not_allowed', 'door', 'visits'],
+    everybody: ['call', 'call_over', 'missed_call', 'quiet_hours'],
+  };
+
+  owners = new Mailbox();
+  everybody = new Mailbox();
+
+  /** Takes `message`; false if it is for nobody here. */
+  post(message) {
+    const readers = Object.entries(Mail.#READERS).filter(([, types]) => message.type === 'welcome' || types.includes(message.type));
+    for (const [reader] of readers) this[reader].post(message);
+    return readers.length > 0;
   }
 }

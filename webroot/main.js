@@ -95,10 +95,17 @@ async function toggle(kind) {
   const before = media[kind];
   await media.toggle(kind);
   if (media[kind] === before || !(media[kind] === 'on' || media[kind] === 'off')) return;
-  // Before they are let in, people may get ready.
-  const { entry } = visit.view();
-  const early = entry === 'knock' || (entry === 'preview' && kind === 'mic');
+  // Before they are inside, people may get ready.
+  const early = visit.view().entry !== 'inside';
   ui.note(`${kind}-${early && media[kind] === 'on' ? 'ready' : media[kind]}`);
+}
+
+/** The person has answered home's call, and wants to hear it. */
+function answered() {
+  if (player.sound !== 'on') player.setSound(true);
+  if (visit.view().entry !== 'inside' || !(lastState === 'live' || visit.view().talks) || media.uses('mic')) return;
+  asked = true;
+  ui.ask(visit.view().soundOnly || media.uses('cam') ? 'mic' : 'both');
 }
 
 /** Home has let this visit in. */
@@ -108,6 +115,8 @@ function cameIn() {
 }
 
 function noteDevices() {
+  // Nobody hears or sees them yet.
+  if (visit.view().entry !== 'inside') return;
   const on = { mic: media.mic === 'on', cam: media.cam === 'on' };
   if (on.mic && on.cam) ui.note('both-on');
   else if (on.mic || on.cam) ui.note(on.mic ? 'mic-on' : 'cam-on');
@@ -295,6 +304,7 @@ function start() {
     addEventListener(type, (event) => event.target.closest?.('#sound') || player.allow());
   }
   setInterval(measure, QUALITY_MS);
+  addEventListener('answered', answered);
 
   document.addEventListener('visibilitychange', seenAgain);
   document.addEventListener('resume', seenAgain);

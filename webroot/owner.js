@@ -3,6 +3,7 @@
 import { Door } from './door.js';
 import { DoorCards } from './doorcards.js';
 import { putWords } from './languages.js';
+import { lines } from './lines.js';
 import { People } from './people.js';
 import { PeoplePage } from './peoplepage.js';
 import { doorWords } from './peoplewords.js';
@@ -20,19 +21,23 @@ class Owner {
   #open = document.getElementById('people-open');
   #allowed = false;
   #heard = false;
+  // Their role as home said it last, and what of it they are to read.
+  #role = null;
+  #news = null;
   #timer = 0;
   #doorTimer = 0;
 
   begin() {
     // The language may have come before this part of the document.
     putWords(say, undefined, document.getElementById('people'));
-    visit.mail.open((message) => this.#hear(message));
+    visit.mail.owners.open((message) => this.#hear(message));
     visit.addEventListener('change', () => this.#show());
     this.#open.addEventListener('click', () => this.#page.open());
     document.addEventListener('visibilitychange', () => this.#showDoor());
     addEventListener('reworded', () => {
       this.#page.render();
       this.#showDoor();
+      this.#showNews();
     });
     this.#show();
   }
@@ -40,13 +45,30 @@ class Owner {
   #show() {
     const { role, entry, ended, welcomed } = visit.view();
     this.#allowed = role === 'owner' && entry === 'inside' && !ended;
-    if (!welcomed) this.#people.lost();
+    if (welcomed) this.#hearRole(role);
+    else this.#people.lost();
     const turned = this.#heard !== Boolean(welcomed);
     this.#heard = Boolean(welcomed);
     this.#open.hidden = !this.#allowed || this.#people.denied || !this.#page.able;
     if (ended && this.#page.close()) document.getElementById('return').focus();
+    if (welcomed && role !== 'owner') this.#page.close();
     if (turned) this.#tell();
     this.#showDoor();
+  }
+
+  /** Another owner may change it at any time. */
+  #hearRole(role) {
+    const [before, now] = [this.#role === 'owner', role === 'owner'];
+    const first = this.#role === null;
+    this.#role = role;
+    this.#people.allow(now);
+    if (first || before === now) return;
+    this.#news = now ? 'owner' : 'no-owner';
+    this.#showNews();
+  }
+
+  #showNews() {
+    lines.show('role', this.#news && say(`line.${this.#news}`), () => (this.#news = null));
   }
 
   #hear(message) {
@@ -77,7 +99,7 @@ class Owner {
     const now = clock();
     const waiting = this.#allowed ? this.#door.waiting(now) : [];
     this.#cards.show(waiting, this.#heard);
-    callTitle(waiting.length && document.visibilityState === 'hidden' ? doorWords(waiting[0]) : null);
+    callTitle('door', waiting.length && document.visibilityState === 'hidden' ? doorWords(waiting[0]) : null);
     const wait = this.#door.wait(now);
     if (wait !== null) this.#doorTimer = setTimeout(() => this.#showDoor(), wait + 20);
   }

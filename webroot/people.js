@@ -37,6 +37,7 @@ export class People {
   #watched = false;
   #asked = false;
   #denied = false;
+  #allowed = true;
   // What home said last, and whether on this socket.
   #said = null;
   #fresh = false;
@@ -58,6 +59,19 @@ export class People {
     this.#invite = null;
     // A code that comes onto the TV later than anybody waits for it would stand there for nobody.
     if (this.#wishes.get('code')?.at === null) this.#wishes.delete('code');
+  }
+
+  /** An owner made this viewer an owner, or something less: then nothing of it is known or wished any more. */
+  allow(allowed) {
+    if (this.#allowed === allowed) return;
+    this.#allowed = allowed;
+    this.#denied = false;
+    this.#asked = false;
+    this.#fresh = false;
+    if (allowed) return;
+    this.#said = null;
+    this.#give();
+    for (const kept of [this.#wrong, this.#saved]) kept.clear();
   }
 
   /** The socket is gone. */
@@ -97,7 +111,7 @@ export class People {
 
   /** What to tell home now, each once. */
   due(now) {
-    if (!this.#open || this.#denied) return [];
+    if (!this.#open || this.#denied || !this.#allowed) return [];
     const messages = [];
     const waiting = [...this.#wishes].filter(([, wish]) => wish.at === null);
     if (!this.#asked && (this.#watched || waiting.length)) {
@@ -323,9 +337,12 @@ export class People {
   #forbidden() {
     if (!this.#asked && !this.#wishes.size && !this.#invite) return;
     this.#denied = true;
-    this.#wishes.clear();
-    this.#drafts.clear();
-    this.#removals.clear();
+    this.#give();
+  }
+
+  /** Gives up what home is not to hear any more. */
+  #give() {
+    for (const wanted of [this.#wishes, this.#drafts, this.#removals]) wanted.clear();
     this.#invite = null;
   }
 

@@ -368,7 +368,7 @@ export class PeoplePage {
   }
 
   #closed() {
-    by('foot').insertBefore(by('door'), by('sheets'));
+    by('side').append(by('door'));
     this.#people.watch(false);
     this.#page = 'list';
     this.#gone = false;

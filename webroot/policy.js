@@ -162,6 +162,9 @@ export function hearHome(facts, message) {
     case 'stream':
       facts.rung = message.rung;
       return true;
+    case 'role':
+      facts.role = message.role ?? facts.role;
+      return true;
     case 'entry':
       facts.entry = entryOf(message.entry);
       return true;

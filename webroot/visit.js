@@ -3,7 +3,7 @@
 import { LateCodec } from './codec.js';
 import { Entry } from './entry.js';
 import { Peer, brief, canCall, signalUrl } from './first.js';
-import { Mailbox } from './mailbox.js';
+import { Mail } from './mailbox.js';
 import { Observer } from './observer.js';
 import { FULL_RETRY_MS, Recovery, afterWelcome, brokenPause, farewell, freshFacts, hearHome, hearWelcome, isCovered, isHeardOrSeen, isStanding, pageState } from './policy.js';
 import { Refusals } from './refusals.js';
@@ -14,14 +14,12 @@ import { PictureWatch } from './watch.js';
 
 const TICK_MS = 250;
 const REPEAT_OFFER_MS = 5000;
-// For owner.js.
-const PASSED_ON = ['people', 'invited', 'not_done', 'door'];
 
 const clock = () => performance.now();
 
 /**
- * One person's stay. Fires `change` whenever `view()` may have changed, and `stream` when `stream` is to be shown. What home says to owners is in
- * `mail`, and each `welcome`.
+ * One person's stay. Fires `change` whenever `view()` may have changed, and `stream` when `stream` is to be shown. What home says beside the call is
+ * in `mail`, and each `welcome`.
  * Signaling and media live side by side: the socket's death is never the call's.
  */
 class Visit extends EventTarget {
@@ -30,7 +28,7 @@ class Visit extends EventTarget {
     message: (message) => this.#message(message),
     closed: (how) => this.#lost(how),
   });
-  mail = new Mailbox();
+  mail = new Mail();
   #facts = {};
   #entry = new Entry();
   // The visit's token at home, and whether the last hello asked to go on with it.
@@ -362,7 +360,7 @@ class Visit extends EventTarget {
         this.#signal.retryIn(500);
         break;
       default:
-        if (PASSED_ON.includes(message?.type)) return this.mail.post(message);
+        if (message && this.mail.post(message)) return;
         if (message && hearHome(facts, message)) break;
         // Home may be newer: what this page does not know it does not need.
         console.warn('intercom: unknown message', message?.type);

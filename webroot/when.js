@@ -21,6 +21,14 @@ export function dayWords(seconds, now, locale) {
   return write(seconds * 1000, locale, days === 0 ? { hour: '2-digit', minute: '2-digit' } : dayParts(days));
 }
 
+/** A moment that was: `{ day, time }`, where `day` is null for today, 'Monday' in the week before, and else a date. */
+export function pastWords(seconds, now, locale) {
+  const days = daysUntil(seconds * 1000, now);
+  const parts = days < 0 && days >= -WEEK_DAYS ? { weekday: 'long' } : { day: 'numeric', month: 'long' };
+  const time = write(seconds * 1000, locale, { hour: '2-digit', minute: '2-digit' });
+  return { day: days === 0 ? null : write(seconds * 1000, locale, parts), time };
+}
+
 function dayParts(days) {
   if (days === 0) return {};
   return days > 0 && days <= WEEK_DAYS ? { weekday: 'long' } : { day: 'numeric', month: 'long' };

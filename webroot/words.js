@@ -52,7 +52,7 @@ export const ENGLISH = {
   'knock.title': 'Knocking at {home} …',
   'knock.text': 'As soon as somebody lets you in, you see and hear each other. Until then nobody at home sees or hears you.',
   'knock.stop': 'Stop knocking',
-  'preview.text': 'You will be there in a moment. The sound comes then.',
+  'preview.text': 'You will be inside in a moment, with sound. Until then nobody at home sees or hears you.',
   'curtain.title': 'Home has drawn the curtain',
   'curtain.text': 'You can be heard and seen. The picture comes back by itself.',
   'curtain-heard.title': 'Home has drawn the curtain',
@@ -151,7 +151,7 @@ export const ENGLISH = {
   // Small notices over the picture.
   'note.snapshots': 'Single pictures come instead of video, as often as the connection allows: this browser has no H.264.',
   'note.unplugged': 'Home’s camera is unplugged. You can still talk.',
-  'note.preview': 'You will be there in a moment. The sound comes then.',
+  'note.preview': 'You will be inside in a moment, with sound. Until then nobody at home sees or hears you.',
   'note.mic-ready': 'Your microphone is on. Home hears you once you are in.',
   'note.cam-ready': 'Your camera is on. Home sees you once you are in.',
   'note.muted': 'Home has muted its microphone.',
@@ -170,6 +170,18 @@ export const ENGLISH = {
   'note.mic-busy': 'The microphone does not start. Perhaps another program is using it.',
   'note.cam-busy': 'The camera does not start. Perhaps another program is using it.',
   'note.bad-link': 'There is no key in that. Paste the whole link, with all letters behind the # sign.',
+
+  // Lines that stay until somebody has read them.
+  'line.close': 'Close this line',
+  'line.owner': 'You are an owner here now. “People” at the top says who may visit.',
+  'line.no-owner': 'You are not an owner here any more. So you do not see the page about people.',
+  'line.quiet': 'Home has quiet hours until {time}',
+  'missed.today': 'Home called at {time}',
+  'missed.day': 'Home called on {day} at {time}',
+
+  // Home calls.
+  'call.title': 'Home is calling',
+  'call.answer': 'I’m here',
 
   // At the door, for owners inside.
   'door.label': 'At the door',

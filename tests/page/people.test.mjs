@@ -184,6 +184,21 @@ test('removing is for now or not at all', () => {
   assert.equal(people.person(12), null);
 });
 
+test('who is no owner any more asks and wishes nothing, and begins anew when made an owner again', () => {
+  const people = opened();
+  people.edit(12, { role: 'guest' });
+  people.save(12);
+  people.remove(12);
+  people.allow(false);
+  // What was on its way is refused by then.
+  people.hear({ type: 'not_allowed' }, 10);
+  assert.deepEqual([people.due(10), people.list, people.denied], [[], null, false]);
+  people.allow(true);
+  assert.deepEqual(people.due(20), [{ type: 'people' }]);
+  people.hear(said(), 30);
+  assert.deepEqual([people.due(30), people.person(12).role], [[], 'family']);
+});
+
 test('hours of one’s own begin as those of home, and need two times that differ', () => {
   const people = opened(said({}, { quiet_hours: '21:30-06:00' }));
   assert.deepEqual(people.person(12).hours, { on: false, from: '21:30', to: '06:00' });

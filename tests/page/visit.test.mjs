@@ -57,7 +57,7 @@ for (const [name, value] of Object.entries({ ...globals, localStorage: storage()
 }
 localStorage.setItem('intercom.key', KEY);
 const { visit } = await page('visit.js');
-const { Mailbox } = await page('mailbox.js');
+const { Mail, Mailbox } = await page('mailbox.js');
 globalThis.document = { visibilityState: 'visible' };
 
 /** Lets time pass in the ticks of the visit; home answers pings and rebuilt connections come up. */
@@ -216,12 +216,30 @@ test('what home says to owners is kept for whoever reads it, and said back only 
   last().say({ type: 'people', people: [] });
   last().say({ type: 'not_done', request: null, person: 1, why: 'name' });
   last().say({ type: 'error', code: 'not_allowed', message: 'not for you', fatal: false });
-  visit.mail.open(({ type }) => told.push(type));
+  visit.mail.owners.open(({ type }) => told.push(type));
   assert.deepEqual(told.splice(0), ['welcome', 'door', 'people', 'not_done', 'not_allowed']);
   assert.equal(visit.say({ type: 'people' }), true);
   assert.equal(visit.view().role, 'owner');
   last().say({ type: 'door', knocks: [] });
   assert.deepEqual(told, ['door'], 'at once from then on');
+});
+
+test('home’s calls wait for their own reader, beside what owners read', () => {
+  const mail = new Mail();
+  const read = { owners: [], everybody: [] };
+  const messages = [{ type: 'welcome' }, { type: 'call', left_ms: 60000 }, { type: 'visits', visits: [] }];
+  assert.deepEqual(messages.map((message) => mail.post(message)), [true, true, true]);
+  for (const reader of Object.keys(read)) mail[reader].open(({ type }) => read[reader].push(type));
+  assert.deepEqual(read, { owners: ['welcome', 'visits'], everybody: ['welcome', 'call'] });
+  assert.deepEqual([mail.post({ type: 'stream' }), mail.post({})], [false, false]);
+});
+
+test('an owner may make somebody an owner in mid-visit, or something less', async () => {
+  await welcomed({ role: 'family' });
+  last().say({ type: 'role', role: 'owner' });
+  assert.equal(visit.view().role, 'owner');
+  last().say({ type: 'role', role: 'guest' });
+  assert.deepEqual([visit.view().role, visit.view().entry], ['guest', 'inside']);
 });
 
 test('what is kept for a reader who comes late begins with the newest welcome, and has a bound', () => {

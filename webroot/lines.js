@@ -1,0 +1,48 @@
+// Lines beside the picture that stay until they are read: low, and where no faces are.
+import { say } from './words.js';
+
+class Lines {
+  #place = document.getElementById('lines');
+  #shown = new Map();
+
+  /** Shows `text` as the line `name`, or takes that line away (null). `read()` is called when the person closes it. */
+  show(name, text, read) {
+    if (text === null) this.#remove(name);
+    else {
+      const line = this.#shown.get(name) ?? this.#make(name);
+      Object.assign(line, { read });
+      if (line.text.textContent !== text) line.text.textContent = text;
+      line.close.setAttribute('aria-label', say('line.close'));
+    }
+    this.#place.hidden = !this.#shown.size;
+  }
+
+  #make(name) {
+    const make = (tag, className, more = {}) => Object.assign(document.createElement(tag), { className, ...more });
+    const box = make('div', 'line');
+    const text = make('p', '');
+    const close = make('button', 'round', { type: 'button' });
+    // A second way to draw the cross would not follow the first.
+    close.append(document.querySelector('#hide-self svg').cloneNode(true));
+    const line = { box, text, close, read: null };
+    close.addEventListener('click', () => {
+      const { read } = line;
+      this.show(name, null);
+      read?.();
+    });
+    box.append(text, close);
+    // A place that is not hidden is read aloud.
+    this.#place.hidden = false;
+    this.#place.append(box);
+    this.#shown.set(name, line);
+    return line;
+  }
+
+  #remove(name) {
+    this.#shown.get(name)?.box.remove();
+    this.#shown.delete(name);
+  }
+}
+
+/** The lines of this page. */
+export const lines = new Lines();
