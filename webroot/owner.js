@@ -9,6 +9,8 @@ import { PeoplePage } from './peoplepage.js';
 import { doorWords } from './peoplewords.js';
 import { callTitle } from './title.js';
 import { visit } from './visit.js';
+import { Visits } from './visits.js';
+import { VisitsPage } from './visitspage.js';
 import { say } from './words.js';
 
 const clock = () => performance.now();
@@ -16,7 +18,8 @@ const clock = () => performance.now();
 class Owner {
   #people = new People();
   #door = new Door();
-  #page = new PeoplePage(this.#people, { changed: () => this.#tell() });
+  #visits = new Visits();
+  #page = new PeoplePage(this.#people, new VisitsPage(this.#visits, { changed: () => this.#tell() }), { changed: () => this.#tell() });
   #cards = new DoorCards({ answer: (number, letIn) => this.#answer(number, letIn) });
   #open = document.getElementById('people-open');
   #allowed = false;
@@ -46,7 +49,7 @@ class Owner {
     const { role, entry, ended, welcomed } = visit.view();
     this.#allowed = role === 'owner' && entry === 'inside' && !ended;
     if (welcomed) this.#hearRole(role);
-    else this.#people.lost();
+    else for (const asks of [this.#people, this.#visits]) asks.lost();
     const turned = this.#heard !== Boolean(welcomed);
     this.#heard = Boolean(welcomed);
     this.#open.hidden = !this.#allowed || this.#people.denied || !this.#page.able;
@@ -73,7 +76,7 @@ class Owner {
 
   #hear(message) {
     const now = clock();
-    const ofPeople = this.#people.hear(message, now);
+    const ofPeople = this.#visits.hear(message) || this.#people.hear(message, now);
     const ofDoor = this.#door.hear(message, now);
     if (ofPeople) this.#tell();
     if (ofDoor) this.#showDoor();
@@ -83,7 +86,7 @@ class Owner {
     clearTimeout(this.#timer);
     const now = clock();
     this.#people.look(now);
-    for (const message of this.#people.due(now)) visit.say(message);
+    for (const message of [...this.#people.due(now), ...this.#visits.due()]) visit.say(message);
     const wait = this.#people.wait(now);
     if (wait !== null) this.#timer = setTimeout(() => this.#tell(), wait + 20);
     this.#page.render();

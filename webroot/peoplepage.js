@@ -20,8 +20,9 @@ function make(tag, className, text = '') {
 export class PeoplePage {
   #dialog = by('people');
   #people;
+  #visits;
   #on;
-  // 'list', 'invite', 'link', 'person' or 'hours'; and whose, by number.
+  // 'list', 'invite', 'link', 'person', 'hours' or 'visits'; and whose, by number.
   #page = 'list';
   #number = null;
   // From which page a link was asked for, and with which name.
@@ -34,9 +35,10 @@ export class PeoplePage {
   #rows = new Map();
   #saidTimer = 0;
 
-  /** `on.changed()`: something may have to be told to home. */
-  constructor(people, on) {
+  /** `visits` is the page of the visit log. `on.changed()`: something may have to be told to home. */
+  constructor(people, visits, on) {
     this.#people = people;
+    this.#visits = visits;
     this.#on = on;
     const click = (id, act) => by(id).addEventListener('click', act);
     this.#dialog.addEventListener('close', () => this.#closed());
@@ -50,6 +52,7 @@ export class PeoplePage {
     click('people-back', () => this.#back());
     click('people-invite', () => this.#go('invite'));
     click('people-hours', () => this.#go('hours'));
+    click('people-visits', () => this.#go('visits'));
     click('code-away', () => this.#do(() => people.showCode(false)));
     this.#readyInvite(click);
     this.#readyLink(click);
@@ -100,6 +103,7 @@ export class PeoplePage {
     this.#renderList(list);
     this.#renderInvite();
     this.#renderLink();
+    this.#visits.render();
     if (person) this.#renderPerson(person);
     this.#renderHours('home', people.home);
     this.#renderSave('home-save', people.home);
@@ -115,7 +119,7 @@ export class PeoplePage {
 
   #title(person) {
     if (this.#page === 'invite') return say('invite.title');
-    if (this.#page === 'hours') return say('hours.title');
+    if (this.#page === 'hours' || this.#page === 'visits') return say(`${this.#page}.title`);
     if (this.#page === 'link') return this.#link?.title ?? '';
     return person ? isolated(nameWords(person)) : say('people.title');
   }
@@ -346,6 +350,7 @@ export class PeoplePage {
     if (page !== 'link') this.#number = number;
     this.#sure = false;
     this.#byHand = false;
+    this.#visits.watch(page === 'visits');
     this.render();
     this.#dialog.scrollTop = 0;
     by('people-heading').focus({ preventScroll: true });
@@ -357,7 +362,7 @@ export class PeoplePage {
     if (page === 'link' && this.#from === 'person' && this.#people.person(number)) return this.#go('person', number);
     if (this.#from === 'person') this.#people.closeInvite();
     this.#go('list');
-    const opener = { invite: by('people-invite'), hours: by('people-hours'), person: this.#rows.get(number)?.button }[page];
+    const opener = { invite: by('people-invite'), hours: by('people-hours'), visits: by('people-visits'), person: this.#rows.get(number)?.button }[page];
     opener?.focus();
   }
 
@@ -370,6 +375,7 @@ export class PeoplePage {
   #closed() {
     by('side').append(by('door'));
     this.#people.watch(false);
+    this.#visits.watch(false);
     this.#page = 'list';
     this.#gone = false;
     this.#on.changed();

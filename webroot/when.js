@@ -25,8 +25,30 @@ export function dayWords(seconds, now, locale) {
 export function pastWords(seconds, now, locale) {
   const days = daysUntil(seconds * 1000, now);
   const parts = days < 0 && days >= -WEEK_DAYS ? { weekday: 'long' } : { day: 'numeric', month: 'long' };
-  const time = write(seconds * 1000, locale, { hour: '2-digit', minute: '2-digit' });
-  return { day: days === 0 ? null : write(seconds * 1000, locale, parts), time };
+  return { day: days === 0 ? null : write(seconds * 1000, locale, parts), time: timeOfDay(seconds, locale) };
+}
+
+/** A day that was: 'Today', 'Yesterday', 'Monday', '4 May', '31 December 2025'. */
+export function pastDay(seconds, now, locale) {
+  const ms = seconds * 1000;
+  const days = daysUntil(ms, now);
+  if (days === 0 || days === -1) return capital(new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }).format(days, 'day'), locale);
+  const year = new Date(ms).getFullYear() === new Date(now).getFullYear() ? {} : { year: 'numeric' };
+  const near = days < 0 && days >= -WEEK_DAYS;
+  return capital(write(ms, locale, near ? { weekday: 'long' } : { day: 'numeric', month: 'long', ...year }), locale);
+}
+
+const capital = (text, locale) => text.slice(0, 1).toLocaleUpperCase(locale) + text.slice(1);
+
+/** The time of day alone. */
+export const timeOfDay = (seconds, locale) => write(seconds * 1000, locale, { hour: '2-digit', minute: '2-digit' });
+
+/** How long something took: '5 minutes', '1 hour 5 minutes'; null for less than one. */
+export function spanWords(seconds, locale) {
+  const minutes = Math.round(seconds / 60);
+  if (!(minutes >= 1)) return null;
+  const parts = [[Math.floor(minutes / 60), 'hour'], [minutes % 60, 'minute']].filter(([n]) => n > 0);
+  return parts.map(([n, unit]) => new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long' }).format(n)).join(' ');
 }
 
 function dayParts(days) {

@@ -271,6 +271,23 @@ export const ENGLISH = {
   'hours.range': '{from} to {to}',
   'hours.none': 'None',
 
+  // The visit log.
+  'visits.title': 'Visits',
+  'visits.row': 'Who was here, and when',
+  'visits.none': 'Nobody has visited yet. Each visit is written here, with its time and how long it lasted.',
+  'visits.everybody': 'Everybody',
+  'visits.trial': 'Trial key',
+  'visits.short': 'Less than a minute',
+  'visits.unknown': 'End not known',
+  'visits.missed': 'Knocked, nobody answered',
+  'visits.declined': 'Was not let in',
+  'visits.resting': 'Came in quiet hours',
+  'visits.called': 'Home called, nobody answered',
+  'visits.erase': 'Erase the log',
+  'visits.erase-sure': 'Erase the whole log?',
+  'visits.erase-text': 'It is gone for all owners. Only visits that last stay in it.',
+  'visits.erase-yes': 'Yes, erase',
+
   // Why home did not do it.
   'why.name': 'Home cannot take this name. A name has at most 40 letters, and nothing invisible.',
   'why.hours': 'Please set both times, and not the same one twice.',
