@@ -61,7 +61,7 @@ export function keyFromPaste(text) {
 /** The token in a pasted link of a code, or null. */
 export const tokenFromPaste = (text) => secretIn('p', text);
 
-/** What lasts: 'intercom.key', 'intercom.send'. */
+/** What lasts: 'intercom.install', 'intercom.key', 'intercom.send', 'intercom.visits'. */
 export const kept = memory('localStorage');
 /** What ends with the tab: 'intercom.addressless', 'intercom.code', 'intercom.reloaded', 'intercom.tries', 'intercom.trying'. */
 export const brief = memory('sessionStorage');

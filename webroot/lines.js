@@ -5,12 +5,17 @@ class Lines {
   #place = document.getElementById('lines');
   #shown = new Map();
 
-  /** Shows `text` as the line `name`, or takes that line away (null). `read()` is called when the person closes it. */
-  show(name, text, read) {
+  /**
+   * Shows `text` as the line `name`, or takes that line away (null). `read()` is called when the person closes it. It may have a `button`:
+   * `{ words, act }`.
+   */
+  show(name, text, read, button = null) {
     if (text === null) this.#remove(name);
     else {
       const line = this.#shown.get(name) ?? this.#make(name);
-      Object.assign(line, { read });
+      Object.assign(line, { read, act: button?.act });
+      line.button.hidden = !button;
+      if (button && line.button.textContent !== button.words) line.button.textContent = button.words;
       if (line.text.textContent !== text) line.text.textContent = text;
       line.close.setAttribute('aria-label', say('line.close'));
     }
@@ -21,16 +26,18 @@ class Lines {
     const make = (tag, className, more = {}) => Object.assign(document.createElement(tag), { className, ...more });
     const box = make('div', 'line');
     const text = make('p', '');
+    const button = make('button', 'quiet', { type: 'button' });
     const close = make('button', 'round', { type: 'button' });
     // A second way to draw the cross would not follow the first.
     close.append(document.querySelector('#hide-self svg').cloneNode(true));
-    const line = { box, text, close, read: null };
+    const line = { box, text, button, close, read: null, act: null };
+    button.addEventListener('click', () => line.act());
     close.addEventListener('click', () => {
       const { read } = line;
       this.show(name, null);
       read?.();
     });
-    box.append(text, close);
+    box.append(text, button, close);
     // A place that is not hidden is read aloud.
     this.#place.hidden = false;
     this.#place.append(box);

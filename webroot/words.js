@@ -176,6 +176,10 @@ export const ENGLISH = {
   'line.owner': 'You are an owner here now. “People” at the top says who may visit.',
   'line.no-owner': 'You are not an owner here any more. So you do not see the page about people.',
   'line.quiet': 'Home has quiet hours until {time}',
+  'install.text': 'Shall home be an icon on this device? Then one tap takes you there.',
+  'install.add': 'Add the icon',
+  'install.by-hand': 'Home as an icon: copy your link, tap “Share”, then “Add to Home Screen”. If the icon asks for your link, paste it there.',
+  'install.copy': 'Copy my link',
   'missed.today': 'Home called at {time}',
   'missed.day': 'Home called on {day} at {time}',
 
