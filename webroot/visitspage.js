@@ -36,7 +36,10 @@ export class VisitsPage {
     const { list, erasing, wrong } = this.#visits;
     by('visits-wait').hidden = Boolean(list);
     by('visits-none').hidden = list?.length !== 0;
-    by('visits-part').hidden = !list?.length;
+    const empty = !list?.length;
+    // The button that was pressed is gone.
+    if (empty && by('visits-part').contains(document.activeElement)) by('people-heading').focus({ preventScroll: true });
+    by('visits-part').hidden = empty;
     by('visits-erase').hidden = this.#sure;
     by('visits-erase').setAttribute('aria-busy', String(erasing));
     by('visits-sure').hidden = !this.#sure;

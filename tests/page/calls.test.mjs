@@ -7,6 +7,7 @@ import { page } from './webroot.mjs';
 const { Calls } = await page('calls.js');
 const { Ring, ringSamples, shakes } = await page('ring.js');
 const { missedWords } = await page('callwords.js');
+const { callTitle, setTitle } = await page('title.js');
 const words = await page('words.js');
 
 const ANSWER = [{ type: 'answer' }];
@@ -121,6 +122,20 @@ test('a missed call says when, with the day where it was not today', () => {
   assert.equal(missed('2026-11-30T14:05'), 'Home called at 14:05');
   assert.equal(missed('2026-11-29T23:59'), 'Home called on Sunday at 23:59');
   assert.equal(missed('2026-11-23T14:05'), 'Home called on 23 November at 14:05', 'a week ago the weekday would be today’s');
+});
+
+test('in the title of a hidden tab a call counts more than a knock, and afterwards all is as it was', () => {
+  globalThis.document = { title: '' };
+  const title = () => document.title;
+  setTitle('Home');
+  callTitle('door', 'Anna knocks');
+  callTitle('call', 'Home is calling');
+  assert.equal(title(), 'Home is calling');
+  callTitle('call', null);
+  assert.equal(title(), 'Anna knocks');
+  callTitle('door', null);
+  assert.equal(title(), 'Home');
+  delete globalThis.document;
 });
 
 test('the ring is loud without clipping, and its loop does not click', () => {
