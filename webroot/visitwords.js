@@ -13,10 +13,16 @@ export function byDays(visits, now) {
   return days;
 }
 
-/** A line of the log: `{ time, who, what, here }`. `unnamed`: home has no name for them. */
+/** A line of the log: `{ time, who, unnamed, what, here }`. `unnamed`: home has no name for them. */
 export function visitWords(visit) {
   const name = visit.name?.trim();
-  return { time: timeOfDay(visit.began, locale()), who: name || nobody(visit), unnamed: !name && visit.person !== 0, what: outcome(visit), here: visit.here === true };
+  return {
+    time: timeOfDay(visit.began, locale()),
+    who: name || nobody(visit),
+    unnamed: !name && visit.person !== 0,
+    what: outcome(visit),
+    here: visit.here === true,
+  };
 }
 
 function nobody({ person, outcome }) {

@@ -82,7 +82,8 @@ test('days stand above their visits, as people call them', () => {
   const on = (text) => ({ ...ANNA, began: seconds(text) });
   const days = (locale) => {
     words.speak({}, locale);
-    return byDays(['2026-11-30T14:05', '2026-11-30T00:01', '2026-11-29T23:59', '2026-11-25T10:00', '2026-11-23T10:00', '2025-12-31T10:00'].map(on), NOW).map(({ day, visits }) => [day, visits.length]);
+    const moments = ['2026-11-30T14:05', '2026-11-30T00:01', '2026-11-29T23:59', '2026-11-25T10:00', '2026-11-23T10:00', '2025-12-31T10:00'];
+    return byDays(moments.map(on), NOW).map(({ day, visits }) => [day, visits.length]);
   };
   assert.deepEqual(days('en-GB'), [['Today', 2], ['Yesterday', 1], ['Wednesday', 1], ['23 November', 1], ['31 December 2025', 1]]);
   assert.deepEqual(days('de').map(([day]) => day), ['Heute', 'Gestern', 'Mittwoch', '23. November', '31. Dezember 2025']);
