@@ -5,6 +5,8 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+use intercom_core::people::edit::{Edit, Setting};
+use intercom_core::people::entering::{Entering, InQuietHours};
 use intercom_core::people::names;
 use intercom_core::people::register::{Role, Wish};
 use lexopt::{Arg, Parser, ValueExt};
@@ -12,12 +14,13 @@ use lexopt::{Arg, Parser, ValueExt};
 use crate::config::{key_of, nearest};
 
 mod help;
+pub mod people;
 #[cfg(test)]
 mod tests;
 
 use help::{
-    CHECK_HELP, CURTAIN_HELP, DOCTOR_HELP, DRIVERS_HELP, HELP, LINK_HELP, MUTE_HELP, NAME_HELP, RESET_HELP, RUN_HELP,
-    SETTINGS_HELP, STATUS_HELP, UPDATE_HELP, WIFI_HELP,
+    CHECK_HELP, CURTAIN_HELP, DOCTOR_HELP, DRIVERS_HELP, HELP, LINK_HELP, MUTE_HELP, NAME_HELP, PEOPLE_HELP,
+    RESET_HELP, RUN_HELP, SETTINGS_HELP, STATUS_HELP, UPDATE_HELP, WIFI_HELP,
 };
 
 /// Exit code: done.
@@ -51,6 +54,17 @@ pub enum Command {
         tv: bool,
         /// What the link or the code shall be.
         wish: Wish,
+        /// `--config`; see [`crate::config::state_paths`].
+        config: Option<PathBuf>,
+    },
+    /// List who may visit, or change one of them.
+    People {
+        /// Whom; everybody without it.
+        person: Option<u64>,
+        /// What is changed; nothing: they are listed.
+        edit: Edit,
+        /// `--json`: one JSON object instead of words.
+        json: bool,
         /// `--config`; see [`crate::config::state_paths`].
         config: Option<PathBuf>,
     },
@@ -155,10 +169,23 @@ impl std::error::Error for UsageError {}
 /// What `--version` prints.
 pub const VERSION: &str = concat!("intercom ", env!("CARGO_PKG_VERSION"));
 
+const PEOPLE: [&str; 9] = [
+    "--name",
+    "--no-name",
+    "--role",
+    "--entering",
+    "--in-quiet-hours",
+    "--quiet-hours",
+    "--json",
+    "--config",
+    "--help",
+];
+
 /// The commands, each with its options and its help.
-const COMMANDS: [(&str, &[&str], &str); 13] = [
+const COMMANDS: [(&str, &[&str], &str); 14] = [
     ("run", &["--config", "--no-link", "--last-good", "--notices", "--invite-key", "--help"], RUN_HELP),
     ("link", &["--tv", "--name", "--role", "--days", "--devices", "--revoke", "--config", "--help"], LINK_HELP),
+    ("people", &PEOPLE, PEOPLE_HELP),
     ("mute", &["--off", "--config", "--help"], MUTE_HELP),
     ("curtain", &["--off", "--config", "--help"], CURTAIN_HELP),
     ("status", &["--config", "--help"], STATUS_HELP),
@@ -177,7 +204,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, UsageE
     let mut parser = Parser::from_args(args);
     match parser.next().map_err(|error| odd(error, "intercom --help"))? {
         None => Err(usage(
-            "say what to do: run, link, mute, curtain, status, reset, doctor, check, update, settings, wifi, name or drivers"
+            "say what to do: run, link, people, mute, curtain, status, reset, doctor, check, update, settings, wifi, name or drivers"
                 .to_owned(),
         )),
         Some(Arg::Short('h') | Arg::Long("help")) => Ok(Command::Help(HELP)),
@@ -244,6 +271,9 @@ struct Given {
     source: Option<String>,
     operands: Vec<OsString>,
     revoke: Option<u64>,
+    person: Option<u64>,
+    edit: Edit,
+    no_name: bool,
     viewer: Option<String>,
     role: Option<Role>,
     days: Option<u64>,
@@ -264,6 +294,7 @@ impl Given {
                 let text = word.into_string().map_err(|_| "that is not UTF-8 text".to_owned())?;
                 set_once(&mut self.source, text, "one update at a time")
             }
+            "people" => set_once(&mut self.person, people::number(&word)?, "one person at a time"),
             "settings" | "wifi" | "name" if self.operands.len() < 2 => {
                 self.operands.push(word);
                 Ok(())
@@ -302,6 +333,19 @@ impl Given {
                 let role = role.ok_or_else(|| format!("`--role {}`: it is owner, family or guest", word.display()))?;
                 set_once(&mut self.role, role, "`--role` is there twice; a person has one")?;
             }
+            "--no-name" => self.no_name = true,
+            "--entering" => {
+                let way = people::word(option, &value("a word")?, &Entering::WORDS)?;
+                set_once(&mut self.edit.entering, way, "`--entering` is there twice")?;
+            }
+            "--in-quiet-hours" => {
+                let rule = people::word(option, &value("a word")?, &InQuietHours::WORDS)?;
+                set_once(&mut self.edit.in_quiet_hours, rule, "`--in-quiet-hours` is there twice")?;
+            }
+            "--quiet-hours" => {
+                let hours = people::hours(option, &value("hours such as 22:00-07:00, or none")?)?;
+                set_once(&mut self.edit.quiet_hours, hours, "`--quiet-hours` is there twice")?;
+            }
             "--days" => set_number(&mut self.days, option, &value("a number")?, Wish::DAYS)?,
             "--devices" => set_number(&mut self.devices, option, &value("a number")?, Wish::DEVICES)?,
             "--tv" => self.tv = true,
@@ -318,7 +362,7 @@ impl Given {
     fn into_command(self, name: &str) -> Result<Command, String> {
         let Given { config, last_good, notices, invite_key, source, operands, revoke, viewer, days, devices, .. } =
             self;
-        let Given { no_link, tv, json, off, restart, confirm, role, .. } = self;
+        let Given { no_link, tv, json, off, restart, confirm, role, person, edit, no_name, .. } = self;
         let limits = days.or(devices).is_some();
         Ok(match name {
             "run" => Command::Run { config, no_link, last_good, notices, invite_key },
@@ -333,6 +377,18 @@ impl Given {
                 let role = role.unwrap_or_default();
                 let (days, devices) = (days.unwrap_or(usual.days), devices.unwrap_or(usual.devices));
                 Command::Link { revoke, tv, wish: Wish { name: viewer, role, person: None, days, devices }, config }
+            }
+            "people" if no_name && viewer.is_some() => return Err("`--name` goes not with `--no-name`".to_owned()),
+            "people" => {
+                let name = viewer.map(Setting::To).or(no_name.then_some(Setting::Default));
+                let edit = Edit { name, role, ..edit };
+                if person.is_none() && !edit.is_empty() {
+                    return Err("whom shall that change? Put the person's number behind `intercom people`".to_owned());
+                }
+                if json && !edit.is_empty() {
+                    return Err("`--json` lists people; it goes with no change".to_owned());
+                }
+                Command::People { person, edit, json, config }
             }
             "mute" => Command::Mute { off, config },
             "curtain" => Command::Curtain { off, config },
@@ -389,6 +445,7 @@ fn help_command(name: &str) -> &'static str {
     match name {
         "run" => "intercom run --help",
         "link" => "intercom link --help",
+        "people" => "intercom people --help",
         "mute" => "intercom mute --help",
         "curtain" => "intercom curtain --help",
         "status" => "intercom status --help",

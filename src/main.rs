@@ -7,11 +7,13 @@ use std::process::ExitCode;
 
 use intercom::cli::{self, Command};
 use intercom::config::{self, ChosenConfig, Config, StatePaths};
+use intercom::shell::devices::ZONE;
 use intercom::shell::key_file::KeyFile;
 use intercom::shell::run::RunOptions;
 use intercom::shell::{
     checkup, control, fonts, jail, journal, name_publisher, prepare, run, settings_files, tls, update, wifi,
 };
+use intercom_core::people::edit::{Edit, Setting};
 use intercom_core::people::register::Wish;
 
 fn main() -> ExitCode {
@@ -77,6 +79,7 @@ fn execute(command: Command) -> u8 {
         Command::Update { source, restart, config, last_good, .. } => {
             install_update(source, restart, config.as_deref(), last_good.as_deref())
         }
+        Command::People { person, edit, json, config } => told(people(person, edit, json, config.as_deref())),
         Command::Mute { off, config } => {
             let words = if off { "home's microphone is open" } else { "home's microphone is muted" };
             told(switch(words, |paths| control::mute(paths, !off), config.as_deref()))
@@ -259,6 +262,50 @@ fn switch(
         (true, false) => format!("{words}\n{not_kept}"),
         (false, _) => format!("{words}\n{later}"),
     })
+}
+
+/// Changes a person, if that is wanted, and tells of them, or of everybody.
+fn people(person: Option<u64>, edit: Edit, json: bool, path: Option<&Path>) -> Result<String, (u8, String)> {
+    let all_paths = all_paths(path)?;
+    let there = || all_paths.iter().find(|paths| paths.state.is_dir());
+    let running = control::find(&all_paths).ok();
+    let Some(paths) = running.or_else(there).or(all_paths.first()) else {
+        return Err(failed("no state directory".to_owned()));
+    };
+    let mut notes = Vec::new();
+    if let Some(number) = person.filter(|_| !edit.is_empty()) {
+        if let Some(Setting::To(name)) = &edit.name {
+            notes.extend(fonts::complaint("--name", name));
+        }
+        let done = control::edit(paths, number, edit).map_err(failed)?;
+        if done.ownerless {
+            notes.push(
+                "Home has no owner any more: nobody can change people on a page. \
+                 `intercom people N --role owner` makes one, and so does the key for a new phone, held for five seconds."
+                    .to_owned(),
+            );
+        }
+        if !done.kept {
+            notes.push("The disk does not keep that: it holds until the intercom is restarted.".to_owned());
+        }
+    }
+    let mut list = control::people(paths).map_err(failed)?;
+    if let Some(number) = person {
+        let numbers: Vec<u64> = list.people.iter().map(|one| one.number).collect();
+        list.people.retain(|one| one.number == number);
+        if list.people.is_empty() {
+            return Err(failed(control::no_such_person(number, &numbers)));
+        }
+    }
+    if json {
+        return Ok(cli::people::json(&list));
+    }
+    if running.is_none() {
+        notes.push("No intercom runs here now.".to_owned());
+    }
+    let zone = std::fs::read(ZONE).unwrap_or_default();
+    let table = cli::people::table(&list, |unix| cli::people::local_time(&zone, unix));
+    Ok(notes.into_iter().fold(table, |text, note| text + &note + "\n"))
 }
 
 /// Makes the home as on its first day, and says what that did.

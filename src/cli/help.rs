@@ -9,6 +9,7 @@ Usage: intercom COMMAND [OPTION]...
 Commands:
   run             be the intercom, until Ctrl-C or SIGTERM
   link            make a link for a new viewer, or end one with --revoke
+  people          list who may visit, or change what one of them may do
   mute            mute home's microphone, or open it again with --off
   curtain         let nobody see or hear home, or open the curtain with --off
   status          tell who visits and how it is, as JSON
@@ -77,6 +78,35 @@ Usage: intercom link [--name NAME] [--role ROLE] [--days N] [--devices N] [--con
 
 Works at once if the intercom runs, else as soon as it does. The link is shown
 once and never again, and worth nothing a day after it was opened.
+";
+
+/// What `intercom people --help` prints.
+pub const PEOPLE_HELP: &str = "\
+intercom people - list who may visit, or change what one of them may do
+
+Usage: intercom people [N] [--json] [--config FILE]
+       intercom people N [--name NAME | --no-name] [--role ROLE] [--entering WAY]
+                         [--in-quiet-hours RULE] [--quiet-hours HOURS] [--config FILE]
+
+  N               the person's number
+  --json          one JSON object for programs, instead of a table
+  --name NAME     what home calls the person; at most 40 letters
+  --no-name       home calls them nothing
+  --role ROLE     owner: decides who may visit; family; guest
+  --entering WAY  at_once: sees, hears and talks at once; preview: sees a frosted picture
+                  for ten seconds first; knock: waits until home lets them in;
+                  default: knock for a guest, at_once for others
+  --in-quiet-hours RULE
+                  enter: as at other times; knock: waits, and home does not ring;
+                  refuse: comes in later; default: enter for an owner, knock for
+                  family, refuse for a guest
+  --quiet-hours HOURS
+                  quiet hours of the person's own, such as 22:00-07:00; none: home's
+  --config FILE   the config that the running intercom was started with
+
+What is not named stays as it is. It counts from the person's next visit, a role at
+once. `intercom link` makes somebody new, and `intercom link --revoke N` ends a person.
+The machine is yours: here, unlike on an owner's page, the last owner may be changed.
 ";
 
 /// What `intercom mute --help` prints.

@@ -82,11 +82,16 @@ fn help_is_there_wherever_it_is_asked_for() {
 #[test]
 fn each_option_that_a_command_has_is_read() {
     for (name, options, _) in COMMANDS {
-        let name = if matches!(name, "settings" | "wifi" | "name") { format!("{name} a b") } else { name.to_owned() };
+        let name = match name {
+            "settings" | "wifi" | "name" => format!("{name} a b"),
+            "people" => format!("{name} 1"),
+            _ => name.to_owned(),
+        };
         for option in options {
             let alone = read(&format!("{name} {option}"));
             let with = |value: &str| read(&format!("{name} {option} {value}"));
             let answer = alone.or_else(|_| with("1")).or_else(|_| with("KEY_1")).or_else(|_| with("guest"));
+            let answer = answer.or_else(|_| with("knock")).or_else(|_| with("none"));
             assert!(answer.is_ok(), "{name} {option}: {answer:?}");
         }
     }
@@ -95,7 +100,7 @@ fn each_option_that_a_command_has_is_read() {
 #[test]
 fn slips_are_answered_with_what_was_meant() {
     assert!(refuse("").contains(
-        "say what to do: run, link, mute, curtain, status, reset, doctor, check, update, settings, wifi, name or drivers"
+        "say what to do: run, link, people, mute, curtain, status, reset, doctor, check, update, settings, wifi, name or drivers"
     ));
     assert!(refuse("rum").contains("there is no command `rum`; did you mean `intercom run`?"));
     assert!(refuse("driver").contains("did you mean `intercom drivers`?"));
@@ -140,4 +145,50 @@ fn what_means_nothing_is_refused() {
     refuse("drivers x");
     refuse("doctor x");
     refuse("-x");
+}
+
+#[test]
+fn people_are_listed_and_changed() {
+    let people = |person, edit, json| Ok(Command::People { person, edit, json, config: None });
+    assert_eq!(read("people"), people(None, Edit::default(), false));
+    assert_eq!(read("people --json"), people(None, Edit::default(), true));
+    assert_eq!(read("people 3"), people(Some(3), Edit::default(), false));
+    let changed = |edit| people(Some(3), edit, false);
+    let named = Edit { name: Some(Setting::To("Anna".to_owned())), ..Edit::default() };
+    assert_eq!(read("people 3 --name Anna"), changed(named));
+    assert_eq!(read("people --no-name 3"), changed(Edit { name: Some(Setting::Default), ..Edit::default() }));
+    let all = Edit {
+        name: None,
+        role: Some(Role::Guest),
+        entering: Some(Setting::To(Entering::AtOnce)),
+        in_quiet_hours: Some(Setting::To(InQuietHours::Refuse)),
+        quiet_hours: Some(Setting::To("22:00-07:00".parse().unwrap())),
+    };
+    let text = "people 3 --role guest --entering at-once --in-quiet-hours=refuse --quiet-hours 22:00-7:00";
+    assert_eq!(read(text), changed(all));
+    let usual = Edit {
+        entering: Some(Setting::Default),
+        in_quiet_hours: Some(Setting::Default),
+        quiet_hours: Some(Setting::Default),
+        ..Edit::default()
+    };
+    assert_eq!(read("people 3 --entering default --in-quiet-hours default --quiet-hours none"), changed(usual));
+}
+
+#[test]
+fn what_means_nothing_of_people_is_refused_with_what_would() {
+    assert!(refuse("people Anna").contains("`intercom people Anna`: a person's number is wanted"));
+    assert!(refuse("people 1 2").contains("one person at a time"));
+    assert!(refuse("people --role guest").contains("Put the person's number behind"));
+    assert!(refuse("people 1 --role boss").contains("owner, family or guest"));
+    let slip = refuse("people 1 --entering knok");
+    assert!(slip.contains("it is at_once, preview, knock, default; did you mean `knock`?"), "{slip}");
+    assert!(refuse("people 1 --in-quiet-hours never").contains("it is enter, knock, refuse, default"));
+    let hours = refuse("people 1 --quiet-hours 22-7");
+    assert!(hours.contains("\"22:00-07:00\"") && hours.contains("`none` means home's own"), "{hours}");
+    assert!(refuse("people 1 --name A --no-name").contains("goes not with"));
+    assert!(refuse("people 1 --json --role guest").contains("goes with no change"));
+    assert!(refuse("people 1 --entering knock --entering default").contains("twice"));
+    assert!(refuse("people 1 --name= ").contains("at least one letter"));
+    assert!(refuse("people 1 --rol guest").contains("did you mean `--role`?"));
 }

@@ -42,8 +42,10 @@ pub enum Job {
     Revoked(u64, Sender<bool>),
     /// A link that an owner's page asked for; answered with [`ToLoop::InviteMade`].
     Invite(InviteId, Wish),
-    /// What an owner changed; it is so already for the process that runs.
+    /// What was changed of a person; it is so already for the process that runs.
     Change(Change),
+    /// Says when all before it is done, and whether the last change is kept.
+    Changed(Sender<bool>),
     /// Home's quiet hours.
     QuietHours(Option<Hours>),
     /// Home is muted, or open again.
@@ -62,7 +64,7 @@ pub enum Job {
 /// If the system has no thread to give.
 pub fn spawn_disk(jobs: Receiver<Job>, files: Files, to_loop: ToLoopHandle) -> io::Result<Worker> {
     spawn_worker("disk", move || {
-        let mut zone = None;
+        let (mut zone, mut changed) = (None, true);
         loop {
             pulse::beat(REST);
             tell_zone(&mut zone, &to_loop);
@@ -79,7 +81,8 @@ pub fn spawn_disk(jobs: Receiver<Job>, files: Files, to_loop: ToLoopHandle) -> i
                 Job::Link(wish, answer) => drop(answer.try_send(files.keys.invite_for_now(&wish))),
                 Job::Revoked(number, answer) => drop(answer.try_send(revoke(&files.keys, number))),
                 Job::Invite(invite, wish) => to_loop.tell(ToLoop::InviteMade(invite, make_link(&files.keys, &wish))),
-                Job::Change(change) => store(&files.keys, &change),
+                Job::Change(change) => changed = store(&files.keys, &change),
+                Job::Changed(answer) => drop(answer.try_send(changed && !files.keys.is_unkept())),
                 Job::QuietHours(hours) => files.house.store_quiet_hours(hours),
                 Job::Muted(muted) => files.mute.store(muted),
                 Job::Curtain(drawn) => files.curtain.store(drawn),
@@ -187,11 +190,18 @@ fn make_link(keys: &KeyFile, wish: &Wish) -> Option<(NewLink, String)> {
     }
 }
 
-fn store(keys: &KeyFile, change: &Change) {
+/// False if it cannot be stored later, either.
+fn store(keys: &KeyFile, change: &Change) -> bool {
     match keys.apply_for_now(change) {
-        Ok(None) => {}
-        Ok(Some(error)) => log::error!("what an owner changed holds only until the end of this process: {error}"),
-        Err(error) => log::error!("what an owner changed is not stored: {error}"),
+        Ok(None) => true,
+        Ok(Some(error)) => {
+            log::error!("a change of a person holds only until the end of this process: {error}");
+            true
+        }
+        Err(error) => {
+            log::error!("a change of a person is not stored: {error}");
+            false
+        }
     }
 }
 

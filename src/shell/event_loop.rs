@@ -291,8 +291,12 @@ impl EventLoop {
                     self.flush();
                     let _asker_is_gone = answer.map(|answer| answer.try_send(drawn));
                 }
-                ToLoop::Person(wish, answer) => {
-                    let changed = self.home.change_person(wish, now);
+                ToLoop::People(answer) => {
+                    let text = serde_json::to_string(&self.home.people(now)).unwrap_or_default();
+                    let _asker_is_gone = answer.try_send(text);
+                }
+                ToLoop::Edit(number, edit, answer) => {
+                    let changed = self.home.handle_edit(number, &edit, now);
                     self.flush();
                     let _asker_is_gone = answer.try_send(changed);
                 }

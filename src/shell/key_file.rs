@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use intercom_core::call::items::For;
+use intercom_core::people::edit::Edit;
 use intercom_core::people::items::{Change, NewKey, NewLink};
 use intercom_core::people::keys::Key;
 use intercom_core::people::register::{Link, People, Role, Wish};
@@ -150,6 +151,18 @@ impl KeyFile {
         Ok((new, key, error))
     }
 
+    /// Changes a person, for a process that ends at once; whether home has no owner any more.
+    pub fn edit(&self, number: u64, edit: &Edit) -> Result<bool, KeyFileError> {
+        let (ownerless, error) = self.change(|people| {
+            let old = people.person(number).ok_or(KeyFileError::Unknown(number))?;
+            let (new, was_last) = (edit.apply(old), people.is_last_owner(number));
+            let ownerless = was_last && new.role != Role::Owner;
+            people.change(new);
+            Ok(ownerless)
+        })?;
+        error.map_or(Ok(ownerless), |error| Err(error.into()))
+    }
+
     /// Stores what an owner changed, for a process that lasts: what the disk does not take holds until its end, and why it does not is
     /// reported.
     pub fn apply_for_now(&self, change: &Change) -> Result<Option<StateError>, KeyFileError> {
@@ -260,6 +273,8 @@ fn in_words(time: Duration) -> String {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
+    use intercom_core::people::register::Person;
+
     use super::*;
     use crate::shell::state::tests::TestDir;
 
@@ -320,6 +335,25 @@ mod tests {
         assert!(matches!(error, KeyFileError::UsedUp));
         let people = file.load().unwrap();
         assert_eq!((people.stored(), people.invited(&token.to_text(), now)), (2, None));
+    }
+
+    #[test]
+    fn a_process_that_ends_at_once_changes_a_person_or_says_why_not() {
+        let dir = TestDir::new();
+        let place = dir.0.join("state");
+        state::make_private_dir(&place).unwrap();
+        let file = KeyFile::in_dir(&place);
+        let (anna, _) = mint(&file, Some("Anna"));
+        let guest = Edit { role: Some(Role::Guest), ..Edit::default() };
+        assert!(file.edit(anna.person.number, &guest).unwrap(), "she was the last owner");
+        let changed = KeyFile::in_dir(&place).load().unwrap().person(anna.person.number).cloned();
+        assert_eq!(changed, Some(Person { role: Role::Guest, ..anna.person.clone() }));
+        assert!(!file.edit(anna.person.number, &guest).unwrap());
+        assert!(matches!(file.edit(99, &guest), Err(KeyFileError::Unknown(99))));
+        // As if the disk were gone.
+        std::fs::rename(&place, dir.0.join("gone")).unwrap();
+        std::fs::write(&place, "").unwrap();
+        assert!(file.edit(anna.person.number, &guest).is_err());
     }
 
     #[test]

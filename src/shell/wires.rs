@@ -9,7 +9,8 @@ pub use intercom_core::call::items::{
     AudioIn, CallOut, EncodedAudio, EncodedVideo, EncoderOrder, ExchangeId, For, Recipients, Speech, ToSpeaker,
     ViewerFrame, ViewerInfo, VisitId,
 };
-use intercom_core::call::protocol::{CameraState, NotDone, PersonWish, RungName, VisitEntry};
+use intercom_core::call::protocol::{CameraState, RungName, VisitEntry};
+use intercom_core::people::edit::Edit;
 pub use intercom_core::people::items::{Change, InviteId, NewKey, NewLink};
 use intercom_core::people::register::Role;
 use intercom_core::reach::links::Links;
@@ -70,8 +71,10 @@ pub enum ToLoop {
     EraseVisits(Sender<()>),
     /// The zone of home's clock.
     Zone(Zone),
-    /// A person is to be so, for who asks; why it was not done.
-    Person(PersonWish, Sender<Result<(), NotDone>>),
+    /// Somebody at the shell wants to know who may come in; answered with one JSON object.
+    People(Sender<String>),
+    /// Somebody at the shell changes the person of this number; whether home has no owner any more, else which persons there are.
+    Edit(u64, Edit, Sender<Result<bool, Vec<u64>>>),
     /// The control socket asks how things are; answered with one JSON object.
     Status(Sender<String>),
     /// Forget every key, and end all visits; how many people could come in, for who asks.

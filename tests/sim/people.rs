@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use intercom_core::call::items::For;
 use intercom_core::call::protocol::{ByeReason, Entry, ErrorCode, FromHome, FromPage, NotDone, PersonInfo, PersonWish};
+use intercom_core::people::edit::{Edit, Setting};
 use intercom_core::people::entering::Entering;
 use intercom_core::people::items::{Change, InviteId, NewLink};
 use intercom_core::people::keys::Key;
@@ -276,6 +277,36 @@ fn the_last_owner_stays_one() {
     say(&mut world, owner, &FromPage::Remove { person: OWNER });
     world.run(s(1));
     assert!(world.viewers[owner].heard.contains(&FromHome::Bye { reason: ByeReason::Revoked, until: None }));
+}
+
+#[test]
+fn the_shell_sees_everybody_and_may_change_the_last_owner_too() {
+    let mut world = World::household();
+    let owner = owner(&mut world);
+    let all = world.home.people(world.now);
+    let olga = all.people.iter().find(|person| person.number == OWNER).expect("she is there");
+    assert!(olga.here && !olga.you && all.quiet_hours.is_none());
+    assert!(all.people.iter().all(|person| person.number != 0), "the key of the process is nobody");
+    let guest = Edit { role: Some(Role::Guest), ..Edit::default() };
+    assert_eq!(world.home.handle_edit(SECOND_OWNER, &guest, world.now), Ok(false));
+    assert_eq!(world.home.handle_edit(OWNER, &guest, world.now), Ok(true), "home has no owner now");
+    world.run(ms(100));
+    let olga = Person::new(OWNER, Some("Olga".into()), Role::Guest);
+    assert_eq!(world.stored.last(), Some(&Change::Person(olga)), "her name stays, and the disk hears of it");
+    assert!(world.viewers[owner].heard.contains(&FromHome::Role { role: Role::Guest }));
+    let stored = world.stored.len();
+    assert_eq!(world.home.handle_edit(OWNER, &guest, world.now), Ok(false), "she was none any more");
+    // However often: the shell's owner waits for no budget.
+    for n in 0..100 {
+        let named = Edit { name: Some(Setting::To(format!("Olga {n}"))), ..Edit::default() };
+        assert_eq!(world.home.handle_edit(OWNER, &named, world.now), Ok(false));
+    }
+    world.run(ms(100));
+    assert_eq!(world.stored.len(), stored + 100);
+    for nobody in [0, 9999] {
+        let known = world.home.handle_edit(nobody, &guest, world.now).expect_err("nobody");
+        assert!(known.contains(&OWNER) && !known.contains(&0), "{known:?}");
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::people::register::Role;
 
 mod people;
 
-pub use people::{Entry, KnockInfo, NotDone, PersonInfo, PersonWish, VisitEntry};
+pub use people::{Entry, KnockInfo, NotDone, PeopleList, PersonInfo, PersonWish, VisitEntry};
 
 /// The version that this build speaks; a `hello` with another one is answered with `error` `version`.
 pub const VERSION: u32 = 1;

@@ -28,6 +28,12 @@
 //! - A page keeps a key only when home has welcomed it. A key out of an address is tried first. If home does not know
 //!   it, the device uses the key that it had.
 //!
+//! # Changes (`edit.rs`, `core/call/home/owner.rs`)
+//!
+//! - A change holds in memory first. The disk stores it then.
+//! - An owner's page says a person whole. The shell says what is different, so that a change on a page meanwhile stays.
+//! - The last owner stays one, but for the shell: the machine is that person's anyway.
+//!
 //! # Guesses (`guessers.rs`, `access.rs`)
 //!
 //! - A wrong key or token is answered late: 0.5 s, doubling to 30 s, per IPv4 address or IPv6 /64. Ten quiet minutes
@@ -63,6 +69,7 @@
 //! (`shell/key_file.rs`). What the disk does not take is remembered until it does, or the process ends.
 
 pub mod access;
+pub mod edit;
 pub mod entering;
 pub mod fairness;
 pub mod guessers;

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use intercom_base::settings::PublicAddress;
+use intercom_core::call::protocol::{PeopleList, PersonInfo};
+use intercom_core::people::edit::Edit;
 use intercom_core::people::keys::KeyId;
 use intercom_core::people::names;
 use intercom_core::people::register::{Role, Wish};
@@ -14,13 +16,14 @@ use intercom_core::reach::links;
 use serde_json::Value;
 
 use crate::config::StatePaths;
-use crate::shell::control::{Claim, PATIENCE, Request, no_such_number};
-use crate::shell::key_file::KeyFile;
+use crate::shell::control::{Claim, PATIENCE, Request, no_such_number, no_such_person};
+use crate::shell::house_file::HouseFile;
+use crate::shell::key_file::{KeyFile, KeyFileError};
 use crate::shell::switch_file::SwitchFile;
 use crate::shell::{addresses, clock, reset, state};
 
-/// Longest answer that a command line reads.
-const LONGEST_ANSWER: u64 = 256 * 1024;
+/// Longest answer that a command line reads: that of some thousand people.
+const LONGEST_ANSWER: u64 = 1024 * 1024;
 
 /// Why the daemon could not be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -242,6 +245,51 @@ pub fn revoke(paths: &StatePaths, number: u64) -> Result<bool, String> {
         Err(AskError::NotRunning(_)) if number != KeyId::TEMPORARY.0 && paths.state.is_dir() => {
             let revoked = KeyFile::in_dir(&paths.state).revoke(number).map_err(|e| e.to_string())?;
             revoked.map(|()| true).map_err(|numbers| no_such_number(number, &numbers))
+        }
+        Err(e) => Err(e.to_string()),
+    }
+}
+
+/// Who may visit: as the daemon has it, since a full disk may not have all of that, or, if there is none, as the files have it.
+pub fn people(paths: &StatePaths) -> Result<PeopleList, String> {
+    match ask(&paths.run, &Request::People {}) {
+        Ok(answer) => {
+            serde_json::from_value(answer).map_err(|e| format!("intercom gave an answer without people: {e}"))
+        }
+        Err(AskError::NotRunning(_)) if paths.state.is_dir() => {
+            let people = KeyFile::in_dir(&paths.state).load().map_err(|e| e.to_string())?;
+            let (now, house) = (clock::unix_time(), HouseFile::in_dir(&paths.state).read()?);
+            let infos = people.persons().map(|person| PersonInfo::of(person, &people, now));
+            Ok(PeopleList { people: infos.collect(), quiet_hours: house.quiet_hours.map(|hours| hours.to_string()) })
+        }
+        Err(e) => Err(e.to_string()),
+    }
+}
+
+/// What changing a person did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edited {
+    /// That was home's last owner, and is one no more.
+    pub ownerless: bool,
+    /// It outlives the daemon.
+    pub kept: bool,
+}
+
+/// Changes a person, through the daemon or, if there is none, in the file.
+pub fn edit(paths: &StatePaths, person: u64, edit: Edit) -> Result<Edited, String> {
+    let edit = edit.tidy()?;
+    match ask(&paths.run, &Request::Edit { person, edit: edit.clone() }) {
+        Ok(answer) => Ok(Edited { ownerless: answer["ownerless"] == true, kept: answer["kept"] != false }),
+        Err(AskError::NotRunning(_)) if paths.state.is_dir() => {
+            let file = KeyFile::in_dir(&paths.state);
+            match file.edit(person, &edit) {
+                Ok(ownerless) => Ok(Edited { ownerless, kept: true }),
+                Err(KeyFileError::Unknown(_)) => {
+                    let numbers = file.load().map(|people| people.numbers()).unwrap_or_default();
+                    Err(no_such_person(person, &numbers))
+                }
+                Err(error) => Err(error.to_string()),
+            }
         }
         Err(e) => Err(e.to_string()),
     }

@@ -19,7 +19,10 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Sender;
 use intercom_base::settings::PublicAddress;
 use intercom_core::call::home::{Curtain, Mute};
+#[cfg(doc)]
+use intercom_core::call::protocol::PeopleList;
 use intercom_core::devices::doctor::{Device, Health, Network};
+use intercom_core::people::edit::Edit;
 use intercom_core::people::keys::{Key, KeyId};
 use intercom_core::people::names;
 use intercom_core::people::register::{Role, Wish};
@@ -44,7 +47,8 @@ use crate::shell::worker::{Exit, Worker, spawn_worker};
 use crate::shell::{clock, reset};
 
 pub use client::{
-    AskError, LinkMade, Ran, ResetHome, SwitchDone, ask, curtain, find, mute, new_code, new_link, reset, revoke,
+    AskError, Edited, LinkMade, Ran, ResetHome, SwitchDone, ask, curtain, edit, find, mute, new_code, new_link, people,
+    reset, revoke,
 };
 
 /// Longest request, its line feed included.
@@ -80,6 +84,15 @@ pub enum Request {
     Revoke {
         /// Number of the person or key; 0 is the one that ends with the process.
         id: u64,
+    },
+    /// Everybody who may visit: a [`PeopleList`].
+    People {},
+    /// Changes a person: `{"person": 3, "ownerless": false, "kept": true}`; `ownerless` if that was home's last owner, and is one no more.
+    Edit {
+        /// Their number.
+        person: u64,
+        /// What of them.
+        edit: Edit,
     },
     /// Mutes home's microphone, or opens it again: `{"muted": true, "kept": true}`; what is not kept is so until the process ends.
     Mute {
@@ -354,6 +367,16 @@ fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
             let kept = *id == KeyId::TEMPORARY.0 || of_disk(config, |answer| Job::Revoked(*id, answer));
             Ok(json!({ "revoked": id, "kept": kept }))
         }
+        Request::People {} => {
+            let text = of_loop(config, ToLoop::People)?;
+            serde_json::from_str(&text).map_err(|e| e.to_string())
+        }
+        Request::Edit { person, edit } => {
+            let edit = edit.clone().tidy()?;
+            let changed = of_loop(config, |answer| ToLoop::Edit(*person, edit, answer))?;
+            let ownerless = changed.map_err(|numbers| no_such_person(*person, &numbers))?;
+            Ok(json!({ "person": person, "ownerless": ownerless, "kept": of_disk(config, Job::Changed) }))
+        }
         Request::Status {} => {
             let text = of_loop(config, ToLoop::Status)?;
             let mut status: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
@@ -439,11 +462,19 @@ fn only_now(lost: Option<&StateError>) -> String {
 }
 
 fn no_such_number(number: u64, persons: &[u64]) -> String {
-    let there_are = match persons {
+    format!("there is no person and no key {number}; {}", there_are(persons))
+}
+
+/// What is answered where no person has this number.
+pub fn no_such_person(number: u64, persons: &[u64]) -> String {
+    format!("there is no person {number}; {}", there_are(persons))
+}
+
+fn there_are(persons: &[u64]) -> String {
+    match persons {
         [] => "there is nobody".to_owned(),
         _ => {
             format!("there are the persons {}", persons.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
         }
-    };
-    format!("there is no person and no key {number}; {there_are}")
+    }
 }

@@ -4,7 +4,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::thread;
 
 use crossbeam_channel::{Receiver, bounded};
-use intercom_core::people::register::Wish;
+use intercom_core::people::edit::Setting;
+use intercom_core::people::entering::Entering;
+use intercom_core::people::items::Change;
+use intercom_core::people::register::{Person, Wish};
 
 use super::*;
 use crate::config::StatePaths;
@@ -20,6 +23,7 @@ struct Daemon {
     handle: ControlHandle,
     mute: SwitchFile,
     _disk: Worker,
+    jobs: Sender<Job>,
     events: Receiver<ToLoop>,
 }
 
@@ -40,7 +44,7 @@ impl Daemon {
             run_dir: dir.0.clone(),
             state_dir: dir.0.clone(),
             reset_dir: dir.0.clone(),
-            disk,
+            disk: disk.clone(),
             to_loop: handle,
             addresses,
             port: 8443,
@@ -53,7 +57,7 @@ impl Daemon {
             reset: bounded(1).0,
         })
         .unwrap();
-        Daemon { dir, handle, mute, _disk: thread, events: receiver }
+        Daemon { dir, handle, mute, _disk: thread, jobs: disk, events: receiver }
     }
 }
 
@@ -275,4 +279,75 @@ fn without_a_daemon_links_are_made_and_ended_in_the_file() {
     revoke(&nowhere, link.person).unwrap();
     assert!(revoke(&nowhere, link.person).unwrap_err().contains("there is nobody"));
     assert!(revoke(&nowhere, KeyId::TEMPORARY.0).unwrap_err().contains("not running"));
+}
+
+fn people_of(dir: &TestDir) -> KeyFile {
+    let file = KeyFile::in_dir(&dir.0);
+    file.invite(&Wish { name: Some("Anna".into()), role: Role::Guest, ..Wish::default() }).unwrap();
+    file
+}
+
+fn knock() -> Edit {
+    Edit { entering: Some(Setting::To(Entering::Knock)), ..Edit::default() }
+}
+
+#[test]
+fn people_are_as_the_loop_has_them_whatever_the_disk_has() {
+    let daemon = Daemon::start();
+    people_of(&daemon.dir);
+    let events = daemon.events.clone();
+    let loop_thread = thread::spawn(move || {
+        let ToLoop::People(answer) = events.recv().unwrap() else { panic!("not a list") };
+        answer.send(r#"{"people":[],"quiet_hours":"22:00-07:00"}"#.into()).unwrap();
+        let ToLoop::Edit(7, edit, answer) = events.recv().unwrap() else { panic!("not a change") };
+        answer.send(Err(vec![1, 2])).unwrap();
+        edit
+    });
+    let list = people(&paths(&daemon.dir)).unwrap();
+    assert!(list.people.is_empty() && list.quiet_hours.as_deref() == Some("22:00-07:00"));
+    let problem = edit(&paths(&daemon.dir), 7, knock()).unwrap_err();
+    assert_eq!(problem, "there is no person 7; there are the persons 1, 2");
+    assert_eq!(loop_thread.join().unwrap(), knock());
+    let nameless = say(&daemon.dir, b"{\"command\":\"edit\",\"person\":1,\"edit\":{\"name\":{\"to\":\" \"}}}\n");
+    assert!(nameless.contains("at least one letter"), "{nameless}");
+}
+
+#[test]
+fn a_change_of_a_person_is_kept_if_the_disk_has_it() {
+    let daemon = Daemon::start();
+    let person = people_of(&daemon.dir).load().unwrap().numbers()[0];
+    for broken in [false, true] {
+        let (events, disk) = (daemon.events.clone(), daemon.jobs.clone());
+        let loop_thread = thread::spawn(move || {
+            let ToLoop::Edit(number, edit, answer) = events.recv().unwrap() else { panic!("not a change") };
+            let changed = edit.apply(&Person::new(number, None, Role::Guest));
+            disk.send(Job::Change(Change::Person(changed))).unwrap();
+            answer.send(Ok(true)).unwrap();
+        });
+        if broken {
+            std::fs::write(daemon.dir.0.join("keys.toml"), "next = ?").unwrap();
+        }
+        let done = edit(&paths(&daemon.dir), person, knock());
+        assert_eq!(done, Ok(Edited { ownerless: true, kept: !broken }));
+        loop_thread.join().unwrap();
+    }
+}
+
+#[test]
+fn without_a_daemon_people_are_listed_and_changed_in_the_file() {
+    let dir = TestDir::new();
+    let file = people_of(&dir);
+    let list = people(&paths(&dir)).unwrap();
+    let [anna] = list.people.as_slice() else { panic!("{list:?}") };
+    assert_eq!((anna.name.as_deref(), anna.role, anna.entering, anna.links_left), (Some("Anna"), Role::Guest, None, 3));
+    assert_eq!(edit(&paths(&dir), anna.number, knock()), Ok(Edited { ownerless: false, kept: true }));
+    assert_eq!(file.load().unwrap().person(anna.number).unwrap().entering, Some(Entering::Knock));
+    let problem = edit(&paths(&dir), 9, knock()).unwrap_err();
+    assert_eq!(problem, format!("there is no person 9; there are the persons {}", anna.number));
+    std::fs::write(dir.0.join("house.toml"), "quiet_hours = \"22-7\"").unwrap();
+    let problem = people(&paths(&dir)).unwrap_err();
+    assert!(problem.contains("house.toml: line 1") && problem.contains("22:00-07:00"), "{problem}");
+    let nowhere = StatePaths::at(&dir.0.join("not/there"));
+    assert!(people(&nowhere).unwrap_err().contains("is not running"));
+    assert!(edit(&nowhere, 1, knock()).unwrap_err().contains("is not running"));
 }

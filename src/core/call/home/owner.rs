@@ -1,4 +1,4 @@
-//! What an owner's page sees and changes of home's people. Home decides by the role at the moment of the message.
+//! What an owner's page, and the machine's shell, see and change of home's people. Home decides by the role at the moment of the message.
 //!
 //! A change holds in memory first and is stored then, as [`Change`]. Only a link is stored first, by the thread `disk`, which numbers
 //! persons.
@@ -9,7 +9,8 @@ use qrcodegen::{QrCode, QrCodeEcc};
 
 use crate::call::home::{Home, HomeOutput, SocketId};
 use crate::call::items::{NewsKind, VisitId};
-use crate::call::protocol::{ErrorCode, FromHome, FromPage, NotDone, PersonInfo, PersonWish};
+use crate::call::protocol::{ErrorCode, FromHome, FromPage, NotDone, PeopleList, PersonInfo, PersonWish};
+use crate::people::edit::Edit;
 use crate::people::fairness::{Budget, Rate};
 use crate::people::items::{Change, InviteId, NewLink};
 use crate::people::names;
@@ -179,7 +180,7 @@ impl Home {
     ///
     /// # Errors
     /// Why not.
-    pub fn change_person(&mut self, wish: PersonWish, now: Instant) -> Result<(), NotDone> {
+    fn change_person(&mut self, wish: PersonWish, now: Instant) -> Result<(), NotDone> {
         let PersonWish { person: number, name, role, entering, in_quiet_hours, quiet_hours } = wish;
         let name = name.as_deref().map(names::tidy).transpose().map_err(|_| NotDone::Name)?;
         let hours = quiet_hours.as_deref().map(str::parse).transpose().map_err(|_| NotDone::Hours)?;
@@ -195,6 +196,31 @@ impl Home {
         if !self.owners.changes.spend(1.0, now) {
             return Err(NotDone::TooMany);
         }
+        self.person_is(&old, new, now);
+        Ok(())
+    }
+
+    /// Somebody at the machine's shell changes a person. The machine is theirs, so they may leave home without an owner; whether they
+    /// did.
+    ///
+    /// # Errors
+    /// Which persons there are, if none has this number.
+    pub fn handle_edit(&mut self, number: u64, edit: &Edit, now: Instant) -> Result<bool, Vec<u64>> {
+        let people = self.access.people();
+        let Some(old) = people.person(number).filter(|known| known.number != 0).cloned() else {
+            return Err(people.numbers());
+        };
+        let (new, was_last) = (edit.apply(&old), people.is_last_owner(number));
+        let ownerless = was_last && new.role != Role::Owner;
+        if new != old {
+            self.person_is(&old, new, now);
+        }
+        Ok(ownerless)
+    }
+
+    /// A person is another one from now on.
+    fn person_is(&mut self, old: &Person, new: Person, now: Instant) {
+        let (number, role) = (new.number, new.role);
         self.access.handle_changed(new.clone());
         for visit in self.visits.iter_mut().filter(|visit| visit.person == number) {
             visit.name = new.name.as_deref().map(Into::into);
@@ -209,7 +235,6 @@ impl Home {
         self.out.push_back(HomeOutput::Store(Change::Person(new)));
         self.visits_changed(now);
         self.tell_owners(now);
-        Ok(())
     }
 
     fn remove_person(&mut self, number: u64, now: Instant) -> Result<(), NotDone> {
@@ -252,25 +277,20 @@ impl Home {
     }
 
     fn list_for(&self, you: u64, now: Instant) -> FromHome {
+        let PeopleList { mut people, quiet_hours } = self.people(now);
+        people.truncate(2 * MOST_PERSONS);
+        people.iter_mut().for_each(|person| person.you = person.number == you);
+        FromHome::People { people, code_shown: self.is_code_asked(now), quiet_hours }
+    }
+
+    /// Everybody, and who is inside.
+    pub fn people(&self, now: Instant) -> PeopleList {
         let (people, unix) = (self.access.people(), self.wall_at(now));
-        let infos = people.persons().take(2 * MOST_PERSONS).map(|person| {
-            let link = people.link_of(person.number, unix);
-            PersonInfo {
-                number: person.number,
-                name: person.name.clone(),
-                role: person.role,
-                entering: person.entering,
-                in_quiet_hours: person.in_quiet_hours,
-                quiet_hours: person.hours.map(|hours| hours.to_string()),
-                devices: people.devices_of(person.number),
-                here: self.visits.iter().any(|visit| visit.person == person.number && visit.gate.is_inside()),
-                you: person.number == you,
-                invited_until: link.map(|link| link.until.as_secs()),
-                links_left: link.map_or(0, |link| link.devices.saturating_sub(link.used)),
-            }
-        });
-        let quiet_hours = self.door.quiet.map(|hours| hours.to_string());
-        FromHome::People { people: infos.collect(), code_shown: self.is_code_asked(now), quiet_hours }
+        let is_here = |number| self.visits.iter().any(|visit| visit.person == number && visit.gate.is_inside());
+        let infos = people
+            .persons()
+            .map(|person| PersonInfo { here: is_here(person.number), ..PersonInfo::of(person, people, unix) });
+        PeopleList { people: infos.collect(), quiet_hours: self.door.quiet.map(|hours| hours.to_string()) }
     }
 }
 

@@ -1,9 +1,11 @@
 //! What the messages say of people: those of an owner's page, and of who waits at the door.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::people::entering::{Entering, InQuietHours};
-use crate::people::register::Role;
+use crate::people::register::{People, Person, Role};
 use crate::people::visits::Outcome;
 
 /// A person, for an owner's page.
@@ -31,6 +33,35 @@ pub struct PersonInfo {
     pub invited_until: Option<u64>,
     /// Devices that their link still makes.
     pub links_left: u64,
+}
+
+impl PersonInfo {
+    /// One of these people at this time (UTC since 1970), whoever visits and asks.
+    pub fn of(person: &Person, people: &People, unix: Duration) -> PersonInfo {
+        let link = people.link_of(person.number, unix);
+        PersonInfo {
+            number: person.number,
+            name: person.name.clone(),
+            role: person.role,
+            entering: person.entering,
+            in_quiet_hours: person.in_quiet_hours,
+            quiet_hours: person.hours.map(|hours| hours.to_string()),
+            devices: people.devices_of(person.number),
+            here: false,
+            you: false,
+            invited_until: link.map(|link| link.until.as_secs()),
+            links_left: link.map_or(0, |link| link.devices.saturating_sub(link.used)),
+        }
+    }
+}
+
+/// Everybody, for the machine's shell.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub struct PeopleList {
+    /// In the order of their coming.
+    pub people: Vec<PersonInfo>,
+    /// Home's quiet hours, like `22:00-07:00`; `null`: none.
+    pub quiet_hours: Option<String>,
 }
 
 /// What an owner's page sets of a person: everything, whatever of it is new.
