@@ -17,10 +17,11 @@ mod help;
 pub mod people;
 #[cfg(test)]
 mod tests;
+pub mod visits;
 
 use help::{
-    CHECK_HELP, CURTAIN_HELP, DOCTOR_HELP, DRIVERS_HELP, HELP, LINK_HELP, MUTE_HELP, NAME_HELP, PEOPLE_HELP,
-    RESET_HELP, RUN_HELP, SETTINGS_HELP, STATUS_HELP, UPDATE_HELP, WIFI_HELP,
+    CALL_HELP, CHECK_HELP, CURTAIN_HELP, DOCTOR_HELP, DRIVERS_HELP, HELP, LINK_HELP, MUTE_HELP, NAME_HELP, PEOPLE_HELP,
+    RESET_HELP, RUN_HELP, SETTINGS_HELP, STATUS_HELP, UPDATE_HELP, VISITS_HELP, WIFI_HELP, help_command,
 };
 
 /// Exit code: done.
@@ -79,6 +80,22 @@ pub enum Command {
     Curtain {
         /// `--off`: open it.
         off: bool,
+        /// `--config`; see [`crate::config::state_paths`].
+        config: Option<PathBuf>,
+    },
+    /// Tell who visited, or forget it.
+    Visits {
+        /// `--erase`: forget it.
+        erase: bool,
+        /// `--json`: one JSON array instead of words.
+        json: bool,
+        /// `--config`; see [`crate::config::state_paths`].
+        config: Option<PathBuf>,
+    },
+    /// Call somebody: open pages ring.
+    Call {
+        /// Whom; everybody without it.
+        person: Option<u64>,
         /// `--config`; see [`crate::config::state_paths`].
         config: Option<PathBuf>,
     },
@@ -182,12 +199,14 @@ const PEOPLE: [&str; 9] = [
 ];
 
 /// The commands, each with its options and its help.
-const COMMANDS: [(&str, &[&str], &str); 14] = [
+const COMMANDS: [(&str, &[&str], &str); 16] = [
     ("run", &["--config", "--no-link", "--last-good", "--notices", "--invite-key", "--help"], RUN_HELP),
     ("link", &["--tv", "--name", "--role", "--days", "--devices", "--revoke", "--config", "--help"], LINK_HELP),
     ("people", &PEOPLE, PEOPLE_HELP),
     ("mute", &["--off", "--config", "--help"], MUTE_HELP),
     ("curtain", &["--off", "--config", "--help"], CURTAIN_HELP),
+    ("visits", &["--erase", "--json", "--config", "--help"], VISITS_HELP),
+    ("call", &["--config", "--help"], CALL_HELP),
     ("status", &["--config", "--help"], STATUS_HELP),
     ("reset", &["--config", "--help"], RESET_HELP),
     ("doctor", &["--config", "--json", "--help"], DOCTOR_HELP),
@@ -204,7 +223,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, UsageE
     let mut parser = Parser::from_args(args);
     match parser.next().map_err(|error| odd(error, "intercom --help"))? {
         None => Err(usage(
-            "say what to do: run, link, people, mute, curtain, status, reset, doctor, check, update, settings, wifi, name or drivers"
+            "say what to do: run, link, people, mute, curtain, visits, call, status, reset, doctor, check, update, settings, wifi, name or drivers"
                 .to_owned(),
         )),
         Some(Arg::Short('h') | Arg::Long("help")) => Ok(Command::Help(HELP)),
@@ -284,6 +303,7 @@ struct Given {
     off: bool,
     restart: bool,
     confirm: bool,
+    erase: bool,
 }
 
 impl Given {
@@ -294,7 +314,7 @@ impl Given {
                 let text = word.into_string().map_err(|_| "that is not UTF-8 text".to_owned())?;
                 set_once(&mut self.source, text, "one update at a time")
             }
-            "people" => set_once(&mut self.person, people::number(&word)?, "one person at a time"),
+            "people" | "call" => set_once(&mut self.person, people::number(&word)?, "one person at a time"),
             "settings" | "wifi" | "name" if self.operands.len() < 2 => {
                 self.operands.push(word);
                 Ok(())
@@ -352,6 +372,7 @@ impl Given {
             "--off" => self.off = true,
             "--no-link" => self.no_link = true,
             "--json" => self.json = true,
+            "--erase" => self.erase = true,
             "--restart" => self.restart = true,
             "--confirm" => self.confirm = true,
             other => return Err(format!("`{other}` is not read")),
@@ -362,7 +383,7 @@ impl Given {
     fn into_command(self, name: &str) -> Result<Command, String> {
         let Given { config, last_good, notices, invite_key, source, operands, revoke, viewer, days, devices, .. } =
             self;
-        let Given { no_link, tv, json, off, restart, confirm, role, person, edit, no_name, .. } = self;
+        let Given { no_link, tv, json, off, restart, confirm, role, person, edit, no_name, erase, .. } = self;
         let limits = days.or(devices).is_some();
         Ok(match name {
             "run" => Command::Run { config, no_link, last_good, notices, invite_key },
@@ -392,6 +413,9 @@ impl Given {
             }
             "mute" => Command::Mute { off, config },
             "curtain" => Command::Curtain { off, config },
+            "visits" if json && erase => return Err("`--erase` goes not with `--json`".to_owned()),
+            "visits" => Command::Visits { erase, json, config },
+            "call" => Command::Call { person, config },
             "status" => Command::Status { config },
             "reset" => Command::Reset { config },
             "doctor" => Command::Doctor { config, json },
@@ -439,24 +463,6 @@ fn set_number(slot: &mut Option<u64>, option: &str, text: &OsStr, allowed: Range
 fn help_on(parser: &mut Parser) -> &'static str {
     let Ok(Some(Arg::Value(word))) = parser.next() else { return HELP };
     COMMANDS.iter().find(|(name, ..)| word == *name).map_or(HELP, |(_, _, help)| help)
-}
-
-fn help_command(name: &str) -> &'static str {
-    match name {
-        "run" => "intercom run --help",
-        "link" => "intercom link --help",
-        "people" => "intercom people --help",
-        "mute" => "intercom mute --help",
-        "curtain" => "intercom curtain --help",
-        "status" => "intercom status --help",
-        "reset" => "intercom reset --help",
-        "doctor" => "intercom doctor --help",
-        "check" => "intercom check --help",
-        "update" => "intercom update --help",
-        "settings" => "intercom settings --help",
-        "drivers" => "intercom drivers --help",
-        _ => "intercom --help",
-    }
 }
 
 fn usage(what: String) -> UsageError {

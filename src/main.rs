@@ -84,6 +84,8 @@ fn execute(command: Command) -> u8 {
             let words = if off { "home's microphone is open" } else { "home's microphone is muted" };
             told(switch(words, |paths| control::mute(paths, !off), config.as_deref()))
         }
+        Command::Visits { erase, json, config } => told(visits(erase, json, config.as_deref())),
+        Command::Call { person, config } => told(call(person, config.as_deref())),
         Command::Curtain { off, config } => {
             let words = if off { "the curtain is open" } else { "the curtain is drawn: nobody sees or hears home" };
             told(switch(words, |paths| control::curtain(paths, !off), config.as_deref()))
@@ -306,6 +308,36 @@ fn people(person: Option<u64>, edit: Edit, json: bool, path: Option<&Path>) -> R
     let zone = std::fs::read(ZONE).unwrap_or_default();
     let table = cli::people::table(&list, |unix| cli::people::local_time(&zone, unix));
     Ok(notes.into_iter().fold(table, |text, note| text + &note + "\n"))
+}
+
+/// Tells who visited, or forgets it.
+fn visits(erase: bool, json: bool, path: Option<&Path>) -> Result<String, (u8, String)> {
+    let all_paths = all_paths(path)?;
+    let there = || all_paths.iter().find(|paths| paths.state.is_dir());
+    let Some(paths) = control::find(&all_paths).ok().or_else(there).or(all_paths.first()) else {
+        return Err(failed("no state directory".to_owned()));
+    };
+    if erase {
+        return control::erase_visits(paths).map(|()| "the visit log is erased".to_owned()).map_err(failed);
+    }
+    let visits = control::visits(paths).map_err(failed)?;
+    if json {
+        return serde_json::to_string_pretty(&visits).map_err(|e| failed(e.to_string()));
+    }
+    let zone = std::fs::read(ZONE).unwrap_or_default();
+    Ok(cli::visits::table(&visits, |unix| cli::people::local_time(&zone, unix)))
+}
+
+/// Calls somebody.
+fn call(person: Option<u64>, path: Option<&Path>) -> Result<String, (u8, String)> {
+    let all_paths = all_paths(path)?;
+    let paths = control::find(&all_paths).map_err(|e| failed(e.to_string()))?;
+    let ringing = control::call(paths, person).map_err(failed)?;
+    Ok(match ringing {
+        0 => "home calls; no page is open that could ring".to_owned(),
+        1 => "home calls; 1 page rings".to_owned(),
+        pages => format!("home calls; {pages} pages ring"),
+    })
 }
 
 /// Makes the home as on its first day, and says what that did.

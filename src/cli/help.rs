@@ -12,6 +12,8 @@ Commands:
   people          list who may visit, or change what one of them may do
   mute            mute home's microphone, or open it again with --off
   curtain         let nobody see or hear home, or open the curtain with --off
+  visits          tell who visited, or forget it with --erase
+  call [PERSON]   call everybody, or one person: open pages ring
   status          tell who visits and how it is, as JSON
   reset           forget all keys, pairings and certificates, as on the first day
   doctor          look at cameras, sound, screens and network, and tell what is wrong
@@ -135,6 +137,34 @@ Usage: intercom curtain [--off] [--config FILE]
 Behind the curtain camera and microphone are off for all viewers; home still sees and
 hears them. The TV and the viewers' pages say so. It stays drawn over restarts, updates
 and power cuts. A key or a button can do the same: see [buttons] in etc/intercom.toml.
+";
+
+/// What `intercom visits --help` prints.
+pub const VISITS_HELP: &str = "\
+intercom visits - tell who visited, or forget it
+
+Usage: intercom visits [--erase] [--json] [--config FILE]
+
+  --erase         forget the visit log; visits that last stay in it
+  --json          one JSON array instead of words
+  --config FILE   the config that the running intercom was started with
+
+The newest 500 visits: who, when, how long, and who did not come in. Owners see the
+same on their page. Nothing else is recorded.
+";
+
+/// What `intercom call --help` prints.
+pub const CALL_HELP: &str = "\
+intercom call - call everybody, or one person: open pages ring
+
+Usage: intercom call [PERSON] [--config FILE]
+
+  PERSON          a person's number; `intercom people` lists them
+  --config FILE   the config that the running intercom was started with
+
+Rings for a minute, or until somebody answers. A command or an address can tell the
+rest of the world: see [call] in etc/intercom.toml. Who opens home's page later reads
+when home called. Never rely on it for emergencies.
 ";
 
 /// What `intercom status --help` prints.
@@ -264,3 +294,24 @@ name would come back from the other one, and count as somebody else's.
 
 A cable comes before Wi-Fi. The name stays where it is for as long as there is an address.
 ";
+
+/// The words that print the help of a command.
+pub fn help_command(name: &str) -> &'static str {
+    match name {
+        "run" => "intercom run --help",
+        "link" => "intercom link --help",
+        "people" => "intercom people --help",
+        "mute" => "intercom mute --help",
+        "curtain" => "intercom curtain --help",
+        "visits" => "intercom visits --help",
+        "call" => "intercom call --help",
+        "status" => "intercom status --help",
+        "reset" => "intercom reset --help",
+        "doctor" => "intercom doctor --help",
+        "check" => "intercom check --help",
+        "update" => "intercom update --help",
+        "settings" => "intercom settings --help",
+        "drivers" => "intercom drivers --help",
+        _ => "intercom --help",
+    }
+}

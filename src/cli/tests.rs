@@ -100,7 +100,7 @@ fn each_option_that_a_command_has_is_read() {
 #[test]
 fn slips_are_answered_with_what_was_meant() {
     assert!(refuse("").contains(
-        "say what to do: run, link, people, mute, curtain, status, reset, doctor, check, update, settings, wifi, name or drivers"
+        "say what to do: run, link, people, mute, curtain, visits, call, status, reset, doctor, check, update, settings, wifi, name or drivers"
     ));
     assert!(refuse("rum").contains("there is no command `rum`; did you mean `intercom run`?"));
     assert!(refuse("driver").contains("did you mean `intercom drivers`?"));

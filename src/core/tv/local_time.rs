@@ -26,7 +26,8 @@ impl Zone {
     /// When home's clock shows this minute of the day next, after `unix`: both UTC since 1970. A minute that a change of clocks
     /// leaves out is the first one behind the gap.
     pub fn next(&self, minute: u16, unix: Duration) -> Duration {
-        let Ok(now) = Timestamp::from_second(i64::try_from(unix.as_secs()).unwrap_or(0)) else { return unix };
+        let now = i64::try_from(unix.as_secs()).ok().and_then(|unix| Timestamp::from_second(unix).ok());
+        let Some(now) = now else { return unix };
         let local = self.0.to_datetime(now);
         let time = jiff::civil::Time::new((minute / 60 % 24) as i8, (minute % 60) as i8, 0, 0);
         let days = std::iter::successors(Some(local.date()), |day| day.tomorrow().ok()).take(3);

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use intercom_base::settings::PublicAddress;
-use intercom_core::call::protocol::{PeopleList, PersonInfo};
+use intercom_core::call::protocol::{PeopleList, PersonInfo, VisitEntry};
 use intercom_core::people::edit::Edit;
 use intercom_core::people::keys::KeyId;
 use intercom_core::people::names;
 use intercom_core::people::register::{Role, Wish};
+use intercom_core::people::visits::VisitLog;
 use intercom_core::reach::links;
 use serde_json::Value;
 
@@ -20,6 +21,7 @@ use crate::shell::control::{Claim, PATIENCE, Request, no_such_number, no_such_pe
 use crate::shell::house_file::HouseFile;
 use crate::shell::key_file::{KeyFile, KeyFileError};
 use crate::shell::switch_file::SwitchFile;
+use crate::shell::visits_file::VisitsFile;
 use crate::shell::{addresses, clock, reset, state};
 
 /// Longest answer that a command line reads: that of some thousand people.
@@ -264,6 +266,38 @@ pub fn people(paths: &StatePaths) -> Result<PeopleList, String> {
         }
         Err(e) => Err(e.to_string()),
     }
+}
+
+/// The visit log, the newest entry first: the daemon's or, if there is none, the file's.
+pub fn visits(paths: &StatePaths) -> Result<Vec<VisitEntry>, String> {
+    match ask(&paths.run, &Request::Visits {}) {
+        Ok(answer) => {
+            serde_json::from_value(answer).map_err(|e| format!("intercom gave an answer without visits: {e}"))
+        }
+        Err(AskError::NotRunning(_)) if paths.state.is_dir() => {
+            let log = VisitsFile::in_dir(&paths.state).read()?;
+            Ok(log.newest().map(|entry| VisitEntry::of(entry, false)).collect())
+        }
+        Err(e) => Err(e.to_string()),
+    }
+}
+
+/// Forgets the visit log: the daemon's or, if there is none, the file's.
+pub fn erase_visits(paths: &StatePaths) -> Result<(), String> {
+    match ask(&paths.run, &Request::EraseVisits {}) {
+        Ok(_) => Ok(()),
+        Err(AskError::NotRunning(_)) if paths.state.is_dir() => {
+            let _claim = Claim::take_existing(&paths.state)?;
+            VisitsFile::in_dir(&paths.state).store(&VisitLog::default()).map_err(|e| e.to_string())
+        }
+        Err(e) => Err(e.to_string()),
+    }
+}
+
+/// Calls this person, or everybody; how many pages ring.
+pub fn call(paths: &StatePaths, person: Option<u64>) -> Result<u64, String> {
+    let answer = ask(&paths.run, &Request::Call { person }).map_err(|e| e.to_string())?;
+    Ok(answer["ringing"].as_u64().unwrap_or_default())
 }
 
 /// What changing a person did.

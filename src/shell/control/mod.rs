@@ -47,8 +47,8 @@ use crate::shell::worker::{Exit, Worker, spawn_worker};
 use crate::shell::{clock, reset};
 
 pub use client::{
-    AskError, Edited, LinkMade, Ran, ResetHome, SwitchDone, ask, curtain, edit, find, mute, new_code, new_link, people,
-    reset, revoke,
+    AskError, Edited, LinkMade, Ran, ResetHome, SwitchDone, ask, call, curtain, edit, erase_visits, find, mute,
+    new_code, new_link, people, reset, revoke, visits,
 };
 
 /// Longest request, its line feed included.
@@ -108,6 +108,16 @@ pub enum Request {
     Status {},
     /// How devices and addresses are: a [`Health`].
     Health {},
+    /// The visit log, the newest entry first: an array of [`intercom_core::call::protocol::VisitEntry`].
+    Visits {},
+    /// Forgets the visit log: `{"erased": true}`.
+    EraseVisits {},
+    /// Calls this person, or everybody: `{"ringing": 2}`, the pages that ring.
+    Call {
+        /// A person's number.
+        #[serde(default)]
+        person: Option<u64>,
+    },
     /// Ends all visits, forgets all keys and the certificates, and ends the daemon: `{"people": 3, "service": true}`, the
     /// people who could come in, and whether a service manager runs it. Where the disk does not take that, visits are over and the keys are
     /// forgotten all the same until the process ends, which it then does not.
@@ -391,6 +401,13 @@ fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
             let wish = if *on { Mute::On } else { Mute::Off };
             let muted = of_loop(config, |answer| ToLoop::Mute(wish, Some(answer)))?;
             Ok(json!({ "muted": muted, "kept": of_disk(config, Job::Settled) }))
+        }
+        Request::Visits {} => Ok(json!(of_loop(config, ToLoop::Visits)?)),
+        Request::EraseVisits {} => of_loop(config, ToLoop::EraseVisits).map(|()| json!({ "erased": true })),
+        Request::Call { person } => {
+            let called = of_loop(config, |answer| ToLoop::Call(*person, answer))?;
+            let ringing = called.map_err(|numbers| no_such_person(person.unwrap_or(0), &numbers))?;
+            Ok(json!({ "ringing": ringing }))
         }
         Request::Curtain { on } => {
             let wish = if *on { Curtain::Draw } else { Curtain::Open };

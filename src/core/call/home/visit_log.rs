@@ -17,14 +17,7 @@ impl Home {
     /// The visit log, the newest entry first: at most `most` of them.
     pub fn visits(&self, most: usize) -> Vec<VisitEntry> {
         let here = |person: u64| self.visits.iter().any(|visit| visit.person == person && visit.gate.is_inside());
-        let entries = self.log.newest().take(most).map(|entry| VisitEntry {
-            person: entry.person,
-            name: entry.name.clone(),
-            began: entry.began.as_secs(),
-            ended: entry.ended.map(|ended| ended.as_secs()),
-            here: entry.ended.is_none() && here(entry.person),
-            outcome: entry.outcome,
-        });
+        let entries = self.log.newest().take(most).map(|entry| VisitEntry::of(entry, here(entry.person)));
         entries.collect()
     }
 

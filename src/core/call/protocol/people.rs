@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::people::entering::{Entering, InQuietHours};
 use crate::people::register::{People, Person, Role};
-use crate::people::visits::Outcome;
+use crate::people::visits::{self, Outcome};
 
 /// A person, for an owner's page.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -132,6 +132,20 @@ pub struct VisitEntry {
     pub here: bool,
     /// What became of it.
     pub outcome: Outcome,
+}
+
+impl VisitEntry {
+    /// As the log has it; `here`: the person visits now.
+    pub fn of(entry: &visits::Entry, here: bool) -> VisitEntry {
+        VisitEntry {
+            person: entry.person,
+            name: entry.name.clone(),
+            began: entry.began.as_secs(),
+            ended: entry.ended.map(|ended| ended.as_secs()),
+            here: entry.ended.is_none() && here,
+            outcome: entry.outcome,
+        }
+    }
 }
 
 /// Why something was not done.
