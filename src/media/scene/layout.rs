@@ -127,11 +127,11 @@ fn corner(tile: Rect, own: &I420, unit: f32, drift: (f32, f32)) -> Rect {
 
 /// How wide the words on a tile may be, beside home's own picture if it stands there.
 pub(super) fn caption_room(tile: Rect, own: Option<Rect>, unit: f32) -> f32 {
-    let room = tile.width as f32 * 0.7;
     let beside = own.filter(|own| own.x >= tile.x && own.x < tile.x + tile.width && own.y < tile.y + tile.height);
+    let end = beside.map_or(tile.x + tile.width, |own| own.x);
     // The ground of the words is wider than they are.
-    let ground = (MARGIN + 2.0 * WANDER + GAP) * unit + CAPTION * unit;
-    beside.map_or(room, |own| room.min((own.x - tile.x) as f32 - ground)).max(0.0)
+    let around = (MARGIN + 2.0 * WANDER + GAP + CAPTION) * unit;
+    ((end - tile.x) as f32 - around).max(0.0)
 }
 
 /// Whole pixels, and none left of the screen or above it.
@@ -299,6 +299,22 @@ mod tests {
                 });
             }
         }
+    }
+
+    #[test]
+    fn a_small_tile_tells_the_name_and_that_nobody_is_heard_before_how_long() {
+        let picture = I420::black(640, 360);
+        let viewers: Vec<ViewerTile<'_>> = (0..12)
+            .map(|n| ViewerTile { microphone: n % 2 == 0, ..viewer("Onkel Jürgen aus Ohio", n, Some(&picture)) })
+            .collect();
+        let said = |count: usize, which: usize| {
+            let (scene, (whole, unit)) = (scene(&viewers[..count]), screen((1280, 720)));
+            let layout = Layout::of(&scene, whole, unit);
+            viewers::words_on(&viewers[which], &scene, whole, &layout, layout.tiles[which], unit)
+        };
+        assert_eq!(said(2, 1), "Onkel Jürgen aus Ohio · 12 min · microphone off");
+        assert_eq!(said(12, 0), "Onkel Jürgen aus Ohio · 12 min");
+        assert_eq!(said(12, 1), "Onkel Jürgen aus Ohio · microphone off");
     }
 
     #[test]

@@ -30,7 +30,8 @@ pub(super) struct Pill<'a> {
 }
 
 impl Pill<'_> {
-    fn size(&self) -> f32 {
+    /// Height of its letters, in pixels.
+    pub fn size(&self) -> f32 {
         self.height * 0.64
     }
 

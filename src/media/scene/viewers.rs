@@ -95,9 +95,23 @@ pub(super) fn name_place(
     cell: Rect,
     unit: f32,
 ) -> Rect {
-    let words = words_of(viewer, scene);
-    let (pill, at) = Place::of(cell, layout, screen, unit).caption(&words, scene.drift);
+    let place = Place::of(cell, layout, screen, unit);
+    let words = words_of(viewer, scene.sentences, place);
+    let (pill, at) = place.caption(&words, scene.drift);
     crate::scene::layout::place(at, (pill.width(), pill.height))
+}
+
+/// The words on a viewer's picture, for tests.
+#[cfg(test)]
+pub(super) fn words_on(
+    viewer: &ViewerTile<'_>,
+    scene: &Scene<'_>,
+    screen: Rect,
+    layout: &Layout<'_>,
+    cell: Rect,
+    unit: f32,
+) -> String {
+    words_of(viewer, scene.sentences, Place::of(cell, layout, screen, unit))
 }
 
 /// One viewer's part of the screen.
@@ -128,7 +142,7 @@ fn tile(viewer: &ViewerTile<'_>, scene: &Scene<'_>, canvas: &mut I420, place: Pl
         }
     }
     if viewer.picture.is_some() {
-        caption(&words_of(viewer, scene), canvas, place, scene.drift);
+        caption(&words_of(viewer, say, place), canvas, place, scene.drift);
     }
 }
 
@@ -223,16 +237,19 @@ fn without_picture(viewer: &ViewerTile<'_>, say: &Sentences, canvas: &mut I420, 
     }
 }
 
-/// The viewer's name in the lower left corner of their picture, and how long they have been here.
-fn words_of(viewer: &ViewerTile<'_>, scene: &Scene<'_>) -> String {
-    let mut words = viewer.name.to_owned();
-    if !viewer.stay.is_empty() {
-        words += &format!(" · {}", viewer.stay);
-    }
-    if !viewer.microphone {
-        words += &format!(" · {}", scene.sentences.microphone_off);
-    }
-    words
+/// The viewer's name in the lower left corner of their picture, that their microphone is off, and how long they have been here. A small
+/// tile has the first of those only.
+fn words_of(viewer: &ViewerTile<'_>, say: &Sentences, place: Place) -> String {
+    let said = |parts: &[&str]| {
+        let parts: Vec<&str> = parts.iter().copied().filter(|part| !part.is_empty()).collect();
+        parts.join(" · ")
+    };
+    let off = if viewer.microphone { "" } else { say.microphone_off };
+    let ways = [said(&[viewer.name, viewer.stay, off]), said(&[viewer.name, off]), viewer.name.to_owned()];
+    let fits =
+        |words: &String| text::width(words, Weight::Medium, place.caption(words, (0.0, 0.0)).0.size()) <= place.room;
+    let [.., last] = &ways;
+    ways.iter().find(|words| fits(words)).unwrap_or(last).clone()
 }
 
 fn caption(words: &str, canvas: &mut I420, place: Place, drift: (f32, f32)) {
