@@ -287,7 +287,7 @@ fn a_slip_in_a_key_is_answered_with_line_and_the_right_spelling() {
     assert_eq!(
         complaint("\n[vidoe]\nwidth = 640\n"),
         "etc/home.toml:2: vidoe: there is no such table; did you mean [video]? \
-         Allowed: [audio], [buttons], [camera], [chime], [display], [home], [log], [microphone], [network], [speaker], [tls], [tv], [update], [video], [volume]"
+         Allowed: [audio], [buttons], [call], [camera], [chime], [display], [home], [log], [microphone], [network], [speaker], [tls], [tv], [update], [video], [volume]"
     );
     assert!(complaint("[video.redced]\nfps = 10\n").contains("did you mean [video.reduced]?"));
 }

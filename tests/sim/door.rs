@@ -6,6 +6,7 @@ use intercom_core::call::chimes::Chime;
 use intercom_core::call::home::{BACK_WITHIN, Curtain, KNOCK_LIFE, PREVIEW_LIFE};
 use intercom_core::call::items::NewsKind;
 use intercom_core::call::protocol::{ByeReason, Entry, ErrorCode, FromHome, FromPage, RungName};
+use intercom_core::people::register::Role;
 use intercom_core::people::visits::Outcome::{Declined, Missed, Resting, Visited};
 use intercom_core::tv::local_time::Zone;
 
@@ -156,6 +157,13 @@ fn a_preview_is_declined_or_let_in_early() {
     world.run(ms(200));
     assert_eq!(entry(&world, again), Some(Entry::Inside));
     assert!(world.code.is_none(), "Enter means who stands before the door");
+    world.home.handle_invite_held(world.now);
+    world.run(ms(200));
+    assert!(world.code.is_none(), "however long it is held");
+    world.home.handle_invite_pressed(world.now + s(1));
+    world.home.handle_invite_held(world.now + s(6));
+    world.run(s(6));
+    assert_eq!(world.code.as_ref().map(|code| code.role), Some(Role::Owner));
 }
 
 #[test]

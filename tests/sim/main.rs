@@ -10,6 +10,7 @@ mod encoder;
 mod fairness;
 mod feels;
 mod keys;
+mod measures;
 mod network;
 mod pairing;
 mod people;

@@ -100,6 +100,8 @@ pub struct Home {
     pairing: Option<Pairing>,
     /// When the key for a new phone was pressed last.
     invite_pressed: Option<Instant>,
+    /// That press let somebody in, and is no wish for a code however long it lasts.
+    invite_let_in: bool,
     exchanges: Vec<Exchange>,
     next_exchange: u64,
     chimes: Chimes,
@@ -151,6 +153,7 @@ impl Home {
             viewers: Vec::new(),
             pairing: None,
             invite_pressed: None,
+            invite_let_in: false,
             exchanges: Vec::new(),
             next_exchange: 1,
             chimes: Chimes::default(),

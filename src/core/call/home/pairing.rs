@@ -96,7 +96,9 @@ impl Home {
             return;
         }
         // Who stands before the TV while somebody knocks means them.
-        if let Some(waiting) = self.visits.iter().find(|visit| !visit.gate.is_inside()).map(|visit| visit.id) {
+        let waiting = self.visits.iter().find(|visit| !visit.gate.is_inside()).map(|visit| visit.id);
+        self.invite_let_in = waiting.is_some();
+        if let Some(waiting) = waiting {
             return self.let_in(waiting, now);
         }
         if self.is_code_asked(now) {
@@ -111,6 +113,9 @@ impl Home {
     /// Somebody at home held the key for a new phone for some seconds: the code makes an owner, so that a lost phone of the only owner can
     /// be replaced.
     pub fn handle_invite_held(&mut self, now: Instant) {
+        if self.invite_let_in {
+            return;
+        }
         log::info!("a code for an owner is on the TV, by a key at home");
         self.handle_code_wanted(None, Role::Owner, now);
     }
