@@ -106,4 +106,5 @@ const PAGES: Lane = &[
     ("people_are_declined_or_not_answered", people::declined),
     ("people_see_a_frosted_preview", people::previewed),
     ("people_behind_the_curtain", people::curtain),
+    ("people_are_called", people::called),
 ];

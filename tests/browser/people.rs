@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::harness::chromium::Permission;
 use crate::harness::daemon::{Daemon, Setup};
+use crate::harness::owner::{click, fill, invite};
 use crate::harness::page::Page;
 use crate::harness::picture::Picture;
 use crate::harness::{artefacts, wait};
@@ -22,38 +23,6 @@ fn owner(lab: &mut Lab) -> (Daemon, Page) {
     living(&page);
     page.wait_for("the button of an owner", PATIENCE, "!document.querySelector('#people-open').hidden");
     (home, page)
-}
-
-/// Clicks what may lie below the fold.
-fn click(page: &Page, selector: &str) {
-    page.run(&format!("document.querySelector({selector:?}).scrollIntoView({{ block: 'center' }})"));
-    page.click(selector);
-}
-
-fn fill(page: &Page, selector: &str, text: &str) {
-    page.run(&format!(
-        "const field = document.querySelector({selector:?}); field.value = {text:?};
-         for (const kind of ['input', 'change']) field.dispatchEvent(new Event(kind, {{ bubbles: true }}));"
-    ));
-}
-
-/// A link for somebody of this role, made on the owner's page, which is on its list again then.
-fn invite(page: &Page, name: &str, role: &str) -> String {
-    page.click("#people-open");
-    page.wait_for("the page about people", PATIENCE, "document.querySelector('#people').open");
-    page.click("#people-invite");
-    fill(page, "#invite-name", name);
-    page.run(&format!("document.querySelector('#invite-form [value={role}]').click()"));
-    page.keep_screenshot(&format!("people-invite-{role}"));
-    // What stands there is the link before.
-    page.run("document.querySelector('#link-field').value = ''");
-    click(page, "#invite-link");
-    let link = page.wait_for("a link", PATIENCE, "document.querySelector('#link-field').value");
-    page.keep_screenshot(&format!("people-link-{role}"));
-    let dark = page.eval("document.querySelector('#link-path').getAttribute('d').length");
-    assert!(dark.as_u64() > Some(500), "the link is a QR code, too: {dark}");
-    page.click("#people-close");
-    link.as_str().expect("text").to_owned()
 }
 
 /// Opens what the page knows of a person, by a part of their row.
@@ -239,4 +208,37 @@ pub fn curtain(lab: &mut Lab) {
     owner.wait_state("live", PATIENCE);
     owner.wait_coded_frames(15, PATIENCE);
     assert!(owner.frames_since(since).len() > 10);
+}
+
+/// Home calls: an open page rings, one press answers; who comes later reads when home called.
+pub fn called(lab: &mut Lab) {
+    let (home, page) = owner(lab);
+    page.run("window.rang = new Promise((ring) => new MutationObserver(() => { if (document.querySelector('#calling').open) ring(Date.now()); }).observe(document.querySelector('#calling'), { attributes: true }))");
+    let began = page.eval("Date.now()").as_f64().expect("a time");
+    let said = home.command(&["call"]);
+    assert!(said.contains("1 page rings"), "{said}");
+    page.wait_for("the call on the page", PATIENCE, "document.querySelector('#calling').open");
+    let rang = page.eval("window.rang").as_f64().expect("a time");
+    lab.note(format_args!("the page rings {:.0} ms after the command began", rang - began));
+    page.keep_screenshot("people-call");
+    std::thread::sleep(Duration::from_secs(1));
+    keep_tv(&home, "tv-call");
+    page.click("#call-answer");
+    page.wait_for("it is over", PATIENCE, "!document.querySelector('#calling').open");
+    let answered = page.eval("document.body.dataset.state");
+    assert_eq!(answered, "live", "the visit goes on");
+
+    // Nobody is there, and nobody answers.
+    let link = invite(&page, "Ελένη", "family");
+    page.click("#leave");
+    page.wait_state("left", PATIENCE);
+    let said = home.command(&["call"]);
+    assert!(said.contains("no page is open"), "{said}");
+    std::thread::sleep(Duration::from_secs(62));
+    assert!(home.command(&["visits"]).contains("was called in vain"));
+    let late = lab.viewer(Permission::Undecided);
+    late.open(&link);
+    living(&late);
+    late.wait_for("the missed call", PATIENCE, "document.body.innerText.includes('Home called')");
+    late.keep_screenshot("people-missed-call");
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::disk::{BOOT, Disk, SMALL};
 use crate::harness::chromium::Chromium;
+use crate::harness::owner::invite;
 use crate::harness::page::Page;
 use crate::harness::picture::Picture;
 use crate::harness::wait;
@@ -29,6 +30,8 @@ pub fn appliance(guest: &Path) {
         panic!("{}\n{}", page.report(), machine.report());
     }
     a_key_lets_a_second_phone_in(&mut machine, &chromium, &link);
+    let guest = an_owner_invites_a_guest(&mut machine, &chromium, &page);
+    a_held_key_makes_an_owner(&mut machine, &chromium);
     nothing_else_listens(&mut machine);
     // They may hold the password of a camera.
     assert_eq!(machine.run("stat -c '%a %U %G' /settings/intercom.toml").trim(), "750 root intercom-config");
@@ -45,6 +48,16 @@ pub fn appliance(guest: &Path) {
     // The settings that ran before are in force: the page comes back by itself, with the key from before.
     page.wait_state("live", BOOT);
     page.close();
+    let people = machine.run("intercom people --config /settings/intercom.toml");
+    let roles: Vec<&str> = people.lines().filter_map(|line| line.split_whitespace().nth(1)).collect();
+    assert_eq!(roles[1..5], ["owner", "family", "guest", "owner"], "{people}");
+    // A guest who was let in before knocks again.
+    let again = chromium.viewer();
+    again.open(&guest);
+    again.wait_state("knock", PATIENCE);
+    machine.press("kp_subtract");
+    again.wait_state("declined", PATIENCE);
+    again.close();
     machine.run(&format!("journalctl -o cat -u intercom | grep -F 'intercom.toml, line {line}: hoem'"));
     the_tv_tells_something(&mut machine, "appliance-mistake");
     // What fsck had to do was no more than to play the journal back.
@@ -74,6 +87,36 @@ fn a_key_lets_a_second_phone_in(machine: &mut Machine, chromium: &Chromium, firs
     second.wait_state("live", PATIENCE);
     second.close();
     crate::the_tv_shows_the_viewer(machine, "appliance-invited");
+}
+
+/// The first phone is an owner's, and invites a guest: the guest knocks, and is let in by Enter. The guest's link.
+fn an_owner_invites_a_guest(machine: &mut Machine, chromium: &Chromium, owner: &Page) -> String {
+    let link = invite(owner, "Gregor", "guest");
+    let guest = chromium.viewer();
+    guest.open(&link);
+    guest.wait_state("knock", PATIENCE);
+    std::thread::sleep(Duration::from_secs(2));
+    machine.screen("appliance-knock");
+    assert_eq!(guest.eval("document.querySelector('#home').videoWidth"), 0, "nothing of home is seen");
+    machine.press("ret");
+    guest.wait_state("live", PATIENCE);
+    guest.close();
+    link
+}
+
+/// Whoever lost the only owner's phone holds Enter for five seconds: the code on the TV makes an owner.
+fn a_held_key_makes_an_owner(machine: &mut Machine, chromium: &Chromium) {
+    machine.hold("ret", Duration::from_secs(6));
+    std::thread::sleep(Duration::from_secs(7));
+    let link = wait("a code beside the viewer", PATIENCE, || {
+        let (width, height, rgb) = machine.screen("appliance-owner");
+        Picture::of(width, height, rgb).code()
+    });
+    let phone = chromium.viewer();
+    phone.open(&link);
+    phone.wait_state("live", PATIENCE);
+    phone.wait_for("the button of an owner", PATIENCE, "!document.querySelector('#people-open').hidden");
+    phone.close();
 }
 
 /// The viewer gives their camera and microphone, and is seen and heard at home.

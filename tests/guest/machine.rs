@@ -203,6 +203,11 @@ impl Machine {
         std::thread::sleep(Duration::from_millis(200));
     }
 
+    /// Holds a key of the keyboard for so long.
+    pub fn hold(&mut self, key: &str, time: Duration) {
+        self.order(&format!("sendkey {key} {}", time.as_millis()));
+    }
+
     /// Plugs in a USB stick, whose bytes are in a file.
     pub fn plug_in(&mut self, stick: &Path) {
         self.sticks += 1;

@@ -8,6 +8,7 @@ mod failures;
 pub mod firefox;
 pub mod frames;
 pub mod net;
+pub mod owner;
 pub mod page;
 pub mod path;
 pub mod picture;
