@@ -5,6 +5,7 @@ import { learnLanguage } from './languages.js';
 import { Media } from './media.js';
 import { Player } from './player.js';
 import { isDismissed, questionFor } from './policy.js';
+import { Remembered } from './remembered.js';
 import { Ui } from './ui.js';
 import { visit } from './visit.js';
 import { Volume } from './volume.js';
@@ -14,6 +15,8 @@ import { situation, speak } from './words.js';
 const QUALITY_MS = 2000;
 const ASK_AFTER_MS = 700;
 const LET_GO_AFTER_MS = 60000;
+// The picture comes first.
+const KEEP_AFTER_MS = 5000;
 const LOUDER = 5;
 
 const home = document.getElementById('home');
@@ -156,6 +159,7 @@ function showState() {
     ui.fullscreen(false);
   }
   clearTimeout(letGo);
+  remember(view.state);
   if (view.state === 'live' || view.state === 'sound') {
     framing.fit();
     setTimeout(offerTwoWay, ASK_AFTER_MS);
@@ -167,6 +171,18 @@ function showState() {
     }, LET_GO_AFTER_MS);
   }
   stayAwake();
+}
+
+const remembered = new Remembered();
+/** Home is to know a browser again that has lost what this page stored. */
+function remember(state) {
+  if (state === 'revoked') {
+    remembered.forget();
+  } else if (state === 'wrong-link') {
+    remembered.restore(visit.key).then((key) => key && visit.view().state === 'wrong-link' && visit.useLink(key) && comeBack(false));
+  } else if (['live', 'sound', 'knock'].includes(state)) {
+    setTimeout(() => !visit.view().ended && remembered.keep(visit.key), KEEP_AFTER_MS);
+  }
 }
 
 let learning = false;

@@ -96,6 +96,9 @@ class Visit extends EventTarget {
     this.#stop();
   }
 
+  /** The key that this page went in with last, or null. */
+  get key() { return this.#entry.key; }
+
   /** The network or the page is back: look at once. */
   nudge() {
     if (this.#facts.ended) return;

@@ -203,3 +203,38 @@ fn number_of_key(said: &str) -> String {
     let after = words.windows(2).find(|w| w[0] == "--revoke").map(|w| w[1]);
     after.map_or_else(|| panic!("no `--revoke N` in: {said}"), |n| n.trim_matches(|c: char| !c.is_numeric()).to_owned())
 }
+
+/// A browser that deletes what a page has stored, as Safari does after a week, is known again; one whose person was removed is not.
+pub fn lost_storage(lab: &mut Lab) {
+    let home = Daemon::start(Setup::default());
+    let (link, said) = home.lasting_link();
+    let page = lab.viewer(Permission::Undecided);
+    page.open(&link);
+    living(&page);
+    let key = page.eval("localStorage.getItem('intercom.key')");
+    let asked = "performance.getEntriesByType('resource').some((entry) => entry.name.endsWith('/device'))";
+    page.wait_for("home is told to remember", PATIENCE, asked);
+    assert_eq!(page.eval("document.cookie"), "", "no script reads it");
+    page.run("localStorage.clear(); sessionStorage.clear()");
+    page.reload();
+    living(&page);
+    assert_eq!(page.eval("localStorage.getItem('intercom.key')"), key, "the same key");
+    // A link that is spent takes nothing away from it either.
+    page.run("localStorage.clear(); sessionStorage.clear()");
+    let address = link.split('#').next().expect("an address");
+    page.open("about:blank");
+    page.open(&format!("{address}#p=AAAAAAAAAAAAAAAAAAAAAA"));
+    living(&page);
+    // Another browser has no such cookie.
+    let other = lab.viewer(Permission::Undecided);
+    other.open(address);
+    other.wait_state("wrong-link", PATIENCE);
+    home.command(&["link", "--revoke", &number_of_key(&said)]);
+    page.wait_state("revoked", PATIENCE);
+    std::thread::sleep(Duration::from_secs(1));
+    page.run("localStorage.clear(); sessionStorage.clear()");
+    page.reload();
+    page.wait_state("wrong-link", PATIENCE);
+    std::thread::sleep(Duration::from_secs(2));
+    page.wait_state("wrong-link", Duration::ZERO);
+}

@@ -100,6 +100,7 @@ const PAGES: Lane = &[
     ("a_revoked_link", access::revoked),
     ("a_link_is_spent", access::spent_link),
     ("a_link_with_rubbish", access::rubbish_link),
+    ("a_browser_that_lost_its_storage_is_known_again", access::lost_storage),
     ("a_reset_home", access::reset),
     ("a_code_on_the_tv", access::code_on_the_tv),
     ("people_come_by_an_owners_links", people::invited),

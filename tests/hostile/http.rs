@@ -386,3 +386,40 @@ fn a_stopped_gateway_closes_its_port_and_its_strangers() {
     assert!(closed_silently(&mut waiting));
     assert!(std::net::TcpStream::connect(front.address()).is_err());
 }
+
+#[test]
+fn a_device_is_remembered_for_pages_of_homes_own_and_told_to_no_other() {
+    const KEY: &str = "abc_DEF-1234567890xyzQ";
+    let front = front::open();
+    let host = front.host();
+    let wish = |fields: &str| ask(&front, format!("GET /device HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n"));
+    let kept = wish(&format!("Intercom-Device: {KEY}\r\nSec-Fetch-Site: same-origin\r\n"));
+    let cookie = kept.field("set-cookie").expect("a cookie");
+    assert!(
+        kept.status == 204 && cookie.starts_with(&format!("__Host-device={KEY}; Path=/; Secure; HttpOnly; ")),
+        "{cookie}"
+    );
+    let ours = format!("Cookie: a=b; __Host-device={KEY}\r\n");
+    let restored = wish(&format!("Intercom-Device: restore\r\nOrigin: https://{host}\r\n{ours}"));
+    assert_eq!((restored.status, &restored.body[..]), (200, KEY.as_bytes()));
+    assert_eq!((restored.field("cache-control"), restored.field("set-cookie")), (Some("no-store"), None));
+    assert_eq!(wish("Intercom-Device: restore\r\n").body, b"", "nothing is remembered");
+    let over = wish("Intercom-Device: forget\r\n");
+    assert!(over.field("set-cookie").is_some_and(|cookie| cookie.contains("Max-Age=0")));
+    for (fields, status) in [
+        (format!("Intercom-Device: restore\r\nSec-Fetch-Site: cross-site\r\n{ours}"), 403),
+        (format!("Intercom-Device: restore\r\nOrigin: https://evil.example\r\n{ours}"), 403),
+        (format!("Intercom-Device: restore\r\nOrigin: null\r\n{ours}"), 403),
+        (ours.clone(), 400),
+        (format!("Intercom-Device: restore\r\nIntercom-Device: forget\r\n{ours}"), 400),
+        (format!("Intercom-Device: {KEY}; Domain=x\r\n"), 400),
+    ] {
+        let refused = wish(&fields);
+        assert_eq!(refused.status, status, "{fields}");
+        assert!(!String::from_utf8_lossy(&refused.body).contains(KEY) && refused.field("set-cookie").is_none());
+    }
+    // Whoever asks first whether they may send that field is told that they may not.
+    let preflight =
+        ask(&front, format!("OPTIONS /device HTTP/1.1\r\nHost: {host}\r\nOrigin: https://evil.example\r\n\r\n"));
+    assert!(preflight.status == 405 && preflight.field("access-control-allow-origin").is_none());
+}

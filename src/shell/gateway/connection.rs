@@ -347,6 +347,11 @@ impl Connection {
                 true => self.reply(reply::yes(), false),
                 false => self.refuse(Refusal::Foreign, with_body, context, now),
             }
+        } else if let Some(wish) = head.device(way) {
+            match wish {
+                Ok(wish) => self.reply(reply::remembered(&wish, with_body), false),
+                Err(refusal) => self.refuse(refusal, with_body, context, now),
+            }
         } else if head.path() != SIGNAL {
             self.stage = Stage::Waiting(head);
         } else {

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::forwarded::{Forwarded, Sent};
 use super::origin::{self, LONGEST_HOST, Way, is_host};
+use super::remembered;
 
 /// Longest head, its empty line included. Cookies know no ports: those of other services at the same address come along, 4 KiB each.
 pub const LONGEST_HEAD: usize = 32 * 1024;
@@ -45,6 +46,8 @@ pub struct Head {
     pub forwarded: Forwarded,
     /// `Origin`: the site whose page asks; none where it is no page.
     origin: Option<String>,
+    /// What a page wants of the cookie that remembers it; `None` where that is not what is asked.
+    device: Option<Result<remembered::Wish, Refusal>>,
     /// Whether it wants to become something else.
     upgrade: Option<Upgrade>,
 }
@@ -147,10 +150,27 @@ pub fn parse(head: &[u8]) -> Result<Head, Refusal> {
         x_real_ip: fields.last("x-real-ip"),
         x_host: fields.last("x-forwarded-host"),
     });
+    let device = match target.split('?').next() == Some(remembered::PATH) {
+        true => {
+            let (field, site) = (fields.one(remembered::FIELD)?, fields.one("sec-fetch-site")?);
+            Some(remembered::read(field, site, fields.all("cookie")))
+        }
+        false => None,
+    };
     let (target, host) = (target.to_owned(), host.to_ascii_lowercase());
     // A client that lists it with a weight, even with none, is no known browser: it gets the plain page.
     let takes_gzip = fields.lists("accept-encoding", "gzip");
-    Ok(Head { method, target, host, if_none_match: tags.map(str::to_owned), takes_gzip, forwarded, origin, upgrade })
+    Ok(Head {
+        method,
+        target,
+        host,
+        if_none_match: tags.map(str::to_owned),
+        takes_gzip,
+        forwarded,
+        origin,
+        device,
+        upgrade,
+    })
 }
 
 impl Head {
@@ -182,6 +202,13 @@ impl Head {
     /// Whether a page of `origin` is one of the host that was asked for.
     pub fn is_own(&self, origin: &str, way: Way) -> bool {
         origin::is_own(origin, &self.host, self.forwarded.host.as_deref(), way)
+    }
+
+    /// What a page of home's own wants of the cookie that remembers it; `None` where that is not what is asked.
+    pub fn device(&self, way: Way) -> Option<Result<remembered::Wish, Refusal>> {
+        let foreign = self.origin.as_deref().is_some_and(|origin| !self.is_own(origin, way));
+        let wish = self.device.clone()?;
+        Some(if foreign { Err(Refusal::Foreign) } else { wish })
     }
 
     /// The origin for which a page asks whether home would take its WebSocket: `/origin?https%3A%2F%2Fhome`. `None` if that

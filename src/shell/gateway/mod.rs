@@ -27,6 +27,7 @@ mod pages;
 mod progress;
 mod records;
 mod relay;
+pub mod remembered;
 pub mod reply;
 mod timeouts;
 

@@ -1,6 +1,7 @@
 //! What strangers are answered: every response leaves through here, with the same strict header fields.
 
 use super::head::Refusal;
+use super::remembered::{Wish, set_cookie};
 
 /// The fields of every answer.
 ///
@@ -73,6 +74,21 @@ pub fn refusal(refusal: Refusal, with_body: bool) -> Vec<u8> {
 /// Yes, and nothing else.
 pub fn yes() -> Vec<u8> {
     format!("HTTP/1.1 204 No Content\r\nCache-Control: no-store\r\n{ALWAYS}\r\n").into_bytes()
+}
+
+/// What a page wanted of the cookie that remembers its device: it is set, or ended; or what it has is told, which may be nothing.
+pub fn remembered(wish: &Wish, with_body: bool) -> Vec<u8> {
+    let (status, field, key) = match wish {
+        Wish::Keep(key) => ("204 No Content", set_cookie(Some(key)), ""),
+        Wish::Forget => ("204 No Content", set_cookie(None), ""),
+        Wish::Restore(key) => {
+            let key = key.as_deref().unwrap_or_default();
+            let field = format!("Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n", key.len());
+            ("200 OK", field, key)
+        }
+    };
+    let body = if with_body { key } else { "" };
+    format!("HTTP/1.1 {status}\r\n{field}Cache-Control: no-store\r\n{ALWAYS}\r\n{body}").into_bytes()
 }
 
 /// To the same thing with TLS, or to a link that is mended.
