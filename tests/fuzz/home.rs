@@ -7,7 +7,7 @@ use crate::targets::home::{Day, Dice};
 
 /// Days, and what happens in each.
 const DAYS: usize = 150;
-const EVENTS: usize = 400;
+const EVENTS: usize = 500;
 
 /// A browser's offer, or one that contradicts itself.
 fn offer(dice: &mut Dice<'_>) -> String {

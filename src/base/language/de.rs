@@ -41,7 +41,7 @@ pub(super) static SENTENCES: Sentences = Sentences {
     enter: "Enter",
     scan: "Scannen und reinschauen",
     scan_guest: "Scannen und Gast werden",
-    scan_owner: "Scannen und Eigentümer werden",
+    scan_owner: "Scannen: Eigentümer werden",
     left: "Noch {time} Minuten gültig",
 
     knocks: "{name} möchte hereinkommen",
