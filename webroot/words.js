@@ -178,7 +178,7 @@ export const ENGLISH = {
   'line.quiet': 'Home has quiet hours until {time}',
   'install.text': 'Shall home be an icon on this device? Then one tap takes you there.',
   'install.add': 'Add the icon',
-  'install.by-hand': 'Home as an icon: copy your link, tap “Share”, then “Add to Home Screen”. If the icon asks for your link, paste it there.',
+  'install.by-hand': 'Home as an icon: copy your link, tap “Share”, then “Add to Home Screen”. If the icon asks for your link, paste it there. It is for this phone only.',
   'install.copy': 'Copy my link',
   'missed.today': 'Home called at {time}',
   'missed.day': 'Home called on {day} at {time}',

@@ -48,6 +48,10 @@ struct Post {
     /// The camera is to make a keyframe.
     asks: bool,
     camera_lost: bool,
+    /// The curtain is drawn: nothing that the camera sees is taken in.
+    curtain: bool,
+    /// What was seen is to be forgotten.
+    forget: bool,
     stopped: bool,
 }
 
@@ -94,6 +98,9 @@ impl EncoderControl {
     pub fn publish(&self, picture: &Arc<I420>, captured: Instant) {
         let now = clock::now();
         let mut post = self.lock();
+        if post.curtain {
+            return;
+        }
         post.frame = Some((Raw { picture: Arc::clone(picture), captured }, now));
         (post.alive, post.camera_lost) = (None, false);
         post.units.clear();
@@ -108,7 +115,7 @@ impl EncoderControl {
         let mut post = self.lock();
         post.camera_lost = false;
         post.frame = None;
-        if post.run.is_none() {
+        if post.run.is_none() || post.curtain {
             return;
         }
         if post.units.len() >= UNITS {
@@ -138,6 +145,15 @@ impl EncoderControl {
     pub fn camera_lost(&self) {
         let mut post = self.lock();
         post.camera_lost = true;
+        self.changed.notify_one();
+    }
+
+    /// The curtain is drawn, or open again. Of what the camera saw before and behind it nothing is left when it opens.
+    pub fn set_curtain(&self, drawn: bool) {
+        let mut post = self.lock();
+        post.curtain = drawn;
+        (post.frame, post.forget) = (None, true);
+        post.units.clear();
         self.changed.notify_one();
     }
 
@@ -282,6 +298,10 @@ impl EncoderThread {
     /// Takes the post in. The frame comes first: if it is old, an order to run that came after it waits for a
     /// fresh one.
     fn read(&mut self, post: &mut Post, plan: &mut EncoderPlan, now: Instant) {
+        if std::mem::take(&mut post.forget) {
+            (self.newest, self.card, self.scaled) = (None, None, None);
+            self.frost.clear();
+        }
         if let Some((frame, arrived)) = post.frame.take() {
             plan.handle_frame(arrived);
             self.newest = Some(frame);
@@ -343,6 +363,10 @@ impl EncoderThread {
             if self.dropped.is_power_of_two() {
                 log::warn!("{:?} encoder: event loop is behind, {} raw frames dropped", self.name, self.dropped);
             }
+            return Ok(Outcome::Dropped);
+        }
+        if self.newest.is_none() && job.source != Source::Card {
+            // Behind the curtain everything was forgotten: the next frame is on its way.
             return Ok(Outcome::Dropped);
         }
         let encode_began = clock::now();

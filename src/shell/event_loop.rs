@@ -93,6 +93,7 @@ impl EventLoop {
 
     /// Runs until [`ToLoop::Shutdown`], then says goodbye to every page.
     pub fn run(mut self) {
+        self.draw_curtain(self.curtain);
         let mut state = State::Running;
         let mut more = false;
         loop {
@@ -413,7 +414,7 @@ impl EventLoop {
                 }
                 HomeOutput::Curtain(drawn) => {
                     self.outputs.devices.levels.set_curtain(drawn);
-                    self.curtain = drawn;
+                    self.draw_curtain(drawn);
                     // Behind the curtain the camera rests, as while nobody visits.
                     self.outputs.devices.activity.set_visited(self.visited && !drawn);
                     self.unstored.push(Job::Curtain(drawn));
@@ -445,6 +446,12 @@ impl EventLoop {
         }
         self.unstored.offer(&self.outputs.disk);
         self.udp.flush();
+    }
+
+    /// Nothing that the camera sees behind the curtain is kept for later.
+    fn draw_curtain(&mut self, drawn: bool) {
+        self.curtain = drawn;
+        self.outputs.encoders.rungs.iter().for_each(|(_, control)| control.set_curtain(drawn));
     }
 
     fn play(&mut self, sound: ToSpeaker) {

@@ -92,7 +92,10 @@ impl SwitchFile {
 
     /// Keeps it; what the disk does not take is tried again by [`SwitchFile::retry`].
     pub fn store(&self, on: bool) {
-        let mut state = self.state();
+        self.store_in(&mut self.state(), on);
+    }
+
+    fn store_in(&self, state: &mut State, on: bool) {
         match self.write(on) {
             Ok(()) => *state = State::default(),
             Err(error) => {
@@ -106,9 +109,10 @@ impl SwitchFile {
 
     /// Keeps what the disk did not take, perhaps because it does now.
     pub fn retry(&self) {
-        let unkept = self.state().unkept;
-        if let Some(on) = unkept {
-            self.store(on);
+        // Nothing newer may come in between.
+        let mut state = self.state();
+        if let Some(on) = state.unkept {
+            self.store_in(&mut state, on);
         }
     }
 

@@ -334,3 +334,24 @@ fn the_code_follows_the_addresses() {
     world.run(Duration::ZERO);
     assert!(world.code.is_none(), "nobody could follow it");
 }
+
+#[test]
+fn the_code_that_waits_for_a_first_phone_is_void_once_somebody_came_by_a_link() {
+    let mut world = World::fresh();
+    let waiting = token(&world);
+    let until = world.unix() + s(3600);
+    let link = NewLink {
+        person: Person::new(500, Some("Anna".into()), Role::Family),
+        hash: Key::parse(&crate::keys::key(500)).expect("a token").hash(),
+        until,
+        devices: 3,
+    };
+    world.home.handle_invited(link, world.now);
+    let page = pair(&mut world, &crate::keys::key(500), NONCE);
+    world.mint(true);
+    world.run(s(1));
+    assert!(key(&world, page).is_some() && world.code.is_none());
+    let late = pair(&mut world, &waiting, "another nonce of a page");
+    world.run(s(5));
+    assert!(wrong(&world, late), "it would have made an owner");
+}

@@ -61,7 +61,10 @@
 //!   when it is let in. Nothing of the viewer reaches home. Of home the viewer gets nothing, or the frosted picture.
 //! - Who was inside is back without waiting for two minutes. Who was sent away is not.
 //! - Quiet hours are compared with the clock on home's wall. Those that begin end no visit.
-//! - The curtain stops home's picture and sound at their source and once more before they are sent.
+//! - The curtain stops home's picture before the encoders and its sound behind the microphone, and both once more
+//!   before they are sent. Of what the camera saw meanwhile nothing is left when it opens. Viewers do not hear each
+//!   other then: the encoders that mix rest with the microphone.
+//! - A key that is pressed just after who waited longest went away means nobody: the TV showed another name.
 //!
 //! # Owners (`home/owner.rs`, `home/visit_log.rs`)
 //!

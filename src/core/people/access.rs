@@ -86,11 +86,6 @@ impl Access {
         self.people.change(person)
     }
 
-    /// Links that are used up or over by now (UTC since 1970) are forgotten, and persons who have nothing else.
-    pub fn handle_time(&mut self, unix: Duration) {
-        self.people.tidy(unix);
-    }
-
     /// Ends the key of this number, or all keys and links of this person. Which keys those are; `None` if nothing has this number.
     pub fn handle_revoked(&mut self, number: u64) -> Option<Vec<KeyId>> {
         let ended = self.people.revoke(number)?;

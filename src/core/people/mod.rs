@@ -9,8 +9,8 @@
 //!
 //! # A token is exchanged for a key (`register.rs`, `core/call/home/pairing.rs`)
 //!
-//! A link holds a token, not a key. The one exception is the link of `intercom run`, whose key ends with the process.
-//! So what stays in histories and messengers is worthless a day after its first use.
+//! A link holds a token, not a key. There are two exceptions: the link of `intercom run`,
+//! whose key ends with the process, and the one that an iPhone's page copies for its own icon. So what stays in histories and messengers is worthless a day after its first use.
 //!
 //! | | code on the TV | link |
 //! |---|---|---|
@@ -56,8 +56,8 @@
 //! | family | visit | at once | knocks in silence |
 //! | guest | visit | knocks | is refused |
 //!
-//! The last two columns are what holds if nothing else is set for the person. The first device of all is an owner's. The key of `intercom
-//! run` counts as an owner's.
+//! The last two columns are what holds if nothing else is set for the person. The first device of all is an owner's if it came by the code on
+//! the TV; a link says its role. The key of `intercom run` counts as an owner's.
 //!
 //! # The visit log (`visits.rs`)
 //!

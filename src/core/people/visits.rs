@@ -126,7 +126,11 @@ impl VisitLog {
 
     /// Forgets everything but the visits that last.
     pub fn erase(&mut self, lasting: impl Fn(u64) -> bool) {
-        self.0.retain(|entry| entry.ended.is_none() && lasting(entry.person));
+        let mut kept = std::collections::BTreeSet::new();
+        let entries = std::mem::take(&mut self.0).into_iter().rev();
+        // Of a person who is here, the newest entry without an end.
+        let stay = entries.filter(|entry| entry.ended.is_none() && lasting(entry.person) && kept.insert(entry.person));
+        self.0 = stay.collect::<Vec<_>>().into_iter().rev().collect();
     }
 
     fn push(&mut self, person: &Person, began: Duration, ended: Option<Duration>, outcome: Outcome) {

@@ -159,6 +159,11 @@ impl Home {
         match known {
             Some(index) => self.resume(index, id, now),
             None => match self.admission(key, now) {
+                _ if resume.is_some_and(|token| self.ended(token, key, now).is_some()) => {
+                    let reason = resume.and_then(|token| self.ended(token, key, now)).unwrap_or(ByeReason::Ended);
+                    self.out.push_back(HomeOutput::Say(id, FromHome::Bye { reason, until: None }));
+                    self.close_socket(id);
+                }
                 Admission::Refused(hours) => {
                     let until = Some(self.end_of(hours, now));
                     log::info!("key {key} is not let in before the quiet hours end");
@@ -199,7 +204,7 @@ impl Home {
     }
 
     fn admit(&mut self, id: SocketId, key: KeyId, near: SocketAddr, admission: Admission, now: Instant) {
-        if let Err((code, why)) = self.take_seat(key, now) {
+        if let Err((code, why)) = self.take_seat(key, admission, now) {
             self.fail(id, code, why);
             self.close_socket(id);
             return;

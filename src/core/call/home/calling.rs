@@ -7,7 +7,6 @@ use crate::call::items::{CallOut, NewsKind};
 use crate::call::protocol::FromHome;
 use crate::people::fairness::{Budget, Rate};
 use crate::people::register::{Person, Role};
-use crate::people::visits::Outcome;
 
 /// A call that nobody answers is over after this.
 pub const CALL_LIFE: Duration = Duration::from_secs(60);
@@ -23,6 +22,8 @@ const BOUNCE: Duration = Duration::from_millis(700);
 pub(super) struct Call {
     /// Whom home calls; `None`: everybody.
     pub whom: Option<u64>,
+    /// UTC since 1970.
+    began: Duration,
     until: Instant,
 }
 
@@ -72,7 +73,7 @@ impl Home {
             None => None,
         };
         self.end_call(now);
-        self.calling.call = Some(Call { whom, until: now + CALL_LIFE });
+        self.calling.call = Some(Call { whom, began: self.wall_at(now), until: now + CALL_LIFE });
         log::info!("home calls {}", whom.map_or_else(|| "everybody".to_owned(), |number| format!("person {number}")));
         let ringing: Vec<SocketId> = self.ringing().collect();
         for socket in &ringing {
@@ -132,9 +133,10 @@ impl Home {
         let number = call.whom.unwrap_or(0);
         let known = self.access.people().person(number).filter(|_| call.whom.is_some()).cloned();
         let person = known.unwrap_or_else(|| Person::new(number, None, Role::Family));
+        let began = call.began;
         log::info!("nobody answered home's call");
         self.end_call(now);
-        self.log_call(&person, Outcome::Called, now);
+        self.log_call(&person, began);
         self.tell_news(NewsKind::NotAnswered, person.name.as_deref(), now);
     }
 

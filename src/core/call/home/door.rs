@@ -16,7 +16,10 @@
 
 use std::time::{Duration, Instant};
 
+use subtle::ConstantTimeEq as _;
+
 use crate::call::chimes::Chime;
+use crate::call::home::visit::Visit;
 use crate::call::home::{Home, HomeOutput, Why};
 use crate::call::items::{Door, Knock, News, NewsKind, VisitId};
 use crate::call::protocol::{ByeReason, Entry, FromHome, KnockInfo};
@@ -49,6 +52,9 @@ const MOST: usize = 64;
 
 /// A button that is pressed again within this time only bounced.
 const BOUNCE: Duration = Duration::from_millis(250);
+
+/// A person who reads the TV presses so long after it has changed.
+const LATE: Duration = Duration::from_millis(1500);
 
 /// Whether a visit is inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +130,11 @@ pub(super) struct DoorState {
     /// Persons who were inside, and until when they come back without waiting.
     left: Vec<(u64, Instant)>,
     rings: Vec<(u64, Budget)>,
+    /// Visits that home ended, by token and key, why, and until when their pages hear of it: one may have missed the goodbye, and
+    /// would come back by itself.
+    ended: Vec<(String, KeyId, ByeReason, Instant)>,
+    /// When who waited longest went away.
+    head_left: Option<Instant>,
     news: Option<News>,
     /// What the TV was told last.
     told: Door,
@@ -139,6 +150,8 @@ impl DoorState {
             pressed: None,
             left: Vec::new(),
             rings: Vec::new(),
+            ended: Vec::new(),
+            head_left: None,
             news: None,
             told: Door::default(),
         }
@@ -169,6 +182,7 @@ impl Home {
             log::info!("the curtain is {}", if drawn { "drawn" } else { "open again" });
             self.out.push_back(HomeOutput::Curtain(drawn));
             self.say_to_all(&FromHome::Curtain { drawn });
+            self.update_conference();
             self.update_rungs(now);
             if !drawn {
                 let inside: Vec<usize> =
@@ -182,7 +196,7 @@ impl Home {
 
     /// Somebody at home pressed the key that lets in who waits longest.
     pub fn handle_let_in_pressed(&mut self, now: Instant) {
-        if self.is_bounce(now) {
+        if self.is_bounce(now) || self.is_late(now) {
             return;
         }
         match self.visits.iter().find(|visit| !visit.gate.is_inside()).map(|visit| visit.id) {
@@ -193,7 +207,7 @@ impl Home {
 
     /// Somebody at home pressed the key that declines who waits longest. Where nobody waits it ends all visits.
     pub fn handle_decline_pressed(&mut self, now: Instant) {
-        if self.is_bounce(now) {
+        if self.is_bounce(now) || self.is_late(now) {
             return;
         }
         if let Some(id) = self.visits.iter().find(|visit| !visit.gate.is_inside()).map(|visit| visit.id) {
@@ -202,6 +216,11 @@ impl Home {
         for id in self.visits.iter().map(|visit| visit.id).collect::<Vec<_>>() {
             self.end_visit(id, Some(ByeReason::Ended), now);
         }
+    }
+
+    /// Who waited longest went away just now: the press may have been meant for them, and not for whoever is next.
+    pub(super) fn is_late(&self, now: Instant) -> bool {
+        self.door.head_left.is_some_and(|at| now.saturating_duration_since(at) < LATE)
     }
 
     fn is_bounce(&mut self, now: Instant) -> bool {
@@ -233,7 +252,8 @@ impl Home {
     pub(super) fn gate(&mut self, person: u64, admission: Admission, now: Instant) -> Gate {
         match admission {
             Admission::Inside | Admission::Refused(_) => Gate::Inside,
-            Admission::Preview => Gate::Preview { until: now + PREVIEW_LIFE },
+            // Its time begins with the media, when home hears of it.
+            Admission::Preview => Gate::Preview { until: now + KNOCK_LIFE },
             Admission::Knock { silent } => {
                 let rings = !silent && self.may_ring(person, now);
                 let ring_at = rings.then_some(now + RING_EVERY);
@@ -243,6 +263,17 @@ impl Home {
                 Gate::Knock { until: now + KNOCK_LIFE, ring_at }
             }
         }
+    }
+
+    /// The media of a preview flow for the first time: from now on it lasts its ten seconds.
+    pub(super) fn preview_begins(&mut self, index: usize, now: Instant) {
+        let visit = &mut self.visits[index];
+        visit.gate = Gate::Preview { until: now + PREVIEW_LIFE };
+        let entry = visit.gate.entry(now);
+        if let Some(socket) = visit.socket {
+            self.out.push_back(HomeOutput::Say(socket, FromHome::Entry { entry }));
+        }
+        self.door_changed(now);
     }
 
     fn may_ring(&mut self, person: u64, now: Instant) -> bool {
@@ -264,6 +295,8 @@ impl Home {
         log::info!("visit {}: let in", id.0);
         let visit = &mut self.visits[index];
         visit.gate = Gate::Inside;
+        // The knock has announced them.
+        visit.arrived |= visit.connected;
         if let Some(socket) = visit.socket {
             self.out.push_back(HomeOutput::Say(socket, FromHome::Entry { entry: Entry::Inside }));
         }
@@ -280,8 +313,22 @@ impl Home {
         }
     }
 
+    /// Why home ended the visit of this token, if it did, and the page may not know.
+    pub(super) fn ended(&mut self, token: &str, key: KeyId, now: Instant) -> Option<ByeReason> {
+        self.door.ended.retain(|(.., until)| now < *until);
+        let same = |known: &str| bool::from(known.as_bytes().ct_eq(token.as_bytes()));
+        self.door.ended.iter().find(|(known, whose, ..)| *whose == key && same(known)).map(|(_, _, reason, _)| *reason)
+    }
+
     /// Somebody's visit is over. Who left by themselves, or was lost, may come back for a while.
-    pub(super) fn handle_left(&mut self, person: u64, gate: Gate, reason: Option<ByeReason>, now: Instant) {
+    pub(super) fn handle_left(&mut self, visit: &Visit, reason: Option<ByeReason>, now: Instant) {
+        let (person, gate) = (visit.person, visit.gate);
+        if let Some(reason @ (ByeReason::Ended | ByeReason::Declined | ByeReason::NoAnswer)) = reason {
+            if self.door.ended.len() >= MOST {
+                self.door.ended.remove(0);
+            }
+            self.door.ended.push((visit.token.clone(), visit.key, reason, now + BACK_WITHIN));
+        }
         let sent_away = matches!(reason, Some(ByeReason::Ended | ByeReason::Declined | ByeReason::Revoked));
         self.door.left.retain(|(who, until)| *who != person && now < *until);
         if gate.is_inside() && !sent_away && self.door.left.len() < MOST {
@@ -314,7 +361,8 @@ impl Home {
         for id in self.visits.iter().map(|visit| visit.id).collect::<Vec<_>>() {
             let Some(index) = self.index_of(id) else { continue };
             match self.visits[index].gate {
-                Gate::Preview { until } if until <= now => self.let_in(id, now),
+                Gate::Preview { until } if until <= now && self.visits[index].arrived => self.let_in(id, now),
+                Gate::Preview { until } if until <= now => self.end_visit(id, Some(ByeReason::NoMedia), now),
                 Gate::Knock { until, .. } if until <= now => {
                     let name = self.visits[index].name.clone();
                     self.end_visit(id, Some(ByeReason::NoAnswer), now);
@@ -345,6 +393,10 @@ impl Home {
         };
         if door == self.door.told {
             return;
+        }
+        let head = |door: &Door| door.knocks.first().map(|knock| knock.visit);
+        if head(&self.door.told).is_some() && head(&door) != head(&self.door.told) {
+            self.door.head_left = Some(now);
         }
         let is_new = door.knocks != self.door.told.knocks;
         let rests = door.resting != self.door.told.resting;

@@ -223,11 +223,12 @@ impl Home {
 
     /// The viewer cannot show what it has.
     pub(super) fn viewer_wants_keyframe(&mut self, index: usize, now: Instant) {
-        if !self.visits[index].pictured {
-            return;
+        let visit = &self.visits[index];
+        let rung = visit.sending;
+        // A keyframe costs everybody who gets this rung.
+        if visit.pictured && visit.connected && visit.may_see(rung, self.door.curtain) {
+            self.order_keyframe(rung, now);
         }
-        let rung = self.visits[index].sending;
-        self.order_keyframe(rung, now);
     }
 
     /// Orders a keyframe, at once or as soon as the distance to the last one allows.
@@ -338,7 +339,10 @@ impl Home {
         // A knock has rung already.
         let announced = !matches!(visit.gate, Gate::Knock { .. });
         if announced && !std::mem::replace(&mut visit.arrived, true) {
-            let key = visit.key;
+            let (key, preview) = (visit.key, visit.gate.is_preview());
+            if preview {
+                self.preview_begins(index, now);
+            }
             self.out.extend(self.chimes.handle_arrival(key, now).map(HomeOutput::Chime));
         }
         self.visits_changed(now);

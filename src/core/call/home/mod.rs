@@ -170,7 +170,6 @@ impl Home {
     /// The wall clock may jump: tells what it shows now. The capture time sent along with frames, links and quiet hours follow it.
     pub fn handle_wall_clock(&mut self, unix: Duration, now: Instant) {
         self.wall = (now, unix);
-        self.access.handle_time(unix);
         self.door_changed(now);
         self.tell_owners(now);
     }
@@ -209,6 +208,7 @@ impl Home {
         if self.access.handle_added(key, unix) {
             let what = if person.role == Role::Owner { NewsKind::Owner } else { NewsKind::Device };
             self.tell_news(what, person.name.as_deref(), now);
+            self.end_first_code();
         }
         self.tell_owners(now);
     }
@@ -240,7 +240,9 @@ impl Home {
     pub fn handle_reset(&mut self, now: Instant) -> usize {
         let people = self.access.handle_reset();
         self.log = VisitLog::default();
-        self.door.quiet = None;
+        self.calling = Calling::new(now);
+        self.owners = Owners::new(now);
+        self.door = DoorState::new(self.door.curtain, None);
         self.pairing = None;
         self.exchanges.clear();
         self.out.push_back(HomeOutput::Code(None));
@@ -386,7 +388,7 @@ impl Home {
             self.out.push_back(HomeOutput::MixMinus(AudioIn::Gone(id)));
         }
         log::info!("visit {} ended, {} left", id.0, self.visits.len());
-        self.handle_left(visit.person, visit.gate, reason, now);
+        self.handle_left(&visit, reason, now);
         self.log_end(&visit, reason, now);
         self.visits_changed(now);
     }
@@ -408,10 +410,10 @@ impl Home {
         if viewers != self.viewers {
             self.viewers.clone_from(&viewers);
             self.out.push_back(HomeOutput::Viewers(viewers));
+            self.tell_owners(now);
         }
         self.update_conference();
         self.update_rungs(now);
         self.door_changed(now);
-        self.tell_owners(now);
     }
 }

@@ -19,6 +19,9 @@ use crate::people::register::{Person, Role, Wish};
 /// Persons whom an owner's page may make; so many fit into one message.
 const MOST_PERSONS: usize = 200;
 
+/// Persons that one message tells; the shell can make more.
+const MOST_TOLD: usize = 300;
+
 /// Links that may be on their way to the disk.
 const MOST_ON_THE_WAY: usize = 8;
 
@@ -48,6 +51,13 @@ impl Home {
     pub(super) fn handle_owner_message(&mut self, index: usize, id: SocketId, message: FromPage, now: Instant) {
         if !self.is_owner(index) {
             return self.fail(id, ErrorCode::NotAllowed, "only an owner who is inside may do this");
+        }
+        let costs = matches!(
+            message,
+            FromPage::QuietHours { .. } | FromPage::EraseVisits {} | FromPage::ShowCode { shown: true, .. }
+        );
+        if costs && !self.owners.changes.spend(1.0, now) {
+            return self.not_done(id, None, None, NotDone::TooMany);
         }
         match message {
             FromPage::People {} => {
@@ -231,6 +241,9 @@ impl Home {
             self.out.extend(sockets.into_iter().map(|socket| HomeOutput::Say(socket, FromHome::Role { role })));
             let what = if role == Role::Owner { NewsKind::Owner } else { NewsKind::Rights };
             self.tell_news(what, new.name.as_deref(), now);
+            // A new owner may answer those who wait already.
+            let theirs: Vec<usize> = (0..self.visits.len()).filter(|at| self.visits[*at].person == number).collect();
+            theirs.into_iter().for_each(|index| self.say_door(index, now));
         }
         self.out.push_back(HomeOutput::Store(Change::Person(new)));
         self.visits_changed(now);
@@ -278,7 +291,7 @@ impl Home {
 
     fn list_for(&self, you: u64, now: Instant) -> FromHome {
         let PeopleList { mut people, quiet_hours } = self.people(now);
-        people.truncate(2 * MOST_PERSONS);
+        people.truncate(MOST_TOLD);
         people.iter_mut().for_each(|person| person.you = person.number == you);
         FromHome::People { people, code_shown: self.is_code_asked(now), quiet_hours }
     }
@@ -289,7 +302,9 @@ impl Home {
         let is_here = |number| self.visits.iter().any(|visit| visit.person == number && visit.gate.is_inside());
         let infos = people
             .persons()
-            .map(|person| PersonInfo { here: is_here(person.number), ..PersonInfo::of(person, people, unix) });
+            .map(|person| PersonInfo { here: is_here(person.number), ..PersonInfo::of(person, people, unix) })
+            // Whose only link has run out is nobody any more.
+            .filter(|info| info.devices > 0 || info.invited_until.is_some());
         PeopleList { people: infos.collect(), quiet_hours: self.door.quiet.map(|hours| hours.to_string()) }
     }
 }

@@ -96,6 +96,10 @@ impl Home {
             return;
         }
         // Who stands before the TV while somebody knocks means them.
+        if self.is_late(now) {
+            self.invite_let_in = true;
+            return;
+        }
         let waiting = self.visits.iter().find(|visit| !visit.gate.is_inside()).map(|visit| visit.id);
         self.invite_let_in = waiting.is_some();
         if let Some(waiting) = waiting {
@@ -123,6 +127,14 @@ impl Home {
     /// Whether the TV shows a code that somebody asked for.
     pub(super) fn is_code_asked(&self, now: Instant) -> bool {
         self.pairing.as_ref().is_some_and(|code| code.is_good(now) && code.asked)
+    }
+
+    /// Somebody can enter now, by a link: the code that waited for a home's first phone would make a further owner.
+    pub(super) fn end_first_code(&mut self) {
+        if self.pairing.take_if(|code| !code.asked && !code.used).is_some() {
+            self.exchanges.retain(|exchange| !exchange.of_code || exchange.key.is_some());
+            self.out.push_back(HomeOutput::Code(None));
+        }
     }
 
     /// Takes away a code that somebody asked for.

@@ -13,7 +13,12 @@ use crate::rate::ladder::LadderState;
 
 impl Home {
     /// Makes room for one more visit of `key`, if there is none.
-    pub(super) fn take_seat(&mut self, key: KeyId, now: Instant) -> Result<(), (ErrorCode, &'static str)> {
+    pub(super) fn take_seat(
+        &mut self,
+        key: KeyId,
+        admission: Admission,
+        now: Instant,
+    ) -> Result<(), (ErrorCode, &'static str)> {
         let seats = self.config.max_viewers;
         let person = self.access.person(key).number;
         // The key that `run` shows on its own screen is for trying things out, and dies with the process.
@@ -34,6 +39,9 @@ impl Home {
             let room = shadow.or_else(|| self.mediless(|visit| visit.person == person)).or_else(|| {
                 self.mediless(|visit| self.visits.iter().filter(|other| other.person == visit.person).count() > 1)
             });
+            // Who may enter goes before those who wait at the door.
+            let waiting = || self.visits.iter().find(|visit| !visit.gate.is_inside()).map(|visit| visit.id);
+            let room = room.or_else(|| waiting().filter(|_| admission == Admission::Inside));
             match room {
                 Some(visit) => self.end_visit(visit, Some(ByeReason::Replaced), now),
                 None => return Err((ErrorCode::Full, "home has as many viewers as it allows")),

@@ -38,7 +38,9 @@ impl Home {
     /// While only one is here, what they say is for home alone.
     pub(super) fn update_conference(&mut self) {
         let several = self.visits.iter().filter(|visit| visit.is_met()).nth(1).is_some();
-        let was = std::mem::replace(&mut self.mixing, several && self.config.hear_each_other);
+        // Behind the curtain the encoders that mix rest with the microphone.
+        let wanted = several && self.config.hear_each_other && !self.door.curtain;
+        let was = std::mem::replace(&mut self.mixing, wanted);
         if was && !self.mixing {
             let gone = self.visits.iter().map(|visit| HomeOutput::MixMinus(AudioIn::Gone(visit.id)));
             self.out.extend(gone);

@@ -1,6 +1,6 @@
 //! What of the visits is written into the visit log.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::call::home::door::Gate;
 use crate::call::home::visit::Visit;
@@ -17,7 +17,12 @@ impl Home {
     /// The visit log, the newest entry first: at most `most` of them.
     pub fn visits(&self, most: usize) -> Vec<VisitEntry> {
         let here = |person: u64| self.visits.iter().any(|visit| visit.person == person && visit.gate.is_inside());
-        let entries = self.log.newest().take(most).map(|entry| VisitEntry::of(entry, here(entry.person)));
+        // An entry without an end that is not a person's newest was cut off by a power cut.
+        let mut seen = std::collections::BTreeSet::new();
+        let entries = self.log.newest().take(most).map(|entry| {
+            let newest = entry.outcome != Outcome::Visited || seen.insert(entry.person);
+            VisitEntry::of(entry, newest && here(entry.person))
+        });
         entries.collect()
     }
 
@@ -41,10 +46,14 @@ impl Home {
         if std::mem::replace(&mut visit.logged, true) {
             return;
         }
+        let (id, number) = (visit.id, visit.person);
         let person = self.access.person(visit.key);
         self.call_begin(index, now);
-        self.log.handle_begin(&person, self.wall_at(now));
-        self.store_log();
+        // Several devices of one person are one visit.
+        if !self.visits.iter().any(|other| other.logged && other.person == number && other.id != id) {
+            self.log.handle_begin(&person, self.wall_at(now));
+            self.store_log();
+        }
     }
 
     /// A visit is over, and out of the list.
@@ -74,9 +83,9 @@ impl Home {
         }
     }
 
-    /// Home called somebody.
-    pub(super) fn log_call(&mut self, person: &Person, outcome: Outcome, now: Instant) {
-        self.log.handle_kept_out(person, outcome, self.wall_at(now));
+    /// Home called somebody at `began` (UTC since 1970), in vain.
+    pub(super) fn log_call(&mut self, person: &Person, began: Duration) {
+        self.log.handle_kept_out(person, Outcome::Called, began);
         self.store_log();
     }
 
