@@ -11,6 +11,7 @@ mod fairness;
 mod feels;
 mod keys;
 mod measures;
+mod misread;
 mod network;
 mod pairing;
 mod people;
