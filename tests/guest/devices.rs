@@ -128,12 +128,12 @@ fn a_key_mutes_home(guest: &mut Machine, page: &Page) {
         PATIENCE,
         "/muted/.test(document.querySelector('#note:not([hidden])')?.innerText)",
     );
-    // The sign is longer then, and dark where the visitor's green was.
+    // The sign has a second line then, and is dark where the visitor's green was.
     let end = Instant::now() + PATIENCE;
     loop {
         let (width, _, rgb) = guest.screen("guest-bochs-muted");
-        let dark = (640..700).filter(|x| rgb[(50 * width + x) * 3 + 1] < 100).count();
-        if dark > 20 {
+        let dark = (1000..1200).filter(|x| rgb[(112 * width + x) * 3 + 1] < 100).count();
+        if dark > 100 {
             break;
         }
         assert!(Instant::now() < end, "the TV does not say it\n{}", guest.report());

@@ -23,7 +23,8 @@ pub fn fill(page: &Page, selector: &str, text: &str) {
 
 /// A link for somebody of this role, made on the owner's page, which is on its list again then.
 pub fn invite(page: &Page, name: &str, role: &str) -> String {
-    page.click("#people-open");
+    // What lies over the picture hides after a while, until a hand moves.
+    page.run("document.querySelector('#people-open').click()");
     page.wait_for("the page about people", PATIENCE, "document.querySelector('#people').open");
     page.click("#people-invite");
     fill(page, "#invite-name", name);
