@@ -156,14 +156,14 @@ impl Home {
         let known = resume.and_then(|token| {
             self.visits.iter().position(|v| v.key == key && bool::from(v.token.as_bytes().ct_eq(token.as_bytes())))
         });
+        // Home ended that visit, and its page may have missed the goodbye.
+        if let Some(reason) = resume.and_then(|token| self.ended(token, key, now)) {
+            self.out.push_back(HomeOutput::Say(id, FromHome::Bye { reason, until: None }));
+            return self.close_socket(id);
+        }
         match known {
             Some(index) => self.resume(index, id, now),
             None => match self.admission(key, now) {
-                _ if resume.is_some_and(|token| self.ended(token, key, now).is_some()) => {
-                    let reason = resume.and_then(|token| self.ended(token, key, now)).unwrap_or(ByeReason::Ended);
-                    self.out.push_back(HomeOutput::Say(id, FromHome::Bye { reason, until: None }));
-                    self.close_socket(id);
-                }
                 Admission::Refused(hours) => {
                     let until = Some(self.end_of(hours, now));
                     log::info!("key {key} is not let in before the quiet hours end");
