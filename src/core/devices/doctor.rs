@@ -140,6 +140,18 @@ pub struct Health {
     /// What is wrong with its certificates, in sentences with remedies.
     #[serde(default)]
     pub certificates: Vec<String>,
+    /// What an owner set of home.
+    #[serde(default)]
+    pub house: HouseReport,
+}
+
+/// What an owner set of home on a page, in `house.toml`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HouseReport {
+    /// The keys of `intercom.toml` that do not count for it, like `home.name`.
+    pub replaces: Vec<String>,
+    /// Why the file cannot be used, with its line; then nothing is set.
+    pub problem: Option<String>,
 }
 
 /// A device file.
@@ -186,11 +198,43 @@ pub struct Examination {
     pub hardware: Vec<Hardware>,
 }
 
+/// Of which sort a [`Finding`] is, for programs that have words of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingKind {
+    /// The device is not there.
+    Absent,
+    /// There was none when the intercom started; a test card, a tone or silence takes its place.
+    StandIn,
+    /// Another program has the device.
+    Busy,
+    /// The intercom may not use its file.
+    Forbidden,
+    /// It can do nothing that is asked of it.
+    Unsupported,
+    /// It fails in use.
+    Fails,
+    /// The microphone gives nothing but zeros.
+    Silent,
+    /// A mixer's control is off or at zero.
+    Muted,
+    /// The machine has no network address.
+    NoAddress,
+    /// `public_address` is a name.
+    Name,
+    /// About a certificate.
+    Certificate,
+    /// About what an owner set.
+    House,
+}
+
 /// Something worth telling.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What it is about: a kind's word, `network` or `certificate`.
+    /// What it is about: a kind's word, `network`, `certificate` or `house`.
     pub about: &'static str,
+    /// Of which sort it is.
+    pub kind: FindingKind,
     /// Something is wrong; if not, it is only good to know.
     pub wrong: bool,
     /// A sentence.
@@ -210,26 +254,33 @@ impl Examination {
         let mut findings: Vec<Finding> = self.health.devices.iter().filter_map(|device| self.judge(device)).collect();
         findings.extend(self.health.network.judge());
         findings.extend(self.health.certificates.iter().map(|problem| certificate(problem)));
+        findings.extend(self.health.house.judge());
         findings
     }
 
     /// The one thing about a device that matters most.
     fn judge(&self, device: &Device) -> Option<Finding> {
         let kind = device.kind;
-        let tell = |wrong, what, remedy| Some(Finding { about: kind.word(), wrong, what, remedy });
+        let tell = |sort, wrong, what, remedy| Some(Finding { about: kind.word(), kind: sort, wrong, what, remedy });
         // What its driver knows of it counts more than what is known of other hardware.
         if let State::Fails { what, remedy: Some(remedy), .. } = &device.state {
-            return tell(true, format!("The {} does not work ({what}).", kind.word()), format!("{}.", capital(remedy)));
+            let words = format!("The {} does not work ({what}).", kind.word());
+            return tell(FindingKind::Fails, true, words, format!("{}.", capital(remedy)));
         }
         let stands_in = device.stands_in();
         if (stands_in || matches!(device.state, State::Fails { .. }))
             && let Some((what, remedy)) = self.forbidden(device)
         {
-            return tell(true, what, remedy);
+            return tell(FindingKind::Forbidden, true, what, remedy);
         }
         if stands_in && kind == Kind::Display {
             let remedy = "A TV is no must. One that is connected now is taken at the next start.";
-            return tell(false, format!("No TV is used: {}.", device.reason()), remedy.to_owned());
+            return tell(
+                FindingKind::StandIn,
+                false,
+                format!("No TV is used: {}.", device.reason()),
+                remedy.to_owned(),
+            );
         }
         if stands_in {
             let instead = match kind {
@@ -242,29 +293,32 @@ impl Examination {
                 device.driver,
                 kind.word()
             );
-            return tell(true, format!("{}, so {instead}.", capital(device.reason())), remedy);
+            let what = format!("{}, so {instead}.", capital(device.reason()));
+            return tell(FindingKind::StandIn, true, what, remedy);
         }
         match &device.state {
             State::Fails { cause, what, .. } => {
                 // A TV that is switched off is nothing to worry about, unless somebody asked for this one.
                 let wrong = !(kind == Kind::Display && device.auto && *cause == Cause::Absent);
                 let (what, remedy) = self.failure(device, *cause, what);
-                tell(wrong, what, remedy)
+                tell((*cause).into(), wrong, what, remedy)
             }
             State::Silent => {
                 let what = format!("The microphone ({}) gives nothing but digital silence.", device.device);
-                let remedy = match self.muted(device) {
+                let muted = self.muted(device);
+                let sort = if muted.is_some() { FindingKind::Muted } else { FindingKind::Silent };
+                let remedy = match muted {
                     Some((control, card)) => unmute(&control, &card),
                     None => "Look for a switch on it, choose another [microphone.alsa] device, or turn it up in \
                              `alsamixer` (F4 shows what records)."
                         .to_owned(),
                 };
-                tell(true, what, remedy)
+                tell(sort, true, what, remedy)
             }
             State::Works { .. } | State::Opens | State::Untried => {
                 let (control, card) = self.muted(device)?;
                 let what = format!("The {}'s control {control} on {card} is off or at zero.", kind.word());
-                tell(true, what, unmute(&control, &card))
+                tell(FindingKind::Muted, true, what, unmute(&control, &card))
             }
         }
     }
@@ -372,16 +426,18 @@ impl Device {
 
 impl Network {
     fn judge(&self) -> Option<Finding> {
-        let tell = |wrong, what: &str, remedy: &str| {
-            Some(Finding { about: "network", wrong, what: what.to_owned(), remedy: remedy.to_owned() })
+        let tell = |kind, wrong, what: &str, remedy: &str| {
+            Some(Finding { about: "network", kind, wrong, what: what.to_owned(), remedy: remedy.to_owned() })
         };
         match &self.public_address {
             _ if self.addresses.is_empty() => tell(
+                FindingKind::NoAddress,
                 true,
                 "This machine has no network address, so nobody can visit.",
                 "Connect the network cable, or join a wireless network.",
             ),
             Some(address) if address.parse::<SocketAddr>().is_err() => tell(
+                FindingKind::Name,
                 false,
                 "public_address is a name: it stands in the links, but is not offered for picture and sound.",
                 "If visits from outside show no picture, write the IP address there.",
@@ -394,7 +450,40 @@ impl Network {
 /// A sentence, and behind its last colon what to do.
 fn certificate(problem: &str) -> Finding {
     let (what, remedy) = problem.rsplit_once(": ").unwrap_or((problem, ""));
-    Finding { about: "certificate", wrong: true, what: format!("{what}."), remedy: capital(remedy) }
+    let (about, kind) = ("certificate", FindingKind::Certificate);
+    Finding { about, kind, wrong: true, what: format!("{what}."), remedy: capital(remedy) }
+}
+
+impl From<Cause> for FindingKind {
+    fn from(cause: Cause) -> FindingKind {
+        match cause {
+            Cause::Absent => FindingKind::Absent,
+            Cause::Busy => FindingKind::Busy,
+            Cause::Unsupported => FindingKind::Unsupported,
+            Cause::Io | Cause::Explained => FindingKind::Fails,
+        }
+    }
+}
+
+impl HouseReport {
+    fn judge(&self) -> Option<Finding> {
+        let tell = |wrong, what, remedy: &str| {
+            Some(Finding { about: "house", kind: FindingKind::House, wrong, what, remedy: remedy.to_owned() })
+        };
+        match (&self.problem, self.replaces.is_empty()) {
+            (Some(problem), _) => tell(
+                true,
+                format!("What an owner set of home does not count: {problem}."),
+                "Correct the file, or set it anew on an owner's page.",
+            ),
+            (None, false) => tell(
+                false,
+                format!("An owner has set {} on a page, which goes before intercom.toml.", self.replaces.join(", ")),
+                "It is changed on an owner's page, under Home.",
+            ),
+            (None, true) => None,
+        }
+    }
 }
 
 fn unmute(control: &str, card: &str) -> String {

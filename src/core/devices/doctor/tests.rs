@@ -46,6 +46,7 @@ fn home() -> Examination {
                 public_address: None,
             },
             certificates: Vec::new(),
+            house: HouseReport::default(),
         },
         hardware: vec![
             hardware(Kind::Camera, "/dev/video0", "/dev/video0"),
