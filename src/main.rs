@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use intercom::cli::{self, Command};
 use intercom::config::{self, ChosenConfig, Config, StatePaths};
 use intercom::shell::devices::ZONE;
+use intercom::shell::house_file::HouseFile;
 use intercom::shell::key_file::KeyFile;
 use intercom::shell::run::RunOptions;
 use intercom::shell::{
@@ -114,13 +115,27 @@ fn checked(config: &Config) -> String {
             text = format!("{}\n{problem}", text.trim_end());
         }
     }
-    if let Some(problem) = fonts::missing_language(config.home.language) {
+    let house = HouseFile::in_dir(&config.home.state_dir);
+    let report = house.report();
+    if !report.replaces.is_empty() {
+        let keys = report.replaces.join(", ");
+        text = format!("{}\nset by an owner on a page, which goes before this file: {keys}", text.trim_end());
+    }
+    if let Some(problem) = report.problem {
+        text = format!("{}\n{problem}; what an owner set does not count until that is corrected", text.trim_end());
+    }
+    let set = house.read().unwrap_or_default();
+    if let Some(problem) = fonts::missing_language(set.language.unwrap_or(config.home.language)) {
         text = format!("{}\n{problem}", text.trim_end());
     }
+    let home = match &set.name {
+        Some(name) => ("house.toml: name".to_owned(), name.as_str()),
+        None => ("[home] name".to_owned(), config.home.name.as_str()),
+    };
     // Who may not read the keys is told of the home's name only.
     let people = KeyFile::in_dir(&config.home.state_dir).load().unwrap_or_default();
     let names = people.names().map(|(number, name)| (format!("person {number}"), name));
-    for (whose, name) in std::iter::once(("[home] name".to_owned(), &*config.home.name)).chain(names) {
+    for (whose, name) in std::iter::once(home).chain(names) {
         if let Some(problem) = fonts::complaint(&whose, name) {
             text = format!("{}\n{problem}", text.trim_end());
         }

@@ -40,6 +40,11 @@ impl Language {
         ("zh", Language::Chinese),
     ];
 
+    /// The one that has this word in the settings.
+    pub fn of_code(code: &str) -> Option<Language> {
+        Language::ALL.iter().find(|(known, _)| *known == code).map(|(_, language)| *language)
+    }
+
     /// Its word in the settings.
     pub fn code(self) -> &'static str {
         Language::ALL.iter().find(|(_, language)| *language == self).map_or("en", |(code, _)| code)

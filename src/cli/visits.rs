@@ -21,6 +21,10 @@ pub fn table(visits: &[VisitEntry], local: impl Fn(u64) -> String) -> String {
             Outcome::Declined => "was declined",
             Outcome::Resting => "came in quiet hours",
             Outcome::Called => "was called in vain",
+            Outcome::Device => "has a new device",
+            Outcome::Owner => "became an owner",
+            Outcome::Rights => "may do other things",
+            Outcome::Removed => "was removed",
         };
         let time = match (visit.outcome, visit.ended) {
             (Outcome::Visited, Some(ended)) => length(ended.saturating_sub(visit.began)),
@@ -70,6 +74,10 @@ mod tests {
             entry(3, Some("Gregor"), end(5), false, Outcome::Declined),
             entry(3, Some("Gregor"), end(0), false, Outcome::Resting),
             entry(0, None, end(0), false, Outcome::Called),
+            entry(3, Some("Gregor"), end(0), false, Outcome::Device),
+            entry(3, Some("Gregor"), end(0), false, Outcome::Owner),
+            entry(3, Some("Gregor"), end(0), false, Outcome::Rights),
+            entry(3, Some("Gregor"), end(0), false, Outcome::Removed),
         ];
         let told = table(&visits, |unix| format!("at {}", unix - 1_800_000_000));
         let lines: Vec<String> =
@@ -84,6 +92,10 @@ mod tests {
             "at 14400 - was declined Gregor",
             "at 14400 - came in quiet hours Gregor",
             "at 14400 - was called in vain everybody",
+            "at 14400 - has a new device Gregor",
+            "at 14400 - became an owner Gregor",
+            "at 14400 - may do other things Gregor",
+            "at 14400 - was removed Gregor",
         ];
         assert_eq!(lines, expected);
         assert!(table(&[], |_| String::new()).contains("Nobody visited yet"));

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use intercom_core::call::protocol::Volume;
-use intercom_media::{chime, ramp};
+use intercom_media::chime;
 
 use super::reader::{Reader, Wrong};
 use super::{existing, plain};
@@ -18,7 +18,7 @@ pub struct Chime {
     pub knock: ChimeSound,
     /// `leave`. Default "default".
     pub leave: ChimeSound,
-    /// `volume_percent`, 0–100; the sounds have it in them. Default 70.
+    /// `volume_percent`, 0–100. Default 70.
     pub volume: u8,
 }
 
@@ -27,13 +27,12 @@ pub struct Chime {
 pub struct ChimeSound {
     /// What the config says: "default", "" for none, or a file's path.
     pub name: String,
-    /// Mono at 48 kHz, as loud as it shall be; empty for none.
+    /// Mono at 48 kHz, at full loudness; empty for none.
     pub sound: Arc<[i16]>,
 }
 
 pub(super) fn read_chime(r: &mut Reader<'_>, file: &str) -> Chime {
     let volume = r.integer("chime.volume_percent", 0..=100, "percent") as u8;
-    let gain = ramp::gain(volume);
     let mut sound = |key: &str, ours: fn() -> Vec<i16>| {
         let allowed = "\"default\", \"\" for none, or the path of a WAV file (16 bit, mono or stereo, at 44100 Hz, \
             48000 Hz or another common rate, at most 10 s)";
@@ -43,7 +42,7 @@ pub(super) fn read_chime(r: &mut Reader<'_>, file: &str) -> Chime {
                 "" => Vec::new(),
                 path => read_wav(file, path)?,
             };
-            Ok(ChimeSound { name: name.to_owned(), sound: chime::at(gain, &sound).into() })
+            Ok(ChimeSound { name: name.to_owned(), sound: sound.into() })
         })
     };
     let (arrive, leave) = (sound("chime.arrive", chime::arrive), sound("chime.leave", chime::leave));
@@ -100,14 +99,17 @@ fn read_wav(file: &str, path: &str) -> Result<Vec<i16>, Wrong> {
 
 #[cfg(test)]
 mod tests {
+    use intercom_media::ramp;
+
     use super::*;
     use crate::config::tests::{complaint, take};
 
     #[test]
     fn nothing_written_means_soft_chimes_and_loud_viewers() {
         let config = take("");
-        let peak = |sound: &ChimeSound| sound.sound.iter().map(|sample| sample.unsigned_abs()).max().unwrap_or(0);
-        assert!((3000..6000).contains(&peak(&config.chime.arrive)), "{}", peak(&config.chime.arrive));
+        let played = chime::at(ramp::gain(config.chime.volume), &config.chime.arrive.sound);
+        let peak = played.iter().map(|sample| sample.unsigned_abs()).max().unwrap_or(0);
+        assert!((3000..6000).contains(&peak), "{peak}");
         assert!(!config.chime.leave.sound.is_empty() && config.chime.leave.sound != config.chime.arrive.sound);
         assert_eq!(config.volume, Volume { percent: 100, least: 20, most: 100 });
     }

@@ -1,6 +1,7 @@
 //! How the home begins: as it was left, and as the config has it.
 
 use intercom_core::call::home::{Home, HomeConfig};
+use intercom_core::call::house::House;
 use intercom_core::call::peer;
 use intercom_core::people::access::Access;
 use intercom_core::people::visits::VisitLog;
@@ -9,7 +10,6 @@ use crate::config::Config;
 use crate::shell::addresses::AddressBook;
 use crate::shell::clock;
 use crate::shell::disk::Files;
-use crate::shell::house_file::House;
 
 /// How home was left.
 pub struct Beginning {
@@ -42,9 +42,12 @@ pub fn new_home(config: &Config, book: &AddressBook, access: Access, beginning: 
         audio: config.audio.bitrate,
         muted: beginning.muted,
         volume: config.volume,
+        chime_percent: config.chime.volume,
+        language: config.home.language,
+        house: beginning.house,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
         hear_each_other: config.audio.hear_each_other,
         curtain: beginning.curtain,
-        quiet_hours: beginning.house.quiet_hours,
         visits: beginning.visits,
     };
     let (entropy, unix) = (Box::new(entropy), clock::unix_time());

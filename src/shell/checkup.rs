@@ -14,6 +14,7 @@ use rustix::fs::{Access, access};
 
 use crate::config::{self, ConfigErrors};
 use crate::shell::control::{self, Request};
+use crate::shell::house_file::HouseFile;
 use crate::shell::{addresses, clock, tls};
 
 /// A camera's first picture takes a moment.
@@ -33,13 +34,15 @@ pub fn examine(config: Option<&Path>) -> Result<Examination, ConfigErrors> {
     let asked = control::find(&config::state_paths(config)?)
         .and_then(|place| control::ask(&place.run, &Request::Health {}))
         .ok();
-    let running = asked.and_then(|answer| serde_json::from_value::<Health>(answer).ok());
-    let is_running = running.is_some();
-    let health = match running {
-        Some(health) => health,
-        None => try_everything(config)?,
-    };
-    // After the test, which opens a mixer that was closed.
+    match asked.and_then(|answer| serde_json::from_value::<Health>(answer).ok()) {
+        Some(health) => Ok(look_around(health)),
+        // After the test, which opens a mixer that was closed.
+        None => try_everything(config).map(|health| Examination { running: false, ..look_around(health) }),
+    }
+}
+
+/// Looks what hardware the machine has beside what the running intercom knows.
+pub fn look_around(health: Health) -> Examination {
     let seen = config::drivers().survey();
     let holders = holders(seen.iter().flat_map(|(_, seen)| &seen.nodes));
     let node = |path: &PathBuf| node(path, &holders);
@@ -47,7 +50,7 @@ pub fn examine(config: Option<&Path>) -> Result<Examination, ConfigErrors> {
         .into_iter()
         .map(|(kind, seen)| Hardware { kind, nodes: seen.nodes.iter().map(node).collect(), seen })
         .collect();
-    Ok(Examination { running: is_running, user: user(), health, hardware })
+    Examination { running: true, user: user(), health, hardware }
 }
 
 /// What the intercom would find if it were started now.
@@ -89,7 +92,8 @@ fn try_everything(config: Option<&Path>) -> Result<Health, ConfigErrors> {
         Some(_) => Vec::new(),
         None => tls::problems(&config.home.state_dir, public.as_ref().map(|public| public.host.as_str())),
     };
-    Ok(Health { devices: devices.collect(), network, certificates })
+    let house = HouseFile::in_dir(&config.home.state_dir).report();
+    Ok(Health { devices: devices.collect(), network, certificates, house })
 }
 
 type Outcome = (String, Result<State, DeviceError>);

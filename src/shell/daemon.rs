@@ -8,7 +8,7 @@ use std::{io, thread};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use intercom_base::settings::{AudioSettings, PublicAddress, Rung};
-use intercom_core::call::home::frosted;
+use intercom_core::call::home::{Home, frosted};
 use intercom_core::call::items::CallOut;
 use intercom_core::call::protocol::RungName;
 use intercom_core::devices::doctor::Kind;
@@ -16,7 +16,7 @@ use intercom_core::people::access::Access;
 use intercom_drivers::contract::{BoxedOpener, CaptureAudio, CaptureVideo, Display, PlayAudio};
 use intercom_media::processor::{Played, processor};
 
-use crate::config::{self, Buttons, Config, NamedKeys, Tv};
+use crate::config::{Buttons, Config, NamedKeys, Tv};
 use crate::shell::addresses::{AddressBook, AddressWatch};
 use crate::shell::beginning::{Beginning, new_home};
 use crate::shell::bind::bind_with_retry;
@@ -29,6 +29,7 @@ use crate::shell::devices::{DeviceContext, input_events, speaker, tv};
 use crate::shell::disk::{self, Job, spawn_disk};
 use crate::shell::encoders::{EncoderControl, spawn_encoder};
 use crate::shell::event_loop::EventLoop;
+use crate::shell::examiner::{Known, spawn_examiner};
 use crate::shell::gateway::{Gateway, GatewayConfig, GatewayHandle, Timeouts};
 use crate::shell::hotplug::spawn_hotplug;
 use crate::shell::jail::{Codec, Jail, JailReports, Program};
@@ -72,6 +73,8 @@ struct Channels {
     disk: Channel<Job>,
     /// Loop to who tells the world that home calls.
     caller: Channel<CallOut>,
+    /// Loop to who looks how home is.
+    examiner: Channel<()>,
     /// Microphone to the echo canceller.
     blocks: Channel<MicrophoneBlock>,
     /// Speaker to the echo canceller.
@@ -92,6 +95,7 @@ impl Channels {
             pictures: bounded(16),
             disk: bounded(disk::JOBS),
             caller: bounded(caller::CALLS),
+            examiner: bounded(1),
             blocks: bounded(microphone::BLOCKS),
             played: bounded(speaker::PLAYED),
             reset: bounded(1),
@@ -129,7 +133,6 @@ impl Daemon {
             notices: Arc::new(NoticeBoard::new(options.mistakes)),
             to_loop: ToLoopHandle { events: channels.events.0.clone(), wake: wake.clone() },
         };
-        shared.context.levels.set_volume(config.volume.percent);
         let beginning = Beginning::read(&prepared.files);
         shared.context.levels.set_muted(beginning.muted);
         shared.context.levels.set_curtain(beginning.curtain);
@@ -148,7 +151,9 @@ impl Daemon {
         let files = prepared.files.clone();
         let curtain = beginning.curtain;
         let home = new_home(&config, &book, access, beginning);
-        let control = shared.start_control(&config, prepared, channels.disk.0.clone(), channels.reset.0.clone())?;
+        shared.begin_as(&home);
+        let known = Arc::new(shared.known(&config, &prepared));
+        let control = shared.start_control(prepared, &known, channels.disk.0.clone(), channels.reset.0.clone())?;
 
         let Config {
             network,
@@ -173,9 +178,10 @@ impl Daemon {
         threads.add_microphone(&shared, microphone.opener, channels.blocks.0, audio, opus, packets)?;
         threads.add_speaker(&shared, speaker.opener, channels.speaker.1, channels.played.0)?;
         threads.add_pictures(&shared, channels.pictures.1)?;
+        threads.add(spawn_examiner(known, channels.examiner.1, shared.to_loop.clone()))?;
         let keys = buttons.named(options.invite_key);
         threads.add_hints(&shared, buttons, options.invite_key, sources)?;
-        threads.add_tv(&shared, display.opener, tv, (config.home, keys), book.clone())?;
+        threads.add_tv(&shared, display.opener, tv, keys, book.clone())?;
         threads.add(spawn_disk(channels.disk.1, files, shared.to_loop.clone()))?;
         threads.0.extend(caller::spawn_caller(call, channels.caller.1).map_err(cannot("a thread"))?);
 
@@ -193,6 +199,7 @@ impl Daemon {
             board: shared.board,
             disk: channels.disk.0,
             caller: channels.caller.0,
+            examiner: channels.examiner.0,
             encoders: encoders.clone(),
             speech,
             devices: shared.context.clone(),
@@ -296,13 +303,14 @@ impl Shared {
         gateway.map_err(|error| no_port(&format!("TCP port {port}"), error))
     }
 
-    fn start_control(
-        &self,
-        config: &Config,
-        prepared: Prepared,
-        disk: Sender<Job>,
-        reset: Sender<()>,
-    ) -> Result<ControlHandle, RunError> {
+    /// Sound and TV are as an owner or the config wants them.
+    fn begin_as(&self, home: &Home) {
+        self.context.levels.set_volume(home.volume_percent());
+        self.context.levels.set_chime(home.chime_percent());
+        self.board.set_looks(home.name(), home.language());
+    }
+
+    fn known(&self, config: &Config, prepared: &Prepared) -> Known {
         let devices = vec![
             config.camera.untried(Kind::Camera),
             config.microphone.untried(Kind::Microphone),
@@ -313,6 +321,25 @@ impl Shared {
         for device in devices.iter().filter(|d| d.stands_in() || d.kind == Kind::Speaker && !d.hardware) {
             self.context.health.stands_in(device.kind);
         }
+        Known {
+            devices,
+            health: Arc::clone(&self.context.health),
+            addresses: prepared.addresses.clone(),
+            port: config.network.port,
+            public: config.network.public_address.clone(),
+            certificates: Arc::clone(&prepared.certificates),
+            house: prepared.files.house.clone(),
+            notices: Arc::clone(&self.notices),
+        }
+    }
+
+    fn start_control(
+        &self,
+        prepared: Prepared,
+        known: &Arc<Known>,
+        disk: Sender<Job>,
+        reset: Sender<()>,
+    ) -> Result<ControlHandle, RunError> {
         let control = control::start(ControlConfig {
             claim: prepared.claim,
             run_dir: prepared.run_dir,
@@ -320,14 +347,8 @@ impl Shared {
             reset_dir: prepared.reset_dir,
             disk,
             to_loop: self.to_loop.clone(),
-            addresses: prepared.addresses,
-            port: config.network.port,
-            public: config.network.public_address.clone(),
-            devices,
-            health: Arc::clone(&self.context.health),
+            known: Arc::clone(known),
             jails: Arc::clone(&self.jails),
-            notices: Arc::clone(&self.notices),
-            certificates: prepared.certificates,
             reset,
         });
         control.map_err(cannot("control socket"))
@@ -430,7 +451,7 @@ impl Threads {
         shared: &Shared,
         display: BoxedOpener<dyn Display>,
         tv: Tv,
-        (home, keys): (config::Home, NamedKeys),
+        keys: NamedKeys,
         addresses: AddressBook,
     ) -> Result<(), RunError> {
         let (board, notices) = (Arc::clone(&shared.board), Arc::clone(&shared.notices));
@@ -438,8 +459,6 @@ impl Threads {
             display,
             tv,
             tv::Subject {
-                home: home.name,
-                language: home.language,
                 invite_key: keys.invite,
                 let_in_key: keys.let_in,
                 decline_key: keys.decline,

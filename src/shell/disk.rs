@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
-use intercom_core::people::entering::Hours;
+use intercom_core::call::house::House;
 use intercom_core::people::keys::Key;
 use intercom_core::people::register::Wish;
 use intercom_core::people::visits::VisitLog;
@@ -46,8 +46,8 @@ pub enum Job {
     Change(Change),
     /// Says when all before it is done, and whether the last change is kept.
     Changed(Sender<bool>),
-    /// Home's quiet hours.
-    QuietHours(Option<Hours>),
+    /// What an owner set of home.
+    House(House),
     /// Home is muted, or open again.
     Muted(bool),
     /// The curtain is drawn, or open again.
@@ -83,7 +83,7 @@ pub fn spawn_disk(jobs: Receiver<Job>, files: Files, to_loop: ToLoopHandle) -> i
                 Job::Invite(invite, wish) => to_loop.tell(ToLoop::InviteMade(invite, make_link(&files.keys, &wish))),
                 Job::Change(change) => changed = store(&files.keys, &change),
                 Job::Changed(answer) => drop(answer.try_send(changed && !files.keys.is_unkept())),
-                Job::QuietHours(hours) => files.house.store_quiet_hours(hours),
+                Job::House(house) => files.house.store(house),
                 Job::Muted(muted) => files.mute.store(muted),
                 Job::Curtain(drawn) => files.curtain.store(drawn),
                 Job::Visits(log) => {
@@ -141,7 +141,7 @@ impl Unstored {
                 (old, &job),
                 (Job::Muted(_), Job::Muted(_))
                     | (Job::Curtain(_), Job::Curtain(_))
-                    | (Job::QuietHours(_), Job::QuietHours(_))
+                    | (Job::House(_), Job::House(_))
                     | (Job::Visits(_), Job::Visits(_))
             )
         };
@@ -158,6 +158,18 @@ impl Unstored {
         while let Some(job) = self.0.pop_front() {
             if let Err(TrySendError::Full(job)) = disk.try_send(job) {
                 return self.0.push_front(job);
+            }
+        }
+    }
+}
+
+impl Unstored {
+    /// Hands over everything at the end of the process, by `until`.
+    pub fn finish(&mut self, disk: &Sender<Job>, until: Instant) {
+        while let Some(job) = self.0.pop_front() {
+            if disk.send_deadline(job, until).is_err() {
+                log::error!("the disk does not answer: {} changes are lost", self.0.len() + 1);
+                return self.0.clear();
             }
         }
     }
@@ -232,4 +244,35 @@ fn revoke(keys: &KeyFile, number: u64) -> bool {
         log::error!("that number {number} was revoked holds only until the end of this process: {error}");
     }
     lost.is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use crossbeam_channel::bounded;
+
+    use super::*;
+    use crate::shell::clock;
+
+    fn named(name: &str) -> Job {
+        Job::House(House { name: Some(name.to_owned()), ..House::default() })
+    }
+
+    #[test]
+    fn what_found_no_room_is_handed_over_in_its_order_and_the_last_of_it_at_the_end() {
+        let (disk, jobs) = bounded(1);
+        let mut unstored = Unstored::default();
+        let (answer, _asker) = bounded(1);
+        for job in [Job::Muted(true), named("A"), Job::Muted(false), named("B"), Job::Settled(answer)] {
+            unstored.push(job);
+            unstored.offer(&disk);
+        }
+        // The first went at once; of what waited, the newest of each kind is left, and the question comes behind it.
+        assert!(matches!(jobs.try_recv(), Ok(Job::Muted(true))));
+        let slow = std::thread::spawn(move || jobs.iter().collect::<Vec<_>>());
+        unstored.finish(&disk, clock::now() + Duration::from_secs(20));
+        drop(disk);
+        let stored = slow.join().unwrap();
+        let [Job::Muted(false), Job::House(house), Job::Settled(_)] = stored.as_slice() else { panic!("{stored:?}") };
+        assert_eq!(house.name.as_deref(), Some("B"));
+    }
 }

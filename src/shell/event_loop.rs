@@ -33,6 +33,9 @@ const WALL_EVERY: Duration = Duration::from_secs(10);
 /// Sockets whose goodbye is on its way, in all and of one source.
 const LEAVING: Limits = Limits { all: 64, each: 16 };
 
+/// What is to be stored gets this long in the end to reach the thread `disk`.
+const LAST_WRITES: Duration = Duration::from_millis(500);
+
 /// After the goodbyes, sockets get this long to take them.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -103,7 +106,7 @@ impl EventLoop {
             if let State::Ending(until) = state
                 && (now >= until || self.sockets.is_empty() && self.leaving.is_empty())
             {
-                return;
+                return self.unstored.finish(&self.outputs.disk, now + LAST_WRITES);
             }
             if now >= self.wall_due {
                 self.home.handle_wall_clock(clock::unix_time(), now);
@@ -268,6 +271,8 @@ impl EventLoop {
                 ToLoop::Reset(answer) => {
                     let _asker_is_gone = answer.try_send(self.home.handle_reset(now));
                 }
+                ToLoop::Disk(job) => self.unstored.push(job),
+                ToLoop::Examined(checkup) => self.home.handle_examined(checkup),
                 ToLoop::Shutdown => end = true,
                 ToLoop::Invited(link) => self.home.handle_invited(link, now),
                 ToLoop::InviteMade(invite, made) => self.home.handle_invite_made(invite, made, now),
@@ -426,7 +431,11 @@ impl EventLoop {
                     }
                 }
                 HomeOutput::Visits(log) => self.unstored.push(Job::Visits(log)),
-                HomeOutput::QuietHours(hours) => self.unstored.push(Job::QuietHours(hours)),
+                HomeOutput::House(house) => self.unstored.push(Job::House(house)),
+                HomeOutput::Looks { name, language } => self.outputs.board.set_looks(&name, language),
+                HomeOutput::ChimeVolume(percent) => self.outputs.devices.levels.set_chime(percent),
+                // One that waits already is as good.
+                HomeOutput::Examine => drop(self.outputs.examiner.try_send(())),
                 HomeOutput::Door(door) => self.outputs.board.set_door(door),
                 HomeOutput::Invite { invite, wish } => {
                     if self.outputs.disk.try_send(Job::Invite(invite, wish)).is_err() {

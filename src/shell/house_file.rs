@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use intercom_core::people::entering::Hours;
-use serde::Deserialize;
+use intercom_core::call::house::House;
+use intercom_core::devices::doctor::HouseReport;
 
 use crate::shell::state;
 
@@ -14,32 +14,6 @@ pub struct HouseFile {
     path: PathBuf,
     /// What the disk has not taken.
     unkept: Arc<Mutex<Option<House>>>,
-}
-
-/// What an owner set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct House {
-    /// When home rests.
-    pub quiet_hours: Option<Hours>,
-}
-
-impl House {
-    /// Reads the text of the file. The error says the line and what is wrong there.
-    pub fn from_toml(text: &str) -> Result<House, String> {
-        toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            format!("line {line}: {}", error.message())
-        })
-    }
-
-    fn to_toml(self) -> String {
-        let mut text = "# What an owner set of home, on the page. It goes before intercom.toml.\n".to_owned();
-        if let Some(hours) = self.quiet_hours {
-            text += &format!("quiet_hours = \"{hours}\"\n");
-        }
-        text
-    }
 }
 
 impl HouseFile {
@@ -68,12 +42,21 @@ impl HouseFile {
         }
     }
 
-    /// Stores home's quiet hours. What the disk does not take holds until the end of the process, or until [`HouseFile::retry`].
-    pub fn store_quiet_hours(&self, hours: Option<Hours>) {
+    /// What the doctor tells of it.
+    pub fn report(&self) -> HouseReport {
+        match self.read() {
+            Ok(house) => {
+                HouseReport { replaces: house.replaces().into_iter().map(str::to_owned).collect(), problem: None }
+            }
+            Err(problem) => HouseReport { replaces: Vec::new(), problem: Some(problem) },
+        }
+    }
+
+    /// Stores what is set. What the disk does not take holds until the end of the process, or until [`HouseFile::retry`].
+    pub fn store(&self, house: House) {
         let mut unkept = self.unkept();
-        let house = House { quiet_hours: hours };
-        *unkept = self.write(house).err().map(|error| {
-            log::error!("home's quiet hours hold only until the end of this process: {error}");
+        *unkept = self.write(&house).err().map(|error| {
+            log::error!("what an owner set of home holds only until the end of this process: {error}");
             house
         });
     }
@@ -81,12 +64,12 @@ impl HouseFile {
     /// Stores what the disk did not take, perhaps because it does now.
     pub fn retry(&self) {
         let mut unkept = self.unkept();
-        if unkept.is_some_and(|house| self.write(house).is_ok()) {
+        if unkept.as_ref().is_some_and(|house| self.write(house).is_ok()) {
             *unkept = None;
         }
     }
 
-    fn write(&self, house: House) -> Result<(), state::StateError> {
+    fn write(&self, house: &House) -> Result<(), state::StateError> {
         state::write(&self.path, house.to_toml().as_bytes(), 0o600)
     }
 
@@ -100,32 +83,35 @@ mod tests {
     use super::*;
     use crate::shell::state::tests::TestDir;
 
+    fn with_hours(hours: &str) -> House {
+        House { quiet_hours: Some(hours.parse().unwrap()), ..House::default() }
+    }
+
     #[test]
     fn what_is_set_outlives_the_process_and_what_is_taken_back_too() {
         let dir = TestDir::new();
         let file = HouseFile::in_dir(&dir.0);
         assert_eq!(file.load(), House::default());
-        for hours in [Some("22:00-07:00".parse().unwrap()), None, Some("13:00-15:00".parse().unwrap())] {
-            file.store_quiet_hours(hours);
-            assert_eq!(HouseFile::in_dir(&dir.0).load().quiet_hours, hours);
+        let named = House { name: Some("Zoë's".to_owned()), ..with_hours("13:00-15:00") };
+        for house in [with_hours("22:00-07:00"), House::default(), named] {
+            file.store(house.clone());
+            assert_eq!(HouseFile::in_dir(&dir.0).load(), house);
         }
+        assert_eq!(file.report(), HouseReport { replaces: vec!["home.name".to_owned()], problem: None });
     }
 
     #[test]
     fn a_mistake_is_told_by_line_and_lost_by_nothing_but_an_owner() {
         let dir = TestDir::new();
         let path = dir.0.join("house.toml");
-        for (text, why) in [
-            ("# mine\nquiet_hours = \"22-7\"\n", "line 2: quiet hours are like"),
-            ("# mine\n\nquite_hours = 1\n", "line 3: unknown field"),
-            ("=", "line 1"),
-        ] {
-            std::fs::write(&path, text).unwrap();
-            let problem = HouseFile::in_dir(&dir.0).read().unwrap_err();
-            assert!(problem.contains("house.toml") && problem.contains(why), "{problem}");
-            assert_eq!(HouseFile::in_dir(&dir.0).load(), House::default());
-            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
-        }
+        let text = "# mine\nquiet_hours = \"22-7\"\n";
+        std::fs::write(&path, text).unwrap();
+        let file = HouseFile::in_dir(&dir.0);
+        let problem = file.read().unwrap_err();
+        assert!(problem.contains("house.toml: line 2: quiet hours are like"), "{problem}");
+        assert_eq!(file.report().problem, Some(problem));
+        assert_eq!(file.load(), House::default());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
     }
 
     #[test]
@@ -133,7 +119,7 @@ mod tests {
         let dir = TestDir::new();
         let place = dir.0.join("state");
         let file = HouseFile::in_dir(&place);
-        file.store_quiet_hours(Some("22:00-07:00".parse().unwrap()));
+        file.store(with_hours("22:00-07:00"));
         assert_eq!(HouseFile::in_dir(&place).load(), House::default());
         std::fs::create_dir(&place).unwrap();
         file.retry();

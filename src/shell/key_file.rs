@@ -136,9 +136,13 @@ impl KeyFile {
                     (people.add_person(name.clone(), role), false)
                 }
                 For::Person(person) => (*person, true),
+                For::Device(person) => (*person, false),
             };
             if by_link && !people.is_invited(person, now) {
                 return Err(KeyFileError::UsedUp);
+            }
+            if people.person(person).is_none() {
+                return Err(KeyFileError::Unknown(person));
             }
             let id = people.add_device(person, key.hash(), in_words(now));
             if by_link {

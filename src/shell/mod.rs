@@ -34,6 +34,7 @@ pub mod devices;
 pub mod disk;
 pub mod encoders;
 pub mod event_loop;
+pub mod examiner;
 pub mod fonts;
 pub mod gateway;
 pub mod hotplug;

@@ -48,6 +48,11 @@ impl NoticeBoard {
         self.lock().all_in(sentences)
     }
 
+    /// All of them as they are, in no language yet.
+    pub fn now(&self) -> Notices {
+        self.lock().clone()
+    }
+
     /// Looks at everything once.
     pub fn look(&self, sources: &NoticeSources) {
         let files = sources.folder.as_deref().map(read).unwrap_or_default();

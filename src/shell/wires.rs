@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crossbeam_channel::{Receiver, Sender};
 use intercom_core::call::home::{Curtain, Mute};
 pub use intercom_core::call::items::{
-    AudioIn, CallOut, EncodedAudio, EncodedVideo, EncoderOrder, ExchangeId, For, Recipients, Speech, ToSpeaker,
-    ViewerFrame, ViewerInfo, VisitId,
+    AudioIn, CallOut, Checkup, EncodedAudio, EncodedVideo, EncoderOrder, ExchangeId, For, Recipients, Speech,
+    ToSpeaker, ViewerFrame, ViewerInfo, VisitId,
 };
 use intercom_core::call::protocol::{CameraState, RungName, VisitEntry};
 use intercom_core::people::edit::Edit;
@@ -65,6 +65,10 @@ pub enum ToLoop {
     CallPressed,
     /// Home calls this person, or everybody; how many pages ring, or else which persons there are, for who asks.
     Call(Option<u64>, Sender<Result<usize, Vec<u64>>>),
+    /// Has the thread `disk` do this after all that was to be stored before.
+    Disk(Job),
+    /// Home has looked at itself.
+    Examined(Checkup),
     /// The visit log, the newest entry first, for who asks.
     Visits(Sender<Vec<VisitEntry>>),
     /// Forget the visit log; done, for who asks.
@@ -123,6 +127,8 @@ pub struct LoopOutputs {
     pub board: Arc<crate::shell::devices::pictures::Board>,
     /// Stores keys and the mute; bound [`crate::shell::disk::JOBS`]: when full, no key is minted, and the viewer tries again.
     pub disk: Sender<Job>,
+    /// Wants home to look at itself; bound 1: when full, it is about to look.
+    pub examiner: Sender<()>,
     /// Orders for the encoders.
     pub encoders: Encoders,
     /// Orders for the Opus encoder.

@@ -65,3 +65,39 @@ fn a_port_that_another_program_has_makes_way_for_the_last_good_settings_until_th
     start(&mut home);
     home.wait("nothing to tell", || notices(&home).filter(Vec::is_empty));
 }
+
+#[test]
+fn what_an_owner_set_goes_before_the_settings_and_check_and_doctor_say_so() {
+    let mut home = Home::new("");
+    std::fs::create_dir_all(home.at("state")).expect("a folder");
+    let set = |text: &str| std::fs::write(home.at("state/house.toml"), text).expect("house.toml");
+    let said = |home: &Home, command: &str| String::from_utf8_lossy(&home.ask(command).stdout).into_owned();
+    let doctor = |home: &Home| -> serde_json::Value {
+        serde_json::from_str(&said(home, "doctor --json")).expect("the doctor's JSON")
+    };
+    let about_house = |answer: &serde_json::Value| {
+        let findings = answer["findings"].as_array().cloned().expect("findings");
+        findings.into_iter().find(|finding| finding["about"] == "house")
+    };
+    assert!(!said(&home, "check").contains("owner") && about_house(&doctor(&home)).is_none());
+
+    set("# mine\nvolume_percent = \"loud\"\n");
+    let checked = said(&home, "check");
+    assert!(checked.contains("house.toml: line 2: ") && checked.contains("does not count"), "{checked}");
+    let finding = about_house(&doctor(&home)).expect("a finding");
+    assert!(finding["wrong"] == true && finding["what"].to_string().contains("house.toml: line 2"), "{finding}");
+
+    set("name = \"Oma\"\nvolume_percent = 30\n");
+    let checked = said(&home, "check");
+    assert!(checked.contains("goes before this file: home.name, volume.percent"), "{checked}");
+    home.start(|_| ());
+    let status = home.wait("an answer", || serde_json::from_str::<serde_json::Value>(&said(&home, "status")).ok());
+    assert_eq!(status["volume_percent"], 30);
+    let answer = doctor(&home);
+    assert_eq!(answer["running"], true);
+    let finding = about_house(&answer).expect("a finding");
+    assert!(
+        finding["wrong"] == false && finding["what"].to_string().contains("home.name, volume.percent"),
+        "{finding}"
+    );
+}

@@ -248,7 +248,7 @@ fn an_owner_who_is_inside_may_answer_and_nobody_else() {
 /// Home in UTC; the world begins at 14:13:20 of a Monday.
 fn rest(world: &mut World, owner: usize, hours: &str) {
     say(world, owner, &FromPage::QuietHours { hours: Some(hours.into()) });
-    assert_eq!(world.quiet_hours.map(|hours| hours.to_string()).as_deref(), Some(hours));
+    assert_eq!(world.house.quiet_hours.map(|hours| hours.to_string()).as_deref(), Some(hours));
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn in_quiet_hours_owners_come_in_family_knocks_in_silence_and_guests_hear_when_t
     world.run(ms(10));
     assert!(world.door.resting, "12:30 UTC is 14:30 there");
     say(&mut world, owner, &FromPage::QuietHours { hours: None });
-    assert!(!world.door.resting && world.quiet_hours.is_none());
+    assert!(!world.door.resting && world.house.quiet_hours.is_none());
 }
 
 /// A zone file (RFC 9636) with one offset.

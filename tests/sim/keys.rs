@@ -1,9 +1,15 @@
 //! Who may come into a simulated home.
 
+use std::time::Duration;
+
+use intercom_core::call::items::For;
 use intercom_core::people::access::Access;
 use intercom_core::people::entering::Entering;
+use intercom_core::people::items::NewKey;
 use intercom_core::people::keys::{Key, KeyId};
 use intercom_core::people::register::{People, Person, Role};
+
+use crate::world::World;
 
 /// Keys that a home knows from the beginning; the person of each has the same number. Number 0 is the key of `run`.
 const MOST: u64 = 300;
@@ -70,4 +76,22 @@ fn of(numbers: impl Iterator<Item = u64>) -> Access {
 /// As on the first day: no key outlives the process yet.
 pub fn none() -> Access {
     Access::new(People::new())
+}
+
+impl World {
+    /// Stores the key that was asked for, or fails to.
+    pub fn mint(&mut self, works: bool) {
+        let (exchange, whom) = self.minting.pop_front().expect("a key was asked for");
+        self.minted += 1;
+        let number = 1000 + self.minted;
+        let text = key(number);
+        let (person, by_link) = match whom {
+            For::Newcomer { name, role } => (Person::new(number, name, role), false),
+            For::Person(person) => (Person::new(person, None, Role::Family), true),
+            For::Device(person) => (Person::new(person, None, Role::Family), false),
+        };
+        let minted = works.then(|| (NewKey { number, hash: hash(&text), person, by_link }, text));
+        self.home.handle_minted(exchange, minted, self.now);
+        self.run(Duration::ZERO);
+    }
 }

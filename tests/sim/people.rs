@@ -317,7 +317,7 @@ fn nobody_but_an_owner_who_is_inside_sees_or_changes_people() {
         invite(1, "Eve", Role::Owner),
         FromPage::Person(wish(GUEST, Role::Owner)),
         FromPage::Remove { person: OWNER },
-        FromPage::ShowCode { shown: true, name: None, role: Role::Owner },
+        FromPage::ShowCode { shown: true, person: None, name: None, role: Role::Owner },
         FromPage::QuietHours { hours: None },
         FromPage::LetIn { visit: 1 },
         FromPage::Decline { visit: 1 },
@@ -364,9 +364,13 @@ fn owners_see_each_others_changes_codes_and_links_that_run_out() {
             _ => None,
         })
     };
-    say(&mut world, owner, &FromPage::ShowCode { shown: true, name: Some("Ben".into()), role: Role::Guest });
+    say(
+        &mut world,
+        owner,
+        &FromPage::ShowCode { shown: true, person: None, name: Some("Ben".into()), role: Role::Guest },
+    );
     assert_eq!((shown(&world, second), world.code.as_ref().map(|code| code.role)), (Some(true), Some(Role::Guest)));
-    say(&mut world, second, &FromPage::ShowCode { shown: false, name: None, role: Role::Family });
+    say(&mut world, second, &FromPage::ShowCode { shown: false, person: None, name: None, role: Role::Family });
     assert_eq!((shown(&world, owner), world.code.is_none()), (Some(false), true));
     world.home.handle_invite_held(world.now);
     world.run(ms(100));

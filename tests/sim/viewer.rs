@@ -1,7 +1,7 @@
 //! A viewer: str0m in the browser's place, and the page's rules of signaling, behind an emulated link.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant, SystemTime};
 
 use intercom_core::call::home::SocketId;
@@ -71,6 +71,8 @@ pub enum Video {
 
 pub struct Viewer {
     pub address: SocketAddr,
+    /// Where its sockets come from, if not from there.
+    pub far: Option<IpAddr>,
     pub video: Video,
     pub key: String,
     pub socket: Option<SocketId>,
@@ -109,6 +111,7 @@ impl Viewer {
     pub fn new(index: usize, link: NetemConfig, now: Instant) -> Viewer {
         Viewer {
             address: SocketAddr::from(([192, 0, 2, index as u8 + 1], 40_000)),
+            far: None,
             video: Video::H264,
             key: keys::key(index as u64 + 1),
             socket: None,

@@ -6,10 +6,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use intercom_base::language::Language;
 use intercom_base::settings::Rung;
 use intercom_base::units::{Bitrate, FrameRate};
 use intercom_core::call::chimes::Chime;
 use intercom_core::call::home::{Home, HomeConfig, HomeOutput, SocketId, frosted};
+use intercom_core::call::house::House;
 use intercom_core::call::items::{
     AudioIn, CallOut, Door, EncodedAudio, EncoderOrder, ExchangeId, For, PairingCode, Recipients, Speech, ViewerFrame,
     ViewerInfo, VisitId,
@@ -17,15 +19,14 @@ use intercom_core::call::items::{
 use intercom_core::call::peer::Identity;
 use intercom_core::call::protocol::{CameraState, FromHome, RungName, Volume};
 use intercom_core::people::access::Access;
-use intercom_core::people::entering::Hours;
-use intercom_core::people::items::{Change, InviteId, NewKey};
-use intercom_core::people::register::{Person, Role, Wish};
+use intercom_core::people::items::{Change, InviteId};
+use intercom_core::people::register::Wish;
 use intercom_core::people::visits::VisitLog;
 use intercom_core::reach::Addresses;
 use str0m_netem::NetemConfig;
 
 use crate::encoder::FakeEncoder;
-use crate::keys::{self, hash};
+use crate::keys;
 use crate::viewer::Viewer;
 use crate::voice::Voice;
 
@@ -46,12 +47,14 @@ pub struct World {
     pub code: Option<PairingCode>,
     /// Keys that were asked for, and for whom, and not made yet.
     pub minting: VecDeque<(ExchangeId, For)>,
-    minted: u64,
+    pub minted: u64,
     /// Links that were asked for and not made yet.
     pub inviting: VecDeque<(InviteId, Wish)>,
     /// What owners changed.
     pub stored: Vec<Change>,
-    pub quiet_hours: Option<Hours>,
+    pub house: House,
+    /// How home shall look and sound, and looks at itself.
+    pub orders: Vec<HomeOutput>,
     pub curtain: bool,
     pub log: VisitLog,
     /// What the shell passed on of home's calls.
@@ -145,14 +148,16 @@ impl World {
             volume: Volume { percent: 80, least: 20, most: 100 },
             hear_each_other,
             curtain: false,
-            quiet_hours: None,
+            chime_percent: 70,
+            language: Language::English,
+            house: House::default(),
+            version: "1.2.3".into(),
             visits: VisitLog::default(),
         };
         let mut random = fastrand::Rng::with_seed(7);
         let entropy = Box::new(move |bytes: &mut [u8]| random.fill(bytes));
-        let unix = UNIX;
         let identity = Identity::generate();
-        let mut home = Home::new(config, identity, access, entropy, now, unix);
+        let mut home = Home::new(config, identity, access, entropy, now, UNIX);
         let local = vec![IpAddr::from(HOME.0)];
         home.handle_addresses(Addresses { best: Some(local[0]), local, public: None }, now);
         home.handle_camera(CameraState::Live);
@@ -184,7 +189,8 @@ impl World {
             minted: 0,
             inviting: VecDeque::new(),
             stored: Vec::new(),
-            quiet_hours: None,
+            house: House::default(),
+            orders: Vec::new(),
             curtain: false,
             log: VisitLog::default(),
             calls: Vec::new(),
@@ -243,7 +249,7 @@ impl World {
         self.sockets.insert(id, index);
         let viewer = &mut self.viewers[index];
         viewer.socket = Some(id);
-        let far = SocketAddr::new(viewer.address.ip(), 50_000);
+        let far = SocketAddr::new(viewer.far.unwrap_or(viewer.address.ip()), 50_000);
         self.home.handle_socket_open(id, far, SocketAddr::from(HOME), self.now);
         id
     }
@@ -450,7 +456,10 @@ impl World {
                 HomeOutput::Mint { exchange, whom } => self.minting.push_back((exchange, whom)),
                 HomeOutput::Invite { invite, wish } => self.inviting.push_back((invite, wish)),
                 HomeOutput::Store(change) => self.stored.push(change),
-                HomeOutput::QuietHours(hours) => self.quiet_hours = hours,
+                HomeOutput::House(house) => self.house = house,
+                order @ (HomeOutput::Looks { .. } | HomeOutput::ChimeVolume(_) | HomeOutput::Examine) => {
+                    self.orders.push(order);
+                }
                 HomeOutput::Curtain(drawn) => self.curtain = drawn,
                 HomeOutput::Door(door) => self.door = door,
                 HomeOutput::Call(call) => self.calls.push(call),
@@ -470,21 +479,6 @@ impl World {
     /// What the wall clock shows.
     pub fn unix(&self) -> Duration {
         UNIX + (self.now - self.start)
-    }
-
-    /// Stores the key that was asked for, or fails to.
-    pub fn mint(&mut self, works: bool) {
-        let (exchange, whom) = self.minting.pop_front().expect("a key was asked for");
-        self.minted += 1;
-        let number = 1000 + self.minted;
-        let text = keys::key(number);
-        let (person, by_link) = match whom {
-            For::Newcomer { name, role } => (Person::new(number, name, role), false),
-            For::Person(person) => (Person::new(person, None, Role::Family), true),
-        };
-        let minted = works.then(|| (NewKey { number, hash: hash(&text), person, by_link }, text));
-        self.home.handle_minted(exchange, minted, self.now);
-        self.run(Duration::ZERO);
     }
 
     /// For tests that drop their viewers.

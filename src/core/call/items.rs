@@ -7,7 +7,9 @@ use intercom_base::sound::OpusPacket;
 use intercom_base::units::Bitrate;
 
 use crate::call::protocol::RungName;
+use crate::devices::doctor::Finding;
 use crate::people::register::Role;
+use crate::tv::notices::Notices;
 
 /// Numbers visits since the start of the process; never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -111,6 +113,8 @@ pub enum For {
     },
     /// The person of this number, who opened their link.
     Person(u64),
+    /// The person of this number, who came with a code on the TV.
+    Device(u64),
 }
 
 /// A one-use link that the TV shows as a QR code.
@@ -206,6 +210,15 @@ pub enum NewsKind {
     Answered,
     /// Nobody did.
     NotAnswered,
+}
+
+/// How home is, as it looked at itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checkup {
+    /// What is wrong, and what is good to know.
+    pub findings: Vec<Finding>,
+    /// What the TV has to tell.
+    pub notices: Notices,
 }
 
 /// Home's call, for what the shell tells of it.

@@ -66,8 +66,11 @@
 //!   other then: the encoders that mix rest with the microphone.
 //! - A key that is pressed just after who waited longest went away means nobody: the TV showed another name.
 //!
-//! # Owners (`home/owner.rs`, `home/visit_log.rs`)
+//! # Owners (`home/owner.rs`, `home/house.rs`, `home/news.rs`, `home/visit_log.rs`)
 //!
+//! - What an owner set of home ([`house::House`]) goes before `intercom.toml`. It holds at once.
+//! - A new device, a new owner, a change of rights: the TV tells it, and all owners. Owners who are not inside are told
+//!   when they come the next time; until then the visit log keeps it.
 //! - Rights are those of the person at the moment of the message.
 //! - A change holds in memory first, then on the disk. Only a link is stored first, since the thread `disk` numbers
 //!   persons.
@@ -77,6 +80,7 @@
 pub mod chimes;
 pub mod contain;
 pub mod home;
+pub mod house;
 pub mod items;
 pub mod peer;
 pub mod protocol;

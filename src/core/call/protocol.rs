@@ -12,9 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::people::register::Role;
 
+mod house;
 mod people;
 
-pub use people::{Entry, KnockInfo, NotDone, PeopleList, PersonInfo, PersonWish, VisitEntry};
+pub use house::{FindingInfo, HomeInfo, HomeValues, HomeWish, NewsInfo, Origin, ReachInfo};
+pub use people::{Entry, KnockInfo, NotDone, PeopleList, PersonInfo, PersonWish, VisitEntry, Wanted};
 
 /// The version that this build speaks; a `hello` with another one is answered with `error` `version`.
 pub const VERSION: u32 = 1;
@@ -112,6 +114,9 @@ pub enum FromPage {
     ShowCode {
         /// Whether it is to be shown.
         shown: bool,
+        /// Whose further device it is for; `null`: somebody new.
+        #[serde(default)]
+        person: Option<u64>,
         /// What home will call who comes with it.
         #[serde(default)]
         name: Option<String>,
@@ -125,6 +130,14 @@ pub enum FromPage {
         #[serde(default)]
         hours: Option<String>,
     },
+    /// Asks for `home`, now, after each change, and when home has looked at itself, until the socket closes.
+    Home {
+        /// Of the notices (ISO 639-1); one that home does not have means English.
+        #[serde(default)]
+        language: String,
+    },
+    /// Home is to be so from now on.
+    SetHome(HomeWish),
     /// Lets somebody in who knocks, or ends the preview.
     LetIn {
         /// The visit, out of `door`.
@@ -228,6 +241,18 @@ pub enum FromHome {
         /// Home's quiet hours, like `22:00-07:00`; `null`: none.
         quiet_hours: Option<String>,
     },
+    /// The answer to `home`.
+    Home(Box<HomeInfo>),
+    /// Home has another name.
+    Name {
+        /// To be shown.
+        home: String,
+    },
+    /// What has changed of who may do what: for owners, when it happens, and what they missed when they come.
+    News {
+        /// The oldest first.
+        news: Vec<NewsInfo>,
+    },
     /// The answer to `visits`: the newest entries of the visit log, the newest first.
     Visits {
         /// See above.
@@ -254,6 +279,8 @@ pub enum FromHome {
         request: Option<u32>,
         /// The person, if it was about one.
         person: Option<u64>,
+        /// The message that it was.
+        about: Wanted,
         /// Why.
         why: NotDone,
     },

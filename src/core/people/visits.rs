@@ -33,17 +33,34 @@ pub enum Outcome {
     Resting,
     /// Home called them (number 0: everybody), and nobody answered.
     Called,
+    /// No visit: they have a device more.
+    Device,
+    /// No visit: they are an owner.
+    Owner,
+    /// No visit: what they may do was changed.
+    Rights,
+    /// No visit: they may not come in any more.
+    Removed,
 }
 
 impl Outcome {
     /// All of them, as in files and messages.
-    pub const WORDS: [(&str, Outcome); 5] = [
+    pub const WORDS: [(&str, Outcome); 9] = [
         ("visited", Outcome::Visited),
         ("missed", Outcome::Missed),
         ("declined", Outcome::Declined),
         ("resting", Outcome::Resting),
         ("called", Outcome::Called),
+        ("device", Outcome::Device),
+        ("owner", Outcome::Owner),
+        ("rights", Outcome::Rights),
+        ("removed", Outcome::Removed),
     ];
+
+    /// Whether it is a change of who may do what, and no visit.
+    pub fn is_change(self) -> bool {
+        matches!(self, Outcome::Device | Outcome::Owner | Outcome::Rights | Outcome::Removed)
+    }
 
     fn word(self) -> &'static str {
         Outcome::WORDS.iter().find(|(_, outcome)| *outcome == self).map_or("visited", |(word, _)| word)
@@ -119,9 +136,19 @@ impl VisitLog {
         let calls =
             self.newest().filter(|entry| entry.outcome == Outcome::Called && [0, person].contains(&entry.person));
         let call = calls.map(|entry| entry.began).next().filter(|call| now.saturating_sub(*call) < TOLD_FOR)?;
+        self.last_visit(person).is_none_or(|seen| seen < call).then_some(call)
+    }
+
+    /// When this person was here last: the end of the visit, or its beginning while it lasts or if nobody knows; UTC since 1970.
+    pub fn last_visit(&self, person: u64) -> Option<Duration> {
         let visits = self.newest().filter(|entry| entry.outcome == Outcome::Visited && entry.person == person);
-        let seen = visits.map(|entry| entry.ended.unwrap_or(entry.began)).max();
-        seen.is_none_or(|seen| seen < call).then_some(call)
+        visits.map(|entry| entry.ended.unwrap_or(entry.began)).max()
+    }
+
+    /// What has changed of who may do what since this person was here last, the oldest first; nothing for who was never here.
+    pub fn changes_since_visit(&self, person: u64) -> Vec<&Entry> {
+        let Some(seen) = self.last_visit(person) else { return Vec::new() };
+        self.0.iter().filter(|entry| entry.outcome.is_change() && entry.began > seen).collect()
     }
 
     /// Forgets everything but the visits that last.

@@ -70,6 +70,11 @@ impl Captions {
         Captions { sentences, seats: Vec::new(), last: None }
     }
 
+    /// Says the same with other sentences from now on.
+    pub fn speak(&mut self, sentences: &'static Sentences) {
+        self.sentences = sentences;
+    }
+
     /// Who visits at the time `unix` (since 1970, UTC).
     pub fn handle_viewers(&mut self, viewers: &[ViewerInfo], unix: Duration) {
         for seat in &mut self.seats {

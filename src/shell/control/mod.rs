@@ -21,7 +21,9 @@ use intercom_base::settings::PublicAddress;
 use intercom_core::call::home::{Curtain, Mute};
 #[cfg(doc)]
 use intercom_core::call::protocol::PeopleList;
-use intercom_core::devices::doctor::{Device, Health, Network};
+#[cfg(doc)]
+use intercom_core::devices::doctor::Health;
+use intercom_core::devices::doctor::Network;
 use intercom_core::people::edit::Edit;
 use intercom_core::people::keys::{Key, KeyId};
 use intercom_core::people::names;
@@ -33,14 +35,11 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::shell::addresses::AddressBook;
-use crate::shell::devices::DeviceHealth;
 use crate::shell::disk::Job;
+use crate::shell::examiner::Known;
 use crate::shell::jail::JailReports;
-use crate::shell::notice_board::NoticeBoard;
 use crate::shell::pulse::{self, Pulse};
 use crate::shell::state::{self, Lock, StateError};
-use crate::shell::tls::Certificates;
 use crate::shell::wake::Wake;
 use crate::shell::wires::{NewLink, ToLoop, ToLoopHandle};
 use crate::shell::worker::{Exit, Worker, spawn_worker};
@@ -166,22 +165,10 @@ pub struct ControlConfig {
     pub disk: Sender<Job>,
     /// To tell of keys and ask for the status.
     pub to_loop: ToLoopHandle,
-    /// Where home can be reached now.
-    pub addresses: AddressBook,
-    /// Our port, for links.
-    pub port: u16,
-    /// The public address, for links.
-    pub public: Option<PublicAddress>,
-    /// The devices as the config has them; how each is, is asked of `health`.
-    pub devices: Vec<Device>,
-    /// Knows how the devices are.
-    pub health: Arc<DeviceHealth>,
+    /// How home is, and how it is reached.
+    pub known: Arc<Known>,
     /// How the jails are.
     pub jails: Arc<JailReports>,
-    /// Knows what the TV has to tell.
-    pub notices: Arc<NoticeBoard>,
-    /// Knows what is wrong with them.
-    pub certificates: Arc<Certificates>,
     /// Told when everything is to be forgotten, and the daemon to end.
     pub reset: Sender<()>,
 }
@@ -361,8 +348,8 @@ fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
             let person = link.person.number;
             config.to_loop.tell(ToLoop::Invited(link));
             log::info!("a link was made for person {person}{}", only_now(lost.as_ref()));
-            let (addresses, public) = (config.addresses.current(), config.public.as_ref());
-            let links = links::token_links(&addresses, config.port, public, &token.to_text());
+            let (addresses, public) = (config.known.addresses.current(), config.known.public.as_ref());
+            let links = links::token_links(&addresses, config.known.port, public, &token.to_text());
             Ok(json!({ "person": person, "links": links.all, "best": links.best, "kept": lost.is_none() }))
         }
         Request::Code { name, role } => {
@@ -374,7 +361,7 @@ fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
         Request::Revoke { id } => {
             let known = of_loop(config, |answer| ToLoop::Revoked(*id, answer))?;
             known.map_err(|numbers| no_such_number(*id, &numbers))?;
-            let kept = *id == KeyId::TEMPORARY.0 || of_disk(config, |answer| Job::Revoked(*id, answer));
+            let kept = *id == KeyId::TEMPORARY.0 || after_all(config, |answer| Job::Revoked(*id, answer));
             Ok(json!({ "revoked": id, "kept": kept }))
         }
         Request::People {} => {
@@ -385,22 +372,21 @@ fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
             let edit = edit.clone().tidy()?;
             let changed = of_loop(config, |answer| ToLoop::Edit(*person, edit, answer))?;
             let ownerless = changed.map_err(|numbers| no_such_person(*person, &numbers))?;
-            Ok(json!({ "person": person, "ownerless": ownerless, "kept": of_disk(config, Job::Changed) }))
+            Ok(json!({ "person": person, "ownerless": ownerless, "kept": after_all(config, Job::Changed) }))
         }
         Request::Status {} => {
             let text = of_loop(config, ToLoop::Status)?;
             let mut status: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
-            status["notices"] = config.notices.all().into();
+            status["notices"] = config.known.notices.all().into();
             status["jail"] = json!(config.jails.all());
-            status["certificates"] =
-                json!({ "ca": config.certificates.fingerprint(), "shown": config.certificates.all_shown() });
+            status["certificates"] = json!({ "ca": config.known.certificates.fingerprint(), "shown": config.known.certificates.all_shown() });
             status["state_dir"] = config.state_dir.to_str().into();
             Ok(status)
         }
         Request::Mute { on } => {
             let wish = if *on { Mute::On } else { Mute::Off };
             let muted = of_loop(config, |answer| ToLoop::Mute(wish, Some(answer)))?;
-            Ok(json!({ "muted": muted, "kept": of_disk(config, Job::Settled) }))
+            Ok(json!({ "muted": muted, "kept": after_all(config, Job::Settled) }))
         }
         Request::Visits {} => Ok(json!(of_loop(config, ToLoop::Visits)?)),
         Request::EraseVisits {} => of_loop(config, ToLoop::EraseVisits).map(|()| json!({ "erased": true })),
@@ -412,7 +398,7 @@ fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
         Request::Curtain { on } => {
             let wish = if *on { Curtain::Draw } else { Curtain::Open };
             let drawn = of_loop(config, |answer| ToLoop::Curtain(wish, Some(answer)))?;
-            Ok(json!({ "drawn": drawn, "kept": of_disk(config, Job::Settled) }))
+            Ok(json!({ "drawn": drawn, "kept": after_all(config, Job::Settled) }))
         }
         Request::Reset {} => {
             let people = of_loop(config, ToLoop::Reset)?;
@@ -425,17 +411,7 @@ fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
             let _is_wanted_already = config.reset.try_send(());
             Ok(json!({ "people": people, "service": std::env::var_os("NOTIFY_SOCKET").is_some() }))
         }
-        Request::Health {} => {
-            let mut devices = config.devices.clone();
-            for device in &mut devices {
-                if let Some((name, state)) = config.health.device(device.kind) {
-                    (device.device, device.state) = (name, state);
-                }
-            }
-            let network = health_of_network(&config.addresses.current(), config.port, config.public.as_ref());
-            let certificates = config.certificates.problems();
-            serde_json::to_value(Health { devices, network, certificates }).map_err(|e| e.to_string())
-        }
+        Request::Health {} => serde_json::to_value(config.known.health()).map_err(|e| e.to_string()),
     }
 }
 
@@ -446,11 +422,12 @@ fn of_loop<T>(config: &ControlConfig, ask: impl FnOnce(Sender<T>) -> ToLoop) -> 
     receiver.recv_timeout(PATIENCE).map_err(|_| "the daemon does not answer".to_owned())
 }
 
-/// Has the thread `disk` do something; whether it says in time that the disk has it.
-fn of_disk(config: &ControlConfig, job: impl FnOnce(Sender<bool>) -> Job) -> bool {
+/// Has the thread `disk` do something after all that the loop wants stored already; whether it says in time that the disk has it.
+fn after_all(config: &ControlConfig, job: impl FnOnce(Sender<bool>) -> Job) -> bool {
     let (sender, receiver) = crossbeam_channel::bounded(1);
     let until = clock::now() + DISK;
-    config.disk.send_deadline(job(sender), until).is_ok() && receiver.recv_deadline(until) == Ok(true)
+    config.to_loop.tell(ToLoop::Disk(job(sender)));
+    receiver.recv_deadline(until) == Ok(true)
 }
 
 /// A link for somebody.

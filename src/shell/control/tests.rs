@@ -11,11 +11,15 @@ use intercom_core::people::register::{Person, Wish};
 
 use super::*;
 use crate::config::StatePaths;
+use crate::shell::addresses::AddressBook;
 use crate::shell::disk::Files;
 use crate::shell::disk::spawn_disk;
+use crate::shell::house_file::HouseFile;
 use crate::shell::key_file::KeyFile;
+use crate::shell::notice_board::NoticeBoard;
 use crate::shell::state::tests::TestDir;
 use crate::shell::switch_file::SwitchFile;
+use crate::shell::tls::Certificates;
 use crate::shell::worker::Worker;
 
 struct Daemon {
@@ -30,15 +34,36 @@ struct Daemon {
 impl Daemon {
     fn start() -> Daemon {
         let dir = TestDir::new();
-        let (events, receiver) = bounded(8);
+        let (events, all) = bounded(8);
         let handle = ToLoopHandle { events, wake: Wake::new().unwrap() };
         let (disk, jobs) = bounded(16);
+        // What the loop hands on, in order; the rest is for the test.
+        let (others, receiver) = bounded(8);
+        let to_disk: Sender<Job> = disk.clone();
+        thread::spawn(move || {
+            for event in all {
+                match event {
+                    ToLoop::Disk(job) => to_disk.send(job).unwrap(),
+                    other => drop(others.send(other)),
+                }
+            }
+        });
         let files = Files::in_dir(&dir.0);
         let mute = files.mute.clone();
         let thread = spawn_disk(jobs, files, handle.clone()).unwrap();
         assert!(matches!(receiver.recv(), Ok(ToLoop::Zone(_))));
         let best = "192.0.2.7".parse().unwrap();
         let addresses = AddressBook::new(Addresses { local: vec![best], best: Some(best), public: None });
+        let known = Arc::new(Known {
+            devices: Vec::new(),
+            health: Arc::default(),
+            addresses,
+            port: 8443,
+            public: None,
+            certificates: Arc::new(Certificates::open(&dir.0, None, None).unwrap()),
+            house: HouseFile::in_dir(&dir.0),
+            notices: Arc::new(NoticeBoard::new(vec!["mend me".into()])),
+        });
         let handle = start(ControlConfig {
             claim: Claim::take(&dir.0).unwrap(),
             run_dir: dir.0.clone(),
@@ -46,14 +71,8 @@ impl Daemon {
             reset_dir: dir.0.clone(),
             disk: disk.clone(),
             to_loop: handle,
-            addresses,
-            port: 8443,
-            public: None,
-            devices: Vec::new(),
-            health: Arc::default(),
+            known,
             jails: Arc::default(),
-            notices: Arc::new(NoticeBoard::new(vec!["mend me".into()])),
-            certificates: Arc::new(Certificates::open(&dir.0, None, None).unwrap()),
             reset: bounded(1).0,
         })
         .unwrap();

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use intercom_base::language::Language;
 use intercom_base::picture::I420;
 use intercom_core::call::items::{Door, PairingCode};
 
@@ -34,6 +35,10 @@ pub struct Shown {
     pub code: Option<PairingCode>,
     /// What happens at the door.
     pub door: Door,
+    /// Home's name.
+    pub home: Arc<str>,
+    /// The language of all words.
+    pub language: Language,
     /// Whether there is a screen to show them on.
     pub screen: bool,
     /// Counts the changes.
@@ -73,6 +78,16 @@ impl Board {
         change(&mut state);
         state.version += 1;
         self.changed.notify_all();
+    }
+
+    /// Home's name, and the language of all words.
+    pub fn set_looks(&self, home: &str, language: Language) {
+        self.change(|shown| (shown.home, shown.language) = (home.into(), language));
+    }
+
+    /// The language of all words.
+    pub fn language(&self) -> Language {
+        self.lock().language
     }
 
     /// Who visits now; pictures of the others, and of cameras that are off, are taken down.

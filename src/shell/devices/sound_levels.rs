@@ -10,11 +10,13 @@ pub struct SoundLevels {
     muted: AtomicBool,
     curtain: AtomicBool,
     volume: AtomicU8,
+    chime: AtomicU8,
 }
 
 impl Default for SoundLevels {
     fn default() -> SoundLevels {
-        SoundLevels { muted: AtomicBool::new(false), curtain: AtomicBool::new(false), volume: AtomicU8::new(100) }
+        let [muted, curtain] = [AtomicBool::new(false), AtomicBool::new(false)];
+        SoundLevels { muted, curtain, volume: AtomicU8::new(100), chime: AtomicU8::new(100) }
     }
 }
 
@@ -47,5 +49,15 @@ impl SoundLevels {
     /// The factor for what viewers say.
     pub fn speaker_gain(&self) -> f32 {
         ramp::gain(self.volume.load(Ordering::Relaxed))
+    }
+
+    /// How loud the chimes are from the next one on, in percent.
+    pub fn set_chime(&self, percent: u8) {
+        self.chime.store(percent, Ordering::Relaxed);
+    }
+
+    /// The factor for a chime; 0: it is not played.
+    pub fn chime_gain(&self) -> f32 {
+        ramp::gain(self.chime.load(Ordering::Relaxed))
     }
 }

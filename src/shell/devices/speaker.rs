@@ -10,6 +10,7 @@ use intercom_core::devices::doctor::Kind;
 use intercom_core::devices::keeper::{Keeper, Step};
 use intercom_core::devices::xruns::{NewXruns, Xruns};
 use intercom_drivers::contract::{BoxedOpener, DeviceError, PlayAudio};
+use intercom_media::chime;
 use intercom_media::mixer::Mixer;
 use intercom_media::processor::Played;
 use intercom_media::ramp::Ramp;
@@ -128,7 +129,7 @@ impl<'a> Player<'a> {
         self.tell();
         match self.inbox.recv_timeout(REST) {
             Ok(news) => {
-                self.mix.handle(news);
+                self.mix.handle(news, self.context.levels.chime_gain());
                 Ok(None)
             }
             Err(RecvTimeoutError::Timeout) => {
@@ -146,7 +147,7 @@ impl<'a> Player<'a> {
     fn play(&mut self, open: &mut dyn PlayAudio) -> Result<Result<(), DeviceError>, Left> {
         loop {
             match self.inbox.try_recv() {
-                Ok(news) => self.mix.handle(news),
+                Ok(news) => self.mix.handle(news, self.context.levels.chime_gain()),
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => return Err(Left),
             }
@@ -188,8 +189,8 @@ struct Mix {
     voices: VoiceMixer<VisitId>,
     mixer: Mixer,
     volume: Ramp,
-    /// Chimes, one after the other, and how much of the first was played.
-    chimes: VecDeque<Arc<[i16]>>,
+    /// Chimes with their loudness, one after the other, and how much of the first was played.
+    chimes: VecDeque<(Arc<[i16]>, f32)>,
     played: usize,
 }
 
@@ -199,14 +200,17 @@ impl Mix {
         Mix { voices, mixer: Mixer::default(), volume: Ramp::new(gain), chimes, played: 0 }
     }
 
-    fn handle(&mut self, news: ToSpeaker) {
+    /// `chime` is the loudness of a chime that begins now.
+    fn handle(&mut self, news: ToSpeaker, chime: f32) {
         match news {
             ToSpeaker::AudioIn(spoken) => {
                 if let Err(error) = hear(&mut self.voices, spoken) {
                     log::error!("{error}");
                 }
             }
-            ToSpeaker::Chime(sound) if self.chimes.len() < CHIMES => self.chimes.push_back(sound),
+            ToSpeaker::Chime(sound) if chime > 0.0 && self.chimes.len() < CHIMES => {
+                self.chimes.push_back((sound, chime))
+            }
             ToSpeaker::Chime(_) => {}
         }
     }
@@ -216,11 +220,11 @@ impl Mix {
         self.voices.pull(now);
         self.voices.blocks().for_each(|(_, block)| self.mixer.add(block));
         self.mixer.turn(&mut self.volume, gain);
-        if let Some(sound) = self.chimes.front() {
+        if let Some((sound, loudness)) = self.chimes.front() {
             let rest = &sound[self.played..];
             let length = rest.len().min(BLOCK);
             let mut block = [0; BLOCK];
-            block[..length].copy_from_slice(&rest[..length]);
+            block[..length].copy_from_slice(&chime::at(*loudness, &rest[..length]));
             self.mixer.add(&block);
             self.played += length;
             if self.played == sound.len() {

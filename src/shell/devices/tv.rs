@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use intercom_base::isolate::isolated;
-use intercom_base::language::{Language, Sentences, fill};
+use intercom_base::language::fill;
 use intercom_base::picture::I420;
 use intercom_core::devices::doctor::Kind;
 use intercom_core::devices::keeper::{Keeper, Step};
@@ -23,7 +23,7 @@ use crate::shell::devices::{DeviceContext, Hints, input_events};
 use crate::shell::notice_board::NoticeBoard;
 use crate::shell::priority::Class;
 use crate::shell::worker::{Exit, Worker, spawn_in};
-use crate::shell::{clock, fonts, pulse};
+use crate::shell::{clock, pulse};
 use author::{Author, Content};
 
 /// While nothing changes, the thread looks this often at the clock, and whether it is time to end.
@@ -37,10 +37,6 @@ pub const ZONE: &str = "/etc/localtime";
 
 /// What the TV tells of.
 pub struct Subject {
-    /// The home's name.
-    pub home: String,
-    /// The language that the config wants.
-    pub language: Language,
     /// The key that shows a code for a new phone, by the kernel's number.
     pub invite_key: Option<u16>,
     /// The keys that let in and that decline who is at the door, likewise.
@@ -64,11 +60,10 @@ pub struct Subject {
 pub fn spawn_tv(mut opener: BoxedOpener<dyn Display>, tv: Tv, subject: Subject) -> io::Result<Worker> {
     spawn_in(Class::Background, "tv", move || {
         let Subject { board, context, .. } = &subject;
-        let sentences = fonts::sentences(subject.language);
         // What changes nothing is no silence: a calm card may stand for a minute.
         let mut keeper = Keeper::new(&mut *opener, Duration::MAX, clock::now());
         let mut hints = Hints::new(&context.activity);
-        let mut painter = Painter::new(sentences, &subject);
+        let mut painter = Painter::new(&subject);
         while !context.activity.is_stopped() {
             pulse::beat(REST);
             let now = clock::now();
@@ -125,10 +120,10 @@ struct Painter {
 }
 
 impl Painter {
-    fn new(sentences: &'static Sentences, subject: &Subject) -> Painter {
+    fn new(subject: &Subject) -> Painter {
         let now = clock::now();
         Painter {
-            author: Author::new(sentences, subject),
+            author: Author::new(subject),
             canvas: I420::black(2, 2),
             version: u64::MAX,
             has_viewers: false,
@@ -239,7 +234,7 @@ impl Painter {
         let scene = Scene {
             sentences,
             hint: hint.as_deref().unwrap_or_default(),
-            home: &isolated(&subject.home),
+            home: &isolated(&shown.home),
             clock: &words.clock,
             date: &words.date,
             news: &words.news,
@@ -263,6 +258,7 @@ impl Painter {
 #[cfg(test)]
 mod tests {
     use crossbeam_channel::{Receiver, Sender, unbounded};
+    use intercom_base::language::Language;
     use intercom_base::units::FrameRate;
     use intercom_core::call::items::{Door, Knock, PairingCode, ViewerInfo, VisitId};
     use intercom_drivers::contract::Opener;
@@ -308,10 +304,9 @@ mod tests {
         let (sender, pictures) = unbounded();
         let (board, context) = (Arc::new(Board::default()), DeviceContext::default());
         let tv = Tv { width: 320, height: 180, rate: FrameRate::from_fps(25.0), self_view: true };
+        board.set_looks("Home", Language::English);
         let opener = Box::new(Opens(sender, failures));
         let subject = Subject {
-            home: "Home".into(),
-            language: Language::English,
             invite_key: None,
             let_in_key: None,
             decline_key: None,

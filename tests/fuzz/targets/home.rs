@@ -6,12 +6,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
+use intercom_base::language::Language;
 use intercom_base::settings::Rung;
 use intercom_base::units::{Bitrate, FrameRate};
 use intercom_core::call::home::{Curtain, Home, HomeConfig, HomeOutput, Mute, SocketId};
-use intercom_core::call::items::{EncodedAudio, EncodedVideo, ExchangeId, Recipients, VisitId};
+use intercom_core::call::house::House;
+use intercom_core::call::items::{Checkup, EncodedAudio, EncodedVideo, ExchangeId, Recipients, VisitId};
 use intercom_core::call::peer::Identity;
-use intercom_core::call::protocol::{CameraState, FromHome, FromPage, PersonWish, RungName, Volume};
+use intercom_core::call::protocol::{CameraState, FromHome, FromPage, HomeWish, PersonWish, RungName, Volume};
 use intercom_core::people::access::Access;
 use intercom_core::people::entering::{Entering, InQuietHours};
 use intercom_core::people::items::{InviteId, NewKey, NewLink};
@@ -122,7 +124,10 @@ impl<'a> Day<'a> {
             volume: Volume { percent: 80, least: 20, most: 100 },
             hear_each_other: true,
             curtain: false,
-            quiet_hours: None,
+            chime_percent: 70,
+            language: Language::English,
+            house: House::default(),
+            version: "0".into(),
             visits: Default::default(),
         };
         let mut bytes = fastrand::Rng::with_seed(seed);
@@ -222,7 +227,13 @@ impl<'a> Day<'a> {
         let role = self.any(&[Role::Owner, Role::Family, Role::Guest]);
         let hours = self.any(&[None, Some("22:00-07:00"), Some("00:00-23:59"), Some("9-5")]).map(str::to_owned);
         let visit = self.dice.below(5);
-        match self.dice.below(10) {
+        match self.dice.below(12) {
+            10 => FromPage::Home { language: self.any(&["de", "xx", ""]).into() },
+            11 => {
+                let (volume, chime) = (Some(self.dice.byte()), self.any(&[None, Some(0), Some(u8::MAX)]));
+                let language = self.any(&[None, Some("hi"), Some("klingon")]).map(str::to_owned);
+                FromPage::SetHome(HomeWish { name, volume, chime, language })
+            }
             0 => FromPage::People {},
             1 => FromPage::Invite { request: self.any(&[1, 2]), person: None, name, role },
             2 => FromPage::Invite { request: self.any(&[1, 2]), person: Some(person), name, role },
@@ -235,7 +246,10 @@ impl<'a> Day<'a> {
                 quiet_hours: hours,
             }),
             5 => self.any(&[FromPage::Remove { person }, FromPage::Visits {}, FromPage::EraseVisits {}]),
-            6 => FromPage::ShowCode { shown: self.dice.coin(), name, role },
+            6 => {
+                let person = self.any(&[None, Some(person)]);
+                FromPage::ShowCode { shown: self.dice.coin(), person, name, role }
+            }
             7 => FromPage::QuietHours { hours },
             8 => FromPage::LetIn { visit },
             _ => FromPage::Decline { visit },
@@ -244,7 +258,7 @@ impl<'a> Day<'a> {
 
     /// Somebody presses a key at home, or a clock there is set.
     fn press(&mut self, now: Instant) {
-        match self.dice.below(9) {
+        match self.dice.below(10) {
             0 => self.home.handle_let_in_pressed(now),
             1 => self.home.handle_decline_pressed(now),
             2 => self.home.handle_invite_pressed(now),
@@ -253,6 +267,7 @@ impl<'a> Day<'a> {
             5 => self.home.handle_wall_clock(Duration::from_secs(self.dice.below(4_000_000_000)), now),
             6 => self.home.handle_call_pressed(now),
             7 => drop(self.home.handle_call(Some(self.dice.below(5)), now)),
+            8 => self.home.handle_examined(Checkup::default()),
             _ => self.home.handle_zone(Zone::of_file(&[]), now),
         }
     }

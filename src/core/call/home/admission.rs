@@ -222,7 +222,7 @@ impl Home {
             v: VERSION,
             session,
             resumed,
-            home: self.config.name.clone(),
+            home: self.name().to_owned(),
             camera: self.camera,
             muted: self.levels.muted,
             volume: self.levels.volume,
@@ -271,6 +271,10 @@ impl Home {
         if let Some(socket) = self.sockets.get_mut(&id) {
             socket.stage = Stage::Visit(visit);
             socket.budget = Budget::new(IN_VISIT, now);
+        }
+        let far = self.sockets.get(&id).map(|socket| socket.far.ip());
+        if let (Some(far), Some(index)) = (far, self.index_of(visit)) {
+            self.visits[index].from_outside = self.addresses.is_outside(far);
         }
     }
 

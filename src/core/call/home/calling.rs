@@ -81,7 +81,7 @@ impl Home {
         }
         if self.calling.out.spend(1.0, now) {
             let call =
-                CallOut { home: self.config.name.clone(), person: whom, name: name.clone(), unix: self.wall_at(now) };
+                CallOut { home: self.name().to_owned(), person: whom, name: name.clone(), unix: self.wall_at(now) };
             self.out.push_back(HomeOutput::Call(call));
         }
         self.tell_news_until(NewsKind::Calling, name.as_deref(), now + CALL_LIFE, now);

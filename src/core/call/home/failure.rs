@@ -31,11 +31,13 @@ mod tests {
     use std::net::SocketAddr;
     use std::time::Duration;
 
+    use intercom_base::language::Language;
     use intercom_base::settings::Rung;
     use intercom_base::units::{Bitrate, FrameRate};
 
     use super::*;
     use crate::call::home::{HomeConfig, HomeOutput, SocketId};
+    use crate::call::house::House;
     use crate::call::items::EncodedVideo;
     use crate::call::peer::Identity;
     use crate::call::protocol::{ErrorCode, FromHome, FromPage, RungName, Volume};
@@ -75,7 +77,10 @@ mod tests {
             volume: Volume::default(),
             hear_each_other: false,
             curtain: false,
-            quiet_hours: None,
+            chime_percent: 70,
+            language: Language::English,
+            house: House::default(),
+            version: "0".into(),
             visits: Default::default(),
         };
         Home::new(config, Identity::generate(), access(), Box::new(|bytes| bytes.fill(7)), now, Duration::ZERO)

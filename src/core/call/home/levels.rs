@@ -19,7 +19,7 @@ pub enum Mute {
     Toggle,
 }
 
-/// How they stand. The mute outlives the process, as the shell stores it; the volume is the config's after a restart.
+/// How they stand. The mute outlives the process, as the shell stores it; the volume is an owner's or the config's after a restart.
 #[derive(Debug)]
 pub(super) struct Levels {
     pub muted: bool,
@@ -58,16 +58,21 @@ impl Home {
     /// A page sets how loud viewers are at home. All pages hear of a change; one that wanted what is not allowed hears what
     /// it is instead.
     pub(super) fn set_volume(&mut self, id: SocketId, percent: u8) {
-        let volume = &mut self.levels.volume;
-        let allowed =
-            if volume.least < volume.most { percent.clamp(volume.least, volume.most) } else { volume.percent };
-        let changed = std::mem::replace(&mut volume.percent, allowed) != allowed;
-        let message = FromHome::Volume { volume: *volume };
-        if changed {
-            self.out.push_back(HomeOutput::Volume(allowed));
-            self.say_to_all(&message);
-        } else if allowed != percent {
-            self.out.push_back(HomeOutput::Say(id, message));
+        let known = self.levels.volume;
+        let allowed = if known.least < known.most { percent.clamp(known.least, known.most) } else { known.percent };
+        let volume = Volume { percent: allowed, ..known };
+        if !self.volume_is(volume) && allowed != percent {
+            self.out.push_back(HomeOutput::Say(id, FromHome::Volume { volume }));
         }
+    }
+
+    /// Viewers are so loud at home from now on; whether that is new.
+    pub(super) fn volume_is(&mut self, volume: Volume) -> bool {
+        let changed = std::mem::replace(&mut self.levels.volume, volume) != volume;
+        if changed {
+            self.out.push_back(HomeOutput::Volume(volume.percent));
+            self.say_to_all(&FromHome::Volume { volume });
+        }
+        changed
     }
 }

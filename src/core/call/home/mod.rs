@@ -8,9 +8,10 @@ mod admission;
 mod calling;
 mod door;
 mod failure;
+mod house;
 mod levels;
-
 mod media;
+mod news;
 mod orders;
 mod owner;
 mod pairing;
@@ -29,18 +30,19 @@ use crate::call::chimes::Chimes;
 use crate::call::home::admission::Socket;
 use crate::call::home::calling::Calling;
 use crate::call::home::door::DoorState;
+use crate::call::home::house::HouseState;
 use crate::call::home::levels::Levels;
 use crate::call::home::media::RungState;
 use crate::call::home::owner::Owners;
 use crate::call::home::pairing::{Exchange, Pairing};
 use crate::call::home::visit::Visit;
-use crate::call::items::{AudioIn, NewsKind, ViewerInfo, VisitId};
+use crate::call::items::{AudioIn, ViewerInfo, VisitId};
 use crate::call::peer::Identity;
 use crate::call::protocol::{ByeReason, CameraState, FromHome, RungName};
 use crate::people::access::Access;
 use crate::people::items::{NewKey, NewLink};
 use crate::people::register::Role;
-use crate::people::visits::VisitLog;
+use crate::people::visits::{Outcome, VisitLog};
 use crate::rate::speech::SpeechOrder;
 use crate::reach::Addresses;
 
@@ -108,6 +110,7 @@ pub struct Home {
     levels: Levels,
     door: DoorState,
     owners: Owners,
+    house: HouseState,
     log: VisitLog,
     calling: Calling,
     /// Peer connections in which the WebRTC library panicked, since the start.
@@ -131,9 +134,10 @@ impl Home {
             RungState::new(RungName::Reduced, &config.reduced, now),
             RungState::new(RungName::Frosted, &frosted(&config.full), now),
         ];
-        let door = DoorState::new(config.curtain, config.quiet_hours);
+        let door = DoorState::new(config.curtain, config.house.quiet_hours);
         let log = config.visits.clone();
-        let levels = Levels::new(config.muted, config.volume);
+        let house = HouseState::new(&config, now);
+        let levels = Levels::new(config.muted, house.volume(config.volume));
         Home {
             config,
             identity,
@@ -160,6 +164,7 @@ impl Home {
             levels,
             door,
             owners: Owners::new(now),
+            house,
             log,
             calling: Calling::new(now),
             failed_peers: 0,
@@ -178,6 +183,7 @@ impl Home {
     pub fn handle_addresses(&mut self, addresses: Addresses, now: Instant) {
         self.addresses = addresses;
         self.show_code();
+        self.tell_home();
         for index in 0..self.visits.len() {
             let locals = self.locals_for(self.visits[index].near);
             let visit = &mut self.visits[index];
@@ -205,9 +211,10 @@ impl Home {
     /// A key was minted: anyone who shows it may come in from now on.
     pub fn handle_key_added(&mut self, key: NewKey, now: Instant) {
         let (person, unix) = (key.person.clone(), self.wall_at(now));
+        let is_new = self.access.people().devices_of(person.number) == 0;
         if self.access.handle_added(key, unix) {
-            let what = if person.role == Role::Owner { NewsKind::Owner } else { NewsKind::Device };
-            self.tell_news(what, person.name.as_deref(), now);
+            let what = if is_new && person.role == Role::Owner { Outcome::Owner } else { Outcome::Device };
+            self.tell_change(what, &person, now);
             self.end_first_code();
         }
         self.tell_owners(now);
@@ -224,13 +231,18 @@ impl Home {
     /// # Errors
     /// If there is no such number: those of all persons.
     pub fn handle_revoked(&mut self, number: u64, now: Instant) -> Result<(), Vec<u64>> {
+        let person = self.access.people().person(number).filter(|person| person.number != 0).cloned();
         let Some(keys) = self.access.handle_revoked(number) else {
             return Err(self.access.numbers());
         };
+        self.end_code_of(number, now);
         log::info!("number {number} is revoked, and with it {} keys", keys.len());
         let ended: Vec<VisitId> = self.visits.iter().filter(|v| keys.contains(&v.key)).map(|v| v.id).collect();
         for id in ended {
             self.end_visit(id, Some(ByeReason::Revoked), now);
+        }
+        if let Some(person) = person {
+            self.tell_change(Outcome::Removed, &person, now);
         }
         self.tell_owners(now);
         Ok(())
@@ -242,6 +254,7 @@ impl Home {
         self.log = VisitLog::default();
         self.calling = Calling::new(now);
         self.owners = Owners::new(now);
+        self.house.reset();
         self.door = DoorState::new(self.door.curtain, None);
         self.pairing = None;
         self.exchanges.clear();

@@ -1,16 +1,17 @@
 //! What the home is told, what it orders, and why it wants to be called.
 
+use intercom_base::language::Language;
 use intercom_base::settings::{PublicAddress, Rung};
 use intercom_base::units::Bitrate;
 
 use crate::call::chimes::Chime;
 use crate::call::home::SocketId;
+use crate::call::house::House;
 use crate::call::items::{
     AudioIn, CallOut, Door, EncoderOrder, ExchangeId, For, PairingCode, Speech, ViewerFrame, ViewerInfo, VisitId,
 };
 use crate::call::peer::Transmit;
 use crate::call::protocol::{FromHome, RungName, Volume};
-use crate::people::entering::Hours;
 use crate::people::items::{Change, InviteId};
 use crate::people::register::Wish;
 use crate::people::visits::VisitLog;
@@ -40,8 +41,14 @@ pub struct HomeConfig {
     pub hear_each_other: bool,
     /// The curtain is drawn in the beginning.
     pub curtain: bool,
-    /// Home's quiet hours in the beginning.
-    pub quiet_hours: Option<Hours>,
+    /// How loud the chimes are, in percent.
+    pub chime_percent: u8,
+    /// The TV's language.
+    pub language: Language,
+    /// What an owner has set, which goes before the above.
+    pub house: House,
+    /// The program's version.
+    pub version: String,
     /// Who visited before.
     pub visits: VisitLog,
 }
@@ -97,8 +104,19 @@ pub enum HomeOutput {
     },
     /// Store what an owner changed.
     Store(Change),
-    /// Store home's quiet hours.
-    QuietHours(Option<Hours>),
+    /// Store what an owner set of home.
+    House(House),
+    /// The TV shows this name of home, in this language, from now on.
+    Looks {
+        /// See above.
+        name: String,
+        /// See above.
+        language: Language,
+    },
+    /// Chimes are as loud from now on, in percent.
+    ChimeVolume(u8),
+    /// Look how home is; answered with [`Home::handle_examined`].
+    Examine,
     /// The curtain is drawn from now on, or no more.
     Curtain(bool),
     /// Tell the world beyond open pages that home calls.

@@ -8,13 +8,14 @@ use std::time::Instant;
 use qrcodegen::{QrCode, QrCodeEcc};
 
 use crate::call::home::{Home, HomeOutput, SocketId};
-use crate::call::items::{NewsKind, VisitId};
-use crate::call::protocol::{ErrorCode, FromHome, FromPage, NotDone, PeopleList, PersonInfo, PersonWish};
+use crate::call::items::VisitId;
+use crate::call::protocol::{ErrorCode, FromHome, FromPage, NotDone, PeopleList, PersonInfo, PersonWish, Wanted};
 use crate::people::edit::Edit;
 use crate::people::fairness::{Budget, Rate};
 use crate::people::items::{Change, InviteId, NewLink};
 use crate::people::names;
 use crate::people::register::{Person, Role, Wish};
+use crate::people::visits::Outcome;
 
 /// Persons whom an owner's page may make; so many fit into one message.
 const MOST_PERSONS: usize = 200;
@@ -44,6 +45,11 @@ impl Owners {
     pub fn new(now: Instant) -> Owners {
         Owners { changes: Budget::new(CHANGES, now), next: 1, waiting: Vec::new() }
     }
+
+    /// Whether one more change may be made now.
+    pub fn spend(&mut self, now: Instant) -> bool {
+        self.changes.spend(1.0, now)
+    }
 }
 
 impl Home {
@@ -52,12 +58,15 @@ impl Home {
         if !self.is_owner(index) {
             return self.fail(id, ErrorCode::NotAllowed, "only an owner who is inside may do this");
         }
-        let costs = matches!(
-            message,
-            FromPage::QuietHours { .. } | FromPage::EraseVisits {} | FromPage::ShowCode { shown: true, .. }
-        );
-        if costs && !self.owners.changes.spend(1.0, now) {
-            return self.not_done(id, None, None, NotDone::TooMany);
+        let about = match message {
+            FromPage::EraseVisits {} => Some(Wanted::EraseVisits),
+            FromPage::ShowCode { shown: true, .. } => Some(Wanted::ShowCode),
+            _ => None,
+        };
+        if let Some(about) = about
+            && !self.owners.spend(now)
+        {
+            return self.not_done(id, (None, None, about), NotDone::TooMany);
         }
         match message {
             FromPage::People {} => {
@@ -70,33 +79,37 @@ impl Home {
             FromPage::Person(wish) => {
                 let person = wish.person;
                 if let Err(why) = self.change_person(wish, now) {
-                    self.not_done(id, None, Some(person), why);
+                    self.not_done(id, (None, Some(person), Wanted::Person), why);
                 }
                 self.tell_again(index, now);
             }
             FromPage::Remove { person } => {
                 if let Err(why) = self.remove_person(person, now) {
-                    self.not_done(id, None, Some(person), why);
+                    self.not_done(id, (None, Some(person), Wanted::Remove), why);
                 }
                 // The person who asked may have been the one.
                 self.tell_owners(now);
             }
-            FromPage::ShowCode { shown: true, name, role } => match name.as_deref().map(names::tidy).transpose() {
-                Ok(name) => drop(self.handle_code_wanted(name, role, now)),
-                Err(_) => self.not_done(id, None, None, NotDone::Name),
-            },
-            FromPage::ShowCode { shown: false, .. } => self.take_code_away(now),
-            FromPage::QuietHours { hours } => match hours.as_deref().map(str::parse).transpose() {
-                Ok(hours) => {
-                    if self.door.quiet != hours {
-                        self.door.quiet = hours;
-                        self.out.push_back(HomeOutput::QuietHours(hours));
-                        self.door_changed(now);
-                    }
-                    self.tell_again(index, now);
+            FromPage::ShowCode { shown: true, person, name, role } => {
+                if let Err(why) = self.show_code_for(person, name.as_deref(), role, now) {
+                    self.not_done(id, (None, person, Wanted::ShowCode), why);
                 }
-                Err(_) => self.not_done(id, None, None, NotDone::Hours),
-            },
+            }
+            FromPage::ShowCode { shown: false, .. } => self.take_code_away(now),
+            FromPage::QuietHours { hours } => {
+                let hours = hours.as_deref().map(str::parse).transpose().map_err(|_| NotDone::Hours);
+                if let Err(why) = hours.and_then(|hours| self.set_quiet_hours(hours, now)) {
+                    self.not_done(id, (None, None, Wanted::QuietHours), why);
+                }
+                self.tell_again(index, now);
+            }
+            FromPage::Home { language } => self.show_home(index, id, &language, now),
+            FromPage::SetHome(wish) => {
+                if let Err(why) = self.set_home(wish, now) {
+                    self.not_done(id, (None, None, Wanted::Home), why);
+                }
+                self.tell_home_again(index);
+            }
             FromPage::Visits {} => self.say_visits(id),
             FromPage::EraseVisits {} => {
                 self.handle_erase_visits();
@@ -108,8 +121,9 @@ impl Home {
         }
     }
 
-    fn not_done(&mut self, id: SocketId, request: Option<u32>, person: Option<u64>, why: NotDone) {
-        self.out.push_back(HomeOutput::Say(id, FromHome::NotDone { request, person, why }));
+    fn not_done(&mut self, id: SocketId, what: (Option<u32>, Option<u64>, Wanted), why: NotDone) {
+        let (request, person, about) = what;
+        self.out.push_back(HomeOutput::Say(id, FromHome::NotDone { request, person, about, why }));
     }
 
     fn invite(
@@ -138,9 +152,9 @@ impl Home {
             (None, Ok(_)) if people.persons().count() >= MOST_PERSONS => (None, Some(NotDone::TooMany)),
             (None, Ok(name)) => (name, None),
         };
-        let full = self.owners.waiting.len() >= MOST_ON_THE_WAY || !self.owners.changes.spend(1.0, now);
+        let full = self.owners.waiting.len() >= MOST_ON_THE_WAY || !self.owners.spend(now);
         if let Some(why) = problem.or(full.then_some(NotDone::TooMany)) {
-            return self.not_done(id, Some(request), person, why);
+            return self.not_done(id, (Some(request), person, Wanted::Invite), why);
         }
         let invite = InviteId(self.owners.next);
         self.owners.next += 1;
@@ -177,7 +191,10 @@ impl Home {
                     visit.invited.push((request, answer.clone()));
                     answer
                 }
-                _ => FromHome::NotDone { request: Some(request), person: None, why: NotDone::Storage },
+                _ => {
+                    let (request, about) = (Some(request), Wanted::Invite);
+                    FromHome::NotDone { request, person: None, about, why: NotDone::Storage }
+                }
             };
             if let Some(socket) = visit.socket {
                 self.out.push_back(HomeOutput::Say(socket, answer));
@@ -203,7 +220,7 @@ impl Home {
         if role != Role::Owner && self.access.people().is_last_owner(number) {
             return Err(NotDone::LastOwner);
         }
-        if !self.owners.changes.spend(1.0, now) {
+        if !self.owners.spend(now) {
             return Err(NotDone::TooMany);
         }
         self.person_is(&old, new, now);
@@ -239,11 +256,15 @@ impl Home {
         if old.role != new.role {
             let sockets: Vec<_> = self.visits.iter().filter(|v| v.person == number).filter_map(|v| v.socket).collect();
             self.out.extend(sockets.into_iter().map(|socket| HomeOutput::Say(socket, FromHome::Role { role })));
-            let what = if role == Role::Owner { NewsKind::Owner } else { NewsKind::Rights };
-            self.tell_news(what, new.name.as_deref(), now);
             // A new owner may answer those who wait already.
             let theirs: Vec<usize> = (0..self.visits.len()).filter(|at| self.visits[*at].person == number).collect();
             theirs.into_iter().for_each(|index| self.say_door(index, now));
+        }
+        // A name is no right.
+        let rights = |person: &Person| (person.role, person.entering, person.in_quiet_hours, person.hours);
+        if rights(old) != rights(&new) {
+            let is_owner = old.role != role && role == Role::Owner;
+            self.tell_change(if is_owner { Outcome::Owner } else { Outcome::Rights }, &new, now);
         }
         self.out.push_back(HomeOutput::Store(Change::Person(new)));
         self.visits_changed(now);
@@ -252,14 +273,13 @@ impl Home {
 
     fn remove_person(&mut self, number: u64, now: Instant) -> Result<(), NotDone> {
         let known = self.access.people().person(number).filter(|known| known.number != 0);
-        let name = known.ok_or(NotDone::Unknown)?.name.clone();
+        known.ok_or(NotDone::Unknown)?;
         if self.access.people().is_last_owner(number) {
             return Err(NotDone::LastOwner);
         }
         // What shuts somebody out waits for no budget.
         self.out.push_back(HomeOutput::Store(Change::Removed(number)));
         let _is_known = self.handle_revoked(number, now);
-        self.tell_news(NewsKind::Removed, name.as_deref(), now);
         Ok(())
     }
 
@@ -302,7 +322,11 @@ impl Home {
         let is_here = |number| self.visits.iter().any(|visit| visit.person == number && visit.gate.is_inside());
         let infos = people
             .persons()
-            .map(|person| PersonInfo { here: is_here(person.number), ..PersonInfo::of(person, people, unix) })
+            .map(|person| PersonInfo {
+                here: is_here(person.number),
+                last_visit: self.log.last_visit(person.number).map(|at| at.as_secs()),
+                ..PersonInfo::of(person, people, unix)
+            })
             // Whose only link has run out is nobody any more.
             .filter(|info| info.devices > 0 || info.invited_until.is_some());
         PeopleList { people: infos.collect(), quiet_hours: self.door.quiet.map(|hours| hours.to_string()) }

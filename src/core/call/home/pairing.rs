@@ -10,8 +10,9 @@ use subtle::ConstantTimeEq as _;
 use crate::call::home::admission::Stage;
 use crate::call::home::{HELLO_WITHIN, Home, HomeOutput, SocketId};
 use crate::call::items::{ExchangeId, For, PairingCode};
-use crate::call::protocol::{ErrorCode, FromHome, VERSION};
+use crate::call::protocol::{ErrorCode, FromHome, NotDone, VERSION};
 use crate::people::items::NewKey;
+use crate::people::names;
 use crate::people::register::Role;
 use crate::reach::links::{Links, token_links};
 
@@ -27,10 +28,14 @@ const NONCE: std::ops::RangeInclusive<usize> = 16..=64;
 /// Exchanges that are remembered; the oldest goes first.
 const MOST: usize = 16;
 
+/// Whose a home is.
+const FIRST: For = For::Newcomer { name: None, role: Role::Owner };
+
 /// The code on the TV.
 pub(super) struct Pairing {
     token: String,
-    name: Option<String>,
+    whom: For,
+    /// What anyone may do who comes with it.
     role: Role,
     until: Instant,
     /// Somebody wanted it, now; otherwise it stands there because nobody could enter.
@@ -66,7 +71,7 @@ impl Home {
     /// All threads run. A home that nobody could enter tomorrow shows a code until somebody can.
     pub fn handle_started(&mut self, now: Instant) {
         if !self.access.has_keys() {
-            self.begin_pairing(None, Role::Owner, false, now);
+            self.begin_pairing(FIRST, Role::Owner, false, now);
         }
     }
 
@@ -74,14 +79,43 @@ impl Home {
     /// device of all is an owner's, whatever the role.
     pub fn handle_code_wanted(&mut self, name: Option<String>, role: Role, now: Instant) -> Links {
         let role = if self.access.has_keys() { role } else { Role::Owner };
-        self.begin_pairing(name, role, true, now)
+        self.begin_pairing(For::Newcomer { name, role }, role, true, now)
     }
 
-    fn begin_pairing(&mut self, name: Option<String>, role: Role, asked: bool, now: Instant) -> Links {
+    /// Shows a code as an owner wants it: for a further device of a person, or for somebody new.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(super) fn show_code_for(
+        &mut self,
+        person: Option<u64>,
+        name: Option<&str>,
+        role: Role,
+        now: Instant,
+    ) -> Result<(), NotDone> {
+        let Some(number) = person else {
+            let name = name.map(names::tidy).transpose().map_err(|_| NotDone::Name)?;
+            self.handle_code_wanted(name, role, now);
+            return Ok(());
+        };
+        let known = self.access.people().person(number).filter(|known| known.number != 0);
+        let role = known.ok_or(NotDone::Unknown)?.role;
+        self.begin_pairing(For::Device(number), role, true, now);
+        Ok(())
+    }
+
+    /// This person may not come in any more, nor with a code that was for them.
+    pub(super) fn end_code_of(&mut self, number: u64, now: Instant) {
+        if self.pairing.as_ref().is_some_and(|code| code.whom == For::Device(number)) {
+            self.take_code_away(now);
+        }
+    }
+
+    fn begin_pairing(&mut self, whom: For, role: Role, asked: bool, now: Instant) -> Links {
         let token = self.token();
         let links = self.links_of(&token);
         self.exchanges.retain(|exchange| !exchange.of_code || exchange.key.is_some());
-        self.pairing = Some(Pairing { token, name, role, until: now + CODE_LIFE, asked, used: false });
+        self.pairing = Some(Pairing { token, whom, role, until: now + CODE_LIFE, asked, used: false });
         self.show_code();
         self.tell_owners(now);
         links
@@ -143,7 +177,7 @@ impl Home {
             return;
         }
         if !self.access.has_keys() {
-            self.begin_pairing(None, Role::Owner, false, now);
+            self.begin_pairing(FIRST, Role::Owner, false, now);
             return;
         }
         self.exchanges.retain(|exchange| !exchange.of_code || exchange.key.is_some());
@@ -190,7 +224,7 @@ impl Home {
         }
         let begun = self.exchanges.iter().position(|exchange| same(&exchange.token, token) && exchange.nonce == nonce);
         let of_code = self.pairing.as_ref().filter(|code| code.is_good(now) && same(&code.token, token));
-        let of_code = of_code.map(|code| For::Newcomer { name: code.name.clone(), role: code.role });
+        let of_code = of_code.map(|code| code.whom.clone());
         let of_link = self.access.invited(token, self.wall_at(now)).map(|invited| For::Person(invited.person));
         let (is_code, whom) = (of_code.is_some(), of_code.or(of_link));
         if begun.is_none() && whom.is_none() {

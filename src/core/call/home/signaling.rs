@@ -76,6 +76,8 @@ impl Home {
             | FromPage::QuietHours { .. }
             | FromPage::Visits {}
             | FromPage::EraseVisits {}
+            | FromPage::Home { .. }
+            | FromPage::SetHome(_)
             | FromPage::LetIn { .. }
             | FromPage::Decline { .. } => self.handle_owner_message(index, id, message, now),
             FromPage::Leave {} => {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use intercom_base::units::Bitrate;
 
 use crate::call::home::door::Gate;
+use crate::call::home::house::HomeTold;
 use crate::call::home::{LONGEST_WITHOUT_MEDIA, NO_MEDIA_LIFE, ORPHAN_LIFE, SocketId};
 use crate::call::items::{ViewerInfo, VisitId};
 use crate::call::peer::{Peer, Report};
@@ -43,6 +44,10 @@ pub(super) struct Visit {
     pub gate: Gate,
     /// What an owner's page was told last on a socket that asked for the list of people.
     pub people_told: Option<(SocketId, Option<FromHome>)>,
+    /// What an owner's page was told of home.
+    pub home_told: Option<HomeTold>,
+    /// Its newest socket came from beyond home's network.
+    pub from_outside: bool,
     /// It is in the visit log.
     pub logged: bool,
     /// Links that it was given, by its own numbers of requests.
@@ -114,6 +119,8 @@ impl Visit {
             name: None,
             gate: Gate::Inside,
             people_told: None,
+            home_told: None,
+            from_outside: false,
             logged: false,
             invited: Vec::new(),
             since: now,

@@ -29,6 +29,9 @@ pub struct PersonInfo {
     pub here: bool,
     /// Whether it is the one who asks.
     pub you: bool,
+    /// When their last visit ended or, while they are here, began; UTC in seconds since 1970. `null`: never, or nobody knows.
+    #[serde(default)]
+    pub last_visit: Option<u64>,
     /// Until when their link may be opened, UTC in seconds since 1970; `null`: they have none.
     pub invited_until: Option<u64>,
     /// Devices that their link still makes.
@@ -49,6 +52,7 @@ impl PersonInfo {
             devices: people.devices_of(person.number),
             here: false,
             you: false,
+            last_visit: None,
             invited_until: link.map(|link| link.until.as_secs()),
             links_left: link.map_or(0, |link| link.devices.saturating_sub(link.used)),
         }
@@ -164,4 +168,24 @@ pub enum NotDone {
     Storage,
     /// As many people as home knows, or changes as it takes in that time: try again later.
     TooMany,
+}
+
+/// The message that was not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wanted {
+    /// `invite`
+    Invite,
+    /// `person`
+    Person,
+    /// `remove`
+    Remove,
+    /// `show_code`
+    ShowCode,
+    /// `quiet_hours`
+    QuietHours,
+    /// `set_home`
+    Home,
+    /// `erase_visits`
+    EraseVisits,
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use intercom_base::language::Sentences;
+use intercom_base::language::{Language, Sentences};
 use intercom_base::picture::I420;
 use intercom_core::tv::captions::{Captions, Words};
 use intercom_core::tv::door::{self, DoorKeys, DoorWords};
@@ -13,14 +13,15 @@ use intercom_media::scene::Health;
 use intercom_media::text;
 
 use crate::config::Tv;
-use crate::shell::clock;
 use crate::shell::devices::board::Shown;
 use crate::shell::devices::input_events;
 use crate::shell::devices::tv::{Subject, ZONE};
+use crate::shell::{clock, fonts};
 
 /// Finds the words that go with what is on the board.
 pub(super) struct Author {
     pub sentences: &'static Sentences,
+    language: Language,
     captions: Captions,
     keys: DoorKeys,
     /// The minute that the zone was looked at, and seconds east of UTC then.
@@ -30,15 +31,23 @@ pub(super) struct Author {
 }
 
 impl Author {
-    pub fn new(sentences: &'static Sentences, subject: &Subject) -> Author {
-        let name = |key: Option<u16>| key.map(|key| input_events::words(key, sentences));
-        // While somebody waits, the key that shows a code lets them in.
-        let let_in = subject.let_in_key.or(subject.invite_key);
-        let keys = DoorKeys { let_in: name(let_in), decline: name(subject.decline_key) };
-        Author { sentences, captions: Captions::new(sentences), keys, offset: None, code: None }
+    pub fn new(subject: &Subject) -> Author {
+        let (language, sentences) = (subject.board.language(), fonts::sentences(subject.board.language()));
+        let (captions, keys) = (Captions::new(sentences), door_keys(subject, sentences));
+        Author { sentences, language, captions, keys, offset: None, code: None }
+    }
+
+    /// Speaks another language from now on, if that is wanted.
+    fn speak(&mut self, language: Language, subject: &Subject) {
+        if std::mem::replace(&mut self.language, language) != language {
+            self.sentences = fonts::sentences(language);
+            self.captions.speak(self.sentences);
+            self.keys = door_keys(subject, self.sentences);
+        }
     }
 
     pub fn write(&mut self, mut shown: Shown, subject: &Subject, tv: Tv) -> Content {
+        self.speak(shown.language, subject);
         for viewer in &mut shown.viewers {
             // A name of which nothing can be drawn would leave nobody's tile: better a number.
             viewer.name = viewer.name.take().filter(|name| !text::is_blank(name));
@@ -82,6 +91,13 @@ impl Author {
         }
         self.code.as_ref().map(|(_, modules)| modules)
     }
+}
+
+fn door_keys(subject: &Subject, sentences: &Sentences) -> DoorKeys {
+    let name = |key: Option<u16>| key.map(|key| input_events::words(key, sentences));
+    // While somebody waits, the key that shows a code lets them in.
+    let let_in = subject.let_in_key.or(subject.invite_key);
+    DoorKeys { let_in: name(let_in), decline: name(subject.decline_key) }
 }
 
 /// All that one picture is made of.
