@@ -1,8 +1,9 @@
 // The document: puts words, states and controls on the page, and tells what the person does. It decides nothing.
+import { ENGLISH } from './english.js';
 import { putWords } from './languages.js';
 import { isDismissed } from './policy.js';
 import { setTitle } from './title.js';
-import { ENGLISH, blockedWords, browserKind, declineWords, homeName, questionWords, returnWords, say, stateWords, tapWords } from './words.js';
+import { blockedWords, browserKind, declineWords, homeName, questionWords, returnWords, say, stateWords, tapWords } from './words.js';
 
 const IDLE_MS = 4500;
 const NOTE_MS = 3200;

@@ -4,6 +4,7 @@ import { readFileSync, readdirSync, existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { page, webroot } from './webroot.mjs';
 
+const { ENGLISH } = await page('english.js');
 const words = await page('words.js');
 const read = (name) => readFileSync(new URL(name, webroot), 'utf8');
 const files = readdirSync(webroot);
@@ -83,7 +84,7 @@ test('a name in another script keeps to itself', () => {
 
 test('whatever may happen to a device has a notice', () => {
   for (const kind of ['mic', 'cam']) {
-    for (const state of ['on', 'off', 'ready', 'paused', 'lost', 'missing', 'busy']) assert.ok(words.ENGLISH[`note.${kind}-${state}`], `${kind}-${state}`);
+    for (const state of ['on', 'off', 'ready', 'paused', 'lost', 'missing', 'busy']) assert.ok(ENGLISH[`note.${kind}-${state}`], `${kind}-${state}`);
   }
 });
 

@@ -4,6 +4,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { afterEach, test } from 'node:test';
 import { page, webroot } from './webroot.mjs';
 
+const { ENGLISH } = await page('english.js');
 const words = await page('words.js');
 const { LANGUAGES, chooseLanguage, fetchWords, localeOf } = await page('languages.js');
 const { parts } = await page('emphasis.js');
@@ -30,7 +31,7 @@ function tied(name) {
 }
 
 // The page about the certificate has its English in the document only.
-const english = { ...words.ENGLISH, ...Object.fromEntries(tied('trust.html')) };
+const english = { ...ENGLISH, ...Object.fromEntries(tied('trust.html')) };
 const placeholders = (sentence) => [...sentence.matchAll(/\{\w+\}/g)].map(([all]) => all).sort();
 const tags = (sentence) => parts(sentence).filter((part) => part.tag).map((part) => part.tag).sort();
 const view = { home: 'The $& barn', reason: null, stuck: false, thin: false, barred: false, restarting: false };
@@ -84,7 +85,7 @@ test('no catalogue says a thing twice', () => {
 });
 
 test('what stands in the document is what the English catalogue says', () => {
-  for (const [key, text] of tied('index.html')) assert.equal(text, words.ENGLISH[key], key);
+  for (const [key, text] of tied('index.html')) assert.equal(text, ENGLISH[key], key);
   for (const [key, text] of tied('trust.html')) assert.equal(text, english[key], key);
 });
 
@@ -103,7 +104,7 @@ test('whatever the documents say is tied to a key', () => {
 
 test('whatever the page asks for by its key is there', () => {
   for (const name of files.filter((file) => file.endsWith('.js'))) {
-    for (const [, key] of read(name).matchAll(/\bsay\('([^']+)'/g)) assert.ok(key in words.ENGLISH, `${name}: ${key}`);
+    for (const [, key] of read(name).matchAll(/\bsay\('([^']+)'/g)) assert.ok(key in ENGLISH, `${name}: ${key}`);
   }
 });
 
@@ -166,7 +167,7 @@ test('what home answers is a catalogue, or is asked for again', async () => {
 test('a catalogue of another version never leaves a gap: what it lacks or cannot fill is English', () => {
   words.speak({ home: 'Zuhause', 'connecting.title': '', 'connecting.text': 7, 'live.text': '{place} ist live.', 'note.new': 'Neu' });
   const { title, text } = words.stateWords({ ...view, state: 'connecting' }, true);
-  assert.deepEqual([title, text], [words.ENGLISH['connecting.title'], words.ENGLISH['connecting.text']]);
+  assert.deepEqual([title, text], [ENGLISH['connecting.title'], ENGLISH['connecting.text']]);
   assert.equal(words.stateWords({ ...view, state: 'live' }, true).text, 'You are at home. The $& barn is live.');
   assert.equal(words.homeName({ home: null }), 'Zuhause');
   assert.equal(words.say('nothing'), null);
@@ -177,7 +178,7 @@ test('every state, question and refusal is said in each language', () => {
     words.speak(catalogue);
     for (const state of ['connecting', 'live', 'reconnecting', 'offline', 'full', 'wrong-link', 'blocked', 'left', 'revoked', 'tap', 'sound', 'knock', 'curtain', 'declined', 'no-answer', 'resting', 'ended']) {
       const { title, text } = words.stateWords({ ...view, state }, true);
-      assert.ok(title && /[.。।]$/.test(text) && !Object.values(words.ENGLISH).includes(text), `${name}: ${state}`);
+      assert.ok(title && /[.。।]$/.test(text) && !Object.values(ENGLISH).includes(text), `${name}: ${state}`);
     }
     assert.equal(words.questionWords('mic').title, catalogue['ask.mic.title']);
     assert.equal(words.blockedWords('both', 'firefox').steps[2], catalogue['unblock.firefox.3']);
