@@ -51,6 +51,8 @@ export const ENGLISH = {
   'knock.title': 'Knocking at {home} …',
   'knock.text': 'As soon as somebody lets you in, you see and hear each other. Until then nobody at home sees or hears you.',
   'knock.stop': 'Stop knocking',
+  'knock-barred.title': 'Knocking, but no connection yet',
+  'knock-barred.text': 'You are knocking, but sound and picture cannot reach you. A network on the way may block them. The page keeps trying. Another network may help, such as mobile data.',
   'preview.text': 'You will be inside in a moment, with sound. Until then nobody at home sees or hears you.',
   'curtain.title': 'Home has drawn the curtain',
   'curtain.text': 'You can be heard and seen. The picture comes back by itself.',

@@ -138,6 +138,15 @@ export const isDismissed = (state) => Object.values(FAREWELLS).includes(state);
 /** Whether home sends no picture: this visit still knocks, or home has drawn the curtain. So none is missing. */
 export const isCovered = ({ entry, curtain }) => entry === 'knock' || curtain;
 
+/**
+ * Whether home answers and nothing gets through to it or back: no connection came up in `rebuilds` tries, or home said so. While home shows nothing
+ * no picture is missing, but a connection is: whoever knocks would else wait for something that cannot come.
+ */
+export function isBarred({ welcomed, unreached, alive, covered, stands }, rebuilds) {
+  if (alive || (covered && stands)) return false;
+  return unreached || (welcomed && rebuilds > 0);
+}
+
 /** The part of a `welcome` or `entry` that says how far in this visit is: 'inside', 'preview' or 'knock'. */
 const entryOf = (entry) => (['preview', 'knock'].includes(entry?.state) ? entry.state : 'inside');
 

@@ -5,7 +5,7 @@ import { Entry } from './entry.js';
 import { Peer, brief, canCall, signalUrl } from './first.js';
 import { Mail } from './mailbox.js';
 import { Observer } from './observer.js';
-import { FULL_RETRY_MS, Recovery, afterWelcome, brokenPause, farewell, freshFacts, hearHome, hearWelcome, isCovered, isHeardOrSeen, isStanding, pageState } from './policy.js';
+import { FULL_RETRY_MS, Recovery, afterWelcome, brokenPause, farewell, freshFacts, hearHome, hearWelcome, isBarred, isCovered, isHeardOrSeen, isStanding, pageState } from './policy.js';
 import { Refusals } from './refusals.js';
 import { mayReload, reloadForAddress, reloadForVersion } from './reloads.js';
 import { Signal } from './signal.js';
@@ -153,7 +153,7 @@ class Visit extends EventTarget {
 
   /** Everything that the page may want to show. */
   view() {
-    const { ended, reason, welcomed, restarting, home, camera, muted, volume, rung, alive, role, entry, covered, until } = this.#facts;
+    const { ended, reason, welcomed, restarting, home, camera, muted, volume, rung, role, entry, covered, until } = this.#facts;
     const media = this.#peer?.media ?? 'closed';
     const state = pageState(this.#facts, clock());
     return {
@@ -174,7 +174,7 @@ class Visit extends EventTarget {
       snapshot: state === 'sound' ? this.#snapshots.shown(clock()) : null,
       // Sound comes and no picture: people can talk already.
       talks: state === 'sound' || state === 'curtain' || (this.#watch.thin && state !== 'tap'),
-      barred: !alive && !covered && ((welcomed && this.#recovery.rebuilds > 0) || this.#facts.unreached),
+      barred: isBarred(this.#facts, this.#recovery.rebuilds),
       // Home's computer answers, and refuses this page.
       refused: !welcomed && this.#refusals.refuses(clock()),
       misdirected: !welcomed && this.#refusals.misdirected,

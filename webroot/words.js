@@ -61,6 +61,8 @@ export function situation(view, online) {
   switch (view.state) {
     case 'live':
       return view.entry === 'preview' ? 'preview' : 'live';
+    case 'knock':
+      return view.barred ? 'knock-barred' : 'knock';
     case 'curtain':
       return view.soundOnly ? 'curtain-heard' : 'curtain';
     case 'resting':

@@ -43,10 +43,11 @@ test('every state has a title and a sentence of its own', () => {
   seen.add(words.stateWords({ ...view, state: 'sound', late: true }, true).text);
   seen.add(words.stateWords({ ...view, state: 'live', entry: 'preview' }, true).text);
   seen.add(words.stateWords({ ...view, state: 'curtain', soundOnly: true }, true).text);
+  seen.add(words.stateWords({ ...view, state: 'knock', barred: true }, true).text);
   seen.add(words.stateWords({ ...view, state: 'resting', until: 1790000000 }, true).text);
   seen.add(words.stateWords({ ...view, state: 'offline' }, false).text);
   seen.add(words.stateWords({ ...view, state: 'reconnecting', restarting: true }, true).text);
-  assert.equal(seen.size, 27);
+  assert.equal(seen.size, 28);
 });
 
 test('no words send anybody to the browser that they use', () => {

@@ -155,6 +155,39 @@ test('single pictures stop at the curtain, too', async () => {
   assert.deepEqual([visit.view().snapshot, sent('snapshot').length], [null, 0]);
 });
 
+/** The socket stands, and no connection comes up: as in a network that blocks UDP. */
+async function blocked(more) {
+  visit.start();
+  await settle();
+  last().onopen();
+  last().say({ ...WELCOME, ...more });
+}
+
+test('whoever knocks where no connection gets through is told so, and no longer once it does', async () => {
+  await blocked({ role: 'guest', entry: { state: 'knock', left_ms: 60000 } });
+  await pass(5000);
+  assert.deepEqual([visit.view().state, visit.view().barred], ['knock', false], 'it may still come');
+  await pass(3000);
+  assert.deepEqual([visit.view().state, visit.view().barred], ['knock', true]);
+  peers.at(-1).connects();
+  await pass(250);
+  assert.deepEqual([visit.view().state, visit.view().barred], ['knock', false]);
+});
+
+test('whom home sent away because nothing got through is told so while knocking again', async () => {
+  await blocked({ role: 'guest', entry: { state: 'knock', left_ms: 60000 } });
+  last().say({ type: 'bye', reason: 'no_media' });
+  last().onclose?.();
+  await pass(1000);
+  assert.equal(visit.view().barred, true);
+});
+
+test('behind the curtain, too, a connection that cannot come is told', async () => {
+  await blocked({ curtain: true });
+  await pass(8000);
+  assert.deepEqual([visit.view().state, visit.view().barred], ['connecting', true]);
+});
+
 test('while the preview lasts, the frosted picture is a picture', async () => {
   await welcomed({ entry: { state: 'preview', left_ms: 10000 } });
   await pass(500, 8);
