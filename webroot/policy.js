@@ -171,6 +171,9 @@ export function hearHome(facts, message) {
     case 'stream':
       facts.rung = message.rung;
       return true;
+    case 'name':
+      facts.home = message.home?.trim?.() || null;
+      return true;
     case 'role':
       facts.role = message.role ?? facts.role;
       return true;

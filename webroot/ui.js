@@ -107,8 +107,9 @@ export class Ui {
       this.#text = title + text;
       by('title').textContent = title;
       by('status').textContent = text;
-      setTitle(view.state === 'live' || view.snapshot || this.#knocks ? title : `${title} · ${homeName(view)}`);
     }
+    // Home may be called something else by now, whatever is said below.
+    setTitle(view.state === 'live' || view.snapshot || this.#knocks ? title : `${title} · ${homeName(view)}`);
     by('name').textContent = homeName(view);
     by('mark').hidden = view.socket === 'open';
     by('paste').hidden = view.state !== 'wrong-link' && view.state !== 'revoked';

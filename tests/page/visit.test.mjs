@@ -155,6 +155,16 @@ test('single pictures stop at the curtain, too', async () => {
   assert.deepEqual([visit.view().snapshot, sent('snapshot').length], [null, 0]);
 });
 
+test('a home that an owner names anew is called so at once', async () => {
+  await welcomed({});
+  last().say({ type: 'name', home: 'Oma' });
+  assert.equal(visit.view().home, 'Oma');
+  for (const none of [null, undefined, '', ' ', 7]) {
+    last().say({ type: 'name', home: none });
+    assert.equal(visit.view().home, null, 'then the page has a word of its own');
+  }
+});
+
 /** The socket stands, and no connection comes up: as in a network that blocks UDP. */
 async function blocked(more) {
   visit.start();
