@@ -9,6 +9,11 @@ export const DEFAULTS = {
   guest: { entering: 'knock', in_quiet_hours: 'refuse' },
 };
 
+/** Why home did not do something. It counts changes, too: only who makes somebody new can mend that by removing others. */
+export function reasonOf({ about = null, why }) {
+  return why === 'too_many' && about !== null && !['invite', 'show_code'].includes(about) ? 'too_often' : why;
+}
+
 /** Proposed where nobody has chosen any. */
 const USUAL_HOURS = '22:00-07:00';
 
@@ -175,10 +180,16 @@ export class People {
     return true;
   }
 
-  /** Shows a code on the TV for somebody new, or takes it away. */
-  showCode(shown, { name = null, role = 'family' } = {}) {
+  /** Shows a code on the TV, for somebody new (`{ name, role }`) or for a further device of a `person`; or takes it away. */
+  showCode(shown, { person = null, name = null, role = 'family' } = {}) {
     this.#wrong.delete('code');
-    this.#wishes.set('code', { change: { shown, name: name?.trim() || null, role }, at: null });
+    const wanted = person === null ? { name: name?.trim() || null, role } : { person };
+    this.#wishes.set('code', { change: { shown, ...wanted }, at: null });
+  }
+
+  /** Why there is no code has been read. */
+  closeCode() {
+    this.#wrong.delete('code');
   }
 
   /** Asks for a link: for somebody new (`{ name, role }`) or for a further device of a `person`. Only while home hears it. */
@@ -225,7 +236,7 @@ export class People {
     return { ...said, ...wish, ...draft, hours: { ...this.#hours(number), ...hours }, ...this.#state(number) };
   }
 
-  /** Home itself: `{ hours, codeShown }`, and the same as of a person. */
+  /** Home itself: `{ hours, quietHours, codeShown }`, and the same as of a person; `codeWrong` says whose code it was, too: a `person`, or null. */
   get home() {
     const code = this.#wishes.get('code')?.change;
     return {
@@ -318,20 +329,31 @@ export class People {
     }
   }
 
-  #refused({ request = null, person = null, why }) {
+  #refused(message) {
+    const { about = null, request = null, person = null } = message;
+    const why = reasonOf(message);
     const invite = this.#invite;
-    if (request !== null) {
-      if (request === invite?.request) this.#fail('invite', why, why === 'name' ? 'name' : 'all');
+    if (request !== null || about === 'invite') {
+      if (request !== null && request === invite?.request) this.#fail('invite', why, why === 'name' ? 'name' : 'all');
       return;
     }
-    const key = person ?? (this.#wishes.has('home') && why !== 'name' ? 'home' : 'code');
+    const key = this.#meant(about, person, why);
     const places = { name: 'name', hours: 'hours', last_owner: 'role' };
     const wish = this.#wishes.get(key);
+    const place = about === 'remove' || (!wish && why === 'last_owner') ? 'remove' : (places[why] ?? 'all');
+    if (about === 'remove') return this.#fail(key, why, place);
     this.#wishes.delete(key);
     this.#saved.delete(key);
+    if (key === 'code') return this.#fail(key, why, place, { person: person ?? wish?.change.person ?? null });
     // What home did not take stays in the fields, to be mended there.
-    if (wish && key !== 'code') this.#drafts.set(key, { ...asDraft(key, wish.change), ...this.#drafts.get(key) });
-    this.#fail(key, why, wish || why !== 'last_owner' ? (places[why] ?? 'all') : 'remove');
+    if (wish) this.#drafts.set(key, { ...asDraft(key, wish.change), ...this.#drafts.get(key) });
+    this.#fail(key, why, place);
+  }
+
+  /** What home did not do: 'home', 'code' or a person's number. A home that does not say what it is `about` leaves it to what was asked. */
+  #meant(about, person, why) {
+    const known = { quiet_hours: 'home', show_code: 'code' }[about];
+    return known ?? person ?? (this.#wishes.has('home') && why !== 'name' ? 'home' : 'code');
   }
 
   #forbidden() {
@@ -346,8 +368,8 @@ export class People {
     this.#invite = null;
   }
 
-  #fail(key, why, at) {
-    this.#wrong.set(key, { why, at });
+  #fail(key, why, at, more = {}) {
+    this.#wrong.set(key, { why, at, ...more });
     return false;
   }
 }

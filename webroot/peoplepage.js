@@ -53,7 +53,7 @@ export class PeoplePage {
     click('people-invite', () => this.#go('invite'));
     click('people-hours', () => this.#go('hours'));
     click('people-visits', () => this.#go('visits'));
-    click('code-away', () => this.#do(() => people.showCode(false)));
+    for (const id of ['code-away', 'person-code-away']) click(id, () => this.#do(() => people.showCode(false)));
     this.#readyInvite(click);
     this.#readyLink(click);
     this.#readyPerson(click);
@@ -143,8 +143,10 @@ export class PeoplePage {
       put(row.facts, 'textContent', [role, ...facts].join(' · '));
       if (place.children[at] !== row.item) place.insertBefore(row.item, place.children[at] ?? null);
     }
-    const { codeShown, quietHours } = this.#people.home;
+    const { codeShown, codeWrong, quietHours } = this.#people.home;
     by('code-shown').hidden = !codeShown;
+    // Whoever asked for a code is back here before home answers.
+    this.#wrong('code-wrong', codeWrong);
     write('people-hours-now', hoursWords(quietHours));
   }
 
@@ -173,7 +175,7 @@ export class PeoplePage {
     });
     click('invite-code', () => {
       this.#do(() => this.#people.showCode(true, chosen()));
-      if (!this.#people.home.codeWrong) this.#back();
+      this.#back();
     });
   }
 
@@ -181,7 +183,7 @@ export class PeoplePage {
     const { invited, home } = this.#people;
     const here = this.#from === 'invite' ? invited : null;
     this.#busy('invite-link', here?.asking);
-    const wrong = here?.wrong ?? home.codeWrong;
+    const wrong = here?.wrong ?? null;
     this.#wrong('invite-wrong-name', wrong?.at === 'name' ? wrong : null, 'invite-name');
     this.#wrong('invite-wrong-all', wrong?.at === 'all' ? wrong : null);
     by('invite-code').hidden = home.codeShown;
@@ -253,6 +255,7 @@ export class PeoplePage {
     this.#readyHours('person', () => this.#number);
     this.#saves('person-form', () => this.#number);
     click('person-device', () => this.#ask('person', { person: this.#number }, this.#people.person(this.#number)?.name ?? null));
+    click('person-code', () => this.#do(() => this.#people.showCode(true, { person: this.#number })));
     click('person-remove', () => this.#ensure(true));
     click('person-remove-no', () => this.#ensure(false));
     click('person-remove-yes', () => this.#do(() => this.#people.remove(this.#number)));
@@ -275,7 +278,13 @@ export class PeoplePage {
     }
     const invited = this.#from === 'person' ? this.#people.invited : null;
     this.#busy('person-device', invited?.asking);
-    this.#wrong('person-wrong-device', invited?.wrong ?? null);
+    const { codeShown, codeWrong } = this.#people.home;
+    // The button that was pressed gives way to what it did.
+    const pressed = document.activeElement === by(codeShown ? 'person-code' : 'person-code-away');
+    by('person-code').hidden = codeShown;
+    by('person-code-shown').hidden = !codeShown;
+    if (pressed) by(codeShown ? 'person-code-away' : 'person-code').focus({ preventScroll: true });
+    this.#wrong('person-wrong-device', invited?.wrong ?? (codeWrong?.person === person.number ? codeWrong : null));
     by('person-remove').hidden = this.#sure;
     by('person-sure').hidden = !this.#sure;
     write('person-sure-title', say('person.remove-sure', { name: isolated(nameWords(person)) }));
@@ -346,6 +355,7 @@ export class PeoplePage {
       this.#from = 'invite';
     }
     if (page !== 'list') this.#gone = false;
+    if (page !== 'list') this.#people.closeCode();
     this.#page = page;
     if (page !== 'link') this.#number = number;
     this.#sure = false;

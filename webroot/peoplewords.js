@@ -1,6 +1,6 @@
 // What the owner's page says of people, links and hours. No document and no clock: `now` in ms since 1970.
 import { DEFAULTS } from './people.js';
-import { dayWords, momentWords, timeWords } from './when.js';
+import { agoWords, dayWords, momentWords, timeWords } from './when.js';
 import { count, isolated, locale, say } from './words.js';
 
 /** A name by itself, or words for none. */
@@ -14,6 +14,7 @@ export function rowWords(person, now) {
   if (person.devices > 0) facts.push(count('people.devices', person.devices));
   if (person.invited_until > now / 1000) facts.push(say('people.invited-until', { day: dayWords(person.invited_until, now, locale()) }));
   else if (!(person.devices > 0)) facts.push(say('people.no-device'));
+  if (!person.here && person.last_visit > 0) facts.push(say('people.last-visit', { time: agoWords(person.last_visit, now, locale()) }));
   return { role: roleWords(person.role), facts };
 }
 

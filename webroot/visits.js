@@ -1,4 +1,5 @@
 // The visit log, as an owner's page has it. No document and no clock.
+import { reasonOf } from './people.js';
 
 /** Asks for the log each time that its page opens, on each new socket, and when people come or go meanwhile. */
 export class Visits {
@@ -8,14 +9,14 @@ export class Visits {
   #list = null;
   #erase = false;
   #erasing = false;
-  #lost = false;
+  #wrong = null;
 
   /** Its page opens or closes. */
   watch(watched) {
     if (this.#watched === watched) return;
     this.#watched = watched;
     this.#asked = false;
-    this.#lost = false;
+    this.#wrong = null;
     // What somebody sees next must not be of an hour ago.
     if (!watched) this.#list = null;
   }
@@ -40,6 +41,11 @@ export class Visits {
         this.#erasing = false;
         if (this.#watched) this.#list = message.visits;
         return true;
+      case 'not_done':
+        if (message.about !== 'erase_visits') return false;
+        this.#erasing = false;
+        this.#wrong = reasonOf(message);
+        return true;
       default:
         return false;
     }
@@ -47,7 +53,7 @@ export class Visits {
 
   /** Forgets the log. Only while home hears it. */
   erase() {
-    this.#lost = !this.#open;
+    this.#wrong = this.#open ? null : 'lost';
     if (this.#open) this.#erase = this.#erasing = true;
   }
 
@@ -67,11 +73,11 @@ export class Visits {
     return this.#list;
   }
 
-  /** Whether home is being asked to forget it; and whether that could not be said. */
+  /** Whether home is being asked to forget it; and why it has not, or null. */
   get erasing() {
     return this.#erasing;
   }
   get wrong() {
-    return this.#lost ? 'lost' : null;
+    return this.#wrong;
   }
 }

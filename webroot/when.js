@@ -29,13 +29,20 @@ export function pastWords(seconds, now, locale) {
 }
 
 /** A day that was: 'Today', 'Yesterday', 'Monday', '4 May', '31 December 2025'. */
-export function pastDay(seconds, now, locale) {
+export const pastDay = (seconds, now, locale) => capital(dayThatWas(seconds, now, locale), locale);
+
+/** The time, if that was today, or the day within a sentence: '14:05', 'yesterday', 'Monday', '4 May', '31 December 2025'. */
+export function agoWords(seconds, now, locale) {
+  return daysUntil(seconds * 1000, now) === 0 ? timeOfDay(seconds, locale) : dayThatWas(seconds, now, locale);
+}
+
+function dayThatWas(seconds, now, locale) {
   const ms = seconds * 1000;
   const days = daysUntil(ms, now);
-  if (days === 0 || days === -1) return capital(new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }).format(days, 'day'), locale);
+  if (days === 0 || days === -1) return new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }).format(days, 'day');
   const year = new Date(ms).getFullYear() === new Date(now).getFullYear() ? {} : { year: 'numeric' };
   const near = days < 0 && days >= -WEEK_DAYS;
-  return capital(write(ms, locale, near ? { weekday: 'long' } : { day: 'numeric', month: 'long', ...year }), locale);
+  return write(ms, locale, near ? { weekday: 'long' } : { day: 'numeric', month: 'long', ...year });
 }
 
 const capital = (text, locale) => text.slice(0, 1).toLocaleUpperCase(locale) + text.slice(1);

@@ -280,7 +280,59 @@ test('a code on the TV is shown and taken away, also the one that another owner 
   people.showCode(true, { name: 'x'.repeat(99) });
   people.due(700000);
   people.hear({ type: 'not_done', request: null, person: null, why: 'name' }, 700010);
-  assert.deepEqual(people.home.codeWrong, { why: 'name', at: 'name' });
+  assert.deepEqual(people.home.codeWrong, { why: 'name', at: 'name', person: null });
+});
+
+test('a code for a further device of a person names them and nothing else', () => {
+  const people = opened();
+  people.showCode(true, { person: 12 });
+  assert.deepEqual(people.due(0), [{ type: 'show_code', shown: true, person: 12 }]);
+  people.hear({ type: 'not_done', about: 'show_code', request: null, person: 12, why: 'storage' }, 10);
+  assert.deepEqual(people.home.codeWrong, { why: 'storage', at: 'all', person: 12 });
+  assert.deepEqual([people.home.codeShown, people.person(12).wrong], [false, null], 'nothing is wrong with the person');
+  people.closeCode();
+  assert.equal(people.home.codeWrong, null);
+});
+
+test('what home did not do is told where it was asked for, whatever else is on its way', () => {
+  const people = opened();
+  people.edit('home', { hours: { on: false } });
+  people.save('home');
+  people.showCode(true);
+  people.edit(12, { role: 'guest' });
+  people.save(12);
+  people.due(0);
+  people.hear({ type: 'not_done', about: 'show_code', request: null, person: null, why: 'too_many' }, 10);
+  assert.deepEqual([people.home.codeWrong.why, people.home.wrong, people.home.saving], ['too_many', null, true]);
+  people.hear({ type: 'not_done', about: 'quiet_hours', request: null, person: null, why: 'storage' }, 20);
+  assert.deepEqual([people.home.wrong, people.home.saving], [{ why: 'storage', at: 'all' }, false]);
+  people.hear({ type: 'not_done', about: 'remove', request: null, person: 12, why: 'last_owner' }, 30);
+  assert.deepEqual([people.person(12).wrong, people.person(12).saving], [{ why: 'last_owner', at: 'remove' }, true], 'the change is another matter');
+  people.hear({ type: 'not_done', about: 'person', request: null, person: 12, why: 'last_owner' }, 40);
+  assert.deepEqual(people.person(12).wrong, { why: 'last_owner', at: 'role' });
+});
+
+test('whoever changes too much at once is told to wait, and whoever makes too many people to remove some', () => {
+  const people = opened();
+  const why = (about) => {
+    people.edit(12, { role: 'guest' });
+    people.save(12);
+    people.invite({ name: null, role: 'family' });
+    const request = people.due(0).find(({ type }) => type === 'invite').request;
+    people.hear({ type: 'not_done', about, request: about === 'invite' ? request : null, person: about === 'invite' ? null : 12, why: 'too_many' }, 10);
+    return (about === 'invite' ? people.invited : people.person(12)).wrong.why;
+  };
+  assert.deepEqual([why('person'), why('remove'), why('invite')], ['too_often', 'too_often', 'too_many']);
+});
+
+test('an invite of another page that home refused is not this one’s', () => {
+  const people = opened();
+  people.showCode(true);
+  people.invite({ name: null, role: 'family' });
+  people.due(0);
+  people.hear({ type: 'not_done', about: 'invite', request: null, person: null, why: 'too_many' }, 10);
+  people.hear({ type: 'not_done', about: 'invite', request: 9, person: null, why: 'too_many' }, 10);
+  assert.deepEqual([people.invited.asking, people.home.codeWrong], [true, null]);
 });
 
 test('a code that nobody waits for any more is not shown later', () => {
@@ -347,6 +399,10 @@ test('a line of the list says what an owner wants to know of somebody', () => {
   assert.deepEqual(facts({ devices: 0, invited_until: until }), ['Invited until Tuesday']);
   assert.deepEqual(facts({ devices: 0, invited_until: until - 7 * 86400 }), ['No device yet'], 'a link that has run out');
   assert.deepEqual(facts({ changed: true }), ['Not saved yet', '2 devices']);
+  words.speak({}, 'en-GB');
+  const visited = (days) => new Date(2026, 10, 30 - days, 12, 0).getTime() / 1000;
+  assert.deepEqual([0, 1, 3, 30].map((days) => facts({ last_visit: visited(days) }).at(-1)), ['Last visit: 12:00', 'Last visit: yesterday', 'Last visit: Friday', 'Last visit: 31 October']);
+  assert.deepEqual([facts({ here: true, last_visit: visited(0) }).length, facts({ last_visit: null }).length], [2, 1]);
   assert.equal(nameWords({ name: null }), 'No name');
   assert.equal(roleWords('neighbour'), 'neighbour');
 });

@@ -71,6 +71,18 @@ test('it is not erased later than the owner pressed it', () => {
   assert.deepEqual([visits.due(), visits.erasing], [ASKS, false]);
 });
 
+test('a log that home could not erase says why, until it is tried again', () => {
+  const visits = opened();
+  visits.erase();
+  visits.due();
+  assert.equal(visits.hear({ type: 'not_done', about: 'quiet_hours', why: 'storage' }), false, 'others read that');
+  assert.equal(visits.erasing, true);
+  assert.equal(visits.hear({ type: 'not_done', about: 'erase_visits', request: null, person: null, why: 'storage' }), true);
+  assert.deepEqual([visits.erasing, visits.wrong], [false, 'storage']);
+  visits.erase();
+  assert.equal(visits.wrong, null);
+});
+
 test('what is no list changes nothing', () => {
   const visits = opened();
   for (const rubbish of [undefined, null, 'none', {}]) visits.hear({ type: 'visits', visits: rubbish });
@@ -110,6 +122,8 @@ test('a line says who, at what time, and what became of it', () => {
   assert.equal(line({ outcome: 'called', person: 0, name: null }), '14:05 · Everybody · Home called, nobody answered');
   assert.equal(line({ person: 0, name: null }), '14:05 · Trial key · 12 minutes');
   assert.equal(line({ name: ' ' }), '14:05 · No name · 12 minutes');
+  const noted = (outcome) => line({ outcome, ended: null });
+  assert.deepEqual(['device', 'owner', 'rights', 'removed'].map(noted), ['Has a new device', 'Is an owner now', 'What they may do was changed', 'May not come in any more'].map((what) => `14:05 · Anna · ${what}`));
   assert.equal(line({ outcome: 'waved' }), '14:05 · Anna · ', 'of a newer home');
   assert.equal(line({ began: 'soon', ended: null }), ' · Anna · End not known');
 });
