@@ -298,6 +298,17 @@ export const ENGLISH = {
   'visits.erase-text': 'It is gone for all owners. Only visits that last stay in it.',
   'visits.erase-yes': 'Yes, erase',
 
+  // What happened with people, for owners.
+  'news.device': '{name} has a new device',
+  'news.device-nobody': 'Somebody has a new device',
+  'news.owner': '{name} is an owner now',
+  'news.owner-nobody': 'Somebody is an owner now',
+  'news.rights': 'What {name} may do was changed',
+  'news.rights-nobody': 'What somebody may do was changed',
+  'news.removed': '{name} may not come in any more',
+  'news.removed-nobody': 'Somebody may not come in any more',
+  'news.more': 'And {n} more, under “People”, “Visits”',
+
   // Why home did not do it.
   'why.name': 'Home cannot take this name. A name has at most 40 letters, and nothing invisible.',
   'why.hours': 'Please set both times, and not the same one twice.',

@@ -6,8 +6,8 @@ class Lines {
   #shown = new Map();
 
   /**
-   * Shows `text` as the line `name`, or takes that line away (null). `read()` is called when the person closes it. It may have a `button`:
-   * `{ words, act }`.
+   * Shows `text`, which may have several rows, as the line `name`, or takes that line away (null). `read()` is called when the person closes
+   * it. It may have a `button`: `{ words, act }`.
    */
   show(name, text, read, button = null) {
     if (text === null) this.#remove(name);
@@ -16,7 +16,7 @@ class Lines {
       Object.assign(line, { read, act: button?.act });
       line.button.hidden = !button;
       if (button && line.button.textContent !== button.words) line.button.textContent = button.words;
-      if (line.text.textContent !== text) line.text.textContent = text;
+      if (line.said !== text) this.#write(line, text);
       line.close.setAttribute('aria-label', say('line.close'));
     }
     this.#place.hidden = !this.#shown.size;
@@ -43,6 +43,11 @@ class Lines {
     this.#place.append(box);
     this.#shown.set(name, line);
     return line;
+  }
+
+  #write(line, text) {
+    line.said = text;
+    line.text.replaceChildren(...text.split('\n').map((row) => Object.assign(document.createElement('span'), { textContent: row })));
   }
 
   #remove(name) {

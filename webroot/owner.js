@@ -4,6 +4,7 @@ import { Door } from './door.js';
 import { DoorCards } from './doorcards.js';
 import { putWords } from './languages.js';
 import { lines } from './lines.js';
+import { News } from './news.js';
 import { People } from './people.js';
 import { PeoplePage } from './peoplepage.js';
 import { doorWords } from './peoplewords.js';
@@ -19,6 +20,7 @@ class Owner {
   #people = new People();
   #door = new Door();
   #visits = new Visits();
+  #news = new News();
   #page = new PeoplePage(this.#people, new VisitsPage(this.#visits, { changed: () => this.#tell() }), { changed: () => this.#tell() });
   #cards = new DoorCards({ answer: (number, letIn) => this.#answer(number, letIn) });
   #open = document.getElementById('people-open');
@@ -26,9 +28,10 @@ class Owner {
   #heard = false;
   // Their role as home said it last, and what of it they are to read.
   #role = null;
-  #news = null;
+  #turn = null;
   #timer = 0;
   #doorTimer = 0;
+  #newsTimer = 0;
 
   begin() {
     // The language may have come before this part of the document.
@@ -36,10 +39,15 @@ class Owner {
     visit.mail.owners.open((message) => this.#hear(message));
     visit.addEventListener('change', () => this.#show());
     this.#open.addEventListener('click', () => this.#page.open());
-    document.addEventListener('visibilitychange', () => this.#showDoor());
+    document.getElementById('people').addEventListener('close', () => this.#showNews());
+    document.addEventListener('visibilitychange', () => {
+      this.#showDoor();
+      this.#showNews();
+    });
     addEventListener('reworded', () => {
       this.#page.render();
       this.#showDoor();
+      this.#showTurn();
       this.#showNews();
     });
     this.#show();
@@ -57,6 +65,7 @@ class Owner {
     if (welcomed && role !== 'owner') this.#page.close();
     if (turned) this.#tell();
     this.#showDoor();
+    this.#showNews();
   }
 
   /** Another owner may change it at any time. */
@@ -66,12 +75,22 @@ class Owner {
     this.#role = role;
     this.#people.allow(now);
     if (first || before === now) return;
-    this.#news = now ? 'owner' : 'no-owner';
-    this.#showNews();
+    this.#turn = now ? 'owner' : 'no-owner';
+    this.#showTurn();
+  }
+
+  #showTurn() {
+    lines.show('role', this.#turn && say(`line.${this.#turn}`), () => (this.#turn = null));
   }
 
   #showNews() {
-    lines.show('role', this.#news && say(`line.${this.#news}`), () => (this.#news = null));
+    clearTimeout(this.#newsTimer);
+    const now = Date.now();
+    // Under the page about people nobody reads it.
+    this.#news.look(now, this.#allowed && document.visibilityState === 'visible' && !document.querySelector('dialog[open]'));
+    lines.show('news', this.#allowed ? this.#news.words(now) : null, () => this.#news.read());
+    const wait = this.#news.wait(now);
+    if (wait !== null) this.#newsTimer = setTimeout(() => this.#showNews(), wait + 20);
   }
 
   #hear(message) {
@@ -80,6 +99,7 @@ class Owner {
     const ofDoor = this.#door.hear(message, now);
     if (ofPeople) this.#tell();
     if (ofDoor) this.#showDoor();
+    if (this.#news.hear(message, Date.now())) this.#showNews();
   }
 
   #tell() {

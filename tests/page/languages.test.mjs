@@ -61,7 +61,7 @@ for (const [name, catalogue] of catalogues) {
   });
 
   test(`what ${name} tells people to press is called what it says on the button`, () => {
-    const buttons = [['unblock.', 'Try again', 'action.again'], ['trust.', 'Get home’s certificate', 'trust.get'], ['why.', 'Another device', 'person.device']];
+    const buttons = [['unblock.', 'Try again', 'action.again'], ['trust.', 'Get home’s certificate', 'trust.get'], ['why.', 'Another device', 'person.device'], ['fault.', 'Details', 'house.details'], ['news.', 'People', 'people.title'], ['news.', 'Visits', 'visits.title']];
     for (const [prefix, label, button] of buttons) {
       for (const key of Object.keys(english).filter((one) => one.startsWith(prefix) && one !== button && english[one].includes(label))) {
         assert.ok(catalogue[key].includes(catalogue[button]), key);
