@@ -26,7 +26,7 @@ export class Mailbox {
 /** Sorts what home says beside the call by who reads it. A `welcome` is for each of them. */
 export class Mail {
   static #READERS = {
-    owners: ['people', 'invited', 'not_done', 'not_allowed', 'door', 'visits', 'news'],
+    owners: ['people', 'invited', 'not_done', 'not_allowed', 'door', 'visits', 'news', 'home'],
     everybody: ['call', 'call_over', 'missed_call', 'quiet_hours'],
   };
 

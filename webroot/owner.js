@@ -2,7 +2,9 @@
 // call, which does without it.
 import { Door } from './door.js';
 import { DoorCards } from './doorcards.js';
-import { putWords } from './languages.js';
+import { House } from './house.js';
+import { HousePage } from './housepage.js';
+import { chooseLanguage, putWords } from './languages.js';
 import { lines } from './lines.js';
 import { News } from './news.js';
 import { People } from './people.js';
@@ -21,7 +23,9 @@ class Owner {
   #door = new Door();
   #visits = new Visits();
   #news = new News();
-  #page = new PeoplePage(this.#people, new VisitsPage(this.#visits, { changed: () => this.#tell() }), { changed: () => this.#tell() });
+  #house = new House(() => chooseLanguage(navigator.languages ?? [navigator.language]));
+  #on = { changed: () => this.#tell() };
+  #page = new PeoplePage(this.#people, { visits: new VisitsPage(this.#visits, this.#on), house: new HousePage(this.#house, this.#on) }, this.#on);
   #cards = new DoorCards({ answer: (number, letIn) => this.#answer(number, letIn) });
   #open = document.getElementById('people-open');
   #allowed = false;
@@ -57,7 +61,7 @@ class Owner {
     const { role, entry, ended, welcomed } = visit.view();
     this.#allowed = role === 'owner' && entry === 'inside' && !ended;
     if (welcomed) this.#hearRole(role);
-    else for (const asks of [this.#people, this.#visits]) asks.lost();
+    else for (const asks of [this.#people, this.#visits, this.#house]) asks.lost();
     const turned = this.#heard !== Boolean(welcomed);
     this.#heard = Boolean(welcomed);
     this.#open.hidden = !this.#allowed || this.#people.denied || !this.#page.able;
@@ -73,7 +77,7 @@ class Owner {
     const [before, now] = [this.#role === 'owner', role === 'owner'];
     const first = this.#role === null;
     this.#role = role;
-    this.#people.allow(now);
+    for (const part of [this.#people, this.#house]) part.allow(now);
     if (first || before === now) return;
     this.#turn = now ? 'owner' : 'no-owner';
     this.#showTurn();
@@ -95,7 +99,7 @@ class Owner {
 
   #hear(message) {
     const now = clock();
-    const ofPeople = this.#visits.hear(message) || this.#people.hear(message, now);
+    const ofPeople = this.#visits.hear(message) || this.#house.hear(message, now) || this.#people.hear(message, now);
     const ofDoor = this.#door.hear(message, now);
     if (ofPeople) this.#tell();
     if (ofDoor) this.#showDoor();
@@ -105,10 +109,10 @@ class Owner {
   #tell() {
     clearTimeout(this.#timer);
     const now = clock();
-    this.#people.look(now);
-    for (const message of [...this.#people.due(now), ...this.#visits.due()]) visit.say(message);
-    const wait = this.#people.wait(now);
-    if (wait !== null) this.#timer = setTimeout(() => this.#tell(), wait + 20);
+    for (const part of [this.#people, this.#house]) part.look(now);
+    for (const message of [...this.#people.due(now), ...this.#visits.due(), ...this.#house.due(now)]) visit.say(message);
+    const waits = [this.#people, this.#house].map((part) => part.wait(now)).filter((wait) => wait !== null);
+    if (waits.length) this.#timer = setTimeout(() => this.#tell(), Math.min(...waits) + 20);
     this.#page.render();
   }
 

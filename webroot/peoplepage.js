@@ -21,8 +21,9 @@ export class PeoplePage {
   #dialog = by('people');
   #people;
   #visits;
+  #house;
   #on;
-  // 'list', 'invite', 'link', 'person', 'hours' or 'visits'; and whose, by number.
+  // 'list', 'house', 'hours', 'invite', 'link', 'person' or 'visits'; and whose, by number.
   #page = 'list';
   #number = null;
   // From which page a link was asked for, and with which name.
@@ -35,10 +36,11 @@ export class PeoplePage {
   #rows = new Map();
   #saidTimer = 0;
 
-  /** `visits` is the page of the visit log. `on.changed()`: something may have to be told to home. */
-  constructor(people, visits, on) {
+  /** `visits` and `house` are the pages of the visit log and of home itself. `on.changed()`: something may have to be told to home. */
+  constructor(people, { visits, house }, on) {
     this.#people = people;
     this.#visits = visits;
+    this.#house = house;
     this.#on = on;
     const click = (id, act) => by(id).addEventListener('click', act);
     this.#dialog.addEventListener('close', () => this.#closed());
@@ -50,9 +52,7 @@ export class PeoplePage {
     this.#dialog.addEventListener('click', (event) => this.#beside(event) && this.#page === 'list' && this.close());
     click('people-close', () => this.close());
     click('people-back', () => this.#back());
-    click('people-invite', () => this.#go('invite'));
-    click('people-hours', () => this.#go('hours'));
-    click('people-visits', () => this.#go('visits'));
+    for (const page of ['house', 'hours', 'invite', 'visits']) click(`people-${page}`, () => this.#go(page));
     for (const id of ['code-away', 'person-code-away']) click(id, () => this.#do(() => people.showCode(false)));
     this.#readyInvite(click);
     this.#readyLink(click);
@@ -64,6 +64,7 @@ export class PeoplePage {
   open() {
     if (this.#dialog.open) return;
     this.#people.watch(true);
+    this.#house.watch(true);
     this.#dialog.showModal();
     // Nothing outside it can be pressed now.
     by('people-door').append(by('door'));
@@ -104,6 +105,7 @@ export class PeoplePage {
     this.#renderInvite();
     this.#renderLink();
     this.#visits.render();
+    this.#house.render(this.#page === 'house');
     if (person) this.#renderPerson(person);
     this.#renderHours('home', people.home);
     this.#renderSave('home-save', people.home);
@@ -119,7 +121,7 @@ export class PeoplePage {
 
   #title(person) {
     if (this.#page === 'invite') return say('invite.title');
-    if (this.#page === 'hours' || this.#page === 'visits') return say(`${this.#page}.title`);
+    if (['house', 'hours', 'visits'].includes(this.#page)) return say(`${this.#page}.title`);
     if (this.#page === 'link') return this.#link?.title ?? '';
     return person ? isolated(nameWords(person)) : say('people.title');
   }
@@ -361,6 +363,8 @@ export class PeoplePage {
     this.#sure = false;
     this.#byHand = false;
     this.#visits.watch(page === 'visits');
+    // Home's quiet hours are a part of it.
+    this.#house.show(page === 'house' || page === 'hours');
     this.render();
     this.#dialog.scrollTop = 0;
     by('people-heading').focus({ preventScroll: true });
@@ -371,8 +375,8 @@ export class PeoplePage {
     if (page === 'link' || page === 'invite') this.#people.closeInvite();
     if (page === 'link' && this.#from === 'person' && this.#people.person(number)) return this.#go('person', number);
     if (this.#from === 'person') this.#people.closeInvite();
-    this.#go('list');
-    const opener = { invite: by('people-invite'), hours: by('people-hours'), visits: by('people-visits'), person: this.#rows.get(number)?.button }[page];
+    this.#go(page === 'hours' ? 'house' : 'list');
+    const opener = page === 'person' ? this.#rows.get(number)?.button : by(`people-${page}`);
     opener?.focus();
   }
 
@@ -384,8 +388,7 @@ export class PeoplePage {
 
   #closed() {
     by('side').append(by('door'));
-    this.#people.watch(false);
-    this.#visits.watch(false);
+    for (const part of [this.#people, this.#visits, this.#house]) part.watch(false);
     this.#page = 'list';
     this.#gone = false;
     this.#on.changed();
