@@ -11,6 +11,7 @@ mod both_ways;
 mod feels;
 mod firefox;
 mod harness;
+mod house;
 mod instruments;
 mod lab;
 mod looks;
@@ -108,4 +109,5 @@ const PAGES: Lane = &[
     ("people_see_a_frosted_preview", people::previewed),
     ("people_behind_the_curtain", people::curtain),
     ("people_are_called", people::called),
+    ("an_owner_sets_home", house::set),
 ];
