@@ -35,11 +35,13 @@ impl Daemon {
     fn start() -> Daemon {
         let dir = TestDir::new();
         let (events, all) = bounded(8);
-        let handle = ToLoopHandle { events, wake: Wake::new().unwrap() };
+        let wake = Wake::new().unwrap();
+        let handle = ToLoopHandle { events, wake: wake.clone() };
         let (disk, jobs) = bounded(16);
         // What the loop hands on, in order; the rest is for the test.
         let (others, receiver) = bounded(8);
         let to_disk: Sender<Job> = disk.clone();
+        let of_disk = ToLoopHandle { events: others.clone(), wake };
         thread::spawn(move || {
             for event in all {
                 match event {
@@ -50,7 +52,7 @@ impl Daemon {
         });
         let files = Files::in_dir(&dir.0);
         let mute = files.mute.clone();
-        let thread = spawn_disk(jobs, files, handle.clone()).unwrap();
+        let thread = spawn_disk(jobs, files, of_disk).unwrap();
         assert!(matches!(receiver.recv(), Ok(ToLoop::Zone(_))));
         let best = "192.0.2.7".parse().unwrap();
         let addresses = AddressBook::new(Addresses { local: vec![best], best: Some(best), public: None });
