@@ -95,9 +95,18 @@ sentences! {
     viewer,
     /// While nobody visits.
     nobody,
-    /// Who visited last. The second is said where the time is not known.
-    was_here_until,
+    /// Who visited last, with a name and without; the first two are said where nobody knows for how long. `{stay}` is `minutes` or
+    /// `hours` below. Who knocked in vain is told as in `missed`.
     was_here,
+    was_here_somebody,
+    was_here_for,
+    was_here_for_somebody,
+    not_let_in,
+    not_let_in_somebody,
+    came_in_quiet_hours,
+    came_in_quiet_hours_somebody,
+    called_in_vain,
+    called_in_vain_somebody,
     /// How long somebody has been here, below an hour and from there on; the minutes have two figures there.
     minutes,
     hours,

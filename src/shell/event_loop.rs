@@ -10,6 +10,7 @@ use intercom_core::call::home::{Home, HomeOutput, SocketId};
 use intercom_core::call::items::{EncodedVideo, EncoderOrder, ToSpeaker, ViewerFrame};
 use intercom_core::call::protocol::RungName;
 use intercom_core::people::fairness::{self, Limits, Occupant, Source};
+use intercom_core::tv::visits;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
@@ -97,6 +98,7 @@ impl EventLoop {
     /// Runs until [`ToLoop::Shutdown`], then says goodbye to every page.
     pub fn run(mut self) {
         self.draw_curtain(self.curtain);
+        self.show_visits();
         let mut state = State::Running;
         let mut more = false;
         loop {
@@ -269,7 +271,9 @@ impl EventLoop {
                     let _ = answer.try_send(self.status().to_string());
                 }
                 ToLoop::Reset(answer) => {
-                    let _asker_is_gone = answer.try_send(self.home.handle_reset(now));
+                    let people = self.home.handle_reset(now);
+                    self.show_visits();
+                    let _asker_is_gone = answer.try_send(people);
                 }
                 ToLoop::Disk(job) => self.unstored.push(job),
                 ToLoop::Examined(checkup) => self.home.handle_examined(checkup),
@@ -430,12 +434,15 @@ impl EventLoop {
                         log::debug!("nobody beyond open pages is told that home calls");
                     }
                 }
-                HomeOutput::Visits(log) => self.unstored.push(Job::Visits(log)),
                 HomeOutput::House(house) => self.unstored.push(Job::House(house)),
                 HomeOutput::Looks { name, language } => self.outputs.board.set_looks(&name, language),
                 HomeOutput::ChimeVolume(percent) => self.outputs.devices.levels.set_chime(percent),
                 // One that waits already is as good.
                 HomeOutput::Examine => drop(self.outputs.examiner.try_send(())),
+                HomeOutput::Visits(log) => {
+                    self.unstored.push(Job::Visits(log));
+                    self.show_visits();
+                }
                 HomeOutput::Door(door) => self.outputs.board.set_door(door),
                 HomeOutput::Invite { invite, wish } => {
                     if self.outputs.disk.try_send(Job::Invite(invite, wish)).is_err() {
@@ -461,6 +468,10 @@ impl EventLoop {
     fn draw_curtain(&mut self, drawn: bool) {
         self.curtain = drawn;
         self.outputs.encoders.rungs.iter().for_each(|(_, control)| control.set_curtain(drawn));
+    }
+
+    fn show_visits(&self) {
+        self.outputs.board.set_visits(visits::newest(self.home.visit_log()));
     }
 
     fn play(&mut self, sound: ToSpeaker) {

@@ -128,10 +128,8 @@ impl Studio {
     pub fn draw_in(&self, name: &str, scene: &Scene<'_>, (width, height): (usize, usize)) {
         let say = self.say;
         let date = say.date(6, 30, 9);
-        let visitor = isolated(names(self.language)[0]);
-        let news = fill(say.was_here_until, &[("name", &visitor), ("time", "23:40")]);
         let home = &isolated(home_name(self.language));
-        let filled = Scene { sentences: say, home, clock: "14:05", date: &date, news: &news, ..*scene };
+        let filled = Scene { sentences: say, home, clock: "14:05", date: &date, ..*scene };
         let mut canvas = I420::black(width, height);
         scene::compose(&filled, &mut canvas);
         keep(&canvas, &format!("tv-{}-{name}", self.code));

@@ -20,4 +20,5 @@ mod settings;
 #[path = "../hostile/signal.rs"]
 mod signal;
 mod storage;
+mod visits_on_tv;
 mod watchdog;

@@ -189,7 +189,7 @@ pub fn scene_of<'a>(viewers: &'a [ViewerTile<'a>]) -> Scene<'a> {
         home: "",
         clock: "",
         date: "",
-        news: "",
+        visits: &[],
         notices: &[],
         health: Health::default(),
         pairing: None,

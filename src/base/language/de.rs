@@ -23,8 +23,16 @@ pub(super) static SENTENCES: Sentences = Sentences {
 
     viewer: "Gast {number}",
     nobody: "Gerade ist niemand zu Besuch",
-    was_here_until: "{name} war bis {time} Uhr hier",
     was_here: "{name} war hier",
+    was_here_somebody: "Jemand war hier",
+    was_here_for: "{name} war {stay} hier",
+    was_here_for_somebody: "Jemand war {stay} hier",
+    not_let_in: "{name} wurde nicht hereingelassen",
+    not_let_in_somebody: "Jemand wurde nicht hereingelassen",
+    came_in_quiet_hours: "{name} kam in der Ruhezeit",
+    came_in_quiet_hours_somebody: "Jemand kam in der Ruhezeit",
+    called_in_vain: "{name} wurde gerufen, niemand hat geantwortet",
+    called_in_vain_somebody: "Zuhause hat gerufen, niemand hat geantwortet",
     minutes: "{minutes} Min.",
     hours: "{hours} Std. {minutes} Min.",
 

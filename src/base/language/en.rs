@@ -23,8 +23,16 @@ pub(super) static SENTENCES: Sentences = Sentences {
 
     viewer: "Viewer {number}",
     nobody: "Nobody is visiting",
-    was_here_until: "{name} was here until {time}",
     was_here: "{name} was here",
+    was_here_somebody: "Somebody was here",
+    was_here_for: "{name} was here for {stay}",
+    was_here_for_somebody: "Somebody was here for {stay}",
+    not_let_in: "{name} was not let in",
+    not_let_in_somebody: "Somebody was not let in",
+    came_in_quiet_hours: "{name} came in quiet hours",
+    came_in_quiet_hours_somebody: "Somebody came in quiet hours",
+    called_in_vain: "Home called {name}, nobody answered",
+    called_in_vain_somebody: "Home called, nobody answered",
     minutes: "{minutes} min",
     hours: "{hours} h {minutes} min",
 

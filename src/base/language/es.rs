@@ -23,8 +23,16 @@ pub(super) static SENTENCES: Sentences = Sentences {
 
     viewer: "Visita {number}",
     nobody: "Ahora no hay visitas",
-    was_here_until: "{name} estuvo aquí hasta las {time}",
     was_here: "{name} estuvo aquí",
+    was_here_somebody: "Alguien estuvo aquí",
+    was_here_for: "{name} estuvo aquí {stay}",
+    was_here_for_somebody: "Alguien estuvo aquí {stay}",
+    not_let_in: "{name} no pudo entrar",
+    not_let_in_somebody: "Alguien no pudo entrar",
+    came_in_quiet_hours: "{name} vino en las horas de descanso",
+    came_in_quiet_hours_somebody: "Alguien vino en las horas de descanso",
+    called_in_vain: "Llamamos a {name} y nadie respondió",
+    called_in_vain_somebody: "Llamamos y nadie respondió",
     minutes: "{minutes} min",
     hours: "{hours} h {minutes} min",
 

@@ -23,8 +23,16 @@ pub(super) static SENTENCES: Sentences = Sentences {
 
     viewer: "Visiteur {number}",
     nobody: "Pas de visite en ce moment",
-    was_here_until: "{name} était là jusqu’à {time}",
     was_here: "{name} était là",
+    was_here_somebody: "Quelqu’un était là",
+    was_here_for: "{name} était là pendant {stay}",
+    was_here_for_somebody: "Quelqu’un était là pendant {stay}",
+    not_let_in: "{name} n’a pas pu entrer",
+    not_let_in_somebody: "Quelqu’un n’a pas pu entrer",
+    came_in_quiet_hours: "{name} a voulu entrer pendant les heures calmes",
+    came_in_quiet_hours_somebody: "Quelqu’un a voulu entrer pendant les heures calmes",
+    called_in_vain: "Appel à {name}, personne n’a répondu",
+    called_in_vain_somebody: "La maison a appelé, personne n’a répondu",
     minutes: "{minutes} min",
     hours: "{hours} h {minutes} min",
 

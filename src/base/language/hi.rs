@@ -10,8 +10,16 @@ pub(super) static SENTENCES: Sentences = Sentences {
 
     viewer: "मेहमान {number}",
     nobody: "अभी कोई मेहमान नहीं है",
-    was_here_until: "{name} से मुलाक़ात {time} बजे तक रही",
     was_here: "{name} से मुलाक़ात हुई थी",
+    was_here_somebody: "किसी से मुलाक़ात हुई थी",
+    was_here_for: "{name} से {stay} की मुलाक़ात हुई",
+    was_here_for_somebody: "किसी से {stay} की मुलाक़ात हुई",
+    not_let_in: "{name} को अंदर नहीं आने दिया गया",
+    not_let_in_somebody: "किसी को अंदर नहीं आने दिया गया",
+    came_in_quiet_hours: "{name} ने शांति के समय आना चाहा",
+    came_in_quiet_hours_somebody: "किसी ने शांति के समय आना चाहा",
+    called_in_vain: "{name} को बुलाया गया, जवाब नहीं मिला",
+    called_in_vain_somebody: "घर से बुलाया गया, जवाब नहीं मिला",
     minutes: "{minutes} मिनट",
     hours: "{hours} घं. {minutes} मि.",
 

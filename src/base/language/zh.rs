@@ -10,8 +10,16 @@ pub(super) static SENTENCES: Sentences = Sentences {
 
     viewer: "客人{number}",
     nobody: "现在没有客人",
-    was_here_until: "{name}来过，{time}离开",
     was_here: "{name}来过",
+    was_here_somebody: "有人来过",
+    was_here_for: "{name}来过，待了{stay}",
+    was_here_for_somebody: "有人来过，待了{stay}",
+    not_let_in: "{name}没能进来",
+    not_let_in_somebody: "有人没能进来",
+    came_in_quiet_hours: "{name}在安静时段来过",
+    came_in_quiet_hours_somebody: "有人在安静时段来过",
+    called_in_vain: "呼叫过{name}，没有人应答",
+    called_in_vain_somebody: "家里呼叫过，没有人应答",
     minutes: "{minutes}分钟",
     hours: "{hours}小时{minutes}分",
 

@@ -1,4 +1,4 @@
-//! The words on the TV: who visits and for how long, who was here last, the clock, and how long a code is good for.
+//! The words on the TV: who visits and for how long, the clock, and how long a code is good for.
 
 use std::f64::consts::TAU;
 use std::time::{Duration, Instant};
@@ -9,9 +9,6 @@ use time::{OffsetDateTime, UtcOffset};
 
 use crate::call::items::{PairingCode, ViewerInfo, VisitId};
 use crate::people::register::Role;
-
-/// Who was here last is shown for so long.
-const REMEMBER: Duration = Duration::from_secs(12 * 3600);
 
 /// The picture wanders once around in so many minutes, across and down: two numbers without a common divisor, so that
 /// it comes by everywhere.
@@ -24,8 +21,6 @@ pub struct Words {
     pub clock: String,
     /// `Sunday, 22 November`
     pub date: String,
-    /// What there is to say while nobody visits.
-    pub news: String,
     /// Of each viewer, in their order.
     pub viewers: Vec<ViewerWords>,
     /// How long the code is good for, `9:41 left`; empty without one.
@@ -54,7 +49,6 @@ pub struct ViewerWords {
 pub struct Captions {
     sentences: &'static Sentences,
     seats: Vec<Option<Seat>>,
-    last: Option<(String, Duration)>,
 }
 
 #[derive(Debug)]
@@ -67,7 +61,7 @@ struct Seat {
 impl Captions {
     /// Of a home where nobody visited yet.
     pub fn new(sentences: &'static Sentences) -> Captions {
-        Captions { sentences, seats: Vec::new(), last: None }
+        Captions { sentences, seats: Vec::new() }
     }
 
     /// Says the same with other sentences from now on.
@@ -75,14 +69,10 @@ impl Captions {
         self.sentences = sentences;
     }
 
-    /// Who visits at the time `unix` (since 1970, UTC).
-    pub fn handle_viewers(&mut self, viewers: &[ViewerInfo], unix: Duration) {
+    /// Who visits now.
+    pub fn handle_viewers(&mut self, viewers: &[ViewerInfo]) {
         for seat in &mut self.seats {
-            if let Some(gone) = seat.take_if(|seat| !viewers.iter().any(|viewer| viewer.visit == seat.visit))
-                && gone.was_connected
-            {
-                self.last = Some((gone.name, unix));
-            }
+            let _gone = seat.take_if(|seat| !viewers.iter().any(|viewer| viewer.visit == seat.visit));
         }
         for viewer in viewers {
             let number = self.number(viewer.visit).unwrap_or_else(|| {
@@ -114,7 +104,7 @@ impl Captions {
         let viewers = viewers.iter().filter_map(|viewer| {
             let number = self.number(viewer.visit)?;
             let seat = self.seats[number].as_ref()?;
-            let stay = self.stay(now.saturating_duration_since(viewer.since));
+            let stay = stay(now.saturating_duration_since(viewer.since), self.sentences);
             Some(ViewerWords { name: seat.name.clone(), stay, number, was_connected: seat.was_connected })
         });
         let (clock, date) = match local(unix, offset) {
@@ -126,32 +116,11 @@ impl Captions {
         let minute = unix.as_secs() / 60;
         let wander = |period: u64| ((minute % period) as f64 / period as f64 * TAU).sin() as f32;
         let drift = (wander(WANDER.0), wander(WANDER.1));
-        Words { clock, date, news: self.news(unix, offset), viewers: viewers.collect(), left, scan, drift }
-    }
-
-    fn news(&self, unix: Duration, offset: i32) -> String {
-        match &self.last {
-            Some((name, until)) if unix.saturating_sub(*until) < REMEMBER => match local(*until, offset) {
-                Some(local) => fill(self.sentences.was_here_until, &[("name", name), ("time", &hours(local))]),
-                None => fill(self.sentences.was_here, &[("name", name)]),
-            },
-            _ => self.sentences.nobody.to_owned(),
-        }
+        Words { clock, date, viewers: viewers.collect(), left, scan, drift }
     }
 
     fn date(&self, local: OffsetDateTime) -> String {
         self.sentences.date(local.weekday().number_days_from_monday(), local.day(), local.month().into())
-    }
-
-    fn stay(&self, time: Duration) -> String {
-        match time.as_secs() / 60 {
-            0 => String::new(),
-            minutes @ 1..60 => fill(self.sentences.minutes, &[("minutes", &minutes.to_string())]),
-            minutes => {
-                let (hours, minutes) = ((minutes / 60).to_string(), format!("{:02}", minutes % 60));
-                fill(self.sentences.hours, &[("hours", &hours), ("minutes", &minutes)])
-            }
-        }
     }
 
     /// A code that waits for a home's first phone says what it is for, not that this phone becomes the owner's.
@@ -174,12 +143,24 @@ impl Captions {
     }
 }
 
-fn local(unix: Duration, offset: i32) -> Option<OffsetDateTime> {
+/// `12 min`; empty in the first minute.
+pub(super) fn stay(time: Duration, say: &Sentences) -> String {
+    match time.as_secs() / 60 {
+        0 => String::new(),
+        minutes @ 1..60 => fill(say.minutes, &[("minutes", &minutes.to_string())]),
+        minutes => {
+            let (hours, minutes) = ((minutes / 60).to_string(), format!("{:02}", minutes % 60));
+            fill(say.hours, &[("hours", &hours), ("minutes", &minutes)])
+        }
+    }
+}
+
+pub(super) fn local(unix: Duration, offset: i32) -> Option<OffsetDateTime> {
     let utc = OffsetDateTime::from_unix_timestamp(i64::try_from(unix.as_secs()).ok()?).ok()?;
     utc.checked_to_offset(UtcOffset::from_whole_seconds(offset).ok()?)
 }
 
-fn hours(local: OffsetDateTime) -> String {
+pub(super) fn hours(local: OffsetDateTime) -> String {
     format!("{:02}:{:02}", local.hour(), local.minute())
 }
 
@@ -210,7 +191,7 @@ mod tests {
         let (mut captions, now) = (english(), Instant::now());
         let mut seat = |visits: &[u64]| -> Vec<usize> {
             let viewers: Vec<ViewerInfo> = visits.iter().map(|visit| viewer(*visit, None, now)).collect();
-            captions.handle_viewers(&viewers, NOON);
+            captions.handle_viewers(&viewers);
             captions.words(&viewers, None, now, NOON, 0).viewers.iter().map(|viewer| viewer.number).collect()
         };
         assert_eq!(seat(&[10, 11, 12]), [0, 1, 2]);
@@ -219,10 +200,10 @@ mod tests {
     }
 
     #[test]
-    fn a_visit_is_told_by_name_and_length_and_remembered_for_half_a_day() {
+    fn a_visit_is_told_by_name_and_length() {
         let (mut captions, now) = (english(), Instant::now());
         let viewers = [viewer(1, Some("Anna"), now), viewer(2, None, now)];
-        captions.handle_viewers(&viewers, NOON);
+        captions.handle_viewers(&viewers);
         let after = |seconds: u64| now + Duration::from_secs(seconds);
         let words = |at: u64| {
             let words = captions.words(&viewers, None, after(at), NOON, 3600);
@@ -231,10 +212,6 @@ mod tests {
         assert_eq!(words(59), [("Anna".into(), String::new()), ("Viewer 2".into(), String::new())]);
         assert_eq!(words(60)[0].1, "1 min");
         assert_eq!(words(3900)[0].1, "1 h 05 min");
-        captions.handle_viewers(&[], NOON + Duration::from_secs(300));
-        let news = |unix: Duration| captions.words(&[], None, now, unix, 3600).news;
-        assert_eq!(news(NOON + Duration::from_secs(600)), "Viewer 2 was here until 13:05");
-        assert_eq!(news(NOON + Duration::from_secs(13 * 3600)), "Nobody is visiting");
     }
 
     #[test]
@@ -249,29 +226,21 @@ mod tests {
         let told = |language: Language| {
             let mut captions = Captions::new(language.sentences());
             let viewers = [viewer(1, Some("Zoë"), now), viewer(2, None, now)];
-            captions.handle_viewers(&viewers, NOON);
+            captions.handle_viewers(&viewers);
             let later = now + Duration::from_secs(3900);
             let words = captions.words(&viewers, Some(&code), later, NOON, 0);
-            captions.handle_viewers(&viewers[1..], NOON);
             let [first, second] = &words.viewers[..] else { panic!("{words:?}") };
             assert_eq!((&*first.name, &*words.clock), ("\u{2068}Zoë\u{2069}", "12:00"), "a name keeps its direction");
-            let news = captions.words(&[], None, now, NOON, 0).news;
-            [words.date, news, second.name.clone(), second.stay.clone(), words.left]
+            [words.date, second.name.clone(), second.stay.clone(), words.left]
         };
         assert_eq!(
             told(Language::German),
-            [
-                "Freitag, 15. Januar",
-                "\u{2068}Zoë\u{2069} war bis 12:00 Uhr hier",
-                "Gast 2",
-                "1 Std. 05 Min.",
-                "Noch 9:41 Minuten gültig"
-            ]
+            ["Freitag, 15. Januar", "Gast 2", "1 Std. 05 Min.", "Noch 9:41 Minuten gültig"]
         );
         let english = told(Language::English);
         for (code, language) in Language::ALL.iter().skip(1) {
             let told = told(*language);
-            for (n, words) in told.iter().enumerate().filter(|(n, _)| *n != 3) {
+            for (n, words) in told.iter().enumerate().filter(|(n, _)| *n != 2) {
                 assert_ne!(*words, english[n], "{code}");
             }
             assert!(told.iter().all(|words| !words.contains(['{', '}'])), "{code}: {told:?}");
@@ -279,18 +248,16 @@ mod tests {
     }
 
     #[test]
-    fn who_never_saw_home_is_not_told_of_and_a_lost_connection_is() {
+    fn a_lost_connection_is_told_from_one_that_never_was() {
         let (mut captions, now) = (english(), Instant::now());
         let mut one = viewer(1, Some("Anna"), now);
         one.connected = false;
         let was_connected = |captions: &mut Captions, viewer: &ViewerInfo| {
             let viewers = std::slice::from_ref(viewer);
-            captions.handle_viewers(viewers, NOON);
+            captions.handle_viewers(viewers);
             captions.words(viewers, None, now, NOON, 0).viewers[0].was_connected
         };
         assert!(!was_connected(&mut captions, &one));
-        captions.handle_viewers(&[], NOON);
-        assert_eq!(captions.words(&[], None, now, NOON, 0).news, "Nobody is visiting");
         one.connected = true;
         assert!(was_connected(&mut captions, &one));
         one.connected = false;

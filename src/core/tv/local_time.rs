@@ -17,10 +17,14 @@ impl Zone {
 
     /// The minute of home's day at this time (UTC since 1970), from 0.
     pub fn minute_of_day(&self, unix: Duration) -> u16 {
-        let unix = i64::try_from(unix.as_secs()).unwrap_or(0);
-        let offset = Timestamp::from_second(unix).map_or(0, |time| self.0.to_offset(time).seconds());
-        let second = (unix + i64::from(offset)).rem_euclid(86_400);
+        let second = (i64::try_from(unix.as_secs()).unwrap_or(0) + i64::from(self.offset_at(unix))).rem_euclid(86_400);
         (second / 60) as u16
+    }
+
+    /// Seconds east of Greenwich at this time (UTC since 1970).
+    pub fn offset_at(&self, unix: Duration) -> i32 {
+        let time = i64::try_from(unix.as_secs()).ok().and_then(|unix| Timestamp::from_second(unix).ok());
+        time.map_or(0, |time| self.0.to_offset(time).seconds())
     }
 
     /// When home's clock shows this minute of the day next, after `unix`: both UTC since 1970. A minute that a change of clocks
@@ -52,11 +56,11 @@ pub fn offset_at(zone: &[u8], unix: i64) -> Option<i32> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     /// A file of version 2 with one transition, to a fixed offset of that name, at `from`, and a footer that agrees with it.
-    fn file(from: i64, name: &str, offset: i32, footer: &str) -> Vec<u8> {
+    pub fn file(from: i64, name: &str, offset: i32, footer: &str) -> Vec<u8> {
         let header = |times: u32, types: u32, letters: usize| {
             let mut bytes = b"TZif2".to_vec();
             bytes.extend([0; 15]);

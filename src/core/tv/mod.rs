@@ -4,14 +4,15 @@
 //!
 //! | part | where |
 //! |---|---|
-//! | the words: names, how long somebody has stayed, who was here last, clock, notices | here |
+//! | the words: names, how long somebody has stayed, the last visits, clock, notices | here |
 //! | drawing the words and pictures | `media/scene` |
 //! | composing and showing on every change | `shell/devices/tv.rs`; the board is in `shell/devices/pictures.rs` |
 //!
 //! # What it shows
 //!
 //! - While somebody visits: the viewers, each with name, length of stay and picture.
-//! - Else an idle card with clock and date. For 12 hours it also says who was here last.
+//! - Else an idle card with clock and date, and with up to four of the last visits of the visit log: today's and those of the six days
+//!   before (`visits.rs`). Where there is less room there are fewer of them, and none beside a code or while somebody knocks.
 //! - A QR code while one is offered, with the time that it has left.
 //! - Who knocks, or comes in by themselves, with the time left and the keys that answer (`door.rs`). The card is that of
 //!   whoever waits longest, since the keys act on them. It changes once a second.
@@ -42,3 +43,4 @@ pub mod local_time;
 pub mod message;
 pub mod mistake;
 pub mod notices;
+pub mod visits;

@@ -9,6 +9,7 @@ mod layout;
 mod look;
 mod sign;
 mod viewers;
+mod visits;
 
 use intercom_base::language::Sentences;
 use intercom_base::picture::I420;
@@ -26,8 +27,8 @@ pub struct Scene<'a> {
     pub clock: &'a str,
     /// The date in words, may be empty.
     pub date: &'a str,
-    /// What there is to say while nobody visits, e.g. who was here last.
-    pub news: &'a str,
+    /// The last visits, the newest first, for the idle card.
+    pub visits: &'a [VisitLine<'a>],
     /// What people at home may do while nobody visits, in small words; may be empty.
     pub hint: &'a str,
     /// What people at home should mend, the first in more than one line if it must be.
@@ -102,6 +103,17 @@ pub struct KnockCard<'a> {
     pub more: &'a str,
 }
 
+/// One visit of the last days.
+#[derive(Clone, Copy, Debug)]
+pub struct VisitLine<'a> {
+    /// e.g. `Sunday 18:05`
+    pub when: &'a str,
+    /// Whose; cut where there is less room.
+    pub name: &'a str,
+    /// What became of it; the name takes the place of `{name}`, e.g. `{name} was here for 12 min`.
+    pub what: &'a str,
+}
+
 /// One viewer.
 #[derive(Clone, Copy, Debug)]
 pub struct ViewerTile<'a> {
@@ -165,7 +177,7 @@ mod tests {
             home: "Grandma’s kitchen",
             clock: "14:05",
             date: "Sunday, 22 November",
-            news: "Anna was here until 13:40",
+            visits: &[VisitLine { when: "13:40", name: "Anna", what: "{name} was here for 12 min" }],
             hint: "",
             notices: &[],
             health: Health { camera: yes, microphone: yes, speaker: yes, network: yes, muted: false },
@@ -424,7 +436,7 @@ mod tests {
         look("pairing-six", &Scene { own: Some(&old), pairing: Some(pairing), ..scene(&all) }, (1280, 720));
         let ill =
             Health { camera: Some(false), network: Some(false), microphone: None, speaker: Some(true), muted: false };
-        look("ill", &Scene { health: ill, news: "Nobody is visiting", ..scene(&[]) }, (1280, 720));
+        look("ill", &Scene { health: ill, visits: &[], ..scene(&[]) }, (1280, 720));
         let notices = [
             "intercom.toml, line 12: video.widht: there is no such key; did you mean width? (and 2 more)".to_owned(),
             "Until that is mended, the settings that ran last are used".to_owned(),

@@ -7,6 +7,7 @@ use std::time::Instant;
 use intercom_base::language::Language;
 use intercom_base::picture::I420;
 use intercom_core::call::items::{Door, PairingCode};
+use intercom_core::people::visits::Entry;
 
 use crate::shell::clock;
 use crate::shell::wires::{ViewerInfo, VisitId};
@@ -39,6 +40,8 @@ pub struct Shown {
     pub home: Arc<str>,
     /// The language of all words.
     pub language: Language,
+    /// The newest visits of the visit log, the newest first.
+    pub visits: Arc<[Entry]>,
     /// Whether there is a screen to show them on.
     pub screen: bool,
     /// Counts the changes.
@@ -159,6 +162,14 @@ impl Board {
         });
     }
 
+    /// The newest visits of the visit log now.
+    pub fn set_visits(&self, visits: Vec<Entry>) {
+        // What was written of others is nothing that the TV shows.
+        if *self.lock().visits != *visits {
+            self.change(|shown| shown.visits = visits.into());
+        }
+    }
+
     /// There is a screen from now on, or no more; without one no picture is kept, or decoded.
     pub fn set_screen(&self, screen: bool) {
         self.change(|shown| {
@@ -202,5 +213,18 @@ mod tests {
         board.set_door(Door::default());
         board.set_own(&own);
         assert!(board.wants_own() && board.lock().own.is_some());
+    }
+
+    #[test]
+    fn what_tells_no_other_visit_draws_nothing_again() {
+        use intercom_core::people::visits::Outcome;
+        let (board, at) = (Board::default(), std::time::Duration::from_secs(1));
+        let visit = Entry { person: 1, name: None, began: at, ended: Some(at), outcome: Outcome::Missed };
+        board.set_visits(vec![visit.clone()]);
+        let version = board.lock().version;
+        board.set_visits(vec![visit]);
+        assert_eq!((board.lock().version, board.lock().visits.len()), (version, 1));
+        board.set_visits(vec![]);
+        assert_eq!((board.lock().version, board.lock().visits.len()), (version + 1, 0));
     }
 }

@@ -13,8 +13,9 @@ use intercom_core::devices::doctor::Kind;
 use intercom_core::devices::keeper::{Keeper, Step};
 use intercom_core::tv::captions::Words;
 use intercom_core::tv::door::DoorWords;
+use intercom_core::tv::visits::VisitWords;
 use intercom_drivers::contract::{BoxedOpener, DeviceError, Display};
-use intercom_media::scene::{self, AtDoor, Health, KnockCard, Pairing, Scene, ViewerTile};
+use intercom_media::scene::{self, AtDoor, Health, KnockCard, Pairing, Scene, ViewerTile, VisitLine};
 
 use crate::config::Tv;
 use crate::shell::addresses::AddressBook;
@@ -108,6 +109,7 @@ struct Painter {
     version: u64,
     has_viewers: bool,
     words: Words,
+    visits: Vec<VisitWords>,
     door: DoorWords,
     changes_at: Option<Instant>,
     notices: Vec<String>,
@@ -128,6 +130,7 @@ impl Painter {
             version: u64::MAX,
             has_viewers: false,
             words: Words::default(),
+            visits: Vec::new(),
             door: DoorWords::default(),
             changes_at: None,
             notices: Vec::new(),
@@ -190,6 +193,7 @@ impl Painter {
         let own = |own: &Option<Arc<I420>>| own.as_ref().map(Arc::as_ptr);
         content.shown.version != self.version
             || content.words != self.words
+            || content.visits != self.visits
             || content.door != self.door
             || content.notices != self.notices
             || content.health != self.health
@@ -197,7 +201,7 @@ impl Painter {
     }
 
     fn show(&mut self, display: &mut dyn Display, content: Content, subject: &Subject) -> Result<(), DeviceError> {
-        let Content { shown, words, door, changes_at, notices, health, code, own } = content;
+        let Content { shown, words, visits, door, changes_at, notices, health, code, own } = content;
         let viewers: Vec<ViewerTile<'_>> = shown
             .viewers
             .iter()
@@ -228,6 +232,8 @@ impl Painter {
             decline: &knock.decline,
             more: &knock.more,
         });
+        let lines: Vec<VisitLine<'_>> =
+            visits.iter().map(|visit| VisitLine { when: &visit.when, name: &visit.name, what: &visit.what }).collect();
         let (curtain, resting) = (shown.door.curtain, shown.door.resting);
         let key = subject.invite_key.map(|key| input_events::words(key, sentences));
         let hint = key.map(|key| fill(sentences.new_phone, &[("key", &key)]));
@@ -237,7 +243,7 @@ impl Painter {
             home: &isolated(&shown.home),
             clock: &words.clock,
             date: &words.date,
-            news: &words.news,
+            visits: &lines,
             notices: &notices,
             health,
             pairing,
@@ -249,7 +255,8 @@ impl Painter {
         scene::compose(&scene, &mut self.canvas);
         let result = display.show(&self.canvas);
         (self.version, self.has_viewers) = (shown.version, !shown.viewers.is_empty());
-        (self.words, self.door, self.changes_at) = (words, door, changes_at);
+        (self.words, self.visits) = (words, visits);
+        (self.door, self.changes_at) = (door, changes_at);
         (self.notices, self.health, self.own) = (notices, health, own);
         result
     }

@@ -8,7 +8,7 @@ use crate::call::home::{Home, HomeOutput, SocketId};
 use crate::call::protocol::{ByeReason, FromHome, VisitEntry};
 use crate::people::keys::KeyId;
 use crate::people::register::Person;
-use crate::people::visits::Outcome;
+use crate::people::visits::{Outcome, VisitLog};
 
 /// Entries that one message tells.
 const TOLD: usize = 200;
@@ -24,6 +24,11 @@ impl Home {
             VisitEntry::of(entry, newest && here(entry.person))
         });
         entries.collect()
+    }
+
+    /// The visit log itself.
+    pub fn visit_log(&self) -> &VisitLog {
+        &self.log
     }
 
     /// Forgets the visit log; visits that last stay in it.

@@ -7,7 +7,8 @@ use intercom_base::language::{Language, Sentences};
 use intercom_base::picture::I420;
 use intercom_core::tv::captions::{Captions, Words};
 use intercom_core::tv::door::{self, DoorKeys, DoorWords};
-use intercom_core::tv::local_time;
+use intercom_core::tv::local_time::Zone;
+use intercom_core::tv::visits::{self, VisitWords};
 use intercom_media::qr::{self, Modules};
 use intercom_media::scene::Health;
 use intercom_media::text;
@@ -24,8 +25,8 @@ pub(super) struct Author {
     language: Language,
     captions: Captions,
     keys: DoorKeys,
-    /// The minute that the zone was looked at, and seconds east of UTC then.
-    offset: Option<(u64, i32)>,
+    /// The minute that the zone was looked at, and the zone then.
+    zone: Option<(u64, Zone)>,
     /// The link that was made into a code, and the code.
     code: Option<(String, Modules)>,
 }
@@ -34,7 +35,7 @@ impl Author {
     pub fn new(subject: &Subject) -> Author {
         let (language, sentences) = (subject.board.language(), fonts::sentences(subject.board.language()));
         let (captions, keys) = (Captions::new(sentences), door_keys(subject, sentences));
-        Author { sentences, language, captions, keys, offset: None, code: None }
+        Author { sentences, language, captions, keys, zone: None, code: None }
     }
 
     /// Speaks another language from now on, if that is wanted.
@@ -60,8 +61,15 @@ impl Author {
         let (now, unix) = (clock::now(), clock::unix_time());
         let door = door::words(&shown.door, &self.keys, self.sentences, now);
         let changes_at = door::changes_at(&shown.door, now);
-        let offset = self.offset_at(unix.as_secs());
-        self.captions.handle_viewers(&shown.viewers, unix);
+        let say = self.sentences;
+        let zone = self.zone_at(unix.as_secs());
+        let offset = zone.offset_at(unix);
+        let visits = match shown.viewers[..] {
+            [] => visits::words(&shown.visits, say, zone, unix, text::is_blank),
+            // They are told on the idle card only.
+            _ => Vec::new(),
+        };
+        self.captions.handle_viewers(&shown.viewers);
         let words = self.captions.words(&shown.viewers, shown.code.as_ref(), now, unix, offset);
         let network = Some(!subject.addresses.current().local.is_empty());
         let health = Health { network, muted: subject.context.levels.is_muted(), ..subject.context.health.summary() };
@@ -69,20 +77,14 @@ impl Author {
         let code = code.and_then(|code| self.code_of(&code.link)).cloned();
         let own = shown.own.clone().filter(|_| tv.self_view);
         let notices = subject.notices.all_in(self.sentences);
-        Content { shown, words, door, changes_at, notices, health, code, own }
+        Content { shown, words, visits, door, changes_at, notices, health, code, own }
     }
 
-    fn offset_at(&mut self, unix: u64) -> i32 {
+    fn zone_at(&mut self, unix: u64) -> &Zone {
         let minute = unix / 60;
-        match self.offset {
-            Some((looked, offset)) if looked == minute => offset,
-            _ => {
-                let zone = std::fs::read(ZONE).unwrap_or_default();
-                let offset = local_time::offset_at(&zone, unix as i64).unwrap_or(0);
-                self.offset = Some((minute, offset));
-                offset
-            }
-        }
+        let known = self.zone.take().filter(|(looked, _)| *looked == minute);
+        let zone = known.unwrap_or_else(|| (minute, Zone::of_file(&std::fs::read(ZONE).unwrap_or_default())));
+        &self.zone.insert(zone).1
     }
 
     fn code_of(&mut self, link: &str) -> Option<&Modules> {
@@ -104,6 +106,7 @@ fn door_keys(subject: &Subject, sentences: &Sentences) -> DoorKeys {
 pub(super) struct Content {
     pub shown: Shown,
     pub words: Words,
+    pub visits: Vec<VisitWords>,
     pub door: DoorWords,
     /// When the words about the door change by themselves.
     pub changes_at: Option<Instant>,
