@@ -122,7 +122,7 @@ fn checked(config: &Config) -> String {
         text = format!("{}\nset by an owner on a page, which goes before this file: {keys}", text.trim_end());
     }
     if let Some(problem) = report.problem {
-        text = format!("{}\n{problem}; what an owner set does not count until that is corrected", text.trim_end());
+        text = format!("{}\n{problem}; that does not count until it is corrected", text.trim_end());
     }
     let set = house.read().unwrap_or_default();
     if let Some(problem) = fonts::missing_language(set.language.unwrap_or(config.home.language)) {

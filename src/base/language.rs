@@ -161,6 +161,7 @@ sentences! {
     answered_somebody,
     not_answered,
     not_answered_by_anybody,
+    house_changed,
 
     /// Over a viewer's last picture, in two lines.
     lost_with,

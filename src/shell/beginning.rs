@@ -4,12 +4,14 @@ use intercom_core::call::home::{Home, HomeConfig};
 use intercom_core::call::house::House;
 use intercom_core::call::peer;
 use intercom_core::people::access::Access;
+use intercom_core::people::news::NewsBook;
 use intercom_core::people::visits::VisitLog;
 
 use crate::config::Config;
 use crate::shell::addresses::AddressBook;
 use crate::shell::clock;
 use crate::shell::disk::Files;
+use crate::shell::switch_file::SwitchFile;
 
 /// How home was left.
 pub struct Beginning {
@@ -19,13 +21,15 @@ pub struct Beginning {
     pub curtain: bool,
     house: House,
     visits: VisitLog,
+    news: NewsBook,
 }
 
 impl Beginning {
     /// As the disk has it.
     pub fn read(files: &Files) -> Beginning {
-        let Files { mute, curtain, house, visits, .. } = files;
-        Beginning { muted: mute.load(), curtain: curtain.load(), house: house.load(), visits: visits.load() }
+        let Files { mute, curtain, house, visits, news, .. } = files;
+        let [muted, curtain] = [mute, curtain].map(SwitchFile::load);
+        Beginning { muted, curtain, house: house.load(), visits: visits.load(), news: news.load() }
     }
 }
 
@@ -49,6 +53,7 @@ pub fn new_home(config: &Config, book: &AddressBook, access: Access, beginning: 
         hear_each_other: config.audio.hear_each_other,
         curtain: beginning.curtain,
         visits: beginning.visits,
+        news: beginning.news,
     };
     let (entropy, unix) = (Box::new(entropy), clock::unix_time());
     let mut home = Home::new(home_config, peer::Identity::generate(), access, entropy, now, unix);

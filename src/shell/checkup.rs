@@ -15,7 +15,7 @@ use rustix::fs::{Access, access};
 use crate::config::{self, ConfigErrors};
 use crate::shell::control::{self, Request};
 use crate::shell::house_file::HouseFile;
-use crate::shell::{addresses, clock, tls};
+use crate::shell::{addresses, clock, fonts, tls};
 
 /// A camera's first picture takes a moment.
 const FIRST_FRAME: Duration = Duration::from_secs(5);
@@ -92,8 +92,10 @@ fn try_everything(config: Option<&Path>) -> Result<Health, ConfigErrors> {
         Some(_) => Vec::new(),
         None => tls::problems(&config.home.state_dir, public.as_ref().map(|public| public.host.as_str())),
     };
-    let house = HouseFile::in_dir(&config.home.state_dir).report();
-    Ok(Health { devices: devices.collect(), network, certificates, house })
+    let file = HouseFile::in_dir(&config.home.state_dir);
+    let set = file.read().unwrap_or_default();
+    let font = fonts::missing_language(set.language.unwrap_or(config.home.language));
+    Ok(Health { devices: devices.collect(), network, certificates, house: file.report(), font })
 }
 
 type Outcome = (String, Result<State, DeviceError>);

@@ -48,8 +48,9 @@ use crate::shell::wires::{
 use crate::shell::worker::Worker;
 use crate::shell::{clock, reset};
 
-/// Everything must have ended this long after SIGTERM; what has not is left behind.
+/// The loop must have ended this long after SIGTERM, the others this long after it. What has not is left behind.
 const END_WITHIN: Duration = Duration::from_millis(1500);
+const JOIN_WITHIN: Duration = Duration::from_millis(2500);
 
 type Channel<T> = (Sender<T>, Receiver<T>);
 
@@ -112,8 +113,8 @@ pub struct Daemon {
     addresses: AddressWatch,
     encoders: Encoders,
     workers: Vec<Worker>,
-    loop_pulse: Arc<Pulse>,
-    loop_ended: Receiver<()>,
+    /// The loop's pulse, and what hears of its end.
+    ends: (Arc<Pulse>, Receiver<()>),
     reset: Channel<()>,
     state_dir: PathBuf,
 }
@@ -208,25 +209,14 @@ impl Daemon {
         let public = network.public_address.as_ref().and_then(PublicAddress::socket);
         let addresses = watch(&book, public, &shared.to_loop)?;
         let (context, to_loop, workers, reset) = (shared.context, shared.to_loop, threads.0, channels.reset);
-        Ok(Daemon {
-            context,
-            to_loop,
-            gateway,
-            control,
-            addresses,
-            encoders,
-            workers,
-            loop_pulse,
-            loop_ended,
-            reset,
-            state_dir,
-        })
+        let ends = (loop_pulse, loop_ended);
+        Ok(Daemon { context, to_loop, gateway, control, addresses, encoders, workers, ends, reset, state_dir })
     }
 
     /// Of all threads that can get stuck.
     pub fn pulses(&self) -> Vec<Arc<Pulse>> {
         let mut pulses: Vec<_> = self.workers.iter().map(Worker::pulse).collect();
-        pulses.extend([Arc::clone(&self.loop_pulse), self.control.pulse(), self.addresses.pulse()]);
+        pulses.extend([Arc::clone(&self.ends.0), self.control.pulse(), self.addresses.pulse()]);
         pulses.extend(self.gateway.pulses());
         pulses
     }
@@ -238,7 +228,7 @@ impl Daemon {
 
     /// Hears when the event loop has ended.
     pub fn loop_ended(&self) -> &Receiver<()> {
-        &self.loop_ended
+        &self.ends.1
     }
 
     /// Hears when home was reset.
@@ -252,8 +242,8 @@ impl Daemon {
     /// If it ends for a fault, or a reset is not finished.
     pub fn stop(self, end: &End) -> Result<(), RunError> {
         self.to_loop.tell(ToLoop::Shutdown);
-        let until = clock::now() + END_WITHIN;
-        let clean = ended_within(&self.loop_ended, END_WITHIN);
+        let clean = ended_within(&self.ends.1, END_WITHIN);
+        let until = clock::now() + JOIN_WITHIN;
         self.context.activity.stop();
         self.encoders.stop();
         drop(self.to_loop);
@@ -329,6 +319,7 @@ impl Shared {
             public: config.network.public_address.clone(),
             certificates: Arc::clone(&prepared.certificates),
             house: prepared.files.house.clone(),
+            board: Arc::clone(&self.board),
             notices: Arc::clone(&self.notices),
         }
     }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 use intercom_core::call::house::House;
 use intercom_core::people::keys::Key;
+use intercom_core::people::news::NewsBook;
 use intercom_core::people::register::Wish;
 use intercom_core::people::visits::VisitLog;
 use intercom_core::tv::local_time::Zone;
@@ -18,7 +19,7 @@ use crate::shell::key_file::{KeyFile, KeyFileError};
 use crate::shell::pulse;
 use crate::shell::state::StateError;
 use crate::shell::switch_file::SwitchFile;
-use crate::shell::visits_file::VisitsFile;
+use crate::shell::text_file::TextFile;
 use crate::shell::wires::{Change, ExchangeId, For, InviteId, NewKey, NewLink, ToLoop, ToLoopHandle};
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 
@@ -54,6 +55,8 @@ pub enum Job {
     Curtain(bool),
     /// The visit log.
     Visits(VisitLog),
+    /// What owners are to hear.
+    News(NewsBook),
     /// Says when all before it is done, and whether the mute is kept.
     Settled(Sender<bool>),
 }
@@ -86,12 +89,9 @@ pub fn spawn_disk(jobs: Receiver<Job>, files: Files, to_loop: ToLoopHandle) -> i
                 Job::House(house) => files.house.store(house),
                 Job::Muted(muted) => files.mute.store(muted),
                 Job::Curtain(drawn) => files.curtain.store(drawn),
-                Job::Visits(log) => {
-                    // The next visit writes all of it again.
-                    if let Err(error) = files.visits.store(&log) {
-                        log::error!("the visit log is not kept: {error}");
-                    }
-                }
+                // What comes next writes all of it again.
+                Job::Visits(log) => tell_lost("the visit log", files.visits.store(&log)),
+                Job::News(news) => tell_lost("what owners are to hear", files.news.store(&news)),
                 Job::Settled(answer) => drop(answer.try_send(files.mute.is_kept() && files.curtain.is_kept())),
             }
         }
@@ -110,7 +110,9 @@ pub struct Files {
     /// What an owner set of home.
     pub house: HouseFile,
     /// The visit log.
-    pub visits: VisitsFile,
+    pub visits: TextFile<VisitLog>,
+    /// What owners are to hear.
+    pub news: TextFile<NewsBook>,
 }
 
 impl Files {
@@ -121,7 +123,8 @@ impl Files {
             mute: SwitchFile::mute(dir),
             curtain: SwitchFile::curtain(dir),
             house: HouseFile::in_dir(dir),
-            visits: VisitsFile::in_dir(dir),
+            visits: TextFile::in_dir(dir),
+            news: TextFile::in_dir(dir),
         }
     }
 }
@@ -143,6 +146,7 @@ impl Unstored {
                     | (Job::Curtain(_), Job::Curtain(_))
                     | (Job::House(_), Job::House(_))
                     | (Job::Visits(_), Job::Visits(_))
+                    | (Job::News(_), Job::News(_))
             )
         };
         self.0.retain(|old| !newer(old));
@@ -181,6 +185,12 @@ fn tell_zone(known: &mut Option<Vec<u8>>, to_loop: &ToLoopHandle) {
     if known.as_ref() != Some(&zone) {
         to_loop.tell(ToLoop::Zone(Zone::of_file(&zone)));
         *known = Some(zone);
+    }
+}
+
+fn tell_lost(what: &str, stored: Result<(), StateError>) {
+    if let Err(error) = stored {
+        log::error!("{what} is not kept: {error}");
     }
 }
 

@@ -267,9 +267,7 @@ impl EventLoop {
                     self.flush();
                     let _asker_is_gone = answer.map(|answer| answer.try_send(muted));
                 }
-                ToLoop::Status(answer) => {
-                    let _ = answer.try_send(self.status().to_string());
-                }
+                ToLoop::Status(answer) => drop(answer.try_send(self.status().to_string())),
                 ToLoop::Reset(answer) => {
                     let people = self.home.handle_reset(now);
                     self.show_visits();
@@ -439,6 +437,7 @@ impl EventLoop {
                 HomeOutput::ChimeVolume(percent) => self.outputs.devices.levels.set_chime(percent),
                 // One that waits already is as good.
                 HomeOutput::Examine => drop(self.outputs.examiner.try_send(())),
+                HomeOutput::News(news) => self.unstored.push(Job::News(news)),
                 HomeOutput::Visits(log) => {
                     self.unstored.push(Job::Visits(log));
                     self.show_visits();

@@ -12,12 +12,13 @@ use intercom_core::devices::doctor::{Device, Health};
 use crate::shell::addresses::AddressBook;
 use crate::shell::control::health_of_network;
 use crate::shell::devices::DeviceHealth;
+use crate::shell::devices::pictures::Board;
 use crate::shell::house_file::HouseFile;
 use crate::shell::notice_board::NoticeBoard;
 use crate::shell::tls::Certificates;
 use crate::shell::wires::{ToLoop, ToLoopHandle};
 use crate::shell::worker::{Exit, Worker, spawn_worker};
-use crate::shell::{checkup, pulse};
+use crate::shell::{checkup, fonts, pulse};
 
 /// What is known of the running intercom without trying anything.
 pub struct Known {
@@ -35,6 +36,8 @@ pub struct Known {
     pub certificates: Arc<Certificates>,
     /// What an owner set of home.
     pub house: HouseFile,
+    /// Knows the TV's language.
+    pub board: Arc<Board>,
     /// Knows what the TV has to tell.
     pub notices: Arc<NoticeBoard>,
 }
@@ -53,6 +56,7 @@ impl Known {
             network: health_of_network(&self.addresses.current(), self.port, self.public.as_ref()),
             certificates: self.certificates.problems(),
             house: self.house.report(),
+            font: fonts::missing_language(self.board.language()),
         }
     }
 }

@@ -75,7 +75,7 @@ fn complain_of(language: Language, can_draw: &dyn Fn(&str) -> bool) -> Option<St
     };
     (!texts.all(|text| can_draw(text))).then(|| {
         format!(
-            "[home] language: \"{}\": no font of this machine has all letters of {name}, so the TV speaks English. A font in {FOLDER} \
+            "The TV's language \"{}\": no font of this machine has all letters of {name}, so the TV speaks English. A font in {FOLDER} \
              helps, for example of the package {package}",
             language.code()
         )
@@ -177,7 +177,7 @@ mod tests {
     fn a_language_that_no_font_has_is_told_with_the_package_that_has_it() {
         let told = |language: Language| complain_of(language, &|text| text.is_ascii()).unwrap_or_default();
         let hindi = told(Language::Hindi);
-        assert!(hindi.starts_with("[home] language: \"hi\": no font") && hindi.contains("fonts-noto-core"), "{hindi}");
+        assert!(hindi.starts_with("The TV's language \"hi\": no font") && hindi.contains("fonts-noto-core"), "{hindi}");
         assert!(told(Language::Chinese).contains("fonts-wqy-microhei"));
         assert_eq!(told(Language::French), "", "the program itself has its letters");
         // One letter is enough, also in the name of a month.

@@ -16,7 +16,7 @@
 //!   nothing more and restarts the program.
 //! - It waits for a channel, a descriptor or a deadline, never for a disk or a far end without one.
 //!
-//! # The disk (`state.rs`, `disk.rs`, `key_file.rs`, `switch_file.rs`, `house_file.rs`, `visits_file.rs`)
+//! # The disk (`state.rs`, `disk.rs`, `key_file.rs`, `switch_file.rs`, `house_file.rs`, `text_file.rs`)
 //!
 //! Files are written whole, beside the previous one, and renamed. The loop asks the thread `disk` to write. What the disk does
 //! not take holds until the process ends, and the TV says so.
@@ -59,10 +59,10 @@ pub mod stages;
 pub mod start_record;
 pub mod state;
 pub mod switch_file;
+pub mod text_file;
 pub mod tls;
 pub mod udp;
 pub mod update;
-pub mod visits_file;
 pub mod wake;
 pub mod wifi;
 pub mod wires;

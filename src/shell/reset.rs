@@ -13,7 +13,17 @@ const MADE: &str = "made\n";
 
 /// What is forgotten, with what an interrupted write may have left beside each. A key without its certificate is taken
 /// for a left-over; the other way round would be a mistake to report.
-const FILES: [&str; 7] = ["keys.toml", "leaf.pem", "ca.pem", "ca.key", "house.toml", "visits.toml", "visits.toml.old"];
+const FILES: [&str; 9] = [
+    "keys.toml",
+    "leaf.pem",
+    "ca.pem",
+    "ca.key",
+    "house.toml",
+    "visits.toml",
+    "visits.toml.old",
+    "news.toml",
+    "news.toml.old",
+];
 
 /// From here on no key opens anything, also not after a power cut.
 ///

@@ -246,7 +246,7 @@ fn check_tells_the_language_and_that_it_can_be_drawn() {
 fn where_no_font_has_the_language_the_tv_speaks_english_and_it_is_told() {
     const NO_FONTS: &str = "mount -t tmpfs none /usr/share/fonts";
     const TOLD: &str =
-        "[home] language: \"zh\": no font of this machine has all letters of Chinese, so the TV speaks English";
+        "The TV's language \"zh\": no font of this machine has all letters of Chinese, so the TV speaks English";
     let mut home = Home::new("");
     let speak = |home: &Home, word: &str| {
         home.edit(|text| text.replace("[home]\n", &format!("[home]\nlanguage = \"{word}\"\n")));

@@ -83,7 +83,7 @@ fn what_an_owner_set_goes_before_the_settings_and_check_and_doctor_say_so() {
 
     set("# mine\nvolume_percent = \"loud\"\n");
     let checked = said(&home, "check");
-    assert!(checked.contains("house.toml: line 2: ") && checked.contains("does not count"), "{checked}");
+    assert!(checked.contains("house.toml: line 2: ") && checked.contains("that does not count"), "{checked}");
     let finding = about_house(&doctor(&home)).expect("a finding");
     assert!(finding["wrong"] == true && finding["what"].to_string().contains("house.toml: line 2"), "{finding}");
 

@@ -211,6 +211,17 @@ fn home_looks_at_itself_when_an_owner_asks_and_tells_all_who_asked() {
     for page in [owner, second] {
         assert!(info(&world, page).findings.is_empty() && info(&world, page).looked);
     }
+    // A look that does not end is told, and no verdict of before stands.
+    world.run(s(60));
+    say(&mut world, owner, &FromPage::Home { language: "de".into() });
+    world.run(s(31));
+    say(&mut world, owner, &FromPage::Home { language: "de".into() });
+    let kinds: Vec<_> = info(&world, owner).findings.iter().map(|finding| (finding.kind, finding.wrong)).collect();
+    assert_eq!(kinds, [(FindingKind::Hangs, true)]);
+    world.home.handle_examined(Checkup::default());
+    world.run(ms(100));
+    assert!(info(&world, owner).findings.is_empty());
+    world.orders.clear();
     // However often pages ask, devices are looked at now and then.
     for _ in 0..100 {
         say(&mut world, owner, &FromPage::Home { language: "de".into() });
@@ -237,6 +248,18 @@ fn whether_somebody_came_from_outside_is_told_with_its_time() {
     let second = from(&mut world, [203, 0, 113, 9], SECOND_OWNER);
     say(&mut world, second, &FromPage::Home { language: "en".into() });
     assert_eq!((info(&world, second).reach.you, info(&world, owner).reach.you), (Origin::Outside, Origin::Home));
+    // A page that was opened at home and goes on over a mobile network proves it as well.
+    let before = info(&world, owner).reach.outside;
+    world.run(s(100));
+    world.kill_socket(owner);
+    world.viewers[owner].far = Some(IpAddr::from([198, 51, 100, 9]));
+    world.open_socket(owner);
+    let now = world.now;
+    world.viewers[owner].say_hello_again(now);
+    world.run(s(1));
+    say(&mut world, owner, &FromPage::Home { language: "en".into() });
+    let reach = info(&world, owner).reach;
+    assert!(reach.you == Origin::Outside && reach.outside > before.map(|at| at + 90), "{reach:?}");
     let local = vec![IpAddr::from([10, 0, 0, 1]), IpAddr::from([192, 168, 1, 5])];
     world.home.handle_addresses(Addresses { best: None, local, public: None }, world.now);
     world.run(ms(100));

@@ -153,6 +153,7 @@ impl World {
             house: House::default(),
             version: "1.2.3".into(),
             visits: VisitLog::default(),
+            news: Default::default(),
         };
         let mut random = fastrand::Rng::with_seed(7);
         let entropy = Box::new(move |bytes: &mut [u8]| random.fill(bytes));
@@ -464,6 +465,7 @@ impl World {
                 HomeOutput::Door(door) => self.door = door,
                 HomeOutput::Call(call) => self.calls.push(call),
                 HomeOutput::Visits(log) => self.log = log,
+                HomeOutput::News(_) => {}
             }
         }
         let again = !forced.is_empty();

@@ -77,6 +77,7 @@ pub(super) static SENTENCES: Sentences = Sentences {
     answered_somebody: "Jemand hat geantwortet",
     not_answered: "{name} hat nicht geantwortet",
     not_answered_by_anybody: "Niemand hat auf den Ruf geantwortet",
+    house_changed: "Die Einstellungen wurden geändert",
 
     lost_with: "Verbindung zu {name} unterbrochen",
     comes_back: "Es geht von selbst weiter",

@@ -77,6 +77,7 @@ pub(super) static SENTENCES: Sentences = Sentences {
     answered_somebody: "Somebody answered",
     not_answered: "{name} did not answer",
     not_answered_by_anybody: "Nobody answered the call",
+    house_changed: "An owner has changed the settings",
 
     lost_with: "The connection to {name} was lost",
     comes_back: "It comes back by itself",

@@ -77,6 +77,7 @@ pub(super) static SENTENCES: Sentences = Sentences {
     answered_somebody: "Alguien respondió",
     not_answered: "{name} no respondió",
     not_answered_by_anybody: "Nadie respondió a la llamada",
+    house_changed: "Se han cambiado los ajustes",
 
     lost_with: "Se perdió la conexión con {name}",
     comes_back: "La conexión volverá por sí sola",

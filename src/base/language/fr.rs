@@ -77,6 +77,7 @@ pub(super) static SENTENCES: Sentences = Sentences {
     answered_somebody: "Quelqu’un a répondu",
     not_answered: "{name} n’a pas répondu",
     not_answered_by_anybody: "Personne n’a répondu à l’appel",
+    house_changed: "Les réglages ont été modifiés",
 
     lost_with: "Connexion perdue avec {name}",
     comes_back: "La connexion va revenir toute seule",

@@ -64,6 +64,7 @@ pub(super) static SENTENCES: Sentences = Sentences {
     answered_somebody: "किसी ने जवाब दिया",
     not_answered: "{name} ने जवाब नहीं दिया",
     not_answered_by_anybody: "बुलावे पर किसी ने जवाब नहीं दिया",
+    house_changed: "सेटिंग बदली गई हैं",
 
     lost_with: "{name} से कनेक्शन टूट गया",
     comes_back: "यह अपने-आप फिर जुड़ जाएगा",

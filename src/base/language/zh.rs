@@ -64,6 +64,7 @@ pub(super) static SENTENCES: Sentences = Sentences {
     answered_somebody: "有人已应答",
     not_answered: "{name}没有应答",
     not_answered_by_anybody: "呼叫无人应答",
+    house_changed: "设置已更改",
 
     lost_with: "与{name}的连接断开了",
     comes_back: "会自动恢复",

@@ -38,6 +38,19 @@ impl House {
         })
     }
 
+    /// The same for a home that starts: what is right counts, whatever else is wrong, and the first thing that is wrong is told. A later
+    /// version may have written what this one does not know.
+    pub fn of_what_is_right(text: &str) -> (House, Option<String>) {
+        let problem = match House::from_toml(text) {
+            Ok(house) => return (house, None),
+            Err(problem) => problem,
+        };
+        let table: toml::Table = text.parse().unwrap_or_default();
+        let is_right = |key: &str, value: &toml::Value| House::from_toml(&format!("{key} = {value}\n")).is_ok();
+        let right: toml::Table = table.into_iter().filter(|(key, value)| is_right(key, value)).collect();
+        (House::from_toml(&right.to_string()).unwrap_or_default(), Some(problem))
+    }
+
     /// The text of `house.toml`.
     pub fn to_toml(&self) -> String {
         let mut text = "# What an owner set of home, on the page. It goes before intercom.toml.\n".to_owned();
@@ -137,5 +150,17 @@ mod tests {
             assert!(problem.starts_with(told), "{text}: {problem}");
         }
         assert_eq!(House::from_toml("name = \" Ada \"").unwrap().name.as_deref(), Some("Ada"));
+    }
+
+    #[test]
+    fn one_mistake_takes_nothing_else_away() {
+        let text = full().to_toml() + "doorbell = \"loud\"\n";
+        let (house, problem) = House::of_what_is_right(&text);
+        assert_eq!((house, problem.is_some_and(|problem| problem.contains("doorbell"))), (full(), true));
+        let (house, problem) = House::of_what_is_right(&full().to_toml().replace("= 100", "= 101"));
+        assert_eq!(house, House { chime_percent: None, ..full() });
+        assert!(problem.unwrap().contains("101 is not from 0 to 100"));
+        assert_eq!(House::of_what_is_right("=").0, House::default());
+        assert_eq!(House::of_what_is_right(&full().to_toml()), (full(), None));
     }
 }

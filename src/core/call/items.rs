@@ -210,6 +210,8 @@ pub enum NewsKind {
     Answered,
     /// Nobody did.
     NotAnswered,
+    /// An owner has set something of home; nobody is named.
+    House,
 }
 
 /// How home is, as it looked at itself.

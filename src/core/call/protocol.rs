@@ -16,7 +16,7 @@ mod house;
 mod people;
 
 pub use house::{FindingInfo, HomeInfo, HomeValues, HomeWish, NewsInfo, Origin, ReachInfo};
-pub use people::{Entry, KnockInfo, NotDone, PeopleList, PersonInfo, PersonWish, VisitEntry, Wanted};
+pub use people::{CodeInfo, Entry, KnockInfo, NotDone, PeopleList, PersonInfo, PersonWish, VisitEntry, Wanted};
 
 /// The version that this build speaks; a `hello` with another one is answered with `error` `version`.
 pub const VERSION: u32 = 1;
@@ -138,6 +138,11 @@ pub enum FromPage {
     },
     /// Home is to be so from now on.
     SetHome(HomeWish),
+    /// The owner has read the news up to this number.
+    NewsRead {
+        /// See [`NewsInfo`].
+        number: u64,
+    },
     /// Lets somebody in who knocks, or ends the preview.
     LetIn {
         /// The visit, out of `door`.
@@ -238,6 +243,8 @@ pub enum FromHome {
         people: Vec<PersonInfo>,
         /// Whether the TV shows a code that somebody asked for.
         code_shown: bool,
+        /// Whose it is.
+        code: Option<CodeInfo>,
         /// Home's quiet hours, like `22:00-07:00`; `null`: none.
         quiet_hours: Option<String>,
     },
@@ -248,7 +255,7 @@ pub enum FromHome {
         /// To be shown.
         home: String,
     },
-    /// What has changed of who may do what: for owners, when it happens, and what they missed when they come.
+    /// What has changed of who may do what and this device has not read: for owners, when something changes and behind each `welcome`.
     News {
         /// The oldest first.
         news: Vec<NewsInfo>,

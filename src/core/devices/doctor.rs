@@ -1,5 +1,6 @@
 //! What is wrong with this home, in sentences with remedies: the doctor's judgement over what was looked at.
 
+mod finding;
 mod report;
 
 use std::net::{IpAddr, SocketAddr};
@@ -7,6 +8,9 @@ use std::path::PathBuf;
 
 use intercom_drivers::contract::{DeviceError, Fault, Sighting};
 use serde::{Deserialize, Serialize};
+
+use finding::font;
+pub use finding::{Finding, FindingKind};
 
 /// The four kinds of devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -143,6 +147,9 @@ pub struct Health {
     /// What an owner set of home.
     #[serde(default)]
     pub house: HouseReport,
+    /// That no font has the letters of the TV's language, in a sentence with a remedy.
+    #[serde(default)]
+    pub font: Option<String>,
 }
 
 /// What an owner set of home on a page, in `house.toml`.
@@ -198,51 +205,6 @@ pub struct Examination {
     pub hardware: Vec<Hardware>,
 }
 
-/// Of which sort a [`Finding`] is, for programs that have words of their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FindingKind {
-    /// The device is not there.
-    Absent,
-    /// There was none when the intercom started; a test card, a tone or silence takes its place.
-    StandIn,
-    /// Another program has the device.
-    Busy,
-    /// The intercom may not use its file.
-    Forbidden,
-    /// It can do nothing that is asked of it.
-    Unsupported,
-    /// It fails in use.
-    Fails,
-    /// The microphone gives nothing but zeros.
-    Silent,
-    /// A mixer's control is off or at zero.
-    Muted,
-    /// The machine has no network address.
-    NoAddress,
-    /// `public_address` is a name.
-    Name,
-    /// About a certificate.
-    Certificate,
-    /// About what an owner set.
-    House,
-}
-
-/// Something worth telling.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// What it is about: a kind's word, `network`, `certificate` or `house`.
-    pub about: &'static str,
-    /// Of which sort it is.
-    pub kind: FindingKind,
-    /// Something is wrong; if not, it is only good to know.
-    pub wrong: bool,
-    /// A sentence.
-    pub what: String,
-    /// What a person can do about it.
-    pub remedy: String,
-}
-
 impl Examination {
     /// Whether nothing is wrong.
     pub fn is_well(&self) -> bool {
@@ -255,6 +217,7 @@ impl Examination {
         findings.extend(self.health.network.judge());
         findings.extend(self.health.certificates.iter().map(|problem| certificate(problem)));
         findings.extend(self.health.house.judge());
+        findings.extend(self.health.font.as_deref().map(font));
         findings
     }
 
@@ -452,38 +415,6 @@ fn certificate(problem: &str) -> Finding {
     let (what, remedy) = problem.rsplit_once(": ").unwrap_or((problem, ""));
     let (about, kind) = ("certificate", FindingKind::Certificate);
     Finding { about, kind, wrong: true, what: format!("{what}."), remedy: capital(remedy) }
-}
-
-impl From<Cause> for FindingKind {
-    fn from(cause: Cause) -> FindingKind {
-        match cause {
-            Cause::Absent => FindingKind::Absent,
-            Cause::Busy => FindingKind::Busy,
-            Cause::Unsupported => FindingKind::Unsupported,
-            Cause::Io | Cause::Explained => FindingKind::Fails,
-        }
-    }
-}
-
-impl HouseReport {
-    fn judge(&self) -> Option<Finding> {
-        let tell = |wrong, what, remedy: &str| {
-            Some(Finding { about: "house", kind: FindingKind::House, wrong, what, remedy: remedy.to_owned() })
-        };
-        match (&self.problem, self.replaces.is_empty()) {
-            (Some(problem), _) => tell(
-                true,
-                format!("What an owner set of home does not count: {problem}."),
-                "Correct the file, or set it anew on an owner's page.",
-            ),
-            (None, false) => tell(
-                false,
-                format!("An owner has set {} on a page, which goes before intercom.toml.", self.replaces.join(", ")),
-                "It is changed on an owner's page, under Home.",
-            ),
-            (None, true) => None,
-        }
-    }
 }
 
 fn unmute(control: &str, card: &str) -> String {

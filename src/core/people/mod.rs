@@ -63,6 +63,11 @@
 //!
 //! Who, when, how long, and who did not come in: the newest 500. Nothing else is recorded.
 //!
+//! # News for owners (`news.rs`)
+//!
+//! Each change of who may do what is told to each device of an owner until it has read it. Numbers, not times, say what is unread: clocks
+//! jump. The visit log shows the same changes, and may be erased without silencing them.
+//!
 //! # The file (`register/file.rs`)
 //!
 //! `register` holds persons, devices and links, and the text of the file that keeps them. The shell stores it
@@ -76,5 +81,6 @@ pub mod guessers;
 pub mod items;
 pub mod keys;
 pub mod names;
+pub mod news;
 pub mod register;
 pub mod visits;

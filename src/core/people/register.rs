@@ -239,6 +239,12 @@ impl People {
         self.persons.iter().filter(|person| person.number != 0)
     }
 
+    /// The devices of everybody who has this role.
+    pub fn devices_with(&self, role: Role) -> impl Iterator<Item = KeyId> {
+        let has = move |device: &&Device| self.person(device.person).is_some_and(|person| person.role == role);
+        self.devices.iter().filter(has).map(|device| device.id)
+    }
+
     /// How many devices this person has.
     pub fn devices_of(&self, number: u64) -> usize {
         self.devices.iter().filter(|device| device.person == number).count()

@@ -62,7 +62,7 @@ impl Outcome {
         matches!(self, Outcome::Device | Outcome::Owner | Outcome::Rights | Outcome::Removed)
     }
 
-    fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         Outcome::WORDS.iter().find(|(_, outcome)| *outcome == self).map_or("visited", |(word, _)| word)
     }
 }
@@ -145,10 +145,9 @@ impl VisitLog {
         visits.map(|entry| entry.ended.unwrap_or(entry.began)).max()
     }
 
-    /// What has changed of who may do what since this person was here last, the oldest first; nothing for who was never here.
-    pub fn changes_since_visit(&self, person: u64) -> Vec<&Entry> {
-        let Some(seen) = self.last_visit(person) else { return Vec::new() };
-        self.0.iter().filter(|entry| entry.outcome.is_change() && entry.began > seen).collect()
+    /// Something of this person has changed: [`Outcome::is_change`].
+    pub fn handle_change(&mut self, person: &Person, what: Outcome, now: Duration) {
+        self.push(person, now, Some(now), what);
     }
 
     /// Forgets everything but the visits that last.
@@ -184,7 +183,7 @@ impl VisitLog {
             };
             let FileVisit { person, name, began, ended, outcome } = entry;
             let word = Outcome::WORDS.iter().find(|(word, _)| *word == outcome).map(|(_, outcome)| *outcome);
-            let outcome = word.ok_or_else(|| wrong("outcome is one of visited, missed, declined, resting, called"))?;
+            let outcome = word.ok_or_else(|| wrong("outcome is none of those that this version knows"))?;
             let name = name.map(|name| names::tidy(&name)).transpose().map_err(|problem| wrong(&problem))?;
             let ended = ended.map(|text| time(&text)).transpose()?;
             Ok(Entry { person, name, began: time(&began)?, ended, outcome })

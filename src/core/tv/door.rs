@@ -87,6 +87,7 @@ fn change_words(news: &News, say: &Sentences) -> String {
         NewsKind::Calling => (say.calling, say.calling_everybody),
         NewsKind::Answered => (say.answered, say.answered_somebody),
         NewsKind::NotAnswered => (say.not_answered, say.not_answered_by_anybody),
+        NewsKind::House => (say.house_changed, say.house_changed),
     };
     of(news.name.as_deref(), named, nameless)
 }

@@ -21,7 +21,7 @@ use crate::shell::control::{Claim, PATIENCE, Request, no_such_number, no_such_pe
 use crate::shell::house_file::HouseFile;
 use crate::shell::key_file::{KeyFile, KeyFileError};
 use crate::shell::switch_file::SwitchFile;
-use crate::shell::visits_file::VisitsFile;
+use crate::shell::text_file::TextFile;
 use crate::shell::{addresses, clock, reset, state};
 
 /// Longest answer that a command line reads: that of some thousand people.
@@ -275,7 +275,7 @@ pub fn visits(paths: &StatePaths) -> Result<Vec<VisitEntry>, String> {
             serde_json::from_value(answer).map_err(|e| format!("intercom gave an answer without visits: {e}"))
         }
         Err(AskError::NotRunning(_)) if paths.state.is_dir() => {
-            let log = VisitsFile::in_dir(&paths.state).read()?;
+            let log = TextFile::<VisitLog>::in_dir(&paths.state).read()?;
             Ok(log.newest().map(|entry| VisitEntry::of(entry, false)).collect())
         }
         Err(e) => Err(e.to_string()),
@@ -288,7 +288,7 @@ pub fn erase_visits(paths: &StatePaths) -> Result<(), String> {
         Ok(_) => Ok(()),
         Err(AskError::NotRunning(_)) if paths.state.is_dir() => {
             let _claim = Claim::take_existing(&paths.state)?;
-            VisitsFile::in_dir(&paths.state).store(&VisitLog::default()).map_err(|e| e.to_string())
+            TextFile::in_dir(&paths.state).store(&VisitLog::default()).map_err(|e| e.to_string())
         }
         Err(e) => Err(e.to_string()),
     }

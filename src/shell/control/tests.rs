@@ -64,6 +64,7 @@ impl Daemon {
             public: None,
             certificates: Arc::new(Certificates::open(&dir.0, None, None).unwrap()),
             house: HouseFile::in_dir(&dir.0),
+            board: Arc::default(),
             notices: Arc::new(NoticeBoard::new(vec!["mend me".into()])),
         });
         let handle = start(ControlConfig {

@@ -128,6 +128,7 @@ impl<'a> Day<'a> {
             language: Language::English,
             house: House::default(),
             version: "0".into(),
+            news: Default::default(),
             visits: Default::default(),
         };
         let mut bytes = fastrand::Rng::with_seed(seed);
@@ -228,6 +229,7 @@ impl<'a> Day<'a> {
         let hours = self.any(&[None, Some("22:00-07:00"), Some("00:00-23:59"), Some("9-5")]).map(str::to_owned);
         let visit = self.dice.below(5);
         match self.dice.below(12) {
+            9 => FromPage::NewsRead { number: self.any(&[0, 1, 3, u64::MAX]) },
             10 => FromPage::Home { language: self.any(&["de", "xx", ""]).into() },
             11 => {
                 let (volume, chime) = (Some(self.dice.byte()), self.any(&[None, Some(0), Some(u8::MAX)]));

@@ -238,6 +238,7 @@ impl Home {
             self.out.push_back(HomeOutput::Say(id, FromHome::QuietHours { until: Some(until) }));
         }
         self.say_call_to(index, now);
+        self.say_unread(index);
     }
 
     pub(super) fn sockets_timeout(&mut self, now: Instant) {
@@ -275,6 +276,9 @@ impl Home {
         let far = self.sockets.get(&id).map(|socket| socket.far.ip());
         if let (Some(far), Some(index)) = (far, self.index_of(visit)) {
             self.visits[index].from_outside = self.addresses.is_outside(far);
+            if self.visits[index].is_met() {
+                self.note_origin(index, now);
+            }
         }
     }
 

@@ -82,6 +82,7 @@ mod tests {
             house: House::default(),
             version: "0".into(),
             visits: Default::default(),
+            news: Default::default(),
         };
         Home::new(config, Identity::generate(), access(), Box::new(|bytes| bytes.fill(7)), now, Duration::ZERO)
     }

@@ -6,16 +6,20 @@ use intercom_base::language::Language;
 
 use crate::call::home::{Home, HomeConfig, HomeOutput, SocketId};
 use crate::call::house::House;
-use crate::call::items::Checkup;
+use crate::call::items::{Checkup, NewsKind};
 use crate::call::protocol::{
     FindingInfo, FromHome, HomeInfo, HomeValues, HomeWish, NotDone, Origin, ReachInfo, Volume,
 };
+use crate::devices::doctor::{Finding, FindingKind};
 use crate::people::entering::Hours;
 use crate::people::fairness::{Budget, Rate};
 use crate::people::names;
 
 /// Looks at everything that pages may ask for: each opens mixers and device files.
 const LOOKS: Rate = Rate { burst: 3.0, per_second: 0.1 };
+
+/// A look that is not answered by then hangs in a device.
+const HANGS: Duration = Duration::from_secs(30);
 
 /// Sentences that one message tells of each kind.
 const MOST_TOLD: usize = 24;
@@ -27,9 +31,11 @@ pub(super) struct HouseState {
     /// How loud viewers are when home starts, by the config.
     volume: u8,
     looks: Budget,
+    /// When a look was ordered that is not answered.
+    ordered: Option<Instant>,
     checkup: Option<Checkup>,
-    /// When somebody from outside was inside last, UTC since 1970.
-    outside: Option<Duration>,
+    /// When somebody from outside was inside last.
+    outside: Option<Instant>,
 }
 
 /// What an owner's page was told last on a socket that asked for `home`.
@@ -45,6 +51,7 @@ impl HouseState {
             set: config.house.clone(),
             volume: config.volume.percent,
             looks: Budget::new(LOOKS, now),
+            ordered: None,
             checkup: None,
             outside: None,
         }
@@ -89,15 +96,32 @@ impl Home {
         let language = Language::of_code(language).unwrap_or_default();
         self.visits[index].home_told = Some(HomeTold { socket: id, language, told: None });
         self.tell_home();
-        if self.house.looks.spend(1.0, now) {
+        if self.house.ordered.is_some_and(|ordered| now.saturating_duration_since(ordered) > HANGS) {
+            self.look_hangs();
+        } else if self.house.looks.spend(1.0, now) {
+            self.house.ordered = self.house.ordered.or(Some(now));
             self.out.push_back(HomeOutput::Examine);
+        }
+    }
+
+    /// What was known before counts no more.
+    fn look_hangs(&mut self) {
+        let what = "Home does not finish looking at itself: a device hangs.".to_owned();
+        let remedy =
+            "Pull out the camera and the other USB devices, plug them in again, or switch home off and on.".to_owned();
+        let finding = Finding { about: "house", kind: FindingKind::Hangs, wrong: true, what, remedy };
+        let checkup = self.house.checkup.get_or_insert_default();
+        if checkup.findings.as_slice() != [finding.clone()] {
+            log::warn!("{} {}", finding.what, finding.remedy);
+            checkup.findings = vec![finding];
+            self.tell_home();
         }
     }
 
     /// Home has looked at itself, as wanted with [`HomeOutput::Examine`].
     pub fn handle_examined(&mut self, mut checkup: Checkup) {
         checkup.findings.truncate(MOST_TOLD);
-        self.house.checkup = Some(checkup);
+        (self.house.checkup, self.house.ordered) = (Some(checkup), None);
         self.tell_home();
     }
 
@@ -156,6 +180,7 @@ impl Home {
             self.door_changed(now);
         }
         self.out.push_back(HomeOutput::House(set));
+        self.tell_news(NewsKind::House, None, now);
         self.tell_home();
         self.tell_owners(now);
         Ok(())
@@ -180,9 +205,10 @@ impl Home {
     }
 
     /// Answers who asked, though nothing may have changed.
-    pub(super) fn tell_home_again(&mut self, index: usize) {
-        if let Some(known) = self.visits.get_mut(index).and_then(|visit| visit.home_told.as_mut()) {
-            known.told = None;
+    pub(super) fn tell_home_again(&mut self, index: usize, id: SocketId, now: Instant) {
+        match self.visits.get_mut(index).and_then(|visit| visit.home_told.as_mut()) {
+            Some(known) => known.told = None,
+            None => return self.show_home(index, id, "", now),
         }
         self.tell_home();
     }
@@ -190,7 +216,7 @@ impl Home {
     /// A viewer who may come from outside is inside, and their media flows.
     pub(super) fn note_origin(&mut self, index: usize, now: Instant) {
         if self.visits[index].from_outside {
-            self.house.outside = Some(self.wall_at(now));
+            self.house.outside = Some(now);
             self.tell_home();
         }
     }
@@ -220,7 +246,7 @@ impl Home {
                 port: self.config.port,
                 addresses: self.addresses.local.iter().take(MOST_TOLD).map(ToString::to_string).collect(),
                 public: self.config.public.as_ref().map(ToString::to_string),
-                outside: self.house.outside.map(|at| at.as_secs()),
+                outside: self.house.outside.map(|at| self.wall_at(at).as_secs()),
                 you: if from_outside { Origin::Outside } else { Origin::Home },
             },
         }

@@ -41,6 +41,8 @@ use crate::call::peer::Identity;
 use crate::call::protocol::{ByeReason, CameraState, FromHome, RungName};
 use crate::people::access::Access;
 use crate::people::items::{NewKey, NewLink};
+use crate::people::keys::KeyId;
+use crate::people::news::NewsBook;
 use crate::people::register::Role;
 use crate::people::visits::{Outcome, VisitLog};
 use crate::rate::speech::SpeechOrder;
@@ -112,6 +114,7 @@ pub struct Home {
     owners: Owners,
     house: HouseState,
     log: VisitLog,
+    news: NewsBook,
     calling: Calling,
     /// Peer connections in which the WebRTC library panicked, since the start.
     failed_peers: u64,
@@ -135,7 +138,7 @@ impl Home {
             RungState::new(RungName::Frosted, &frosted(&config.full), now),
         ];
         let door = DoorState::new(config.curtain, config.house.quiet_hours);
-        let log = config.visits.clone();
+        let (log, news) = (config.visits.clone(), config.news.clone());
         let house = HouseState::new(&config, now);
         let levels = Levels::new(config.muted, house.volume(config.volume));
         Home {
@@ -166,6 +169,7 @@ impl Home {
             owners: Owners::new(now),
             house,
             log,
+            news,
             calling: Calling::new(now),
             failed_peers: 0,
             out: VecDeque::new(),
@@ -210,11 +214,11 @@ impl Home {
 
     /// A key was minted: anyone who shows it may come in from now on.
     pub fn handle_key_added(&mut self, key: NewKey, now: Instant) {
-        let (person, unix) = (key.person.clone(), self.wall_at(now));
+        let (person, unix, id) = (key.person.clone(), self.wall_at(now), KeyId(key.number));
         let is_new = self.access.people().devices_of(person.number) == 0;
         if self.access.handle_added(key, unix) {
             let what = if is_new && person.role == Role::Owner { Outcome::Owner } else { Outcome::Device };
-            self.tell_change(what, &person, now);
+            self.tell_change(what, &person, Some(id), now);
             self.end_first_code();
         }
         self.tell_owners(now);
@@ -231,18 +235,24 @@ impl Home {
     /// # Errors
     /// If there is no such number: those of all persons.
     pub fn handle_revoked(&mut self, number: u64, now: Instant) -> Result<(), Vec<u64>> {
-        let person = self.access.people().person(number).filter(|person| person.number != 0).cloned();
+        let people = self.access.people();
+        let person = people.person(number).or_else(|| people.owner_of(KeyId(number)));
+        let person = person.filter(|person| person.number != 0).cloned();
         let Some(keys) = self.access.handle_revoked(number) else {
             return Err(self.access.numbers());
         };
-        self.end_code_of(number, now);
+        // Whose last device is gone is gone, too.
+        let gone = person.filter(|person| self.access.people().person(person.number).is_none());
+        if let Some(gone) = &gone {
+            self.end_code_of(gone.number, now);
+        }
         log::info!("number {number} is revoked, and with it {} keys", keys.len());
         let ended: Vec<VisitId> = self.visits.iter().filter(|v| keys.contains(&v.key)).map(|v| v.id).collect();
         for id in ended {
             self.end_visit(id, Some(ByeReason::Revoked), now);
         }
-        if let Some(person) = person {
-            self.tell_change(Outcome::Removed, &person, now);
+        if let Some(gone) = gone {
+            self.tell_change(Outcome::Removed, &gone, None, now);
         }
         self.tell_owners(now);
         Ok(())
@@ -251,7 +261,7 @@ impl Home {
     /// Forgets every key, and the code on the TV, and ends all visits. How many people could come in.
     pub fn handle_reset(&mut self, now: Instant) -> usize {
         let people = self.access.handle_reset();
-        self.log = VisitLog::default();
+        (self.log, self.news) = Default::default();
         self.calling = Calling::new(now);
         self.owners = Owners::new(now);
         self.house.reset();

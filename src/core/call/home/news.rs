@@ -1,16 +1,18 @@
-//! Changes of who may do what: told on the TV, kept in the visit log, and told to all owners, also to those who come later.
+//! Changes of who may do what: told on the TV, written into the visit log, and told to each device of an owner until it has read them.
 
 use std::time::Instant;
 
 use crate::call::home::{Home, HomeOutput};
 use crate::call::items::NewsKind;
 use crate::call::protocol::{FromHome, NewsInfo};
-use crate::people::register::Person;
-use crate::people::visits::{Entry, Outcome};
+use crate::people::keys::KeyId;
+use crate::people::news::Item;
+use crate::people::register::{Person, Role};
+use crate::people::visits::Outcome;
 
 impl Home {
-    /// Something of this person has changed: [`Outcome::is_change`].
-    pub(super) fn tell_change(&mut self, what: Outcome, person: &Person, now: Instant) {
+    /// Something of this person has changed: [`Outcome::is_change`]. The device that it is about need not hear it.
+    pub(super) fn tell_change(&mut self, what: Outcome, person: &Person, device: Option<KeyId>, now: Instant) {
         let news = match what {
             Outcome::Device => NewsKind::Device,
             Outcome::Owner => NewsKind::Owner,
@@ -19,28 +21,31 @@ impl Home {
         };
         self.tell_news(news, person.name.as_deref(), now);
         self.log_change(person, what, now);
-        let at = self.wall_at(now).as_secs();
-        let news =
-            FromHome::News { news: vec![NewsInfo { what, person: person.number, name: person.name.clone(), at }] };
-        for index in 0..self.visits.len() {
-            if let Some(socket) = self.visits[index].socket.filter(|_| self.is_owner(index)) {
-                self.out.push_back(HomeOutput::Say(socket, news.clone()));
-            }
-        }
+        let owners = self.access.people().devices_with(Role::Owner).filter(|key| Some(*key) != device).collect();
+        self.news.add(what, person, self.wall_at(now), &owners);
+        self.out.push_back(HomeOutput::News(self.news.clone()));
+        (0..self.visits.len()).for_each(|index| self.say_unread(index));
     }
 
-    /// An owner is inside, and hears what has changed since they were here last. Who is here with another device has heard it.
-    pub(super) fn say_missed_news(&mut self, index: usize) {
-        let (number, id) = (self.visits[index].person, self.visits[index].id);
-        let is_here = self.visits.iter().any(|other| other.logged && other.person == number && other.id != id);
-        let Some(socket) = self.visits[index].socket.filter(|_| !is_here && self.is_owner(index)) else { return };
-        let news: Vec<NewsInfo> = self.log.changes_since_visit(number).into_iter().map(info).collect();
+    /// An owner who is inside hears what this device has not read.
+    pub(super) fn say_unread(&mut self, index: usize) {
+        let visit = &self.visits[index];
+        let Some(socket) = visit.socket.filter(|_| self.is_owner(index)) else { return };
+        let news: Vec<NewsInfo> = self.news.unread(visit.key).map(info).collect();
         if !news.is_empty() {
             self.out.push_back(HomeOutput::Say(socket, FromHome::News { news }));
         }
     }
+
+    /// An owner has read all up to this number.
+    pub(super) fn news_read(&mut self, index: usize, number: u64) {
+        if self.news.handle_read(self.visits[index].key, number) {
+            self.out.push_back(HomeOutput::News(self.news.clone()));
+        }
+    }
 }
 
-fn info(entry: &Entry) -> NewsInfo {
-    NewsInfo { what: entry.outcome, person: entry.person, name: entry.name.clone(), at: entry.began.as_secs() }
+fn info(item: &Item) -> NewsInfo {
+    let Item { number, what, person, name, at } = item.clone();
+    NewsInfo { number, what, person, name, at: at.as_secs() }
 }

@@ -13,6 +13,7 @@ use crate::call::items::{
 use crate::call::peer::Transmit;
 use crate::call::protocol::{FromHome, RungName, Volume};
 use crate::people::items::{Change, InviteId};
+use crate::people::news::NewsBook;
 use crate::people::register::Wish;
 use crate::people::visits::VisitLog;
 
@@ -51,6 +52,8 @@ pub struct HomeConfig {
     pub version: String,
     /// Who visited before.
     pub visits: VisitLog,
+    /// What owners have not read yet.
+    pub news: NewsBook,
 }
 
 /// What the shell shall do.
@@ -123,6 +126,8 @@ pub enum HomeOutput {
     Call(CallOut),
     /// Store the visit log.
     Visits(VisitLog),
+    /// Store what owners have not read.
+    News(NewsBook),
     /// What happens at the door, for the TV; on every change.
     Door(Door),
 }

@@ -108,8 +108,9 @@ impl Home {
                 if let Err(why) = self.set_home(wish, now) {
                     self.not_done(id, (None, None, Wanted::Home), why);
                 }
-                self.tell_home_again(index);
+                self.tell_home_again(index, id, now);
             }
+            FromPage::NewsRead { number } => self.news_read(index, number),
             FromPage::Visits {} => self.say_visits(id),
             FromPage::EraseVisits {} => {
                 self.handle_erase_visits();
@@ -249,6 +250,7 @@ impl Home {
     fn person_is(&mut self, old: &Person, new: Person, now: Instant) {
         let (number, role) = (new.number, new.role);
         self.access.handle_changed(new.clone());
+        self.code_follows(number, role);
         for visit in self.visits.iter_mut().filter(|visit| visit.person == number) {
             visit.name = new.name.as_deref().map(Into::into);
         }
@@ -264,7 +266,7 @@ impl Home {
         let rights = |person: &Person| (person.role, person.entering, person.in_quiet_hours, person.hours);
         if rights(old) != rights(&new) {
             let is_owner = old.role != role && role == Role::Owner;
-            self.tell_change(if is_owner { Outcome::Owner } else { Outcome::Rights }, &new, now);
+            self.tell_change(if is_owner { Outcome::Owner } else { Outcome::Rights }, &new, None, now);
         }
         self.out.push_back(HomeOutput::Store(Change::Person(new)));
         self.visits_changed(now);
@@ -313,7 +315,8 @@ impl Home {
         let PeopleList { mut people, quiet_hours } = self.people(now);
         people.truncate(MOST_TOLD);
         people.iter_mut().for_each(|person| person.you = person.number == you);
-        FromHome::People { people, code_shown: self.is_code_asked(now), quiet_hours }
+        let code = self.code_info(now);
+        FromHome::People { people, code_shown: code.is_some(), code, quiet_hours }
     }
 
     /// Everybody, and who is inside.

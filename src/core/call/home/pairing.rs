@@ -10,7 +10,7 @@ use subtle::ConstantTimeEq as _;
 use crate::call::home::admission::Stage;
 use crate::call::home::{HELLO_WITHIN, Home, HomeOutput, SocketId};
 use crate::call::items::{ExchangeId, For, PairingCode};
-use crate::call::protocol::{ErrorCode, FromHome, NotDone, VERSION};
+use crate::call::protocol::{CodeInfo, ErrorCode, FromHome, NotDone, VERSION};
 use crate::people::items::NewKey;
 use crate::people::names;
 use crate::people::register::Role;
@@ -106,9 +106,27 @@ impl Home {
 
     /// This person may not come in any more, nor with a code that was for them.
     pub(super) fn end_code_of(&mut self, number: u64, now: Instant) {
-        if self.pairing.as_ref().is_some_and(|code| code.whom == For::Device(number)) {
-            self.take_code_away(now);
+        if self.pairing.take_if(|code| code.whom == For::Device(number)).is_some() {
+            self.exchanges.retain(|exchange| !exchange.of_code || exchange.key.is_some());
+            self.out.push_back(HomeOutput::Code(None));
+            self.handle_started(now);
+            self.tell_owners(now);
         }
+    }
+
+    /// This person may do something else from now on, and so may the phone that comes with a code for them.
+    pub(super) fn code_follows(&mut self, number: u64, role: Role) {
+        if let Some(code) = self.pairing.as_mut().filter(|code| code.whom == For::Device(number) && code.role != role) {
+            code.role = role;
+            self.show_code();
+        }
+    }
+
+    /// The code that somebody asked for, if the TV shows one.
+    pub(super) fn code_info(&self, now: Instant) -> Option<CodeInfo> {
+        let code = self.pairing.as_ref().filter(|code| code.is_good(now) && code.asked)?;
+        let person = if let For::Device(person) = code.whom { Some(person) } else { None };
+        Some(CodeInfo { person, role: code.role })
     }
 
     fn begin_pairing(&mut self, whom: For, role: Role, asked: bool, now: Instant) -> Links {

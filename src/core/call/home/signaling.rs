@@ -78,6 +78,7 @@ impl Home {
             | FromPage::EraseVisits {}
             | FromPage::Home { .. }
             | FromPage::SetHome(_)
+            | FromPage::NewsRead { .. }
             | FromPage::LetIn { .. }
             | FromPage::Decline { .. } => self.handle_owner_message(index, id, message, now),
             FromPage::Leave {} => {

@@ -55,7 +55,6 @@ impl Home {
         let person = self.access.person(visit.key);
         self.note_origin(index, now);
         self.call_begin(index, now);
-        self.say_missed_news(index);
         // Several devices of one person are one visit.
         if !self.visits.iter().any(|other| other.logged && other.person == number && other.id != id) {
             self.log.handle_begin(&person, self.wall_at(now));
@@ -98,9 +97,8 @@ impl Home {
 
     /// Something of somebody has changed.
     pub(super) fn log_change(&mut self, person: &Person, what: Outcome, now: Instant) {
-        if self.log.handle_kept_out(person, what, self.wall_at(now)) {
-            self.store_log();
-        }
+        self.log.handle_change(person, what, self.wall_at(now));
+        self.store_log();
     }
 
     fn store_log(&mut self) {

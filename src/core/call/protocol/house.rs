@@ -105,6 +105,8 @@ pub enum Origin {
 /// A change of who may do what, for owners.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct NewsInfo {
+    /// Later ones have greater numbers.
+    pub number: u64,
     /// `device`, `owner`, `rights` or `removed`.
     pub what: Outcome,
     /// Whom it is about.

@@ -68,6 +68,15 @@ pub struct PeopleList {
     pub quiet_hours: Option<String>,
 }
 
+/// A code on the TV that somebody asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct CodeInfo {
+    /// Whose further device it makes; `null`: somebody new.
+    pub person: Option<u64>,
+    /// What anyone may do who comes with it.
+    pub role: Role,
+}
+
 /// What an owner's page sets of a person: everything, whatever of it is new.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct PersonWish {

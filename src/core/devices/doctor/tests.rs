@@ -47,6 +47,7 @@ fn home() -> Examination {
             },
             certificates: Vec::new(),
             house: HouseReport::default(),
+            font: None,
         },
         hardware: vec![
             hardware(Kind::Camera, "/dev/video0", "/dev/video0"),
