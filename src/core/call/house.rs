@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::people::entering::Hours;
 use crate::people::names;
+use crate::people::state_file;
 
 /// See the module.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -32,10 +33,7 @@ impl House {
     /// # Errors
     /// The line, and what is wrong there.
     pub fn from_toml(text: &str) -> Result<House, String> {
-        toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            format!("line {line}: {}", error.message())
-        })
+        state_file::read(text)
     }
 
     /// The same for a home that starts: what is right counts, whatever else is wrong, and the first thing that is wrong is told. A later

@@ -83,4 +83,5 @@ pub mod keys;
 pub mod names;
 pub mod news;
 pub mod register;
+pub mod state_file;
 pub mod visits;

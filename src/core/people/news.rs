@@ -11,6 +11,7 @@ use time::format_description::well_known::Rfc3339;
 use super::keys::KeyId;
 use super::names;
 use super::register::Person;
+use super::state_file;
 use super::visits::Outcome;
 
 /// Changes that are kept, the newest.
@@ -90,10 +91,7 @@ impl NewsBook {
     /// # Errors
     /// The line, or which change, and what is wrong there.
     pub fn from_toml(text: &str) -> Result<NewsBook, String> {
-        let file: File = toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            format!("line {line}: {}", error.message())
-        })?;
+        let file: File = state_file::read(text)?;
         if !(1..=u64::from(u32::MAX)).contains(&file.next) {
             return Err(format!("next = {} is not from 1 to {}", file.next, u32::MAX));
         }

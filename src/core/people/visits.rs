@@ -9,6 +9,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::names;
 use super::register::Person;
+use super::state_file;
 
 /// Entries that are kept.
 pub const MOST: usize = 500;
@@ -169,10 +170,7 @@ impl VisitLog {
 
     /// Reads the text of `visits.toml`. The error says the line and what is wrong there. Of too many entries the newest are kept.
     pub fn from_toml(text: &str) -> Result<VisitLog, String> {
-        let file: File = toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            format!("line {line}: {}", error.message())
-        })?;
+        let file: File = state_file::read(text)?;
         let spare = file.visit.len().saturating_sub(MOST);
         let entries = file.visit.into_iter().enumerate().skip(spare).map(|(n, entry)| {
             let wrong = |what: &str| format!("visit {} of the file: {what}", n + 1);

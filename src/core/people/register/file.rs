@@ -11,6 +11,7 @@ use super::{Device, Link, People, Person, Role};
 use crate::people::entering::{Entering, InQuietHours};
 use crate::people::keys::{KeyId, hex, unhex};
 use crate::people::names;
+use crate::people::state_file;
 
 /// No home has given out this many numbers; a file that says so is broken.
 const MOST_NUMBER: u64 = u32::MAX as u64;
@@ -34,10 +35,7 @@ impl People {
     ///
     /// Up to version 0.1 a key had its name itself: it becomes a device, and its name a person.
     pub fn from_toml(text: &str) -> Result<People, String> {
-        let file: File = toml::from_str(text).map_err(|e| {
-            let line = e.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            format!("line {line}: {}", e.message())
-        })?;
+        let file: File = state_file::read(text)?;
         let mut people = People::new();
         let mut numbers = Numbers { seen: BTreeSet::new(), next: file.next.max(1) };
         if file.next > MOST_NUMBER {
