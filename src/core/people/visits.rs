@@ -4,8 +4,6 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::names;
 use super::register::Person;
@@ -174,11 +172,7 @@ impl VisitLog {
         let spare = file.visit.len().saturating_sub(MOST);
         let entries = file.visit.into_iter().enumerate().skip(spare).map(|(n, entry)| {
             let wrong = |what: &str| format!("visit {} of the file: {what}", n + 1);
-            let time = |text: &str| {
-                let time =
-                    OffsetDateTime::parse(text, &Rfc3339).map_err(|_| wrong("no time like 2026-12-31T12:00:00Z"))?;
-                Ok::<_, String>(Duration::from_secs(time.unix_timestamp().max(0) as u64))
-            };
+            let time = |text: &str| state_file::time(text).ok_or_else(|| wrong("no time like 2026-12-31T12:00:00Z"));
             let FileVisit { person, name, began, ended, outcome } = entry;
             let word = Outcome::WORDS.iter().find(|(word, _)| *word == outcome).map(|(_, outcome)| *outcome);
             let outcome = word.ok_or_else(|| wrong("outcome is none of those that this version knows"))?;
@@ -192,11 +186,7 @@ impl VisitLog {
     /// The text of `visits.toml`.
     pub fn to_toml(&self) -> String {
         let mut text = "# Who visited, the oldest first; times are UTC. Only what is here is recorded.\n".to_owned();
-        let time = |time: Duration| {
-            let time =
-                i64::try_from(time.as_secs()).ok().and_then(|time| OffsetDateTime::from_unix_timestamp(time).ok());
-            time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_else(|| "1970-01-01T00:00:00Z".to_owned())
-        };
+        let time = state_file::time_text;
         for Entry { person, name, began, ended, outcome } in &self.0 {
             text += &format!("\n[[visit]]\nperson = {person}\n");
             if let Some(name) = name {

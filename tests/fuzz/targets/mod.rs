@@ -10,6 +10,7 @@ pub mod peer;
 pub mod plain;
 pub mod settings;
 pub mod socket;
+pub mod state;
 pub mod text;
 pub mod update;
 
@@ -23,6 +24,9 @@ pub const TARGETS: &[Target] = &[
     ("control", text::fuzz_control, text::requests),
     ("key", text::fuzz_key, text::keys),
     ("people", text::fuzz_key_file, text::people),
+    ("visits", state::fuzz_visits, state::visits),
+    ("house", state::fuzz_house, state::houses),
+    ("edit", state::fuzz_edit, state::edits),
     ("signaling", text::fuzz_signaling, text::messages),
     ("if_inet6", text::fuzz_if_inet6, text::tables),
     ("jail_wire", text::fuzz_jail_wire, text::answers),

@@ -190,7 +190,13 @@ pub fn people() -> Vec<Vec<u8>> {
     let mut people = People::new();
     people.take_device(Person::new(1, Some("Ann".into()), Role::Family), KeyId(2), [7; 32]);
     people.take_device(Person::new(3, None, Role::Family), KeyId(4), [9; 32]);
-    vec![old.into_bytes(), people.to_toml().into_bytes(), Vec::new()]
+    let link = format!(
+        "[[link]]\nperson = 3\nuntil = \"9999-12-31T23:59:59-23:59\"\ndevices = 3\nused = 1\nsha256 = \"{hash}\"\n"
+    );
+    let links =
+        [format!("{}\n{link}", people.to_toml()), format!("{}\n{}", people.to_toml(), link.replace("-23:59", "Z"))];
+    let [late, latest] = links.map(String::into_bytes);
+    vec![old.into_bytes(), people.to_toml().into_bytes(), late, latest, Vec::new()]
 }
 
 pub fn messages() -> Vec<Vec<u8>> {

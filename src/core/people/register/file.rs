@@ -1,11 +1,8 @@
 //! The text of `keys.toml`.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use serde::Deserialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::{Device, Link, People, Person, Role};
 use crate::people::entering::{Entering, InQuietHours};
@@ -68,9 +65,8 @@ impl People {
             if people.person(person).is_none() || people.links.iter().any(|link| link.person == person) {
                 return Err(format!("link of person {person}: there is no such person, or two links of one"));
             }
-            let until = OffsetDateTime::parse(&until, &Rfc3339)
-                .map_err(|_| format!("link of person {person}: until is no time like 2026-12-31T12:00:00Z"))?;
-            let until = Duration::from_secs(until.unix_timestamp().max(0) as u64);
+            let until = state_file::time(&until)
+                .ok_or_else(|| format!("link of person {person}: until is no time like 2026-12-31T12:00:00Z"))?;
             people.links.push(Link { person, hash, until, devices, used });
         }
         people.forget_persons();
@@ -105,8 +101,7 @@ impl People {
             all += &format!("created = {}\nsha256 = \"{}\"\n", text(&device.created), hex(&device.hash));
         }
         for link in &self.links {
-            let until = OffsetDateTime::from_unix_timestamp(link.until.as_secs() as i64).ok();
-            let until = until.and_then(|until| until.format(&Rfc3339).ok()).unwrap_or_default();
+            let until = state_file::time_text(link.until);
             all += &format!("\n[[link]]\nperson = {}\nuntil = \"{until}\"\n", link.person);
             all += &format!("devices = {}\nused = {}\nsha256 = \"{}\"\n", link.devices, link.used, hex(&link.hash));
         }
