@@ -197,6 +197,16 @@ fn all_paths(path: Option<&Path>) -> Result<Vec<StatePaths>, (u8, String)> {
     config::state_paths(path).map_err(|errors| (cli::WRONG, errors.to_string()))
 }
 
+/// Those of the intercom that runs, and whether one does; else those whose state directory is there, else where the next one will look.
+fn chosen_paths(all: &[StatePaths]) -> Result<(&StatePaths, bool), (u8, String)> {
+    if let Ok(running) = control::find(all) {
+        return Ok((running, true));
+    }
+    let there = all.iter().find(|paths| paths.state.is_dir());
+    let paths = there.or(all.first()).ok_or_else(|| failed("no state directory".to_owned()))?;
+    Ok((paths, false))
+}
+
 fn failed(why: String) -> (u8, String) {
     (cli::FAILED, format!("intercom: {why}"))
 }
@@ -267,10 +277,7 @@ fn switch(
     path: Option<&Path>,
 ) -> Result<String, (u8, String)> {
     let all_paths = all_paths(path)?;
-    let there = || all_paths.iter().find(|paths| paths.state.is_dir());
-    let Some(paths) = control::find(&all_paths).ok().or_else(there).or(all_paths.first()) else {
-        return Err(failed("no state directory".to_owned()));
-    };
+    let (paths, _) = chosen_paths(&all_paths)?;
     let done = set(paths).map_err(failed)?;
     let (not_kept, later) =
         ("the disk does not keep that: a restart may undo it", "no intercom runs here now; the next one starts so");
@@ -284,11 +291,7 @@ fn switch(
 /// Changes a person, if that is wanted, and tells of them, or of everybody.
 fn people(person: Option<u64>, edit: Edit, json: bool, path: Option<&Path>) -> Result<String, (u8, String)> {
     let all_paths = all_paths(path)?;
-    let there = || all_paths.iter().find(|paths| paths.state.is_dir());
-    let running = control::find(&all_paths).ok();
-    let Some(paths) = running.or_else(there).or(all_paths.first()) else {
-        return Err(failed("no state directory".to_owned()));
-    };
+    let (paths, running) = chosen_paths(&all_paths)?;
     let mut notes = Vec::new();
     if let Some(number) = person.filter(|_| !edit.is_empty()) {
         if let Some(Setting::To(name)) = &edit.name {
@@ -317,7 +320,7 @@ fn people(person: Option<u64>, edit: Edit, json: bool, path: Option<&Path>) -> R
     if json {
         return Ok(cli::people::json(&list));
     }
-    if running.is_none() {
+    if !running {
         notes.push("No intercom runs here now.".to_owned());
     }
     let zone = std::fs::read(ZONE).unwrap_or_default();
@@ -328,10 +331,7 @@ fn people(person: Option<u64>, edit: Edit, json: bool, path: Option<&Path>) -> R
 /// Tells who visited, or forgets it.
 fn visits(erase: bool, json: bool, path: Option<&Path>) -> Result<String, (u8, String)> {
     let all_paths = all_paths(path)?;
-    let there = || all_paths.iter().find(|paths| paths.state.is_dir());
-    let Some(paths) = control::find(&all_paths).ok().or_else(there).or(all_paths.first()) else {
-        return Err(failed("no state directory".to_owned()));
-    };
+    let (paths, _) = chosen_paths(&all_paths)?;
     if erase {
         return control::erase_visits(paths).map(|()| "the visit log is erased".to_owned()).map_err(failed);
     }
@@ -358,10 +358,7 @@ fn call(person: Option<u64>, path: Option<&Path>) -> Result<String, (u8, String)
 /// Makes the home as on its first day, and says what that did.
 fn reset(path: Option<&Path>) -> Result<String, (u8, String)> {
     let all_paths = all_paths(path)?;
-    let there = || all_paths.iter().find(|paths| paths.state.is_dir());
-    let Some(paths) = control::find(&all_paths).ok().or_else(there).or(all_paths.first()) else {
-        return Err(failed("no state directory".to_owned()));
-    };
+    let (paths, _) = chosen_paths(&all_paths)?;
     let done = control::reset(paths).map_err(failed)?;
     let people = if done.people == 1 { "1 person".to_owned() } else { format!("{} people", done.people) };
     let then = match done.ran {
