@@ -341,6 +341,31 @@ fn the_curtain_stops_homes_picture_and_sound_for_all_and_nothing_of_theirs() {
 }
 
 #[test]
+fn behind_the_curtain_viewers_do_not_hear_each_other_and_before_it_again() {
+    let mut world = World::new();
+    let both = [1, 2].map(|key| speaking(&mut world, key));
+    world.run(s(5));
+    assert_eq!(world.mix_minus.len(), 2, "they hear each other");
+    world.home.handle_curtain(Curtain::Draw, world.now);
+    world.run(s(1));
+    assert!(world.mix_minus.is_empty(), "nothing of theirs is mixed for anybody");
+    let all = [both[0], both[1], speaking(&mut world, 3)];
+    world.run(s(5));
+    assert!(world.mix_minus.is_empty(), "nor of who comes meanwhile");
+    let before = all.map(|viewer| traffic(&world, viewer));
+    world.run(s(5));
+    for (viewer, before) in all.into_iter().zip(before) {
+        let after = traffic(&world, viewer);
+        assert_eq!(after.1, before.1, "no sound, of home or of another one");
+        assert!(after.2 > before.2 + 600, "home hears all three");
+    }
+    world.home.handle_curtain(Curtain::Open, world.now);
+    world.run(s(5));
+    assert_eq!(world.mix_minus.len(), 3);
+    assert!(all.into_iter().zip(before).all(|(viewer, before)| traffic(&world, viewer).1 > before.1 + 200));
+}
+
+#[test]
 fn a_finger_that_bounces_is_one_press_and_a_curtain_drawn_twice_is_drawn() {
     let mut world = World::new();
     for _ in 0..4 {
