@@ -26,6 +26,7 @@ pub const TARGETS: &[Target] = &[
     ("people", text::fuzz_key_file, text::people),
     ("visits", state::fuzz_visits, state::visits),
     ("house", state::fuzz_house, state::houses),
+    ("news", state::fuzz_news, state::news),
     ("edit", state::fuzz_edit, state::edits),
     ("signaling", text::fuzz_signaling, text::messages),
     ("if_inet6", text::fuzz_if_inet6, text::tables),

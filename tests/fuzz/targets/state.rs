@@ -1,8 +1,10 @@
 //! What home keeps of itself: the visit log, what an owner set, and how a person is changed.
 
-use intercom::shell::house_file::House;
+use intercom_core::call::house::House;
 use intercom_core::people::edit::Edit;
 use intercom_core::people::entering::Hours;
+use intercom_core::people::keys::KeyId;
+use intercom_core::people::news::{self, NewsBook};
 use intercom_core::people::register::{Person, Role};
 use intercom_core::people::visits::{MOST, VisitLog};
 
@@ -20,11 +22,28 @@ pub fn fuzz_visits(data: &[u8]) {
     }
 }
 
-/// Likewise.
+/// Likewise. Of a text with a mistake the rest counts, and what counts is no mistake.
 pub fn fuzz_house(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
+    let (right, told) = House::of_what_is_right(&text);
+    assert_eq!(House::from_toml(&right.to_toml()), Ok(right.clone()));
     match House::from_toml(&text) {
-        Ok(house) => assert_eq!(House::from_toml(&house.to_toml()), Ok(house)),
+        Ok(house) => assert_eq!((house, None), (right, told)),
+        Err(problem) => {
+            has_line(&problem, &text);
+            assert_eq!(told, Some(problem));
+        }
+    }
+}
+
+/// Likewise. No device has more unread than is kept.
+pub fn fuzz_news(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    match NewsBook::from_toml(&text) {
+        Ok(book) => {
+            assert!((0..16).all(|key| book.unread(KeyId(key)).count() <= news::MOST));
+            assert_eq!(NewsBook::from_toml(&book.to_toml()), Ok(book));
+        }
         Err(problem) => has_line(&problem, &text),
     }
 }
@@ -75,7 +94,30 @@ pub fn visits() -> Vec<Vec<u8>> {
 }
 
 pub fn houses() -> Vec<Vec<u8>> {
-    owned(&[b"quiet_hours = \"22:00-07:00\"\n", b"# mine\nquiet_hours = \" 9:05 - 17:30 \"\n", b""])
+    owned(&[
+        b"quiet_hours = \"22:00-07:00\"\n",
+        b"# mine\nquiet_hours = \" 9:05 - 17:30 \"\n",
+        b"",
+        "name = \"王小明\"\nvolume_percent = 100\nchime_percent = 0\nlanguage = \"zh\"\n".as_bytes(),
+        b"name = \"Ada\"\nvolume_percent = 101\n[more]\nlanguage = \"de\"\n",
+    ])
+}
+
+pub fn news() -> Vec<Vec<u8>> {
+    let item = |number: u64, what: &str| {
+        format!(
+            "[[news]]\nnumber = {number}\nwhat = \"{what}\"\nperson = 7\nname = \"王小明\"\nat = \"2026-12-31T23:59:59+01:00\"\n"
+        )
+    };
+    let unread = "[[unread]]\nkey = 3\nfrom = 2\n";
+    let all =
+        [(1, "device"), (2, "owner"), (7, "rights"), (8, "removed")].map(|(number, what)| item(number, what)).concat();
+    vec![
+        format!("next = 9\n{all}{unread}").into_bytes(),
+        format!("next = 9\n{all}{unread}[[unread]]\nkey = 0\nfrom = 1\n").into_bytes(),
+        format!("next = 8\n{all}").into_bytes(),
+        b"next = 4294967295\n".to_vec(),
+    ]
 }
 
 pub fn edits() -> Vec<Vec<u8>> {
