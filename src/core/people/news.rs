@@ -5,8 +5,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use serde::Deserialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::keys::KeyId;
 use super::names;
@@ -104,9 +102,7 @@ impl NewsBook {
             let known = Outcome::WORDS.iter().find(|(word, outcome)| *word == what && outcome.is_change());
             let what = known.ok_or_else(|| wrong("what is one of device, owner, rights, removed"))?.1;
             let name = name.map(|name| names::tidy(&name)).transpose().map_err(|problem| wrong(&problem))?;
-            let at =
-                OffsetDateTime::parse(&at, &Rfc3339).map_err(|_| wrong("at is no time like 2026-12-31T12:00:00Z"))?;
-            let at = Duration::from_secs(at.unix_timestamp().max(0) as u64);
+            let at = state_file::time(&at).ok_or_else(|| wrong("at is no time like 2026-12-31T12:00:00Z"))?;
             book.items.push_back(Item { number, what, person, name, at });
         }
         book.unread = file.unread.into_iter().map(|unread| (KeyId(unread.key), unread.from)).collect();
@@ -120,13 +116,11 @@ impl NewsBook {
         let mut text = "# Changes of who may visit that owners' devices have not read yet; times are UTC.\n".to_owned();
         text += &format!("next = {}\n", self.next);
         for Item { number, what, person, name, at } in &self.items {
-            let time = i64::try_from(at.as_secs()).ok().and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
-            let time = time.and_then(|time| time.format(&Rfc3339).ok());
             text += &format!("\n[[news]]\nnumber = {number}\nwhat = \"{}\"\nperson = {person}\n", what.word());
             if let Some(name) = name {
                 text += &format!("name = {}\n", toml::Value::String(name.clone()));
             }
-            text += &format!("at = \"{}\"\n", time.as_deref().unwrap_or("1970-01-01T00:00:00Z"));
+            text += &format!("at = \"{}\"\n", state_file::time_text(*at));
         }
         for (key, from) in self.unread.iter().filter(|(key, _)| **key != KeyId::TEMPORARY) {
             text += &format!("\n[[unread]]\nkey = {key}\nfrom = {from}\n");
