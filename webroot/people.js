@@ -1,4 +1,5 @@
 // The owner's page about people, without a document: what home says of them, what this owner changes, and what home is yet to hear.
+import { Wish } from './wish.js';
 
 export const ROLES = ['owner', 'family', 'guest'];
 
@@ -35,9 +36,6 @@ const areHours = ({ on, from, to }) => !on || (/^\d\d:\d\d$/.test(from) && /^\d\
  * states: home hears them again on a new socket, laid over what it says of the person then. Times are in ms.
  */
 export class People {
-  /** If home has not refused a wish by then, it has been granted, or somebody else has wished later. */
-  static SETTLED_MS = 3000;
-
   #open = false;
   #watched = false;
   #asked = false;
@@ -62,8 +60,7 @@ export class People {
     this.#wrong.clear();
     this.#saved.clear();
     this.#invite = null;
-    // A code that comes onto the TV later than anybody waits for it would stand there for nobody.
-    if (this.#wishes.get('code')?.at === null) this.#wishes.delete('code');
+    this.#forgetCode();
   }
 
   /** An owner made this viewer an owner, or something less: then nothing of it is known or wished any more. */
@@ -83,8 +80,9 @@ export class People {
   lost() {
     this.#open = false;
     this.#fresh = false;
-    for (const wish of this.#wishes.values()) wish.at = null;
+    for (const wish of this.#wishes.values()) wish.lost();
     this.#removals.clear();
+    if (!this.#watched) this.#forgetCode();
   }
 
   /** Takes what home says; false if it is about something else. */
@@ -98,6 +96,7 @@ export class People {
         this.#said = message;
         this.#fresh = true;
         for (const number of this.#removals) if (!this.#find(number)) this.#removals.delete(number);
+        for (const wish of this.#wishes.values()) wish.answer();
         this.#settle(now);
         return true;
       case 'invited':
@@ -118,18 +117,20 @@ export class People {
   due(now) {
     if (!this.#open || this.#denied || !this.#allowed) return [];
     const messages = [];
-    const waiting = [...this.#wishes].filter(([, wish]) => wish.at === null);
+    const waiting = [...this.#wishes].filter(([, wish]) => wish.due);
     if (!this.#asked && (this.#watched || waiting.length)) {
       this.#asked = true;
       messages.push({ type: 'people' });
     }
     if (this.#fresh) {
       for (const [key, wish] of waiting) {
-        const message = this.#compose(key, wish.change);
-        wish.at = now;
-        if (message) messages.push(message);
+        const message = this.#compose(key, wish);
+        if (!message) continue;
+        wish.tell(now);
+        messages.push(message);
+        // Home says nothing by itself where the new code is like the one before.
+        if (key === 'code' && this.#granted(key, wish.change)) messages.push({ type: 'people' });
       }
-      this.#settle(now);
     }
     const invite = this.#invite;
     if (invite && !invite.sent) {
@@ -143,11 +144,11 @@ export class People {
 
   /** In how many ms to look again, or null if only home or the person can change anything. */
   wait(now) {
-    const sent = [...this.#wishes.values()].filter(({ at }) => at !== null).map(({ at }) => at + People.SETTLED_MS - now);
-    return sent.length ? Math.max(0, Math.min(...sent)) : null;
+    const answered = [...this.#wishes.values()].map(({ settles }) => settles).filter((at) => at !== null);
+    return answered.length ? Math.max(0, Math.min(...answered) - now) : null;
   }
 
-  /** Time has passed: what home did not refuse is settled. */
+  /** Time has passed: what home has answered and did not refuse is settled. */
   look(now) {
     this.#settle(now);
   }
@@ -176,15 +177,14 @@ export class People {
     if ('name' in change) change.name = change.name?.trim() || null;
     this.#drafts.delete(key);
     this.#wrong.delete(key);
-    this.#wishes.set(key, { change: { ...this.#wishes.get(key)?.change, ...change }, at: null });
+    this.#want(key, change);
     return true;
   }
 
   /** Shows a code on the TV, for somebody new (`{ name, role }`) or for a further device of a `person`; or takes it away. */
   showCode(shown, { person = null, name = null, role = 'family' } = {}) {
     this.#wrong.delete('code');
-    const wanted = person === null ? { name: name?.trim() || null, role } : { person };
-    this.#wishes.set('code', { change: { shown, ...wanted }, at: null });
+    this.#want('code', { code: { shown, person, name: name?.trim() || null, role } });
   }
 
   /** Why there is no code has been read. */
@@ -236,9 +236,15 @@ export class People {
     return { ...said, ...wish, ...draft, hours: { ...this.#hours(number), ...hours }, ...this.#state(number) };
   }
 
+  /** Whether the TV shows a code that is for `person`, by number, or for somebody new (null). */
+  showsCodeFor(person) {
+    const wish = this.#wishedCode;
+    return isFor(wish ? wish.shown && wish : this.#said?.code, person);
+  }
+
   /** Home itself: `{ hours, quietHours, codeShown }`, and the same as of a person; `codeWrong` says whose code it was, too: a `person`, or null. */
   get home() {
-    const code = this.#wishes.get('code')?.change;
+    const code = this.#wishedCode;
     return {
       hours: { ...this.#hours('home'), ...this.#drafts.get('home')?.hours },
       quietHours: this.#quietHours,
@@ -276,6 +282,10 @@ export class People {
     return this.#said?.people.find((person) => person.number === number) ?? null;
   }
 
+  get #wishedCode() {
+    return this.#wishes.get('code')?.change.code ?? null;
+  }
+
   get #quietHours() {
     const wish = this.#wishes.get('home')?.change;
     return wish ? wish.hours : (this.#said?.quiet_hours ?? null);
@@ -299,11 +309,25 @@ export class People {
     else this.#fail('invite', 'given-up', 'all');
   }
 
-  /** The message for a wish, over what home says now; null if home has it so already or knows nobody like that. */
-  #compose(key, change) {
-    if (this.#granted(key, change)) return null;
+  /** A code that comes onto the TV later than anybody waits for it would stand there for nobody. */
+  #forgetCode() {
+    if (this.#wishedCode?.shown && !this.#wishes.get('code').told) this.#wishes.delete('code');
+  }
+
+  #want(key, change) {
+    this.#saved.delete(key);
+    this.#wishes.set(key, (this.#wishes.get(key) ?? new Wish()).add(change));
+  }
+
+  /** The message for a wish, over what home says now; null, and the wish is over, if home has it so already or knows nobody like that. */
+  #compose(key, { change, tried }) {
+    // A code that was there before looks the same, and may be for another name.
+    if (this.#granted(key, change) && (tried || !change.code?.shown)) return this.#done(key);
     if (key === 'home') return { type: 'quiet_hours', hours: change.hours };
-    if (key === 'code') return { type: 'show_code', ...change };
+    if (key === 'code') {
+      const { shown, person, name, role } = change.code;
+      return { type: 'show_code', shown, ...(person === null ? { name, role } : { person }) };
+    }
     const said = this.#find(key);
     if (!said) {
       this.#wishes.delete(key);
@@ -315,18 +339,26 @@ export class People {
 
   #granted(key, change) {
     if (key === 'home') return this.#said.quiet_hours === change.hours;
-    if (key === 'code') return Boolean(this.#said.code_shown) === change.shown;
+    if (key === 'code') {
+      const { shown, person, role } = change.code;
+      if (!shown) return !this.#said.code_shown;
+      return isFor(this.#said.code, person) && (person !== null || this.#said.code.role === role);
+    }
     const said = this.#find(key);
     return Boolean(said) && Object.entries(change).every(([name, value]) => said[name] === value);
   }
 
   #settle(now) {
-    for (const [key, { change, at }] of this.#wishes) {
-      if (at === null || !this.#fresh) continue;
-      if (!this.#granted(key, change) && now - at < People.SETTLED_MS) continue;
-      this.#wishes.delete(key);
-      this.#saved.add(key);
+    if (!this.#fresh) return;
+    for (const [key, wish] of this.#wishes) {
+      if (wish.isOver(this.#granted(key, wish.change), now)) this.#done(key);
     }
+  }
+
+  #done(key) {
+    this.#wishes.delete(key);
+    this.#saved.add(key);
+    return null;
   }
 
   #refused(message) {
@@ -342,11 +374,14 @@ export class People {
     const wish = this.#wishes.get(key);
     const place = about === 'remove' || (!wish && why === 'last_owner') ? 'remove' : (places[why] ?? 'all');
     if (about === 'remove') return this.#fail(key, why, place);
-    this.#wishes.delete(key);
     this.#saved.delete(key);
-    if (key === 'code') return this.#fail(key, why, place, { person: person ?? wish?.change.person ?? null });
+    // Not what was wished since: home has not heard that.
+    const refused = wish?.refuse() ?? {};
+    if (wish && !Object.keys(wish.change).length) this.#wishes.delete(key);
+    if (key === 'code') return this.#fail(key, why, place, { person: person ?? refused.code?.person ?? null });
     // What home did not take stays in the fields, to be mended there.
-    if (wish) this.#drafts.set(key, { ...asDraft(key, wish.change), ...this.#drafts.get(key) });
+    const draft = { ...asDraft(key, refused), ...this.#drafts.get(key) };
+    if (Object.keys(draft).length) this.#drafts.set(key, draft);
     this.#fail(key, why, place);
   }
 
@@ -373,6 +408,9 @@ export class People {
     return false;
   }
 }
+
+/** Whether a code is for `person`, by number, or for somebody new (null). */
+const isFor = (code, person) => Boolean(code) && (code.person ?? null) === person;
 
 /** Whether a field has the same value. A field knows no name as an empty one, and hours as three values. */
 function same(value, before) {

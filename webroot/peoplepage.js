@@ -53,7 +53,7 @@ export class PeoplePage {
     click('people-close', () => this.close());
     click('people-back', () => this.#back());
     for (const page of ['house', 'hours', 'invite', 'visits']) click(`people-${page}`, () => this.#go(page));
-    for (const id of ['code-away', 'person-code-away']) click(id, () => this.#do(() => people.showCode(false)));
+    for (const id of ['code-away', 'invite-code-away', 'person-code-away']) click(id, () => this.#do(() => people.showCode(false)));
     this.#readyInvite(click);
     this.#readyLink(click);
     this.#readyPerson(click);
@@ -182,13 +182,22 @@ export class PeoplePage {
   }
 
   #renderInvite() {
-    const { invited, home } = this.#people;
+    const { invited } = this.#people;
     const here = this.#from === 'invite' ? invited : null;
     this.#busy('invite-link', here?.asking);
     const wrong = here?.wrong ?? null;
     this.#wrong('invite-wrong-name', wrong?.at === 'name' ? wrong : null, 'invite-name');
     this.#wrong('invite-wrong-all', wrong?.at === 'all' ? wrong : null);
-    by('invite-code').hidden = home.codeShown;
+    this.#renderCode('invite-code', this.#people.showsCodeFor(null));
+  }
+
+  /** The button `id` that shows a code, or that the TV shows it; also where somebody else's code is there. */
+  #renderCode(id, shown) {
+    // The button that was pressed gives way to what it did.
+    const pressed = document.activeElement === by(shown ? id : `${id}-away`);
+    by(id).hidden = shown;
+    by(`${id}-shown`).hidden = !shown;
+    if (pressed) by(shown ? `${id}-away` : id).focus({ preventScroll: true });
   }
 
   #ask(from, who, name) {
@@ -280,12 +289,8 @@ export class PeoplePage {
     }
     const invited = this.#from === 'person' ? this.#people.invited : null;
     this.#busy('person-device', invited?.asking);
-    const { codeShown, codeWrong } = this.#people.home;
-    // The button that was pressed gives way to what it did.
-    const pressed = document.activeElement === by(codeShown ? 'person-code' : 'person-code-away');
-    by('person-code').hidden = codeShown;
-    by('person-code-shown').hidden = !codeShown;
-    if (pressed) by(codeShown ? 'person-code-away' : 'person-code').focus({ preventScroll: true });
+    const { codeWrong } = this.#people.home;
+    this.#renderCode('person-code', this.#people.showsCodeFor(person.number));
     this.#wrong('person-wrong-device', invited?.wrong ?? (codeWrong?.person === person.number ? codeWrong : null));
     by('person-remove').hidden = this.#sure;
     by('person-sure').hidden = !this.#sure;
