@@ -1,12 +1,13 @@
 // Home itself, as an owner's page has it: how it is, and what owners set of it. No document and no clock of its own: `now` in ms.
 import { reasonOf } from './people.js';
+import { Wish } from './wish.js';
 
 /** What an owner sets of home. Each may be null: then the settings file counts. */
 export const SETTINGS = ['name', 'volume', 'chime', 'language'];
 
 /**
  * Home is asked how it is while somebody may see that. What is set is a wish for all settings at once: those that this owner has not touched
- * are as home says them. Wishes are states: home hears them again on a new socket.
+ * are as home says them. A wish is over when home has answered it, as it does in any case; on a new socket home hears it again.
  */
 export class House {
   /** So often home is asked again while its page is open. */
@@ -15,8 +16,7 @@ export class House {
   static LOOKS_MS = 2000;
   /** Keys move a slider step by step: home hears where it stands then. */
   static PAUSE_MS = 400;
-  /** If home has not refused a wish by then, it has been granted, or somebody else has wished later. */
-  static SETTLED_MS = 3000;
+  static SETTLED_MS = Wish.SETTLED_MS;
 
   #language;
   #open = false;
@@ -31,7 +31,6 @@ export class House {
   #fresh = false;
   #current = false;
   #drafts = {};
-  // What is to be set, since when it is so, and when home heard it.
   #wish = null;
   #wrong = null;
   #saved = new Set();
@@ -74,7 +73,7 @@ export class House {
   lost() {
     this.#open = this.#fresh = false;
     this.#busyUntil = -Infinity;
-    if (this.#wish) this.#wish.at = null;
+    this.#wish?.lost();
   }
 
   /** Takes what home says; false if others read it, too. */
@@ -95,6 +94,7 @@ export class House {
         if (!message.set || !message.holds) return true;
         this.#said = message;
         this.#fresh = this.#current = true;
+        this.#wish?.answer();
         this.#settle(now);
         return true;
       case 'not_done':
@@ -115,11 +115,12 @@ export class House {
       messages.push({ type: 'home', language: this.#language() });
     }
     const wish = this.#wish;
-    if (wish?.at === null && this.#fresh && now - wish.since >= House.PAUSE_MS) {
-      wish.at = now;
+    if (!wish?.due || !this.#fresh || now - wish.since < House.PAUSE_MS) return messages;
+    if (this.#granted) this.#done();
+    else {
+      wish.tell(now);
       const whole = { ...this.#said.set, ...wish.change };
-      if (!this.#granted) messages.push({ type: 'set_home', ...Object.fromEntries(SETTINGS.map((what) => [what, whole[what] ?? null])) });
-      this.#settle(now);
+      messages.push({ type: 'set_home', ...Object.fromEntries(SETTINGS.map((what) => [what, whole[what] ?? null])) });
     }
     return messages;
   }
@@ -130,12 +131,12 @@ export class House {
     if (this.#hears && this.#shown && this.#askedAt !== null) moments.push(this.#askedAt + House.AGAIN_MS);
     if (this.#busyUntil > now) moments.push(this.#busyUntil);
     const wish = this.#wish;
-    if (wish?.at === null && this.#fresh) moments.push(wish.since + House.PAUSE_MS);
-    else if (wish && wish.at !== null) moments.push(wish.at + House.SETTLED_MS);
+    if (wish?.due && this.#fresh) moments.push(wish.since + House.PAUSE_MS);
+    if (wish && wish.settles !== null) moments.push(wish.settles);
     return moments.length ? Math.max(0, Math.min(...moments) - now) : null;
   }
 
-  /** Time has passed: what home did not refuse is settled. */
+  /** Time has passed: what home has answered and did not refuse is settled. */
   look(now) {
     this.#settle(now);
   }
@@ -159,8 +160,8 @@ export class House {
   set(what, value, now) {
     this.#touched(what);
     delete this.#drafts[what];
-    const change = { ...this.#wish?.change, [what]: what === 'name' ? value?.trim() || null : value };
-    this.#wish = { change, since: now, at: null };
+    const wished = what === 'name' ? value?.trim() || null : value;
+    this.#wish = (this.#wish ?? new Wish()).add({ [what]: wished }, now);
   }
 
   /** Whether home has said how it is. */
@@ -237,20 +238,29 @@ export class House {
   }
 
   #settle(now) {
-    const wish = this.#wish;
-    if (!wish || wish.at === null || !this.#fresh) return;
-    if (!this.#granted && now - wish.at < House.SETTLED_MS) return;
-    for (const what of Object.keys(wish.change)) this.#saved.add(what);
+    if (this.#wish && this.#fresh && this.#wish.isOver(this.#granted, now)) this.#done();
+  }
+
+  #done() {
+    for (const what of Object.keys(this.#wish.change)) this.#saved.add(what);
     this.#wish = null;
   }
 
   #refused(why) {
-    const change = this.#wish?.change ?? {};
-    const at = why === 'name' && 'name' in change ? ['name'] : Object.keys(change);
-    // A name stays in its field, to be mended there; whatever else was not done is as it was.
-    if (at.includes('name')) this.#drafts = { name: change.name ?? '', ...this.#drafts };
-    const rest = Object.entries(change).filter(([what]) => !at.includes(what));
-    this.#wish = rest.length ? { change: Object.fromEntries(rest), since: -Infinity, at: null } : null;
-    this.#wrong = { why, at: at.length ? at : ['look'] };
+    const wish = this.#wish;
+    if (!wish?.told) {
+      this.#wrong = { why, at: ['look'] };
+      return;
+    }
+    const { told, refused } = wish.refuse();
+    // A name that home does not take holds nothing else up.
+    const isName = why === 'name' && 'name' in told;
+    const at = Object.keys(refused).filter((what) => !isName || what === 'name');
+    const rest = Object.entries(refused).filter(([what]) => !at.includes(what));
+    wish.add(Object.fromEntries(rest), wish.since);
+    if (wish.empty) this.#wish = null;
+    // It stays in its field, to be mended there; whatever else was not done is as it was.
+    if (at.includes('name')) this.#drafts = { name: refused.name ?? '', ...this.#drafts };
+    if (at.length) this.#wrong = { why, at };
   }
 }

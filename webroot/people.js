@@ -376,8 +376,8 @@ export class People {
     if (about === 'remove') return this.#fail(key, why, place);
     this.#saved.delete(key);
     // Not what was wished since: home has not heard that.
-    const refused = wish?.refuse() ?? {};
-    if (wish && !Object.keys(wish.change).length) this.#wishes.delete(key);
+    const { refused } = wish?.refuse() ?? { refused: {} };
+    if (wish?.empty) this.#wishes.delete(key);
     if (key === 'code') return this.#fail(key, why, place, { person: person ?? refused.code?.person ?? null });
     // What home did not take stays in the fields, to be mended there.
     const draft = { ...asDraft(key, refused), ...this.#drafts.get(key) };

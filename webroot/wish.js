@@ -57,14 +57,19 @@ export class Wish {
     this.#untold = true;
   }
 
-  /** Home refused what it was told. Returns that, without what was changed since: this is still to be told. */
+  /** Home refused what it was `told`: returns that, and what of it is still wished so. What was changed since is still to be told. */
   refuse() {
-    const kept = Object.entries(this.change).filter(([what, value]) => !(what in this.#told) || this.#told[what] !== value);
-    const refused = Object.fromEntries(Object.entries(this.change).filter(([what]) => !kept.some(([one]) => one === what)));
-    this.change = Object.fromEntries(kept);
+    const told = this.#told;
+    const changes = Object.entries(this.change);
+    const isRefused = ([what, value]) => what in told && told[what] === value;
+    this.change = Object.fromEntries(changes.filter((change) => !isRefused(change)));
     this.#told = {};
     this.#answered = this.#untold = true;
-    return refused;
+    return { told, refused: Object.fromEntries(changes.filter(isRefused)) };
+  }
+
+  get empty() {
+    return !Object.keys(this.change).length;
   }
 
   /** Whether it is as home has it, or as home wants it. `granted`: home has it so. */

@@ -162,6 +162,74 @@ test('a setting that home neither grants nor refuses is not said for ever', () =
   assert.deepEqual([house.setting('volume').value, house.due(4000)], [35, []]);
 });
 
+test('no setting counts as saved before home has answered, however long that takes', () => {
+  const house = opened();
+  const told = set(house, 'chime', 0);
+  // The socket is dead, and nobody knows it yet.
+  for (const now of [4000, 60_000]) house.look(now);
+  assert.deepEqual([house.setting('chime').saved, house.setting('chime').saving], [false, true]);
+  house.lost();
+  house.hear({ type: 'welcome', resumed: false }, 61_000);
+  house.due(61_000);
+  house.hear(said(), 61_010);
+  assert.deepEqual([house.setting('chime').saved, house.due(61_010)], [false, told], 'said again');
+  house.hear(said({ chime: 0 }, { chime: 0 }), 61_100);
+  assert.deepEqual([house.setting('chime').saved, house.setting('chime').saving], [true, false]);
+});
+
+test('what home said before it heard of a setting is no answer to it', () => {
+  const house = opened();
+  set(house, 'volume', 33);
+  house.lost();
+  house.hear({ type: 'welcome', resumed: true }, 5000);
+  house.due(5000);
+  house.hear(said(), 5010);
+  house.look(9000);
+  assert.equal(house.setting('volume').saved, false);
+  assert.equal(house.due(9000).find(({ type }) => type === 'set_home').volume, 33);
+  house.hear(said({ volume: 35 }, { volume: 35 }), 9100);
+  house.look(9000 + House.SETTLED_MS);
+  assert.deepEqual([house.setting('volume').value, house.setting('volume').saved], [35, true]);
+});
+
+test('what is set back before home has answered is told all the same', () => {
+  const house = opened(said({ chime: 70 }));
+  assert.equal(set(house, 'chime', 10)[0].chime, 10);
+  assert.deepEqual(set(house, 'chime', 70, 500), [], 'home is still to answer');
+  house.hear(said({ chime: 10 }, { chime: 10 }), 1000);
+  assert.deepEqual(house.due(1000).map(({ chime }) => chime), [70]);
+});
+
+test('a refusal takes back what home had heard, and nothing that was set since', () => {
+  const house = opened();
+  assert.equal(set(house, 'chime', 10).length, 1);
+  house.set('volume', 50, 500);
+  house.set('language', 'de', 600);
+  refuse(house, 'storage');
+  assert.deepEqual(['chime', 'volume', 'language'].map((what) => house.setting(what).wrong), ['storage', null, null]);
+  assert.deepEqual(values(house), ['Home', 50, 70, 'de']);
+  house.hear(said(), 1010);
+  assert.deepEqual(house.due(1010), [{ type: 'set_home', ...NOTHING, volume: 50, language: 'de' }]);
+  // The same setting, moved on since.
+  const other = opened();
+  set(other, 'chime', 10);
+  other.set('chime', 20, 900);
+  refuse(other, 'storage');
+  assert.deepEqual([other.setting('chime').value, other.setting('chime').wrong], [20, null]);
+  assert.deepEqual(other.due(1300).map(({ chime }) => chime), [20]);
+});
+
+test('a name that was mended while home refused it is told, with all that was set beside it', () => {
+  const house = opened();
+  house.set('name', 'x'.repeat(99), 0);
+  house.set('chime', 10, 0);
+  house.due(400);
+  house.set('name', 'Oma', 900);
+  refuse(house, 'name');
+  assert.deepEqual([house.setting('name').wrong, house.setting('chime').wrong], [null, null]);
+  assert.deepEqual(house.due(1300), [{ type: 'set_home', ...NOTHING, name: 'Oma', chime: 10 }]);
+});
+
 test('what was not done is told beside it, and the control shows what holds', () => {
   const house = opened(said({ volume: 80 }, { volume: 80 }));
   set(house, 'volume', 40);
@@ -184,6 +252,7 @@ test('a name that home does not take stays in its field, and holds nothing else 
   const { value, changed, wrong } = house.setting('name');
   assert.deepEqual([value.length, changed, wrong, house.setting('chime').wrong], [99, true, 'name', null]);
   assert.deepEqual(house.due(1000), [{ type: 'set_home', ...NOTHING, chime: 10 }]);
+  house.hear(said({ chime: 10 }), 1100);
   assert.equal(set(house, 'name', ' Oma ', 2000)[0].name, 'Oma');
   assert.equal(set(opened(), 'name', '  ')[0], undefined, 'an emptied name is what the settings file has');
 });
@@ -192,6 +261,10 @@ test('a look that home refused says why beside its button, and refusals of other
   const house = opened();
   refuse(house, 'too_many');
   assert.equal(house.wrongAt('look'), 'too_often');
+  house.set('chime', 10, 0);
+  refuse(house, 'storage');
+  assert.deepEqual([house.wrongAt('look'), house.setting('chime').wrong], ['storage', null], 'home has not heard of the chime');
+  assert.deepEqual(house.due(400).map(({ chime }) => chime), [10]);
   for (const about of ['quiet_hours', 'person', undefined]) assert.equal(house.hear({ type: 'not_done', about, why: 'storage' }, 0), false);
 });
 
