@@ -49,9 +49,8 @@ export class House {
     if (!watched) this.show(false);
   }
 
-  /** Home's own page opens or closes. What is only typed is forgotten then. */
+  /** Home's own page opens or closes: what the list has asked for counts. What is only typed is forgotten then. */
   show(shown) {
-    if (shown && !this.#shown) this.#askedAt = null;
     this.#shown = shown;
     if (shown) return;
     this.#drafts = {};
@@ -110,7 +109,8 @@ export class House {
   due(now) {
     if (!this.#hears || !(this.#watched || this.#wish)) return [];
     const messages = [];
-    if (this.#askedAt === null || (this.#shown && now - this.#askedAt >= House.AGAIN_MS)) {
+    const asks = this.#askedAt === null && (this.#watched || !this.#fresh);
+    if (asks || (this.#shown && now - this.#askedAt >= House.AGAIN_MS)) {
       this.#askedAt = now;
       messages.push({ type: 'home', language: this.#language() });
     }

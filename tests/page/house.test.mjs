@@ -150,7 +150,7 @@ test('what is set just before the page closes is told all the same', () => {
   house.edit('name', 'only typed');
   house.watch(false);
   assert.equal(house.wait(0), House.PAUSE_MS);
-  assert.deepEqual(house.due(400).filter(({ type }) => type === 'set_home').map(({ name, chime }) => [name, chime]), [[null, 30]]);
+  assert.deepEqual(house.due(400).map(({ name, chime }) => [name, chime]), [[null, 30]]);
 });
 
 test('a setting that home neither grants nor refuses is not said for ever', () => {
@@ -228,6 +228,31 @@ test('a name that was mended while home refused it is told, with all that was se
   refuse(house, 'name');
   assert.deepEqual([house.setting('name').wrong, house.setting('chime').wrong], [null, null]);
   assert.deepEqual(house.due(1300), [{ type: 'set_home', ...NOTHING, name: 'Oma', chime: 10 }]);
+});
+
+test('the list and then the part of home are one look, so “Look again” is left', () => {
+  const house = new House(() => 'de');
+  house.hear({ type: 'welcome', resumed: false }, 0);
+  house.watch(true);
+  assert.deepEqual(house.due(0), [ASKS]);
+  house.show(true);
+  assert.deepEqual(house.due(10), [], 'the answer is on its way');
+  house.hear(said(), 50);
+  house.show(false);
+  house.show(true);
+  assert.deepEqual([house.due(2000), house.wait(2000)], [[], House.AGAIN_MS - 2000], 'and there by now');
+  house.again(3000);
+  assert.deepEqual(house.due(3000), [ASKS]);
+  house.show(false);
+  house.show(true);
+  assert.deepEqual(house.due(3000 + House.AGAIN_MS), [ASKS], 'what is old is asked anew');
+});
+
+test('a setting that is still on its way asks for no look when the page closes', () => {
+  const house = opened();
+  house.set('chime', 30, 0);
+  house.watch(false);
+  assert.deepEqual(house.due(400).map(({ type }) => type), ['set_home']);
 });
 
 test('what was not done is told beside it, and the control shows what holds', () => {
