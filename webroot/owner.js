@@ -61,7 +61,7 @@ class Owner {
     const { role, entry, ended, welcomed } = visit.view();
     this.#allowed = role === 'owner' && entry === 'inside' && !ended;
     if (welcomed) this.#hearRole(role);
-    else for (const asks of [this.#people, this.#visits, this.#house]) asks.lost();
+    else for (const part of [this.#people, this.#visits, this.#house, this.#news]) part.lost();
     const turned = this.#heard !== Boolean(welcomed);
     this.#heard = Boolean(welcomed);
     this.#open.hidden = !this.#allowed || this.#people.denied || !this.#page.able;
@@ -92,7 +92,12 @@ class Owner {
     const now = Date.now();
     // Under the page about people nobody reads it.
     this.#news.look(now, this.#allowed && document.visibilityState === 'visible' && !document.querySelector('dialog[open]'));
-    lines.show('news', this.#allowed ? this.#news.words(now) : null, () => this.#news.read());
+    lines.show('news', this.#allowed ? this.#news.words(now) : null, () => {
+      this.#news.read();
+      this.#showNews();
+    });
+    // Nobody but an owner may say so, and who is none any more hears it with the socket's change.
+    if (this.#allowed && this.#heard) for (const message of this.#news.due()) visit.say(message);
     const wait = this.#news.wait(now);
     if (wait !== null) this.#newsTimer = setTimeout(() => this.#showNews(), wait + 20);
   }

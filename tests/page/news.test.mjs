@@ -62,6 +62,82 @@ test('what is said twice is read once', () => {
   assert.ok(news.words(NOW), 'a second device is another thing');
 });
 
+/** What home hears of it now. */
+const told = (news) => news.due().map(({ type, number }) => (type === 'news_read' ? number : type));
+/** The socket is gone; another one is there, and home says again what it does not know to be read. */
+function again(news, ...items) {
+  news.lost();
+  assert.deepEqual(news.due(), [], 'nobody hears it');
+  assert.equal(news.hear({ type: 'welcome', resumed: true }, NOW), false, 'a welcome is for others, too');
+  news.hear({ type: 'news', news: items }, NOW);
+}
+
+test('home hears up to which number an owner has closed the list, once', () => {
+  const items = [item({ number: 4, at: ago(90) }), item({ number: 7, name: 'Ben', at: ago(60) })];
+  const news = heard();
+  again(news, ...items);
+  assert.deepEqual(told(news), [], 'nobody has read it');
+  news.read();
+  assert.deepEqual([told(news), told(news)], [[7], []]);
+  again(news, ...items, item({ number: 5, at: ago(70) }));
+  assert.equal(news.words(NOW), null, 'nothing that was read is shown again');
+  assert.deepEqual(told(news), [7], 'it may have been lost with the socket');
+  news.hear({ type: 'news', news: [item({ number: 8, at: ago(1) })] }, NOW);
+  assert.deepEqual([plain(news.words(NOW)), told(news)], ['Anna has a new device', []]);
+});
+
+test('what was closed while home was away is told with the next welcome', () => {
+  const news = heard();
+  again(news, item({ number: 3, at: ago(90) }));
+  news.lost();
+  news.read();
+  assert.deepEqual(told(news), []);
+  news.hear({ type: 'welcome', resumed: false }, NOW);
+  assert.deepEqual(told(news), [3]);
+});
+
+test('what went by itself was read, if somebody could see it', () => {
+  const news = heard();
+  again(news, item({ number: 5 }));
+  news.look(NOW + 60_000, false);
+  assert.deepEqual(told(news), []);
+  news.look(NOW + 60_000, true);
+  assert.deepEqual(told(news), [], 'it is still there');
+  news.look(NOW + 60_000 + News.SHOWN_MS, true);
+  assert.deepEqual([news.words(NOW), told(news)], [null, [5]]);
+});
+
+test('what went by itself does not count what is still there before it as read', () => {
+  const items = [item({ number: 4, at: ago(90) }), item({ number: 5, name: 'Ben' })];
+  const news = heard();
+  again(news, ...items);
+  news.look(NOW, true);
+  news.look(NOW + News.SHOWN_MS, true);
+  assert.equal(plain(news.words(NOW)), '13:30 · Anna has a new device');
+  assert.deepEqual(told(news), [], 'number 4 is not read');
+  again(news, ...items);
+  assert.equal(plain(news.words(NOW)), '13:30 · Anna has a new device', 'neither comes a second time');
+  news.read();
+  assert.deepEqual(told(news), [5]);
+});
+
+test('what nobody could see behind others does not go by itself with them', () => {
+  const news = heard();
+  again(news, ...Array.from({ length: 5 }, (_, at) => item({ number: 11 + at, name: `P${at}` })));
+  news.look(NOW, true);
+  news.look(NOW + News.SHOWN_MS, true);
+  assert.equal(plain(news.words(NOW)), 'P0 has a new device\nP1 has a new device');
+  assert.deepEqual(told(news), []);
+  news.look(NOW + 2 * News.SHOWN_MS, true);
+  assert.deepEqual([news.words(NOW), told(news)], [null, [15]]);
+});
+
+test('two things at once are two, and the same one is one, whatever else it says', () => {
+  const news = heard();
+  again(news, item({ number: 1 }), item({ number: 2 }), item({ number: 2, name: 'Anna Maria' }));
+  assert.equal(news.words(NOW).split('\n').length, 2);
+});
+
 test('what this page does not understand is left out', () => {
   const news = heard(null, 7, {}, item({ what: 'moved' }), item({ at: 'soon' }), item({ what: 'device-nobody' }));
   for (const rubbish of [undefined, null, 'none', {}]) news.hear({ type: 'news', news: rubbish }, NOW);
