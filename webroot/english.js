@@ -325,10 +325,11 @@ export const ENGLISH = {
   'house.volume-text': 'It counts at once, and each time that home starts.',
   'house.chime': 'Volume of the chime',
   'house.chime-none': 'No chime',
+  'house.chime-silent': 'Knocking is silent then, too: only the TV shows who is at the door.',
   'house.language': 'Language of the TV',
   'house.file': 'As the settings file has it',
   'house.file-value': '{value}, as the settings file has it',
-  'house.file-take': 'Take it from the settings file',
+  'house.file-take': 'Use the value of the settings file',
   'house.reach': 'How home is reached',
   'house.you-home': 'You are on home’s own network.',
   'house.you-outside': 'You come from the internet.',
@@ -361,6 +362,8 @@ export const ENGLISH = {
   'fault.no_address': 'Home has no network. Check the cable, the Wi-Fi and the router at home.',
   'fault.name': 'The public address is a name. If visits from outside show no picture, whoever set up home writes the IP address there.',
   'fault.certificate': 'Browsers may warn of home. “Details” says why: show it to whoever set up home.',
+  'fault.hangs': 'Home does not finish looking at itself, because a device hangs. At home, unplug the camera and other USB devices one after the other, and plug each in again. If that does not help, switch home’s computer off and on.',
+  'fault.font': 'The TV has no letters for its language, so it speaks English. Choose another language below, or show “Details” to whoever set up home: they can add the letters.',
   'fault.other': 'Something is not right here. “Details” says what.',
 
   // Why home did not do it.

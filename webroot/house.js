@@ -171,16 +171,18 @@ export class House {
 
   /** Whether it is looking at itself. */
   looking(now) {
-    return this.#said?.looked === false || this.#busyUntil > now;
+    return !this.health.looked || this.#busyUntil > now;
   }
 
   /** How it is: `{ looked, wrong, good, notices }`, where `wrong` needs somebody and `good` is only good to know. */
   get health() {
     const { looked, findings, notices } = this.#said ?? {};
     const list = (Array.isArray(findings) ? findings : []).filter((finding) => typeof finding?.about === 'string');
+    const wrong = list.filter((finding) => finding.wrong === true);
     return {
-      looked: looked !== false,
-      wrong: list.filter(({ wrong }) => wrong === true),
+      // What is found before that, counts: the look may hang.
+      looked: looked !== false || wrong.length > 0,
+      wrong,
       good: list.filter(({ wrong, kind }) => wrong !== true && kind !== 'house'),
       notices: (Array.isArray(notices) ? notices : []).filter((notice) => typeof notice === 'string' && notice.trim()),
     };

@@ -1,6 +1,6 @@
 // Home itself in the document: how it is, and what owners set of it. What is so, and what is told home, house.js knows.
 import { SETTINGS } from './house.js';
-import { TONGUES, faultWords, fileChoice, loudnessWords, reachWords, settingNote, verdictWords } from './housewords.js';
+import { TONGUES, chimeHint, faultWords, fileChoice, loudnessWords, reachWords, settingNote, verdictWords } from './housewords.js';
 import { whyWords } from './peoplewords.js';
 import { locale, say } from './words.js';
 
@@ -120,6 +120,9 @@ export class HousePage {
     if (slider.valueAsNumber !== value) slider.value = value;
     slider.setAttribute('aria-valuetext', loudnessWords(what, value, true));
     put(by(`house-now-${what}`), 'textContent', loudnessWords(what, value));
+    if (what !== 'chime') return;
+    by('house-text-chime').hidden = !chimeHint(value);
+    put(by('house-text-chime'), 'textContent', chimeHint(value));
   }
 
   #readySlider(what, slider) {

@@ -27,6 +27,9 @@ export function loudnessWords(what, percent, spoken = false) {
   return say(spoken ? 'volume.spoken' : 'volume.percent', { n: percent });
 }
 
+/** What a chime of that loudness means at the door, or nothing. */
+export const chimeHint = (percent) => (percent === 0 ? say('house.chime-silent') : '');
+
 /** Whose a setting is that nobody changes right now, or what became of a change. */
 export function settingNote({ own, saving, saved }) {
   if (saving) return say('people.saving');

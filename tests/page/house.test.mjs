@@ -6,7 +6,7 @@ import { page } from './webroot.mjs';
 
 const { ENGLISH } = await page('english.js');
 const { House, SETTINGS } = await page('house.js');
-const { TONGUES, faultWords, fileChoice, loudnessWords, reachWords, settingNote, verdictWords } = await page('housewords.js');
+const { TONGUES, chimeHint, faultWords, fileChoice, loudnessWords, reachWords, settingNote, verdictWords } = await page('housewords.js');
 const { Mail } = await page('mailbox.js');
 const words = await page('words.js');
 
@@ -345,12 +345,24 @@ test('each finding has a name and a sentence of its own that says what to do', (
   assert.deepEqual(faultWords({ about: 'garage', kind: 'flooded' }), { title: 'Home', text: other }, 'of a newer home');
 });
 
+test('a look that hangs, and a TV without letters, say what to do', () => {
+  const hangs = { about: 'house', kind: 'hangs', wrong: true };
+  assert.equal(faultWords(hangs).title, 'Home');
+  assert.match(faultWords(hangs).text, /camera and other USB devices one after the other.*off and on/);
+  assert.match(faultWords({ about: 'display', kind: 'font' }).text, /speaks English.*another language/);
+  const house = opened(said({}, {}, { looked: false, findings: [hangs] }));
+  assert.equal(verdictWords(house.health), '1 thing needs you', 'not “looking” for ever');
+  assert.deepEqual([house.looking(0), house.health.wrong.length], [false, 1]);
+});
+
 test('no sentence sends a family to a shell or to a file', () => {
   for (const [key, text] of Object.entries(ENGLISH)) if (key.startsWith('fault.')) assert.doesNotMatch(text, /`|sudo|\.toml|type|amixer|doctor/i, key);
 });
 
 test('a chime at zero is none, and a volume is a number', () => {
   assert.deepEqual([loudnessWords('chime', 0), loudnessWords('chime', 0, true), loudnessWords('chime', 5)], ['No chime', 'No chime', '5 %']);
+  assert.match(chimeHint(0), /Knocking is silent/);
+  assert.deepEqual([5, 100, null, undefined].map(chimeHint), ['', '', '', '']);
   assert.deepEqual([loudnessWords('volume', 0), loudnessWords('volume', 80, true)], ['0 %', '80 percent']);
 });
 
