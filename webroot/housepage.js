@@ -33,7 +33,9 @@ export class HousePage {
     by('house-name').addEventListener('input', () => this.#do(() => house.edit('name', by('house-name').value)));
     by('house-name-form').addEventListener('submit', (event) => {
       event.preventDefault();
-      if (house.setting('name').changed) this.#set('name', by('house-name').value);
+      if (!house.setting('name').changed) return;
+      this.#leaveButton('name');
+      this.#set('name', by('house-name').value);
     });
     for (const what of ['name', 'volume', 'chime']) by(`house-file-${what}`).addEventListener('click', () => this.#takeBack(what));
     for (const what of ['volume', 'chime']) this.#readySlider(what, by(`house-${what}`));
@@ -143,9 +145,13 @@ export class HousePage {
   }
 
   #takeBack(what) {
-    // The button that was pressed goes.
-    by(`house-${what}`).focus({ preventScroll: true });
+    this.#leaveButton(what);
     this.#set(what, null);
+  }
+
+  /** The button that was pressed goes, and the focus would go with it. */
+  #leaveButton(what) {
+    by(`house-${what}`).focus({ preventScroll: true });
   }
 
   #set(what, value) {

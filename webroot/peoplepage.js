@@ -146,6 +146,8 @@ export class PeoplePage {
       if (place.children[at] !== row.item) place.insertBefore(row.item, place.children[at] ?? null);
     }
     const { codeShown, codeWrong, quietHours } = this.#people.home;
+    // The button that was pressed goes.
+    if (!codeShown && document.activeElement === by('code-away')) by('people-heading').focus({ preventScroll: true });
     by('code-shown').hidden = !codeShown;
     // Whoever asked for a code is back here before home answers.
     this.#wrong('code-wrong', codeWrong);
