@@ -2,11 +2,12 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::process::geteuid;
 
 use crate::shell::clock;
 
@@ -44,7 +45,8 @@ impl From<StateError> for io::Error {
     }
 }
 
-fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StateError {
+/// Says what was tried with which file.
+pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StateError {
     let path = path.to_owned();
     move |source| StateError { action, path, source }
 }
@@ -80,6 +82,7 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StateError> {
     let write = || -> io::Result<()> {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
         file.set_permissions(fs::Permissions::from_mode(mode))?;
+        hand_over(&file, path);
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&beside, path)?;
@@ -94,6 +97,16 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StateError> {
         let _ = fs::remove_file(&beside);
         failed("write", path)(error)
     })
+}
+
+/// Gives what root has made at `path` to whom the folder around it belongs: a service whose user has the folder could not read it
+/// otherwise. Anyone else's stays as it is, and so does what root may not give away.
+pub fn hand_over(file: &File, path: &Path) {
+    let Some(parent) = path.parent().filter(|_| geteuid().is_root()) else { return };
+    let (Ok(own), Ok(around)) = (file.metadata(), fs::metadata(parent)) else { return };
+    if (own.uid(), own.gid()) != (around.uid(), around.gid()) {
+        let _ = fchown(file, Some(around.uid()), Some(around.gid()));
+    }
 }
 
 /// The first of these folders in which files can be made, itself made if need be; the reason for the last one if there
@@ -188,7 +201,9 @@ impl Lock {
 
     fn open(path: &Path) -> Result<File, StateError> {
         let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
-        open.map_err(failed("open", path))
+        let file = open.map_err(failed("open", path))?;
+        hand_over(&file, path);
+        Ok(file)
     }
 }
 
@@ -227,6 +242,22 @@ pub(crate) mod tests {
         assert_eq!(read(&path).unwrap().as_deref(), Some("two"));
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(!dir.0.join("secret.new").exists());
+    }
+
+    #[test]
+    fn what_root_writes_belongs_to_whom_the_folder_belongs() {
+        if !geteuid().is_root() {
+            return;
+        }
+        let dir = TestDir::new();
+        std::os::unix::fs::chown(&dir.0, Some(61_184), Some(61_185)).unwrap();
+        let (file, lock) = (dir.0.join("keys.toml"), dir.0.join("keys.lock"));
+        write(&file, b"x", 0o600).unwrap();
+        drop(Lock::wait_briefly(&lock).unwrap());
+        for path in [file, lock] {
+            let made = fs::metadata(path).unwrap();
+            assert_eq!((made.uid(), made.gid(), made.mode() & 0o777), (61_184, 61_185, 0o600));
+        }
     }
 
     #[test]
