@@ -56,7 +56,7 @@ impl std::error::Error for UsageError {}
 /// What `--version` prints.
 pub const VERSION: &str = concat!("intercom ", env!("CARGO_PKG_VERSION"));
 
-const PEOPLE: [&str; 9] = [
+const PEOPLE: [&str; 11] = [
     "--name",
     "--no-name",
     "--role",
@@ -64,6 +64,8 @@ const PEOPLE: [&str; 9] = [
     "--in-quiet-hours",
     "--quiet-hours",
     "--json",
+    "--save",
+    "--restore",
     "--config",
     "--help",
 ];
@@ -174,6 +176,8 @@ struct Given {
     restart: bool,
     confirm: bool,
     erase: bool,
+    save: Option<PathBuf>,
+    restore: Option<PathBuf>,
 }
 
 impl Given {
@@ -204,6 +208,10 @@ impl Given {
                 let name = value("a key's name behind it")?;
                 let key = key_of(&name.to_string_lossy()).map_err(|why| format!("`--invite-key`: {why}"))?;
                 self.invite_key = Some(key);
+            }
+            "--save" => set_once(&mut self.save, value("a folder behind it")?.into(), "`--save` is there twice")?,
+            "--restore" => {
+                set_once(&mut self.restore, value("a folder behind it")?.into(), "`--restore` is there twice")?
             }
             "--revoke" => {
                 let text = value("the number")?;
@@ -254,6 +262,7 @@ impl Given {
         let Given { config, last_good, notices, invite_key, source, operands, revoke, viewer, days, devices, .. } =
             self;
         let Given { no_link, tv, json, off, restart, confirm, role, person, edit, no_name, erase, .. } = self;
+        let Given { save, restore, .. } = self;
         let limits = days.or(devices).is_some();
         Ok(match name {
             "run" => Command::Run { config, no_link, last_good, notices, invite_key },
@@ -273,6 +282,15 @@ impl Given {
             "people" => {
                 let name = viewer.map(Setting::To).or(no_name.then_some(Setting::Default));
                 let edit = Edit { name, role, ..edit };
+                let alone = person.is_none() && edit.is_empty() && !json;
+                match (save, restore) {
+                    (None, None) => {}
+                    (Some(folder), None) if alone => return Ok(Command::SavePeople { folder, config }),
+                    (None, Some(folder)) if alone => return Ok(Command::RestorePeople { folder, config }),
+                    _ => {
+                        return Err("`--save` and `--restore` are about everybody, and go with nothing else".to_owned());
+                    }
+                }
                 if person.is_none() && !edit.is_empty() {
                     return Err("whom shall that change? Put the person's number behind `intercom people`".to_owned());
                 }

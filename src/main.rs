@@ -12,7 +12,7 @@ use intercom::shell::house_file::HouseFile;
 use intercom::shell::key_file::KeyFile;
 use intercom::shell::run::RunOptions;
 use intercom::shell::{
-    checkup, control, fonts, jail, journal, name_publisher, prepare, run, settings_files, tls, update, wifi,
+    backup, checkup, control, fonts, jail, journal, name_publisher, prepare, run, settings_files, tls, update, wifi,
 };
 use intercom_core::people::edit::{Edit, Setting};
 use intercom_core::people::register::Wish;
@@ -81,6 +81,8 @@ fn execute(command: Command) -> u8 {
             install_update(source, restart, config.as_deref(), last_good.as_deref())
         }
         Command::People { person, edit, json, config } => told(people(person, edit, json, config.as_deref())),
+        Command::SavePeople { folder, config } => told(save_people(&folder, config.as_deref())),
+        Command::RestorePeople { folder, config } => told(restore_people(&folder, config.as_deref())),
         Command::Mute { off, config } => {
             let words = if off { "home's microphone is open" } else { "home's microphone is muted" };
             told(switch(words, |paths| control::mute(paths, !off), config.as_deref()))
@@ -326,6 +328,34 @@ fn people(person: Option<u64>, edit: Edit, json: bool, path: Option<&Path>) -> R
     let zone = std::fs::read(ZONE).unwrap_or_default();
     let table = cli::people::table(&list, |unix| cli::people::local_time(&zone, unix));
     Ok(notes.into_iter().fold(table, |text, note| text + &note + "\n"))
+}
+
+/// Where an intercom runs, or has its state.
+fn state_paths(path: Option<&Path>) -> Result<StatePaths, (u8, String)> {
+    let all_paths = all_paths(path)?;
+    let there = || all_paths.iter().find(|paths| paths.state.is_dir());
+    let found = control::find(&all_paths).ok().or_else(there).or(all_paths.first());
+    found.cloned().ok_or_else(|| failed("no state directory".to_owned()))
+}
+
+/// Saves people, and says where.
+fn save_people(folder: &Path, path: Option<&Path>) -> Result<String, (u8, String)> {
+    let (saved, people) = backup::command::save(&state_paths(path)?, folder).map_err(failed)?;
+    Ok(format!("saved in {}: {}", saved.display(), cli::people::count(people)))
+}
+
+/// Restores people, and says what that did.
+fn restore_people(folder: &Path, path: Option<&Path>) -> Result<String, (u8, String)> {
+    journal::log_to_stderr(log::LevelFilter::Warn);
+    let done = backup::command::restore(&state_paths(path)?, folder).map_err(failed)?;
+    let when = if done.now { "" } else { ", with the next start of the intercom" };
+    let then = match done.ran {
+        control::Ran::No => "No intercom runs here now.",
+        control::Ran::AsService => "The service starts the intercom again.",
+        control::Ran::ByHand => "The intercom has ended for it; start it again with `intercom run`.",
+    };
+    let people = cli::people::count(done.people);
+    Ok(format!("restored from {}: {people}{when}\n{then}", done.from.display()))
 }
 
 /// Tells who visited, or forgets it.

@@ -43,6 +43,20 @@ pub enum Command {
         /// `--config`; see [`crate::config::state_paths`].
         config: Option<PathBuf>,
     },
+    /// Save people in a new folder.
+    SavePeople {
+        /// `--save FOLDER`: where it is made.
+        folder: PathBuf,
+        /// `--config`; see [`crate::config::state_paths`].
+        config: Option<PathBuf>,
+    },
+    /// Restore saved people where nobody is known.
+    RestorePeople {
+        /// `--restore FOLDER`: a saved folder, or one that holds some.
+        folder: PathBuf,
+        /// `--config`; see [`crate::config::state_paths`].
+        config: Option<PathBuf>,
+    },
     /// Mute home's microphone in the running intercom, or open it again.
     Mute {
         /// `--off`: open it again.

@@ -9,7 +9,7 @@ Usage: intercom COMMAND [OPTION]...
 Commands:
   run             be the intercom, until Ctrl-C or SIGTERM
   link            make a link for a new viewer, or end one with --revoke
-  people          list who may visit, or change what one of them may do
+  people          list who may visit, change what one may do, save and restore people
   mute            mute home's microphone, or open it again with --off
   curtain         let nobody see or hear home, or open the curtain with --off
   visits          tell who visited, or forget it with --erase
@@ -84,11 +84,12 @@ once and never again, and worth nothing a day after it was opened.
 
 /// What `intercom people --help` prints.
 pub const PEOPLE_HELP: &str = "\
-intercom people - list who may visit, or change what one of them may do
+intercom people - list who may visit, or change what one of them may do; save them
 
 Usage: intercom people [N] [--json] [--config FILE]
        intercom people N [--name NAME | --no-name] [--role ROLE] [--entering WAY]
                          [--in-quiet-hours RULE] [--quiet-hours HOURS] [--config FILE]
+       intercom people --save FOLDER | --restore FOLDER [--config FILE]
 
   N               the person's number
   --json          one JSON object for programs, instead of a table
@@ -104,6 +105,11 @@ Usage: intercom people [N] [--json] [--config FILE]
                   family, refuse for a guest
   --quiet-hours HOURS
                   quiet hours of the person's own, such as 22:00-07:00; none: home's
+  --save FOLDER   save people, their hashed keys and links, and what an owner set of home
+                  in a new folder there, such as intercom-2026-11-30-1412
+  --restore FOLDER
+                  bring back what such a folder holds, or the newest one in FOLDER, where
+                  nobody is known; an intercom that runs ends, and its service starts it
   --config FILE   the config that the running intercom was started with
 
 What is not named stays as it is. It counts from the person's next visit, a role at

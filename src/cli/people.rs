@@ -44,6 +44,11 @@ pub(super) fn number(text: &OsStr) -> Result<u64, String> {
         .map_err(|_| format!("`intercom people {text}`: a person's number is wanted; `intercom people` lists them"))
 }
 
+/// So many people.
+pub fn count(people: usize) -> String {
+    if people == 1 { "1 person".to_owned() } else { format!("{people} people") }
+}
+
 /// Home's people as a table. `local` is a time (UTC in seconds since 1970) as home's clock shows it.
 ///
 /// The name comes last: in some scripts it is wider than its letters are many, or runs from right to left, and would move what follows.

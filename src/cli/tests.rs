@@ -81,19 +81,19 @@ fn help_is_there_wherever_it_is_asked_for() {
 
 #[test]
 fn each_option_that_a_command_has_is_read() {
-    for (name, options, _) in COMMANDS {
+    for (name, option) in
+        COMMANDS.iter().flat_map(|(name, options, _)| options.iter().map(move |option| (*name, option)))
+    {
         let name = match name {
             "settings" | "wifi" | "name" => format!("{name} a b"),
-            "people" => format!("{name} 1"),
+            "people" if !["--save", "--restore"].contains(option) => format!("{name} 1"),
             _ => name.to_owned(),
         };
-        for option in options {
-            let alone = read(&format!("{name} {option}"));
-            let with = |value: &str| read(&format!("{name} {option} {value}"));
-            let answer = alone.or_else(|_| with("1")).or_else(|_| with("KEY_1")).or_else(|_| with("guest"));
-            let answer = answer.or_else(|_| with("knock")).or_else(|_| with("none"));
-            assert!(answer.is_ok(), "{name} {option}: {answer:?}");
-        }
+        let alone = read(&format!("{name} {option}"));
+        let with = |value: &str| read(&format!("{name} {option} {value}"));
+        let answer = alone.or_else(|_| with("1")).or_else(|_| with("KEY_1")).or_else(|_| with("guest"));
+        let answer = answer.or_else(|_| with("knock")).or_else(|_| with("none"));
+        assert!(answer.is_ok(), "{name} {option}: {answer:?}");
     }
 }
 
@@ -191,4 +191,17 @@ fn what_means_nothing_of_people_is_refused_with_what_would() {
     assert!(refuse("people 1 --entering knock --entering default").contains("twice"));
     assert!(refuse("people 1 --name= ").contains("at least one letter"));
     assert!(refuse("people 1 --rol guest").contains("did you mean `--role`?"));
+}
+
+#[test]
+fn people_are_saved_and_restored_all_together() {
+    let (folder, config) = (PathBuf::from("f"), Some(PathBuf::from("a")));
+    assert_eq!(read("people --save f"), Ok(Command::SavePeople { folder: folder.clone(), config: None }));
+    let restored = Command::RestorePeople { folder: folder.clone(), config: config.clone() };
+    assert_eq!(read("people --restore=f --config a"), Ok(restored));
+    assert!(refuse("people --save").contains("needs a folder"));
+    for more in ["3", "--json", "--restore g", "3 --role guest"] {
+        assert!(refuse(&format!("people --save f {more}")).contains("go with nothing else"), "{more}");
+    }
+    assert!(refuse("people --save f --save g").contains("twice"));
 }

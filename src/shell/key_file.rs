@@ -13,6 +13,7 @@ use intercom_core::people::register::{Link, People, Role, Wish};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::shell::backup::restore;
 use crate::shell::state::{self, Lock, StateError};
 use crate::shell::{clock, reset};
 
@@ -32,6 +33,8 @@ pub enum KeyFileError {
     Entropy(String),
     /// All keys are about to be forgotten.
     Reset,
+    /// Others are about to be known.
+    Restoring,
     /// The link was opened on as many devices as it is for, or its time is over.
     UsedUp,
     /// There is no person of this number.
@@ -49,6 +52,9 @@ impl fmt::Display for KeyFileError {
             KeyFileError::UsedUp => f.write_str("the link is used up, or over"),
             KeyFileError::Unknown(number) => write!(f, "there is no person {number}"),
             KeyFileError::Reset => f.write_str("this home is being reset; try again when it has restarted"),
+            KeyFileError::Restoring => {
+                f.write_str("people are being restored; try again when the intercom has restarted")
+            }
         }
     }
 }
@@ -196,6 +202,9 @@ impl KeyFile {
                 _ => KeyFileError::Reset,
             });
         }
+        if restore::is_begun(&self.dir) {
+            return Err(KeyFileError::Restoring);
+        }
         let mut people = self.current(&unkept)?;
         let changed = change(&mut people)?;
         let error = lock.and_then(|_lock| self.write(&people)).err();
@@ -204,6 +213,19 @@ impl KeyFile {
             reset::over(&self.dir);
         }
         Ok((changed, error))
+    }
+
+    /// Does something while nobody else writes, if nobody may visit; else says how many may.
+    pub fn while_nobody<T>(&self, act: impl FnOnce() -> T) -> Result<Result<T, usize>, KeyFileError> {
+        let unkept = self.unkept();
+        let _lock = Lock::wait_briefly(&self.lock)?;
+        if reset::is_begun(&self.dir) {
+            return Err(KeyFileError::Reset);
+        }
+        let mut people = self.current(&unkept)?;
+        people.tidy(clock::unix_time());
+        let known = people.numbers().len();
+        Ok(if known == 0 { Ok(act()) } else { Err(known) })
     }
 
     /// Ends a person or a stored key; if there is no such number, says which persons there are.
@@ -237,7 +259,8 @@ impl KeyFile {
     pub fn retry(&self) {
         let mut unkept = self.unkept();
         let Some(ring) = unkept.as_ref() else { return };
-        if !reset::is_begun(&self.dir) && Lock::wait_briefly(&self.lock).and_then(|_lock| self.write(ring)).is_ok() {
+        let waits = reset::is_begun(&self.dir) || restore::is_begun(&self.dir);
+        if !waits && Lock::wait_briefly(&self.lock).and_then(|_lock| self.write(ring)).is_ok() {
             log::info!("{} is kept again", self.path.display());
             *unkept = None;
             reset::over(&self.dir);

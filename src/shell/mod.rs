@@ -22,6 +22,7 @@
 //! not take holds until the process ends, and the TV says so.
 
 pub mod addresses;
+pub mod backup;
 pub mod beginning;
 pub mod bind;
 pub mod caller;

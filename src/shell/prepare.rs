@@ -13,6 +13,7 @@ use intercom_media::qr::{Paint, half_blocks};
 
 use crate::config::Config;
 use crate::shell::addresses::{self, AddressBook};
+use crate::shell::backup::restore;
 use crate::shell::control::Claim;
 use crate::shell::disk::Files;
 use crate::shell::key_file::{KeyFile, mint_key};
@@ -57,6 +58,9 @@ impl Prepared {
         if let Err(error) = reset::finish(&state_dir) {
             // No earlier key counts for all that.
             log::error!("the reset is not finished: {error}");
+        }
+        if let Err(error) = restore::finish(&state_dir) {
+            log::error!("people are not restored yet: {error}");
         }
         let public = network.public_address.as_ref();
         let addresses = AddressBook::new(addresses::read(public.and_then(|p| p.socket())));

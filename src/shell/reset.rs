@@ -6,6 +6,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::shell::backup::restore;
 use crate::shell::state::{self, StateError};
 
 const BEGUN: &str = "begun\n";
@@ -75,7 +76,9 @@ pub fn over(state_dir: &Path) {
 }
 
 fn forget(state_dir: &Path) -> Result<(), StateError> {
-    state::remove_dir(&state_dir.join("leaves"))?;
+    for name in ["leaves"].into_iter().chain(restore::FOLDERS) {
+        state::remove_dir(&state_dir.join(name))?;
+    }
     for name in FILES {
         state::remove(&state_dir.join(name))?;
         state::remove(&state_dir.join(format!("{name}.new")))?;

@@ -111,7 +111,7 @@ fn live(config: Config, options: RunOptions, record: &mut StartRecord) -> Result
 pub(super) enum End {
     /// It was asked to.
     Signal(i32),
-    /// It was reset.
+    /// It was reset, or people were restored.
     Reset,
     /// The event loop ended by itself.
     LoopDied,
@@ -123,7 +123,7 @@ impl fmt::Display for End {
             End::Signal(SIGTERM) => f.write_str("SIGTERM"),
             End::Signal(SIGINT) => f.write_str("interrupted"),
             End::Signal(number) => write!(f, "signal {number}"),
-            End::Reset => f.write_str("this home is reset; a service starts again by itself"),
+            End::Reset => f.write_str("this home is reset, or people are restored; a service starts again by itself"),
             End::LoopDied => f.write_str("the event loop is gone"),
         }
     }

@@ -27,6 +27,14 @@ impl Zone {
         time.map_or(0, |time| self.0.to_offset(time).seconds())
     }
 
+    /// The minute on home's clock at this time (UTC since 1970), as in a file's name: `2026-11-30-1412`.
+    pub fn stamp(&self, unix: Duration) -> String {
+        let time = i64::try_from(unix.as_secs()).ok().and_then(|unix| Timestamp::from_second(unix).ok());
+        let local = self.0.to_datetime(time.unwrap_or_default());
+        let (date, time) = (local.date(), local.time());
+        format!("{:04}-{:02}-{:02}-{:02}{:02}", date.year(), date.month(), date.day(), time.hour(), time.minute())
+    }
+
     /// When home's clock shows this minute of the day next, after `unix`: both UTC since 1970. A minute that a change of clocks
     /// leaves out is the first one behind the gap.
     pub fn next(&self, minute: u16, unix: Duration) -> Duration {
@@ -107,6 +115,16 @@ pub(super) mod tests {
         assert_eq!(zone.next(0, at(autumn)), at(autumn + 25 * 3600), "the next midnight, not this one");
         let nonsense = Zone::of_file(b"no zone");
         assert_eq!((nonsense.minute_of_day(Duration::MAX), nonsense.next(5000, Duration::MAX)), (0, Duration::MAX));
+    }
+
+    #[test]
+    fn a_stamp_is_the_minute_on_the_wall() {
+        let zone = Zone::of_file(&file(0, "CET", 3600, "CET-1CEST,M3.5.0,M10.5.0/3"));
+        let stamp = |unix| zone.stamp(Duration::from_secs(unix));
+        assert_eq!(stamp(1_796_043_120), "2026-11-30-1052");
+        assert_eq!(stamp(1_792_879_199), "2026-10-24-2359");
+        assert_eq!(Zone::of_file(b"").stamp(Duration::ZERO), "1970-01-01-0000");
+        assert_eq!(zone.stamp(Duration::MAX).len(), 15, "a clock that is wrong");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use intercom_core::reach::links;
 use serde_json::Value;
 
 use crate::config::StatePaths;
-use crate::shell::control::{Claim, PATIENCE, Request, no_such_number, no_such_person};
+use crate::shell::control::{Claim, PATIENCE, Request};
 use crate::shell::house_file::HouseFile;
 use crate::shell::key_file::{KeyFile, KeyFileError};
 use crate::shell::switch_file::SwitchFile;
@@ -326,5 +326,24 @@ pub fn edit(paths: &StatePaths, person: u64, edit: Edit) -> Result<Edited, Strin
             }
         }
         Err(e) => Err(e.to_string()),
+    }
+}
+
+/// What is answered where no person and no key has this number.
+pub(super) fn no_such_number(number: u64, persons: &[u64]) -> String {
+    format!("there is no person and no key {number}; {}", there_are(persons))
+}
+
+/// What is answered where no person has this number.
+pub fn no_such_person(number: u64, persons: &[u64]) -> String {
+    format!("there is no person {number}; {}", there_are(persons))
+}
+
+fn there_are(persons: &[u64]) -> String {
+    match persons {
+        [] => "there is nobody".to_owned(),
+        _ => {
+            format!("there are the persons {}", persons.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+        }
     }
 }

@@ -45,9 +45,10 @@ use crate::shell::wires::{NewLink, ToLoop, ToLoopHandle};
 use crate::shell::worker::{Exit, Worker, spawn_worker};
 use crate::shell::{clock, reset};
 
+use client::no_such_number;
 pub use client::{
     AskError, Edited, LinkMade, Ran, ResetHome, SwitchDone, ask, call, curtain, edit, erase_visits, find, mute,
-    new_code, new_link, people, reset, revoke, visits,
+    new_code, new_link, no_such_person, people, reset, revoke, visits,
 };
 
 /// Longest request, its line feed included.
@@ -121,6 +122,8 @@ pub enum Request {
     /// people who could come in, and whether a service manager runs it. Where the disk does not take that, visits are over and the keys are
     /// forgotten all the same until the process ends, which it then does not.
     Reset {},
+    /// Ends all visits and the daemon, which finds restored people at its next start: `{"service": true}`, as above.
+    Restart {},
 }
 
 impl Request {
@@ -169,7 +172,7 @@ pub struct ControlConfig {
     pub known: Arc<Known>,
     /// How the jails are.
     pub jails: Arc<JailReports>,
-    /// Told when everything is to be forgotten, and the daemon to end.
+    /// Told when the daemon is to end, for a reset or for restored people.
     pub reset: Sender<()>,
 }
 
@@ -408,11 +411,17 @@ fn answer(request: &Request, config: &ControlConfig) -> Result<Value, String> {
                     "all visits are over, but the disk does not take the reset, so keys open again after a restart: {e}"
                 )
             })?;
-            let _is_wanted_already = config.reset.try_send(());
-            Ok(json!({ "people": people, "service": std::env::var_os("NOTIFY_SOCKET").is_some() }))
+            Ok(json!({ "people": people, "service": end(config) }))
         }
+        Request::Restart {} => Ok(json!({ "service": end(config) })),
         Request::Health {} => serde_json::to_value(config.known.health()).map_err(|e| e.to_string()),
     }
+}
+
+/// Has the daemon end; whether a service manager runs it, and starts it again.
+fn end(config: &ControlConfig) -> bool {
+    let _is_wanted_already = config.reset.try_send(());
+    std::env::var_os("NOTIFY_SOCKET").is_some()
 }
 
 /// Asks the loop, which answers within a turn.
@@ -453,22 +462,4 @@ pub fn health_of_network(addresses: &Addresses, port: u16, public: Option<&Publi
 /// What the log adds where the disk did not take a change.
 fn only_now(lost: Option<&StateError>) -> String {
     lost.map_or_else(String::new, |error| format!(", which holds only until the end of this process: {error}"))
-}
-
-fn no_such_number(number: u64, persons: &[u64]) -> String {
-    format!("there is no person and no key {number}; {}", there_are(persons))
-}
-
-/// What is answered where no person has this number.
-pub fn no_such_person(number: u64, persons: &[u64]) -> String {
-    format!("there is no person {number}; {}", there_are(persons))
-}
-
-fn there_are(persons: &[u64]) -> String {
-    match persons {
-        [] => "there is nobody".to_owned(),
-        _ => {
-            format!("there are the persons {}", persons.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
-        }
-    }
 }
