@@ -229,6 +229,20 @@ mod tests {
         assert!(names(&dir).is_empty());
     }
 
+    #[test]
+    fn what_the_disk_does_not_take_is_put_in_place_later_and_nobody_comes_in_by_half_of_it() {
+        let (saved, dir) = (saved(), TestDir::new());
+        // Nothing can be renamed to where a folder with something in it is.
+        let house = dir.0.join(HOUSE);
+        fs::create_dir_all(house.join("x")).unwrap();
+        begin(&dir.0, &saved).unwrap();
+        assert!(finish(&dir.0).is_err());
+        assert!(is_begun(&dir.0) && names(&dir).is_empty());
+        fs::remove_dir_all(&house).unwrap();
+        finish(&dir.0).unwrap();
+        assert_eq!(Saved::of_home(&dir.0).unwrap().unwrap(), saved);
+    }
+
     /// What the disk has at each moment: the state directory after so many of the steps that `begin` and `finish` make.
     fn cut_after(steps: usize, saved: &Saved) -> TestDir {
         let dir = TestDir::new();
