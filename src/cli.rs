@@ -23,7 +23,7 @@ pub mod visits;
 pub use command::Command;
 use help::{
     CALL_HELP, CHECK_HELP, CURTAIN_HELP, DOCTOR_HELP, DRIVERS_HELP, HELP, LINK_HELP, MUTE_HELP, NAME_HELP, PEOPLE_HELP,
-    RESET_HELP, RUN_HELP, SETTINGS_HELP, STATUS_HELP, UPDATE_HELP, VISITS_HELP, WIFI_HELP, help_command,
+    RESET_HELP, RUN_HELP, SETTINGS_HELP, STATUS_HELP, STICK_HELP, UPDATE_HELP, VISITS_HELP, WIFI_HELP, help_command,
 };
 
 /// Exit code: done.
@@ -71,7 +71,7 @@ const PEOPLE: [&str; 11] = [
 ];
 
 /// The commands, each with its options and its help.
-const COMMANDS: [(&str, &[&str], &str); 16] = [
+const COMMANDS: [(&str, &[&str], &str); 17] = [
     ("run", &["--config", "--no-link", "--last-good", "--notices", "--invite-key", "--help"], RUN_HELP),
     ("link", &["--tv", "--name", "--role", "--days", "--devices", "--revoke", "--config", "--help"], LINK_HELP),
     ("people", &PEOPLE, PEOPLE_HELP),
@@ -87,6 +87,7 @@ const COMMANDS: [(&str, &[&str], &str); 16] = [
     ("settings", &["--help"], SETTINGS_HELP),
     ("wifi", &["--help"], WIFI_HELP),
     ("name", &["--help"], NAME_HELP),
+    ("stick", &["--config", "--help"], STICK_HELP),
     ("drivers", &["--help"], DRIVERS_HELP),
 ];
 
@@ -95,7 +96,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, UsageE
     let mut parser = Parser::from_args(args);
     match parser.next().map_err(|error| odd(error, "intercom --help"))? {
         None => Err(usage(
-            "say what to do: run, link, people, mute, curtain, visits, call, status, reset, doctor, check, update, settings, wifi, name or drivers"
+            "say what to do: run, link, people, mute, curtain, visits, call, status, reset, doctor, check, update, settings, wifi, name, stick or drivers"
                 .to_owned(),
         )),
         Some(Arg::Short('h') | Arg::Long("help")) => Ok(Command::Help(HELP)),
@@ -189,7 +190,7 @@ impl Given {
                 set_once(&mut self.source, text, "one update at a time")
             }
             "people" | "call" => set_once(&mut self.person, people::number(&word)?, "one person at a time"),
-            "settings" | "wifi" | "name" if self.operands.len() < 2 => {
+            "settings" | "wifi" | "name" | "stick" if self.operands.len() < 2 => {
                 self.operands.push(word);
                 Ok(())
             }
@@ -312,10 +313,15 @@ impl Given {
                 return Err("`--confirm` goes with nothing else".to_owned());
             }
             "update" => Command::Update { source, restart, confirm, config, last_good },
-            "settings" | "name" => {
-                let missing = |_| format!("`intercom {name}` needs two folders behind it");
+            "settings" | "name" | "stick" => {
+                let two = if name == "stick" { "a folder and a file" } else { "two folders" };
+                let missing = |_| format!("`intercom {name}` needs {two} behind it");
                 let [from, to] = <[OsString; 2]>::try_from(operands).map_err(missing)?.map(PathBuf::from);
-                if name == "name" { Command::Name { from, to } } else { Command::Settings { from, to } }
+                match name {
+                    "name" => Command::Name { from, to },
+                    "stick" => Command::Stick { folder: from, notice: to, config },
+                    _ => Command::Settings { from, to },
+                }
             }
             "wifi" => {
                 let missing = || "`intercom wifi` needs an interface and a folder behind it".to_owned();

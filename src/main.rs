@@ -12,10 +12,12 @@ use intercom::shell::house_file::HouseFile;
 use intercom::shell::key_file::KeyFile;
 use intercom::shell::run::RunOptions;
 use intercom::shell::{
-    backup, checkup, control, fonts, jail, journal, name_publisher, prepare, run, settings_files, tls, update, wifi,
+    backup, checkup, control, fonts, jail, journal, name_publisher, notice_board, prepare, run, settings_files, tls,
+    update, wifi,
 };
 use intercom_core::people::edit::{Edit, Setting};
 use intercom_core::people::register::Wish;
+use intercom_core::tv::message::Message;
 
 fn main() -> ExitCode {
     // Started by ourselves, to be the process that decodes strangers' pictures; nothing else of this program runs there.
@@ -83,6 +85,7 @@ fn execute(command: Command) -> u8 {
         Command::People { person, edit, json, config } => told(people(person, edit, json, config.as_deref())),
         Command::SavePeople { folder, config } => told(save_people(&folder, config.as_deref())),
         Command::RestorePeople { folder, config } => told(restore_people(&folder, config.as_deref())),
+        Command::Stick { folder, notice, config } => told(stick(&folder, &notice, config.as_deref())),
         Command::Mute { off, config } => {
             let words = if off { "home's microphone is open" } else { "home's microphone is muted" };
             told(switch(words, |paths| control::mute(paths, !off), config.as_deref()))
@@ -356,6 +359,27 @@ fn restore_people(folder: &Path, path: Option<&Path>) -> Result<String, (u8, Str
     };
     let people = cli::people::count(done.people);
     Ok(format!("restored from {}: {people}{when}\n{then}", done.from.display()))
+}
+
+/// Saves people on a stick or restores them, and leaves word for the TV.
+fn stick(folder: &Path, notice: &Path, path: Option<&Path>) -> Result<String, (u8, String)> {
+    journal::log_to_stderr(log::LevelFilter::Info);
+    // A config that is wrong has the intercom run with other settings; then it is where the image has it.
+    let paths = state_paths(path).or_else(|_| state_paths(None))?;
+    let (Some(notices), Some(name)) = (notice.parent(), notice.file_name().and_then(|name| name.to_str())) else {
+        return Err(failed(format!("{}: no file can have that name", notice.display())));
+    };
+    let tell = |message: &Message| {
+        notice_board::leave(notices, name, Some(message)).map_err(|e| failed(format!("{}: {e}", notice.display())))
+    };
+    // This is so if nothing follows.
+    tell(&Message::PeoplePulled)?;
+    let done = backup::stick::handle(&paths, folder, &backup::command::stamp());
+    tell(&done)?;
+    if done == Message::PeopleRestored {
+        backup::command::take_effect(&paths.state, &paths.run).map_err(failed)?;
+    }
+    Ok(done.english())
 }
 
 /// Tells who visited, or forgets it.

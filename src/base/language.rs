@@ -231,6 +231,22 @@ sentences! {
     update_no_room,
     update_disk_fails,
 
+    /// Notices of `intercom stick`. `{why}` as above; `{file}` is one on the stick.
+    people_saved,
+    people_restored,
+    people_none,
+    people_known,
+    people_stick_full,
+    people_stick_locked,
+    people_stick_unwritable,
+    people_stick_unreadable,
+    people_stick_format,
+    people_broken,
+    people_keys_damaged,
+    people_reset,
+    people_disk,
+    people_pulled,
+
     /// How a mistake in a file is told: where, and what else is said of it. `{what}` is one of the sentences below.
     mistake_line,
     mistake_file,

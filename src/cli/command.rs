@@ -57,6 +57,15 @@ pub enum Command {
         /// `--config`; see [`crate::config::state_paths`].
         config: Option<PathBuf>,
     },
+    /// Save people on a stick with the label PEOPLE, or restore them, and tell the TV; the flashed image runs it.
+    Stick {
+        /// Where the stick is mounted.
+        folder: PathBuf,
+        /// The notice's file.
+        notice: PathBuf,
+        /// `--config`; see [`crate::config::state_paths`].
+        config: Option<PathBuf>,
+    },
     /// Mute home's microphone in the running intercom, or open it again.
     Mute {
         /// `--off`: open it again.

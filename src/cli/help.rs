@@ -22,6 +22,7 @@ Commands:
   settings        turn the settings partition's files into what the flashed image reads
   wifi            join the Wi-Fi of the settings partition, on the flashed image
   name            publish home's name on one network at a time, on the flashed image
+  stick           save people on a stick, or restore them, on the flashed image
   drivers         list the drivers for cameras, microphones, speakers and displays
 
 Options:
@@ -299,6 +300,21 @@ name would come back from the other one, and count as somebody else's.
   TO              the folder for the settings of single cards
 
 A cable comes before Wi-Fi. The name stays where it is for as long as there is an address.
+";
+
+/// What `intercom stick --help` prints.
+pub const STICK_HELP: &str = "\
+intercom stick - save people on a stick with the label PEOPLE, or restore them
+
+Usage: intercom stick FOLDER NOTICE [--config FILE]
+
+For the flashed image, which runs it for each such stick. Where home knows people, they
+are saved in a new folder of the stick, unless its newest one is the same. Where nobody
+is known, the newest one is restored.
+
+  FOLDER          where the stick is mounted; not there: it could not be opened
+  NOTICE          the file that tells the TV what was done
+  --config FILE   the config that the running intercom was started with
 ";
 
 /// The words that print the help of a command.

@@ -85,7 +85,7 @@ fn each_option_that_a_command_has_is_read() {
         COMMANDS.iter().flat_map(|(name, options, _)| options.iter().map(move |option| (*name, option)))
     {
         let name = match name {
-            "settings" | "wifi" | "name" => format!("{name} a b"),
+            "settings" | "wifi" | "name" | "stick" => format!("{name} a b"),
             "people" if !["--save", "--restore"].contains(option) => format!("{name} 1"),
             _ => name.to_owned(),
         };
@@ -100,7 +100,7 @@ fn each_option_that_a_command_has_is_read() {
 #[test]
 fn slips_are_answered_with_what_was_meant() {
     assert!(refuse("").contains(
-        "say what to do: run, link, people, mute, curtain, visits, call, status, reset, doctor, check, update, settings, wifi, name or drivers"
+        "say what to do: run, link, people, mute, curtain, visits, call, status, reset, doctor, check, update, settings, wifi, name, stick or drivers"
     ));
     assert!(refuse("rum").contains("there is no command `rum`; did you mean `intercom run`?"));
     assert!(refuse("driver").contains("did you mean `intercom drivers`?"));
@@ -199,9 +199,11 @@ fn people_are_saved_and_restored_all_together() {
     assert_eq!(read("people --save f"), Ok(Command::SavePeople { folder: folder.clone(), config: None }));
     let restored = Command::RestorePeople { folder: folder.clone(), config: config.clone() };
     assert_eq!(read("people --restore=f --config a"), Ok(restored));
+    assert_eq!(read("stick f n --config a"), Ok(Command::Stick { folder, notice: "n".into(), config }));
     assert!(refuse("people --save").contains("needs a folder"));
     for more in ["3", "--json", "--restore g", "3 --role guest"] {
         assert!(refuse(&format!("people --save f {more}")).contains("go with nothing else"), "{more}");
     }
     assert!(refuse("people --save f --save g").contains("twice"));
+    assert!(refuse("stick f").contains("needs a folder and a file"));
 }

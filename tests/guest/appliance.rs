@@ -13,6 +13,7 @@ use crate::harness::picture::Picture;
 use crate::harness::wait;
 use crate::looks::the_tv_tells_something;
 use crate::machine::Machine;
+use crate::updates::{link, told};
 use crate::{PATIENCE, chromium, the_tv_shows_the_idle_card};
 
 /// Flash, plug, scan: Chromium outside sees home and is heard there. Then a power cut and a mistake in the settings.
@@ -64,6 +65,54 @@ pub fn appliance(guest: &Path) {
     // What fsck had to do was no more than to play the journal back.
     let fsck = machine.run("cat /run/appliance/fsck");
     assert!(!fsck.contains("UNEXPECTED"), "{fsck}");
+    people_go_by_a_stick(&mut machine, &disk, &chromium);
+}
+
+/// Somebody plugs in a stick that is named PEOPLE: everybody is saved on it. The home is reset, and they are back by the same stick.
+fn people_go_by_a_stick(machine: &mut Machine, disk: &Disk, chromium: &Chromium) {
+    let phone = chromium.viewer();
+    phone.open(&link(machine));
+    phone.wait_state("live", PATIENCE);
+    phone.open("about:blank");
+    let before = people(machine);
+    assert!(before.len() > 4, "{before:?}");
+
+    let stick = disk.labelled_stick("PEOPLE");
+    machine.plug_in_to_write(&stick);
+    told(machine, "People are saved on the stick; you may pull it out");
+    the_tv_tells_something(machine, "appliance-people-saved");
+    machine.pull_out();
+    told_no_more(machine);
+    let files = disk.files_of(&stick);
+    assert!(files.iter().any(|file| file.starts_with("intercom-2") && file.ends_with("/keys.toml")), "{files:?}");
+
+    machine.run("intercom reset --config /settings/intercom.toml");
+    machine.plug_in(&stick);
+    told(machine, "People are restored from the stick, and their phones come in again; you may pull it out");
+    wait("everybody from before", PATIENCE * 3, || (people(machine) == before).then_some(()));
+    phone.open(&format!("https://127.0.0.1:{}/", disk.port));
+    phone.wait_state("live", BOOT);
+    phone.close();
+    machine.pull_out();
+    told_no_more(machine);
+    // Somebody is new, and a switch on the stick keeps it from being written.
+    link(machine);
+    machine.plug_in(&stick);
+    told(machine, "People are not saved: the stick is write-protected. Unlock it, or take another one");
+}
+
+/// Numbers and roles of everybody whom a running home knows; nobody while it does not answer.
+fn people(machine: &mut Machine) -> Vec<(Option<u64>, String)> {
+    let listed =
+        machine.try_run("intercom status >/dev/null && intercom people --json --config /settings/intercom.toml");
+    let list: serde_json::Value = listed.ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let people = list["people"].as_array().into_iter().flatten();
+    people.map(|person| (person["number"].as_u64(), person["role"].to_string())).collect()
+}
+
+/// The words about the stick are gone with it.
+fn told_no_more(machine: &mut Machine) {
+    wait("no word of the stick", PATIENCE, || machine.try_run("! ls /run/appliance/notices | grep people").ok());
 }
 
 /// The plug is pulled in the middle of a visit, and put in again: the page comes back by itself, and home knows the same people.

@@ -135,6 +135,26 @@ impl Disk {
         stick
     }
 
+    /// An empty USB stick with this label.
+    pub fn labelled_stick(&self, label: &str) -> PathBuf {
+        let stick = self.folder.path().join(format!("stick-{label}"));
+        fs::File::create(&stick).and_then(|file| file.set_len(16 << 20)).expect("a stick");
+        let mkfs = self.image.join("work/bin/mkfs.vfat");
+        assert!(Command::new(mkfs).args(["-n", label]).arg(&stick).output().expect("run mkfs.vfat").status.success());
+        stick
+    }
+
+    /// What is on a stick, as any computer sees it: each folder's files.
+    pub fn files_of(&self, stick: &Path) -> Vec<String> {
+        let copy = TempDir::new("stick");
+        let mut mcopy = Command::new(self.image.join("work/bin/mcopy"));
+        let status = mcopy.arg("-s").arg("-i").arg(stick).arg("::*").arg(copy.path()).status();
+        assert!(status.expect("run mcopy").success(), "the stick cannot be read");
+        let inside = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let paths = inside(copy.path().to_owned()).flat_map(inside);
+        paths.map(|path| path.strip_prefix(copy.path()).expect("inside").display().to_string()).collect()
+    }
+
     /// Both slots lose their beginning, as on a disk that dies.
     pub fn break_both_roots(&self) {
         for slot in ROOTS {

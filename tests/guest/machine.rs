@@ -208,11 +208,20 @@ impl Machine {
         self.order(&format!("sendkey {key} {}", time.as_millis()));
     }
 
-    /// Plugs in a USB stick, whose bytes are in a file.
+    /// Plugs in a USB stick, whose bytes are in a file; a switch on it keeps it from being written.
     pub fn plug_in(&mut self, stick: &Path) {
+        self.plug_in_with(stick, true);
+    }
+
+    /// The same, and it can be written.
+    pub fn plug_in_to_write(&mut self, stick: &Path) {
+        self.plug_in_with(stick, false);
+    }
+
+    fn plug_in_with(&mut self, stick: &Path, locked: bool) {
         self.sticks += 1;
-        let n = self.sticks;
-        self.order(&format!("drive_add 0 if=none,id=stick{n},format=raw,readonly=on,file={}", stick.display()));
+        let (n, locked) = (self.sticks, switch(locked));
+        self.order(&format!("drive_add 0 if=none,id=stick{n},format=raw,readonly={locked},file={}", stick.display()));
         self.order(&format!("device_add usb-storage,id=plugged{n},drive=stick{n},bus=usb.0"));
     }
 

@@ -1,4 +1,4 @@
-//! `intercom people --save` and `--restore`, with an intercom that runs and without one.
+//! `intercom people --save` and `--restore`, and what the flashed image does with a stick, with an intercom that runs and without one.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -90,4 +90,27 @@ fn a_home_that_does_not_run_is_saved_and_restored_in_its_folder() {
     let nothing = refuse(&other, &format!("people --restore {}", other.at("").display()));
     assert!(nothing.contains("holds no saved people"), "{nothing}");
     assert!(!other.at("state").join("keys.toml").exists());
+}
+
+#[test]
+fn a_stick_saves_people_and_brings_them_back_and_the_tv_is_told() {
+    let (home, stick) = lived_in();
+    let tell = |home: &Home, stick: &PathBuf| {
+        let said = say(home, &format!("stick {} {}", stick.display(), home.at("notices/.people-sdb1").display()));
+        let notice = fs::read_to_string(home.at("notices/.people-sdb1")).expect("a notice");
+        assert_eq!(notice.lines().next(), said.lines().next());
+        notice.lines().nth(1).expect("for the TV's language").to_owned()
+    };
+    assert_eq!(tell(&home, &stick), "\"people_saved\"");
+    assert_eq!(tell(&home, &home.at("no-stick")), "\"people_stick_format\"");
+    let mut new = Home::new("");
+    new.start(|_| ());
+    new.wait("an answer", || notices(&new));
+    assert_eq!(tell(&new, &stick), "\"people_restored\"");
+    assert_eq!(new.wait_end(), 0, "the service starts it again: {}", new.log());
+    new.start(|_| ());
+    new.wait("an answer", || notices(&new));
+    assert_eq!(say(&new, "people"), say(&home, "people"));
+    assert_eq!(tell(&new, &stick), "\"people_saved\"");
+    assert_eq!(fs::read_dir(&stick).expect("the stick").count(), 1, "the same people are saved once");
 }

@@ -3,6 +3,7 @@
 //! A link is for one person. Anyone who opens it exchanges its token for a key of the device's own: within some days, and then on a few
 //! devices within a day, since messengers open links in a browser of their own. A day later the link is worth nothing.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -309,6 +310,15 @@ impl People {
     /// How many devices have one.
     pub fn stored(&self) -> usize {
         self.devices.iter().filter(|device| device.id != KeyId::TEMPORARY).count()
+    }
+
+    /// Whether a device's key or a link of these people is one of the others', too: both were the same home's once.
+    pub fn shares_a_key(&self, others: &People) -> bool {
+        let hashes = |people: &People| -> BTreeSet<KeyHash> {
+            let devices = people.devices.iter().map(|device| device.hash);
+            devices.chain(people.links.iter().map(|link| link.hash)).collect()
+        };
+        !hashes(self).is_disjoint(&hashes(others))
     }
 
     /// Whether nobody can come in, now or by a link.

@@ -111,6 +111,48 @@ pub enum Message {
     },
     /// The disk gives back other bytes than it got.
     UpdateDiskFails,
+    /// Everybody whom home knows is on the stick.
+    PeopleSaved,
+    /// Everybody on the stick may visit again.
+    PeopleRestored,
+    /// Nobody is known at home, and nobody saved on the stick.
+    PeopleNone,
+    /// Home and the stick have different people.
+    PeopleKnown,
+    /// It has no room.
+    PeopleStickFull,
+    /// A switch keeps it from being written.
+    PeopleStickLocked,
+    /// It cannot be written.
+    PeopleStickUnwritable {
+        /// In English.
+        why: Text,
+    },
+    /// It cannot be read.
+    PeopleStickUnreadable {
+        /// In English.
+        why: Text,
+    },
+    /// It has a file system that home does not know.
+    PeopleStickFormat,
+    /// What is saved makes no sense.
+    PeopleBroken {
+        /// Folder and file on the stick.
+        file: Text,
+        /// Line and problem, in English.
+        why: Text,
+    },
+    /// Home's own keys make no sense.
+    PeopleKeysDamaged,
+    /// Home is being reset.
+    PeopleReset,
+    /// Home's disk fails.
+    PeopleDisk {
+        /// In English.
+        why: Text,
+    },
+    /// The stick went, or hangs, in the middle of it.
+    PeoplePulled,
     /// In a file that people write.
     Mistake(Mistake),
 }
@@ -167,6 +209,20 @@ impl Message {
                 of(say.update_no_room, &[("room", &Text::new(room)), ("size", &Text::new(size))])
             }
             Message::UpdateDiskFails => say.update_disk_fails.to_owned(),
+            Message::PeopleSaved => say.people_saved.to_owned(),
+            Message::PeopleRestored => say.people_restored.to_owned(),
+            Message::PeopleNone => say.people_none.to_owned(),
+            Message::PeopleKnown => say.people_known.to_owned(),
+            Message::PeopleStickFull => say.people_stick_full.to_owned(),
+            Message::PeopleStickLocked => say.people_stick_locked.to_owned(),
+            Message::PeopleStickUnwritable { why } => of(say.people_stick_unwritable, &[("why", why)]),
+            Message::PeopleStickUnreadable { why } => of(say.people_stick_unreadable, &[("why", why)]),
+            Message::PeopleStickFormat => say.people_stick_format.to_owned(),
+            Message::PeopleBroken { file, why } => of(say.people_broken, &[("file", file), ("why", why)]),
+            Message::PeopleKeysDamaged => say.people_keys_damaged.to_owned(),
+            Message::PeopleReset => say.people_reset.to_owned(),
+            Message::PeopleDisk { why } => of(say.people_disk, &[("why", why)]),
+            Message::PeoplePulled => say.people_pulled.to_owned(),
             Message::Mistake(mistake) => mistake.words(say),
         }
     }

@@ -1,4 +1,4 @@
-//! People saved in a folder of its own, on any disk, and restored from it where nobody is known.
+//! People saved in a folder of its own, on a stick or anywhere else, and restored from it where nobody is known.
 //!
 //! A saved folder holds `keys.toml` and, if an owner set something of home, `house.toml`, as in the state directory. Certificates are
 //! not saved: their key is a secret. What comes from outside is checked as strictly as the files in the state directory, and bounded.
@@ -9,10 +9,12 @@
 //! | `folder.rs` | names of saved folders, writing one, finding the newest |
 //! | `restore.rs` | puts it into the state directory, whole or not at all |
 //! | `command.rs` | saves and restores beside an intercom that runs, or without one |
+//! | `stick.rs` | decides what happens to a stick with the label PEOPLE, and what the TV says |
 
 pub mod command;
 pub mod folder;
 pub mod restore;
+pub mod stick;
 
 use std::fmt;
 use std::fs::OpenOptions;

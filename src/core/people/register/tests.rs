@@ -169,3 +169,22 @@ fn a_broken_file_is_told_by_line_or_number() {
     assert!(problem(&link).contains("no such person"));
     assert!(problem(&format!("[[key]]\nnumber = 4294967296\nsha256 = \"{hash}\"\n")).contains("too large"));
 }
+
+#[test]
+fn homes_of_the_same_people_share_a_key_and_others_do_not() {
+    let with = |devices: &[u8], link: Option<u8>| {
+        let mut people = People::new();
+        let anna = people.add_person(None, Role::Owner);
+        for device in devices {
+            people.add_device(anna, key(*device).hash(), String::new());
+        }
+        if let Some(link) = link {
+            let (until, person) = (Duration::from_secs(1), people.person(anna).unwrap().clone());
+            people.take_link(person, Link { person: anna, hash: key(link).hash(), until, devices: 1, used: 0 });
+        }
+        people
+    };
+    let home = with(&[1, 2], Some(3));
+    assert!(home.shares_a_key(&with(&[2, 4], None)) && home.shares_a_key(&with(&[], Some(3))));
+    assert!(!home.shares_a_key(&with(&[4, 5], Some(6))) && !home.shares_a_key(&People::new()));
+}
