@@ -1,6 +1,7 @@
 // The owner's page without a browser: what it tells home and when, and whose word counts where two change the same.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ANNA, ME, again, opened, said } from './family.mjs';
 import { page } from './webroot.mjs';
 
 const { DEFAULTS, People, ROLES, hoursFrom } = await page('people.js');
@@ -8,36 +9,6 @@ const { Door } = await page('door.js');
 const { QUIET, qrPath } = await page('qr.js');
 const words = await page('words.js');
 const { defaultWords, doorWords, hoursWords, linkWords, nameWords, otherHours, roleWords, rowWords, whyWords } = await page('peoplewords.js');
-
-const ANNA = { number: 12, name: 'Anna', role: 'family', entering: null, in_quiet_hours: null, quiet_hours: null, devices: 2, here: true, you: false, invited_until: null, links_left: 0 };
-const ME = { ...ANNA, number: 1, name: 'Me', role: 'owner', you: true };
-
-/** What home says of all. */
-const said = (changes = {}, more = {}) => ({ type: 'people', people: [ME, { ...ANNA, ...changes }], code_shown: Boolean(more.code), code: null, quiet_hours: '22:00-07:00', ...more });
-
-/** The same, with a code on the TV for `person` or, with null, for somebody new. */
-const showing = (person, role = 'family') => said({}, { code: { person, role } });
-
-/** An open page about people, after its first words with home. */
-function opened(list = said()) {
-  const people = new People();
-  people.watch(true);
-  people.hear({ type: 'welcome', resumed: false }, 0);
-  assert.deepEqual(people.due(0), [{ type: 'people' }]);
-  people.hear(list, 0);
-  assert.deepEqual(people.due(0), [], 'asked once on a socket');
-  return people;
-}
-
-/** The socket dies, and comes back. */
-function again(people, resumed, list = said()) {
-  people.lost();
-  assert.deepEqual(people.due(0), [], 'nobody hears it');
-  people.hear({ type: 'welcome', resumed }, 0);
-  const first = people.due(0);
-  people.hear(list, 0);
-  return [first, people.due(0)];
-}
 
 test('nobody is asked for before the page about people is open', () => {
   const people = new People();
@@ -269,88 +240,6 @@ test('an invite that home refuses says why, and one while home is away is not ma
   assert.equal(people.invited.wrong.why, 'lost');
 });
 
-test('a code on the TV is shown and taken away, also the one that another owner asked for', () => {
-  const people = opened();
-  people.showCode(true, { name: ' Ben ', role: 'guest' });
-  assert.deepEqual(people.due(0), [{ type: 'show_code', shown: true, name: 'Ben', role: 'guest' }]);
-  assert.equal(people.home.codeShown, true);
-  people.hear(showing(null, 'guest'), 10);
-  people.hear(said(), 600000);
-  assert.equal(people.home.codeShown, false, 'ten minutes later');
-  people.hear(showing(null), 700000);
-  people.showCode(false);
-  assert.deepEqual(people.due(700000)[0].shown, false);
-  people.hear(said(), 700000);
-  people.showCode(true, { name: 'x'.repeat(99) });
-  people.due(700000);
-  people.hear({ type: 'not_done', request: null, person: null, why: 'name' }, 700010);
-  assert.deepEqual(people.home.codeWrong, { why: 'name', at: 'name', person: null });
-});
-
-test('a code for a further device of a person names them and nothing else', () => {
-  const people = opened();
-  people.showCode(true, { person: 12 });
-  assert.deepEqual(people.due(0), [{ type: 'show_code', shown: true, person: 12 }]);
-  people.hear({ type: 'not_done', about: 'show_code', request: null, person: 12, why: 'storage' }, 10);
-  assert.deepEqual(people.home.codeWrong, { why: 'storage', at: 'all', person: 12 });
-  assert.deepEqual([people.home.codeShown, people.person(12).wrong], [false, null], 'nothing is wrong with the person');
-  people.closeCode();
-  assert.equal(people.home.codeWrong, null);
-});
-
-test('a code is shown on the page of whom it is for, and nowhere else but in the list', () => {
-  const shown = (people) => [people.home.codeShown, ...[null, 1, 12].map((whom) => people.showsCodeFor(whom))];
-  assert.deepEqual(shown(opened(said())), [false, false, false, false]);
-  assert.deepEqual(shown(opened(showing(12))), [true, false, false, true]);
-  assert.deepEqual(shown(opened(showing(1, 'owner'))), [true, false, true, false]);
-  assert.deepEqual(shown(opened(showing(null, 'guest'))), [true, true, false, false]);
-  assert.deepEqual(shown(opened(said({}, { code_shown: true, code: undefined }))), [true, false, false, false], 'nobody knows whose it is');
-  const people = opened(showing(null));
-  people.showCode(true, { person: 12 });
-  assert.deepEqual(shown(people), [true, false, false, true], 'what is asked for now goes before what was there');
-  people.due(0);
-  people.hear(showing(12), 10);
-  people.showCode(false);
-  assert.deepEqual([shown(people), people.due(20).length], [[false, false, false, false], 1]);
-});
-
-test('a code for somebody else is not the one that was asked for', () => {
-  const asks = (list, wanted) => {
-    const people = opened(list);
-    people.showCode(true, wanted);
-    const [message] = people.due(0);
-    people.hear(list, 10);
-    return [message, people.home.saving, people.showsCodeFor(wanted.person ?? null)];
-  };
-  const anna = { type: 'show_code', shown: true, person: 12 };
-  const guest = { type: 'show_code', shown: true, name: 'Ben', role: 'guest' };
-  for (const other of [showing(1, 'owner'), showing(null), showing(null, 'guest')]) assert.deepEqual(asks(other, { person: 12 }), [anna, false, true]);
-  assert.deepEqual(asks(showing(12), { name: 'Ben', role: 'guest' }), [guest, false, true]);
-  assert.deepEqual(asks(showing(null, 'owner'), { name: 'Ben', role: 'guest' })[0], guest, 'a guest does not become an owner');
-  assert.deepEqual(asks(showing(null, 'guest'), { name: 'Ben', role: 'guest' })[0], guest, 'it may be for another name');
-});
-
-test('a code that home has not shown is asked for again on the next socket, whatever other code is there', () => {
-  const people = opened();
-  people.showCode(true, { person: 12 });
-  const asked = people.due(0);
-  assert.deepEqual(again(people, true, showing(null, 'owner'))[1], asked);
-  assert.deepEqual(again(people, true, showing(12))[1], [], 'home had heard it');
-  const other = opened();
-  other.showCode(true, { name: 'Ben', role: 'guest' });
-  const ben = other.due(0);
-  assert.deepEqual(again(other, true, showing(null, 'owner'))[1], ben, 'a guest does not become an owner');
-  assert.deepEqual(again(other, true, showing(null, 'guest'))[1], []);
-  people.hear(said(), 5000);
-  people.lost();
-  people.showCode(true, { name: 'Ben', role: 'guest' });
-  people.hear({ type: 'welcome', resumed: true }, 6000);
-  people.due(6000);
-  people.hear(showing(null, 'guest'), 6000);
-  // Ben would become who stands in the other code. Home tells by itself only what has changed.
-  assert.deepEqual(people.due(6000).map(({ type }) => type), ['show_code', 'people']);
-});
-
 test('nothing counts as saved before home has answered, however long that takes', () => {
   const people = opened();
   people.edit(12, { role: 'guest' });
@@ -435,35 +324,6 @@ test('an invite of another page that home refused is not this one’s', () => {
   people.hear({ type: 'not_done', about: 'invite', request: null, person: null, why: 'too_many' }, 10);
   people.hear({ type: 'not_done', about: 'invite', request: 9, person: null, why: 'too_many' }, 10);
   assert.deepEqual([people.invited.asking, people.home.codeWrong], [true, null]);
-});
-
-test('a code that nobody waits for any more is not shown later', () => {
-  const people = opened();
-  people.lost();
-  people.showCode(true);
-  people.edit(12, { name: 'Saved' });
-  people.save(12);
-  people.watch(false);
-  const [first, second] = again(people, false);
-  assert.deepEqual([first, second.map(({ type }) => type)], [[{ type: 'people' }], ['person']], 'but what was saved is');
-});
-
-test('a code that was on its way when the page closed is not shown on a later socket, but one that was taken away stays so', () => {
-  const people = opened();
-  people.showCode(true);
-  people.due(0);
-  people.watch(false);
-  assert.equal(people.home.codeShown, true, 'home has most likely heard it');
-  assert.deepEqual(again(people, true), [[], []]);
-  const other = opened();
-  other.showCode(true);
-  other.due(0);
-  other.showCode(false);
-  assert.deepEqual(other.due(5), [], 'home is still to answer');
-  other.watch(false);
-  other.hear(showing(null), 10);
-  assert.deepEqual(other.due(10).map(({ shown }) => shown), [false]);
-  assert.deepEqual(again(other, true, showing(null))[1].map(({ shown }) => shown), [false]);
 });
 
 test('whoever is no owner any more is told so, and says nothing more', () => {

@@ -25,9 +25,9 @@ use std::path::{Path, PathBuf};
 use intercom_core::people::register::People;
 use rustix::fs::OFlags;
 
-use crate::shell::house_file::House;
 use crate::shell::state::{StateError, failed};
 use crate::shell::{clock, reset};
+use intercom_core::call::house::House;
 
 /// Bytes of a file that is read: some thousand people.
 pub const MOST_BYTES: u64 = 1 << 20;
