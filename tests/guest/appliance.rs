@@ -204,10 +204,10 @@ pub fn is_let_in(machine: &mut Machine, page: &Page) {
 }
 
 /// Seeded moments of the first starts: while the firmware or the kernel works, the data grows, keys and certificates are written.
-/// The last cut comes later, in the middle of a visit. `CUTS` in the environment is how many there are; 3 without it. More than
+/// The last cut comes later, in the middle of a visit. `CUTS` in the environment is how many there are; 2 without it. More than
 /// that a version survives only once it is kept.
 fn the_plug_is_pulled_at_any_moment(disk: &Disk) {
-    let cuts = std::env::var("CUTS").ok().and_then(|cuts| cuts.parse().ok()).unwrap_or(3_u64);
+    let cuts = std::env::var("CUTS").ok().and_then(|cuts| cuts.parse().ok()).unwrap_or(2_u64);
     let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1_u64);
     println!("{cuts} power cuts, SEED={seed}");
     let mut random = fastrand::Rng::with_seed(seed);
