@@ -222,7 +222,7 @@ mod tests {
             (format!("next = 5\n{item}{item}"), "news 1: numbers grow"),
             (format!("next = 5\n{}", item.replace("device", "visited")), "news 1: what is one of"),
             (format!("next = 5\n{}", item.replace("2026-12-31T", "")), "news 1: at is no time"),
-            (format!("next = 5\n{item}nam = \"x\"\n"), "line 6: unknown field"),
+            (format!("next = 5\n{item}nam = \"x\"\n"), "line 7: unknown field"),
         ] {
             let problem = NewsBook::from_toml(&text).unwrap_err();
             assert!(problem.starts_with(told), "{text}: {problem}");

@@ -175,7 +175,8 @@ impl VisitLog {
             let time = |text: &str| state_file::time(text).ok_or_else(|| wrong("no time like 2026-12-31T12:00:00Z"));
             let FileVisit { person, name, began, ended, outcome } = entry;
             let word = Outcome::WORDS.iter().find(|(word, _)| *word == outcome).map(|(_, outcome)| *outcome);
-            let outcome = word.ok_or_else(|| wrong("outcome is none of those that this version knows"))?;
+            let words = || Outcome::WORDS.map(|(word, _)| word).join(", ");
+            let outcome = word.ok_or_else(|| wrong(&format!("outcome is one of {}", words())))?;
             let name = name.map(|name| names::tidy(&name)).transpose().map_err(|problem| wrong(&problem))?;
             let ended = ended.map(|text| time(&text)).transpose()?;
             Ok(Entry { person, name, began: time(&began)?, ended, outcome })
