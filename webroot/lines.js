@@ -22,6 +22,11 @@ class Lines {
     this.#place.hidden = !this.#shown.size;
   }
 
+  /** Whether the line is there and nothing hides it: the page asks its questions in the same place. */
+  isSeen(name) {
+    return this.#shown.get(name)?.box.checkVisibility({ opacityProperty: true, visibilityProperty: true }) ?? false;
+  }
+
   #make(name) {
     const make = (tag, className, more = {}) => Object.assign(document.createElement(tag), { className, ...more });
     const box = make('div', 'line');

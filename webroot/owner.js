@@ -16,6 +16,8 @@ import { Visits } from './visits.js';
 import { VisitsPage } from './visitspage.js';
 import { say } from './words.js';
 
+// So often it is looked whether news that something hides can be seen.
+const HIDDEN_MS = 1000;
 const clock = () => performance.now();
 
 class Owner {
@@ -90,16 +92,22 @@ class Owner {
   #showNews() {
     clearTimeout(this.#newsTimer);
     const now = Date.now();
-    // Under the page about people nobody reads it.
-    this.#news.look(now, this.#allowed && document.visibilityState === 'visible' && !document.querySelector('dialog[open]'));
-    lines.show('news', this.#allowed ? this.#news.words(now) : null, () => {
-      this.#news.read();
-      this.#showNews();
-    });
+    const show = () =>
+      lines.show('news', this.#allowed ? this.#news.words(now) : null, () => {
+        this.#news.read();
+        this.#showNews();
+      });
+    show();
+    // Under the page about people, and where the page asks something, nobody reads it.
+    const seen = document.visibilityState === 'visible' && !document.querySelector('dialog[open]') && lines.isSeen('news');
+    this.#news.look(now, this.#allowed && seen);
+    show();
     // Nobody but an owner may say so, and who is none any more hears it with the socket's change.
     if (this.#allowed && this.#heard) for (const message of this.#news.due()) visit.say(message);
     const wait = this.#news.wait(now);
     if (wait !== null) this.#newsTimer = setTimeout(() => this.#showNews(), wait + 20);
+    // What hides it goes without a word.
+    else if (this.#allowed && !seen && this.#news.words(now)) this.#newsTimer = setTimeout(() => this.#showNews(), HIDDEN_MS);
   }
 
   #hear(message) {
