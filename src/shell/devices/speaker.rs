@@ -432,6 +432,19 @@ mod tests {
     }
 
     #[test]
+    fn chimes_are_as_loud_as_they_are_set_and_at_zero_there_is_none() {
+        let mut mix = Mix::new(1.0);
+        let chime: Arc<[i16]> = tone(500.0, BLOCK).into();
+        mix.handle(ToSpeaker::Chime(Arc::clone(&chime)), 0.0);
+        assert!(mix.is_silent(), "nothing is played, and the device may rest");
+        mix.handle(ToSpeaker::Chime(Arc::clone(&chime)), 0.1);
+        let mut heard = [0; BLOCK];
+        mix.pull(clock::now(), 1.0, &mut heard);
+        let lower = level_db(&chime) - level_db(&heard);
+        assert!((lower - 20.0).abs() < 1.0, "{lower} dB");
+    }
+
+    #[test]
     fn viewers_are_as_loud_as_they_are_set_and_turning_it_does_not_click() {
         let room = room(0);
         std::thread::scope(|threads| {
