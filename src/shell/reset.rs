@@ -113,6 +113,8 @@ mod tests {
             "house.toml",
             "visits.toml",
             "visits.toml.old",
+            "news.toml",
+            "news.toml.old",
             "last-good.toml",
         ] {
             std::fs::write(dir.0.join(name), "x").unwrap();
