@@ -15,21 +15,8 @@ use intercom_core::reach::Addresses;
 use intercom_core::tv::notices::{Finding as Told, Notices, Topic};
 
 use crate::keys::{self, GUEST, OWNER, SECOND_OWNER};
-use crate::terms::{ms, ordinary, s};
+use crate::terms::{inside, ms, ordinary, s, say};
 use crate::world::World;
-
-fn say(world: &mut World, viewer: usize, message: &FromPage) {
-    let now = world.now;
-    world.viewers[viewer].say(message, now);
-    world.run(ms(100));
-}
-
-/// Somebody who is inside.
-fn inside(world: &mut World, key: u64) -> usize {
-    let viewer = world.visit_as(key, ordinary());
-    world.run(s(2));
-    viewer
-}
 
 /// Somebody whose page comes from this address.
 fn from(world: &mut World, address: [u8; 4], key: u64) -> usize {

@@ -10,20 +10,8 @@ use intercom_core::people::register::{Person, Role};
 use intercom_core::people::visits::Outcome;
 
 use crate::keys::{self, GUEST, OWNER, SECOND_OWNER};
-use crate::terms::{ms, ordinary, s};
+use crate::terms::{inside, ms, ordinary, s, say};
 use crate::world::World;
-
-fn say(world: &mut World, viewer: usize, message: &FromPage) {
-    let now = world.now;
-    world.viewers[viewer].say(message, now);
-    world.run(ms(100));
-}
-
-fn inside(world: &mut World, key: u64) -> usize {
-    let viewer = world.visit_as(key, ordinary());
-    world.run(s(2));
-    viewer
-}
 
 fn news(world: &World, viewer: usize) -> Vec<NewsInfo> {
     let heard = world.viewers[viewer].heard.iter();

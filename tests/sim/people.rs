@@ -11,14 +11,8 @@ use intercom_core::people::keys::Key;
 use intercom_core::people::register::{Person, Role, Wish};
 
 use crate::keys::{self, GUEST, OWNER, SECOND_OWNER};
-use crate::terms::{ms, ordinary, s};
+use crate::terms::{ms, ordinary, s, say};
 use crate::world::World;
-
-fn say(world: &mut World, viewer: usize, message: &FromPage) {
-    let now = world.now;
-    world.viewers[viewer].say(message, now);
-    world.run(ms(100));
-}
 
 /// An owner who sees the list of people.
 fn owner(world: &mut World) -> usize {
