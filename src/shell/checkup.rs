@@ -14,6 +14,7 @@ use rustix::fs::{Access, access};
 
 use crate::config::{self, ConfigErrors};
 use crate::shell::control::{self, Request};
+use crate::shell::examiner::health_of_network;
 use crate::shell::house_file::HouseFile;
 use crate::shell::{addresses, clock, fonts, tls};
 
@@ -58,7 +59,7 @@ fn try_everything(config: Option<&Path>) -> Result<Health, ConfigErrors> {
     let config = config::load_chosen(config)?;
     let public = config.network.public_address;
     let addresses = addresses::read(public.as_ref().and_then(|public| public.socket()));
-    let network = control::health_of_network(&addresses, config.network.port, public.as_ref());
+    let network = health_of_network(&addresses, config.network.port, public.as_ref());
     let (camera, microphone) = (config.camera, config.microphone);
     let (mut speaker, mut display) = (config.speaker, config.display);
     let tests = [

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use crossbeam_channel::Receiver;
 use intercom_base::settings::PublicAddress;
 use intercom_core::call::items::Checkup;
-use intercom_core::devices::doctor::{Device, Health};
+use intercom_core::devices::doctor::{Device, Health, Network};
+use intercom_core::reach::Addresses;
 
 use crate::shell::addresses::AddressBook;
-use crate::shell::control::health_of_network;
 use crate::shell::devices::DeviceHealth;
 use crate::shell::devices::pictures::Board;
 use crate::shell::house_file::HouseFile;
@@ -58,6 +58,16 @@ impl Known {
             house: self.house.report(),
             font: fonts::missing_language(self.board.language()),
         }
+    }
+}
+
+/// How home is reached, for the doctor.
+pub fn health_of_network(addresses: &Addresses, port: u16, public: Option<&PublicAddress>) -> Network {
+    Network {
+        port,
+        addresses: addresses.local.clone(),
+        best: addresses.best,
+        public_address: public.map(ToString::to_string),
     }
 }
 

@@ -17,18 +17,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
-use intercom_base::settings::PublicAddress;
 use intercom_core::call::home::{Curtain, Mute};
 #[cfg(doc)]
 use intercom_core::call::protocol::PeopleList;
 #[cfg(doc)]
 use intercom_core::devices::doctor::Health;
-use intercom_core::devices::doctor::Network;
 use intercom_core::people::edit::Edit;
 use intercom_core::people::keys::{Key, KeyId};
 use intercom_core::people::names;
 use intercom_core::people::register::{Role, Wish};
-use intercom_core::reach::{Addresses, links};
+use intercom_core::reach::links;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, fchmod};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
@@ -447,16 +445,6 @@ fn invited(config: &ControlConfig, wish: Wish) -> Result<(NewLink, Key, Option<S
     let until = clock::now() + PATIENCE * 2;
     config.disk.send_deadline(Job::Link(wish, sender), until).map_err(|_| busy())?;
     receiver.recv_deadline(until).map_err(|_| busy())?.map_err(|e| e.to_string())
-}
-
-/// How home is reached, for the doctor.
-pub fn health_of_network(addresses: &Addresses, port: u16, public: Option<&PublicAddress>) -> Network {
-    Network {
-        port,
-        addresses: addresses.local.clone(),
-        best: addresses.best,
-        public_address: public.map(ToString::to_string),
-    }
 }
 
 /// What the log adds where the disk did not take a change.

@@ -4,10 +4,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::thread;
 
 use crossbeam_channel::{Receiver, bounded};
+use intercom_base::settings::PublicAddress;
 use intercom_core::people::edit::Setting;
 use intercom_core::people::entering::Entering;
 use intercom_core::people::items::Change;
 use intercom_core::people::register::{Person, Wish};
+use intercom_core::reach::Addresses;
 
 use super::*;
 use crate::config::StatePaths;
