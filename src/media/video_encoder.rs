@@ -62,7 +62,7 @@ impl std::error::Error for EncodeError {
     }
 }
 
-/// Encodes pictures of one size. A new one starts with a keyframe at the rung's highest bitrate.
+/// Encodes pictures of one size. A new one starts with a keyframe.
 pub struct VideoEncoder {
     encoder: Encoder,
     size: (usize, usize),
@@ -75,15 +75,21 @@ pub struct VideoEncoder {
 }
 
 impl VideoEncoder {
-    /// Makes an encoder for pictures of the rung's size, at its rate, for bitrates up to its `max`.
+    /// Makes an encoder for pictures of the rung's size, at its rate, for bitrates up to its `max`, where it begins.
     pub fn new(rung: &Rung) -> Result<VideoEncoder, EncodeError> {
-        let encoder =
-            Encoder::with_api_config(OpenH264API::from_source(), settings(rung)?).map_err(EncodeError::Codec)?;
+        VideoEncoder::beginning_at(rung, rung.max)
+    }
+
+    /// The same, and it begins at `bitrate`.
+    pub fn beginning_at(rung: &Rung, bitrate: Bitrate) -> Result<VideoEncoder, EncodeError> {
+        let bitrate = bitrate.min(rung.max);
+        let config = settings(rung, bitrate)?;
+        let encoder = Encoder::with_api_config(OpenH264API::from_source(), config).map_err(EncodeError::Codec)?;
         Ok(VideoEncoder {
             encoder,
             size: (rung.width as usize, rung.height as usize),
             max: rung.max,
-            bitrate: rung.max,
+            bitrate,
             pending: None,
             begun: false,
             scratch: Vec::new(),
@@ -135,8 +141,8 @@ impl VideoEncoder {
 }
 
 /// What OpenH264 is told. Each choice was measured on moving, noisy pictures of 640x480 and 1280x720.
-fn settings(rung: &Rung) -> Result<EncoderConfig, EncodeError> {
-    let bps = u32::try_from(rung.max.bps()).unwrap_or(u32::MAX);
+fn settings(rung: &Rung, bitrate: Bitrate) -> Result<EncoderConfig, EncodeError> {
+    let bps = u32::try_from(bitrate.bps()).unwrap_or(u32::MAX);
     Ok(EncoderConfig::new()
         .usage_type(UsageType::CameraVideoRealTime)
         .profile(Profile::Baseline)
@@ -203,6 +209,10 @@ mod tests {
         }
     }
 
+    fn encoder(width: u32, height: u32, max: u64) -> Result<VideoEncoder, EncodeError> {
+        VideoEncoder::new(&rung(width, height, 100, max))
+    }
+
     fn at(n: usize) -> Duration {
         Duration::from_secs_f64(n as f64 / 30.0)
     }
@@ -214,7 +224,7 @@ mod tests {
 
     #[test]
     fn keyframes_come_first_and_when_asked_for_and_bring_their_parameters() {
-        let mut encoder = VideoEncoder::new(&rung(320, 240, 100, 800)).unwrap();
+        let mut encoder = encoder(320, 240, 800).unwrap();
         for n in 0..40 {
             // A cut to a quite different scene makes no keyframe by itself.
             let picture = if n < 10 { moving_scene(320, 240, n) } else { moving_scene(320, 240, 1000 + n) };
@@ -229,7 +239,7 @@ mod tests {
     #[test]
     fn browsers_are_promised_constrained_baseline_of_a_fitting_level() {
         for (width, height, kbps, highest) in [(480, 270, 400, 21), (640, 480, 1500, 30), (1280, 720, 2500, 31)] {
-            let mut encoder = VideoEncoder::new(&rung(width, height, 100, kbps)).unwrap();
+            let mut encoder = encoder(width, height, kbps).unwrap();
             let picture = I420::black(width as usize, height as usize);
             let encoded = encoder.encode(&picture, false, Duration::ZERO).unwrap().unwrap();
             let sps = &encoded.data[5..8];
@@ -254,7 +264,7 @@ mod tests {
 
     #[test]
     fn the_bitrate_changes_while_it_runs_without_a_keyframe() {
-        let mut encoder = VideoEncoder::new(&rung(320, 240, 100, 900)).unwrap();
+        let mut encoder = encoder(320, 240, 900).unwrap();
         encoder.set_bitrate(Bitrate::from_kbps(900));
         let (high, keyframes) = encode_all(&mut encoder, 0..60);
         assert_eq!(keyframes, 1);
@@ -272,7 +282,7 @@ mod tests {
 
     #[test]
     fn a_bitrate_set_before_the_first_frame_is_kept() {
-        let mut encoder = VideoEncoder::new(&rung(320, 240, 100, 2000)).unwrap();
+        let mut encoder = encoder(320, 240, 2000).unwrap();
         encoder.set_bitrate(Bitrate::from_kbps(300));
         encode_all(&mut encoder, 0..15);
         let (rate, _) = encode_all(&mut encoder, 15..75);
@@ -280,8 +290,26 @@ mod tests {
     }
 
     #[test]
+    fn one_that_begins_small_has_a_small_keyframe_and_rises_all_the_same() {
+        let start = |kbps: u64| {
+            let mut encoder = VideoEncoder::beginning_at(&rung(320, 240, 100, 900), Bitrate::from_kbps(kbps)).unwrap();
+            let first = encoder.encode(&moving_scene(320, 240, 0), false, at(0)).unwrap().unwrap();
+            assert!(first.keyframe);
+            (encoder, first.data.len())
+        };
+        let ((mut encoder, small), (_, large)) = (start(150), start(900));
+        assert!(small * 3 < large * 2, "{small} bytes, and {large} at the highest bitrate");
+        let (low, _) = encode_all(&mut encoder, 1..60);
+        encoder.set_bitrate(Bitrate::from_kbps(900));
+        encode_all(&mut encoder, 60..75);
+        let (high, keyframes) = encode_all(&mut encoder, 75..135);
+        assert_eq!(keyframes, 0);
+        assert!(low < 250_000.0 && high > 600_000.0, "{low} {high}");
+    }
+
+    #[test]
     fn a_picture_of_another_size_is_refused_in_words() {
-        let mut encoder = VideoEncoder::new(&rung(320, 240, 100, 800)).unwrap();
+        let mut encoder = encoder(320, 240, 800).unwrap();
         let error = encoder.encode(&I420::black(640, 480), false, Duration::ZERO).unwrap_err();
         assert_eq!(error.to_string(), "a picture of 640x480 came to an encoder for 320x240");
     }
@@ -308,7 +336,7 @@ mod tests {
                 for _ in 0..6 {
                     bytes = 0;
                     let begun = thread_cpu_ms();
-                    let mut encoder = VideoEncoder::new(&rung(w as u32, h as u32, 100, kbps)).unwrap();
+                    let mut encoder = encoder(w as u32, h as u32, kbps).unwrap();
                     make = make.min(thread_cpu_ms() - begun);
                     for (n, picture) in pictures.iter().enumerate() {
                         let begun = thread_cpu_ms();

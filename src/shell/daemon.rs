@@ -9,8 +9,7 @@ use std::{io, thread};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use intercom_base::settings::{AudioSettings, PublicAddress, Rung};
 use intercom_core::call::home::{Home, frosted};
-use intercom_core::call::items::CallOut;
-use intercom_core::call::protocol::RungName;
+use intercom_core::call::items::{CallOut, EncoderName};
 use intercom_core::devices::doctor::Kind;
 use intercom_core::people::access::Access;
 use intercom_drivers::contract::{BoxedOpener, CaptureAudio, CaptureVideo, Display, PlayAudio};
@@ -363,28 +362,30 @@ impl Threads {
         [full, reduced]: [Rung; 2],
         out: &Sender<EncodedVideo>,
     ) -> Result<Encoders, RunError> {
-        let mut rungs = Vec::new();
-        for (name, rung) in [(RungName::Full, full), (RungName::Reduced, reduced), (RungName::Frosted, frosted(&full))]
-        {
+        let mut encoders = Vec::new();
+        for name in EncoderName::ALL {
+            let (full, least) = match name {
+                EncoderName::Frosted => (frosted(&full), frosted(&full)),
+                _ => (full, reduced),
+            };
             let control = Arc::new(EncoderControl::default());
             let wake = shared.to_loop.wake.clone();
-            self.add(spawn_encoder(name, rung, Arc::clone(&control), out.clone(), wake))?;
-            rungs.push((name, control));
+            self.add(spawn_encoder(name, full, least, Arc::clone(&control), out.clone(), wake))?;
+            encoders.push((name, control));
         }
         let snapshots = Arc::new(SnapshotControl::default());
         let size = (reduced.width as usize, reduced.height as usize);
         self.add(spawn_snapshots(size, Arc::clone(&snapshots), shared.to_loop.clone()))?;
         let outlets = Outlets {
-            full: Arc::clone(&rungs[0].1),
+            first: Arc::clone(&encoders[0].1),
             size: (full.width, full.height),
-            reduced: Arc::clone(&rungs[1].1),
-            frosted: Arc::clone(&rungs[2].1),
+            others: encoders[1..].iter().map(|(_, control)| Arc::clone(control)).collect(),
             snapshots: Arc::clone(&snapshots),
             board: Arc::clone(&shared.board),
         };
         let jail = Jail::new(Codec::Jpeg, Program::this(), Arc::clone(&shared.jails));
         self.add(spawn_camera(camera, outlets, jail, shared.context.clone(), shared.to_loop.clone()))?;
-        Ok(Encoders { rungs, snapshots })
+        Ok(Encoders { video: encoders, snapshots })
     }
 
     fn add_microphone(

@@ -1,4 +1,4 @@
-//! Fixed-rate video encoder threads, one of each rung: the newest raw frame in, encoded frames out.
+//! Fixed-rate video encoder threads: the newest raw frame in, encoded frames out.
 
 use std::collections::VecDeque;
 use std::io;
@@ -9,9 +9,9 @@ use crossbeam_channel::Sender;
 use intercom_base::picture::I420;
 use intercom_base::settings::Rung;
 use intercom_base::units::Bitrate;
-use intercom_core::call::items::{EncodedVideo, EncoderOrder};
-use intercom_core::call::protocol::RungName;
+use intercom_core::call::items::{EncodedVideo, EncoderName, EncoderOrder};
 use intercom_core::rate::encoding::{EncoderPlan, Job, Source};
+use intercom_core::rate::sizes::{Size, Sizes};
 use intercom_media::frost::Frost;
 use intercom_media::video_encoder::{EncodeError, VideoEncoder};
 use intercom_media::{card, scale};
@@ -73,7 +73,7 @@ pub struct Unit {
     pub captured: Instant,
 }
 
-/// What a rung wants of a camera that encodes by itself.
+/// What an encoder wants of a camera that encodes by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wishes {
     /// It runs, at this bitrate.
@@ -135,7 +135,7 @@ impl EncoderControl {
         post.camera_lost = false;
     }
 
-    /// What this rung wants of a camera that encodes by itself; a wish for a keyframe is told once.
+    /// What this encoder wants of a camera that encodes by itself; a wish for a keyframe is told once.
     pub fn wishes(&self) -> Wishes {
         let mut post = self.lock();
         Wishes { run: post.run, keyframe: std::mem::take(&mut post.asks) }
@@ -169,24 +169,26 @@ impl EncoderControl {
     }
 }
 
-/// Starts the encoder thread of a rung.
+/// Starts an encoder thread for pictures from `full` down to `least`.
 ///
 /// # Errors
 /// If the system has no thread to give.
 pub fn spawn_encoder(
-    name: RungName,
-    rung: Rung,
+    name: EncoderName,
+    full: Rung,
+    least: Rung,
     control: Arc<EncoderControl>,
     frames: Sender<EncodedVideo>,
     wake: Wake,
 ) -> io::Result<Worker> {
     let label = match name {
-        RungName::Full => "video-full",
-        RungName::Reduced => "video-reduced",
-        RungName::Frosted => "video-frosted",
+        EncoderName::First => "video-first",
+        EncoderName::Second => "video-second",
+        EncoderName::Third => "video-third",
+        EncoderName::Frosted => "video-frosted",
     };
     spawn_in(Class::Video, label, move || {
-        let mut encoder_thread = EncoderThread::new(name, rung, frames.clone(), wake.clone());
+        let mut encoder_thread = EncoderThread::new(name, [full, least], frames.clone(), wake.clone());
         match encoder_thread.work(&control) {
             Ok(()) => Exit::Done,
             Err(error) => {
@@ -208,10 +210,19 @@ enum Outcome {
     Lost,
 }
 
+/// A picture of this size to draw on.
+fn canvas(kept: &mut Option<I420>, width: usize, height: usize) -> &mut I420 {
+    if kept.as_ref().is_some_and(|picture| (picture.width(), picture.height()) != (width, height)) {
+        *kept = None;
+    }
+    kept.get_or_insert_with(|| I420::black(width, height))
+}
+
 /// What an encoder thread works with. *When* it encodes *what* is decided by its [`EncoderPlan`].
 struct EncoderThread {
-    name: RungName,
-    rung: Rung,
+    name: EncoderName,
+    full: Rung,
+    least: Rung,
     frames: Sender<EncodedVideo>,
     wake: Wake,
     began: Instant,
@@ -227,10 +238,11 @@ struct EncoderThread {
 }
 
 impl EncoderThread {
-    fn new(name: RungName, rung: Rung, frames: Sender<EncodedVideo>, wake: Wake) -> EncoderThread {
+    fn new(name: EncoderName, [full, least]: [Rung; 2], frames: Sender<EncodedVideo>, wake: Wake) -> EncoderThread {
         EncoderThread {
             name,
-            rung,
+            full,
+            least,
             frames,
             wake,
             began: clock::now(),
@@ -247,12 +259,13 @@ impl EncoderThread {
 
     /// Encodes until told to stop.
     fn work(&mut self, control: &EncoderControl) -> Result<(), EncodeError> {
-        if self.name == RungName::Full {
+        let sizes = Sizes::new(&self.full, &self.least);
+        if self.name == EncoderName::First {
             // Sets up its memory, so that the first viewer does not wait for that.
-            let picture = I420::black(self.rung.width as usize, self.rung.height as usize);
-            self.encoder()?.encode(&picture, false, Duration::ZERO)?;
+            let (picture, bitrate) = (I420::black(self.full.width as usize, self.full.height as usize), self.full.max);
+            self.encoder(sizes.size(), bitrate)?.encode(&picture, false, Duration::ZERO)?;
         }
-        let mut plan = EncoderPlan::new(self.rung.rate).sparing(self.rung.floor);
+        let mut plan = EncoderPlan::new(self.full.rate, sizes);
         let mut post = control.lock();
         loop {
             pulse::beat(Duration::ZERO);
@@ -335,7 +348,15 @@ impl EncoderThread {
             let passed = plan.handle_encoded(unit.keyframe, now) && {
                 let captured = self.growing(unit.captured);
                 let Unit { data, keyframe, .. } = unit;
-                let frame = EncodedVideo { rung: self.name, data, keyframe, captured, encode_began: now, encoded: now };
+                let frame = EncodedVideo {
+                    encoder: self.name,
+                    full: true,
+                    data,
+                    keyframe,
+                    captured,
+                    encode_began: now,
+                    encoded: now,
+                };
                 self.frames.try_send(frame).is_ok()
             };
             if passed {
@@ -348,11 +369,16 @@ impl EncoderThread {
         whole
     }
 
-    fn encoder(&mut self) -> Result<&mut VideoEncoder, EncodeError> {
-        match &mut self.encoder {
-            Some(encoder) => Ok(encoder),
-            none => Ok(none.insert(VideoEncoder::new(&self.rung)?)),
-        }
+    /// The encoder for pictures of this size, which aims at this bitrate. One for another size takes its place.
+    fn encoder(&mut self, size: Size, bitrate: Bitrate) -> Result<&mut VideoEncoder, EncodeError> {
+        let Size { width, height, max, .. } = size;
+        let fits = |encoder: &VideoEncoder| encoder.size() == (width as usize, height as usize);
+        let mut encoder = match self.encoder.take().filter(fits) {
+            Some(encoder) => encoder,
+            None => VideoEncoder::beginning_at(&Rung { width, height, max, ..self.full }, bitrate)?,
+        };
+        encoder.set_bitrate(bitrate);
+        Ok(self.encoder.insert(encoder))
     }
 
     /// Encodes a picture and sends it.
@@ -372,19 +398,18 @@ impl EncoderThread {
         let encode_began = clock::now();
         let captured = self.time_of(job.source, encode_began);
         // Below the floor the plan leaves frames out; those that are made stay worth looking at.
-        let bitrate = bitrate.max(self.rung.floor);
-        self.encoder()?.set_bitrate(bitrate);
-        let (width, height) = (self.rung.width as usize, self.rung.height as usize);
+        self.encoder(job.size, bitrate.max(self.least.floor))?;
+        let (width, height) = (job.size.width as usize, job.size.height as usize);
         let picture: &I420 = match &self.newest {
             Some(frame) if job.source != Source::Card => {
-                if self.name == RungName::Frosted {
-                    let canvas = self.scaled.get_or_insert_with(|| I420::black(width, height));
+                if self.name == EncoderName::Frosted {
+                    let canvas = canvas(&mut self.scaled, width, height);
                     self.frost.draw(&frame.picture, canvas);
                     canvas
                 } else if (frame.picture.width(), frame.picture.height()) == (width, height) {
                     &frame.picture
                 } else {
-                    let scaled = self.scaled.get_or_insert_with(|| I420::black(width, height));
+                    let scaled = canvas(&mut self.scaled, width, height);
                     scale::scale_into(&frame.picture, scaled);
                     scaled
                 }
@@ -392,8 +417,9 @@ impl EncoderThread {
             last => {
                 let last = last.as_ref().map(|frame| &*frame.picture);
                 // The card may have the last picture behind it.
-                let last = last.filter(|_| self.name != RungName::Frosted);
-                self.card.get_or_insert_with(|| card::unplugged(width, height, last))
+                let last = last.filter(|_| self.name != EncoderName::Frosted);
+                let card = self.card.take().filter(|card| (card.width(), card.height()) == (width, height));
+                self.card.insert(card.unwrap_or_else(|| card::unplugged(width, height, last)))
             }
         };
         let Some(encoder) = &mut self.encoder else { return Ok(Outcome::Done) };
@@ -403,14 +429,15 @@ impl EncoderThread {
             return Ok(Outcome::Done);
         };
         let frame = EncodedVideo {
-            rung: self.name,
+            encoder: self.name,
+            full: (job.size.width, job.size.height) == (self.full.width, self.full.height),
             data: encoded.data,
             keyframe: encoded.keyframe,
             captured,
             encode_began,
             encoded: clock::now(),
         };
-        // The other rung may have taken the last place meanwhile. What follows refers to this frame, so it may only
+        // Another encoder may have taken the last place meanwhile. What follows refers to this frame, so it may only
         // be a keyframe.
         if self.frames.try_send(frame).is_err() {
             return Ok(Outcome::Lost);

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::TrySendError;
 use intercom_core::call::chimes::Chime;
 use intercom_core::call::home::{Home, HomeOutput, SocketId};
-use intercom_core::call::items::{EncodedVideo, EncoderOrder, ToSpeaker, ViewerFrame};
-use intercom_core::call::protocol::RungName;
+use intercom_core::call::items::{EncodedVideo, EncoderName, EncoderOrder, ToSpeaker, ViewerFrame};
 use intercom_core::people::fairness::{self, Limits, Occupant, Source};
 use intercom_core::tv::visits;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -197,7 +196,7 @@ impl EventLoop {
         let taken = clock::now();
         self.home.handle_video(frame, taken);
         self.flush();
-        if frame.rung == RungName::Full {
+        if frame.encoder == EncoderName::First {
             self.stages.add(
                 frame.encode_began.saturating_duration_since(frame.captured),
                 frame.encoded.saturating_duration_since(frame.encode_began),
@@ -466,7 +465,7 @@ impl EventLoop {
     /// Nothing that the camera sees behind the curtain is kept for later.
     fn draw_curtain(&mut self, drawn: bool) {
         self.curtain = drawn;
-        self.outputs.encoders.rungs.iter().for_each(|(_, control)| control.set_curtain(drawn));
+        self.outputs.encoders.video.iter().for_each(|(_, control)| control.set_curtain(drawn));
     }
 
     fn show_visits(&self) {
@@ -482,9 +481,9 @@ impl EventLoop {
         }
     }
 
-    fn order(&self, rung: RungName, order: EncoderOrder) {
-        log::debug!("{rung:?} encoder: {order:?}");
-        if let Some((_, control)) = self.outputs.encoders.rungs.iter().find(|(name, _)| *name == rung) {
+    fn order(&self, encoder: EncoderName, order: EncoderOrder) {
+        log::debug!("{encoder:?} encoder: {order:?}");
+        if let Some((_, control)) = self.outputs.encoders.video.iter().find(|(name, _)| *name == encoder) {
             control.order(order);
         }
     }

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crossbeam_channel::{Receiver, Sender};
 use intercom_core::call::home::{Curtain, Mute};
 pub use intercom_core::call::items::{
-    AudioIn, CallOut, Checkup, EncodedAudio, EncodedVideo, EncoderOrder, ExchangeId, For, Recipients, Speech,
-    ToSpeaker, ViewerFrame, ViewerInfo, VisitId,
+    AudioIn, CallOut, Checkup, EncodedAudio, EncodedVideo, EncoderName, EncoderOrder, ExchangeId, For, Recipients,
+    Speech, ToSpeaker, ViewerFrame, ViewerInfo, VisitId,
 };
-use intercom_core::call::protocol::{CameraState, RungName, VisitEntry};
+use intercom_core::call::protocol::{CameraState, VisitEntry};
 use intercom_core::people::edit::Edit;
 pub use intercom_core::people::items::{Change, InviteId, NewKey, NewLink};
 use intercom_core::people::register::Role;
@@ -140,8 +140,8 @@ pub struct LoopOutputs {
 /// The ways into the threads that encode the camera's frames.
 #[derive(Clone, Debug)]
 pub struct Encoders {
-    /// One for the video of each rung.
-    pub rungs: Vec<(RungName, Arc<EncoderControl>)>,
+    /// The video encoders.
+    pub video: Vec<(EncoderName, Arc<EncoderControl>)>,
     /// The one for single pictures.
     pub snapshots: Arc<SnapshotControl>,
 }
@@ -149,7 +149,7 @@ pub struct Encoders {
 impl Encoders {
     /// Ends the threads.
     pub fn stop(&self) {
-        self.rungs.iter().for_each(|(_, control)| control.stop());
+        self.video.iter().for_each(|(_, control)| control.stop());
         self.snapshots.stop();
     }
 }

@@ -153,10 +153,9 @@ fn home_sees_itself_by_a_camera_on_the_network_whatever_becomes_of_the_jail() {
     let handle = ToLoopHandle { events, wake: Wake::new().expect("an eventfd") };
     let jail = Jail::new(Codec::Jpeg, Program::at(env!("CARGO_BIN_EXE_intercom")), Arc::clone(&reports));
     let outlets = Outlets {
-        full: Arc::default(),
+        first: Arc::default(),
         size: (320, 240),
-        reduced: Arc::default(),
-        frosted: Arc::default(),
+        others: Vec::new(),
         snapshots: Arc::default(),
         board: Arc::clone(&board),
     };

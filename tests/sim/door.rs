@@ -117,9 +117,10 @@ fn a_preview_is_frosted_and_silent_for_ten_seconds_and_then_clear() {
     let viewer = speaking(&mut world, PREVIEWED);
     assert!(world.run_until(s(3), |world| world.viewers[viewer].shown.len() > 5));
     assert!(
-        world.encoders[2].bitrate.is_some()
+        world.encoders[3].bitrate.is_some()
             && world.encoders[0].bitrate.is_none()
             && world.encoders[1].bitrate.is_none()
+            && world.encoders[2].bitrate.is_none()
     );
     let (.., heard, seen) = traffic(&world, viewer);
     assert_eq!((world.viewers[viewer].sound, heard, seen), (0, 0, 0));
@@ -130,11 +131,11 @@ fn a_preview_is_frosted_and_silent_for_ten_seconds_and_then_clear() {
     world.run(PREVIEW_LIFE);
     assert_eq!(entry(&world, viewer), Some(Entry::Inside));
     world.run(s(2));
-    assert!(world.encoders[2].bitrate.is_none(), "it rests while nobody needs it");
+    assert!(world.encoders[3].bitrate.is_none(), "it rests while nobody needs it");
     assert!(world.encoders[0].bitrate.is_some() && world.viewers[viewer].sound > 20 && world.listed.len() == 1);
-    let frosted_ends = world.encoders[2].frames;
+    let frosted_ends = world.encoders[3].frames;
     world.run(s(5));
-    assert_eq!(world.encoders[2].frames, frosted_ends);
+    assert_eq!(world.encoders[3].frames, frosted_ends);
     assert!(world.viewers[viewer].broken == 0 && world.heard.values().sum::<u64>() > 20);
 }
 
@@ -393,7 +394,7 @@ fn nobody_sees_the_frosted_picture_but_in_a_preview() {
     world.run(s(20));
     let stream = |rung| world.viewers[viewer].heard.contains(&FromHome::Stream { rung });
     assert!(!stream(RungName::Frosted) && world.viewers[viewer].broken == 0);
-    assert!(world.encoders[2].frames > 20);
+    assert!(world.encoders[3].frames > 20);
 }
 
 #[test]

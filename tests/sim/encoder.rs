@@ -3,41 +3,83 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use intercom_base::settings::Rung;
 use intercom_base::units::Bitrate;
-use intercom_core::call::items::EncodedVideo;
-use intercom_core::call::protocol::RungName;
+use intercom_core::call::items::{EncodedVideo, EncoderName, EncoderOrder};
 use intercom_core::rate::encoding::stride;
+use intercom_core::rate::sizes::Sizes;
 
-/// Encodes nothing: frames of the ordered size, numbered, at the rung's rate.
+/// Encodes nothing: frames as large as a real encoder's at the ordered bitrate, numbered.
 pub struct FakeEncoder {
-    pub rung: RungName,
+    pub name: EncoderName,
     pub period: Duration,
     pub bitrate: Option<Bitrate>,
     pub keyframe: bool,
-    /// What all frames need, and ticks since the last one.
-    pub floor: Bitrate,
-    pub ticks: u64,
+    /// The sizes of its picture, as the real one's.
+    pub sizes: Sizes,
+    /// Ticks since the last frame.
+    ticks: u64,
     pub due: Instant,
     pub keyframes: u64,
     pub frames: u64,
 }
 
+/// Bits of a keyframe for each pixel, of an ordinary room.
+const KEYFRAME: f64 = 0.35;
+
 impl FakeEncoder {
+    pub fn new(name: EncoderName, full: &Rung, least: &Rung, now: Instant) -> FakeEncoder {
+        FakeEncoder {
+            name,
+            period: full.rate.period(),
+            bitrate: None,
+            keyframe: false,
+            sizes: Sizes::new(full, least),
+            ticks: 0,
+            due: now,
+            keyframes: 0,
+            frames: 0,
+        }
+    }
+
+    /// Takes an order; whether a keyframe is to be made at once.
+    pub fn order(&mut self, order: EncoderOrder, now: Instant) -> bool {
+        match order {
+            EncoderOrder::Run(bitrate) => {
+                if self.bitrate.replace(bitrate).is_none() {
+                    self.due = now;
+                    self.keyframe = true;
+                }
+            }
+            EncoderOrder::Keyframe => self.keyframe = true,
+            EncoderOrder::Stop => {
+                self.bitrate = None;
+                self.sizes.handle_stop();
+            }
+        }
+        order == EncoderOrder::Keyframe
+    }
+
     pub fn frame(&mut self, number: u32, captured: Instant, now: Instant) -> Option<EncodedVideo> {
         let bitrate = self.bitrate?;
-        let keyframe = std::mem::take(&mut self.keyframe);
         self.ticks += 1;
-        if !keyframe && self.ticks < stride(bitrate, self.floor) {
+        let every = stride(bitrate, self.sizes.floor()).max(self.sizes.size().every);
+        if !self.keyframe && self.ticks < every {
             return None;
         }
         self.ticks = 0;
-        let bitrate = bitrate.max(self.floor);
+        let keyframe = std::mem::take(&mut self.keyframe) | self.sizes.handle_bitrate(bitrate, now);
+        let size = self.sizes.size();
+        let bitrate = bitrate.min(size.max).max(self.sizes.floor());
         let even = bitrate.bps() as f64 / 8.0 * self.period.as_secs_f64();
-        let size = if keyframe { even * 4.0 } else { even } as usize;
+        // A keyframe is what the picture's size makes of it, within what the rate control does.
+        let whole = f64::from(size.width * size.height) * KEYFRAME / 8.0;
+        let bytes = if keyframe { whole.clamp(even * 2.0, even * 12.0) } else { even } as usize;
         self.frames += 1;
         self.keyframes += u64::from(keyframe);
-        let data: Arc<[u8]> = access_unit(keyframe, number, size).into();
-        Some(EncodedVideo { rung: self.rung, data, keyframe, captured, encode_began: now, encoded: now })
+        let data: Arc<[u8]> = access_unit(keyframe, number, bytes).into();
+        let (encoder, full) = (self.name, self.sizes.is_full());
+        Some(EncodedVideo { encoder, full, data, keyframe, captured, encode_began: now, encoded: now })
     }
 }
 

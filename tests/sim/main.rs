@@ -16,6 +16,7 @@ mod misread;
 mod network;
 mod news;
 mod pairing;
+mod paths;
 mod people;
 mod sockets;
 mod sound;

@@ -41,7 +41,7 @@ fn a_browser_without_h264_hears_home_and_is_heard() {
         // The encoder ran before it was known that nobody would see anything.
         let encoded = world.encoders[0].frames;
         world.run(s(10));
-        assert_eq!(world.encoders.each_ref().map(|encoder| encoder.bitrate), [None, None, None], "nothing is encoded");
+        assert_eq!(world.encoders.each_ref().map(|encoder| encoder.bitrate), [None; 4], "nothing is encoded");
         assert_eq!(world.encoders[0].frames, encoded);
         let status = world.home.status();
         assert_eq!(status["visits"][0]["pictured"], false, "{status}");
@@ -128,7 +128,7 @@ fn an_offer_that_drops_the_picture_is_refused_and_the_picture_goes_on() {
         assert_ne!(lines, offer);
         let now = world.now;
         let sdp = lines.join("\r\n") + "\r\n";
-        world.viewers[a].say(&FromPage::Offer { pc: 1, rev, sdp }, now);
+        world.viewers[a].say(&FromPage::Offer { pc: 1, rev, sdp, kbps: None }, now);
         // So long that checks with credentials which nobody has would have ended the connection.
         world.run(s(40));
         let Some(FromHome::Error { code, fatal, .. }) = world.last_error(a) else { panic!("it is refused") };
@@ -160,7 +160,7 @@ fn an_offer_with_neither_picture_nor_sound_for_home_is_refused() {
     for (pc, sdp) in (2..).zip([video, &audio]) {
         let now = world.now;
         let sdp = format!("{sdp}{fingerprint}\r\n");
-        world.viewers[a].say(&FromPage::Offer { pc, rev: 1, sdp }, now);
+        world.viewers[a].say(&FromPage::Offer { pc, rev: 1, sdp, kbps: None }, now);
         world.run(s(1));
         let Some(FromHome::Error { code, message, fatal }) = world.last_error(a) else { panic!("it is refused") };
         assert_eq!((code, *fatal), (&ErrorCode::BadOffer, false));

@@ -19,9 +19,9 @@ use crate::keys;
 
 #[derive(Clone)]
 pub struct Packet {
-    from: SocketAddr,
-    to: SocketAddr,
-    bytes: Vec<u8>,
+    pub from: SocketAddr,
+    pub to: SocketAddr,
+    pub bytes: Vec<u8>,
 }
 
 impl WithLen for Packet {
@@ -74,6 +74,10 @@ pub struct Viewer {
     /// Where its sockets come from, if not from there.
     pub far: Option<IpAddr>,
     pub video: Video,
+    /// What its page came at.
+    pub kbps: Option<u32>,
+    /// For so many packets the next frame waits for those that are missing.
+    pub reorder: usize,
     pub key: String,
     pub socket: Option<SocketId>,
     pub closed_by_home: Option<Instant>,
@@ -91,6 +95,9 @@ pub struct Viewer {
     /// Frames that arrived but could not be decoded for want of what came before.
     pub broken: u64,
     pub playout_max: Option<Duration>,
+    /// Datagrams that home sent, and their bytes as the path counts; and those that came through.
+    pub sent: (u64, u64),
+    pub came: (u64, u64),
     pub token: Option<String>,
     pub resumed: Option<bool>,
     /// Time that words take through the socket.
@@ -113,6 +120,8 @@ impl Viewer {
             address: SocketAddr::from(([192, 0, 2, index as u8 + 1], 40_000)),
             far: None,
             video: Video::H264,
+            kbps: Some(20_000),
+            reorder: 150,
             key: keys::key(index as u64 + 1),
             socket: None,
             closed_by_home: None,
@@ -125,6 +134,8 @@ impl Viewer {
             captures: Vec::new(),
             broken: 0,
             playout_max: None,
+            sent: (0, 0),
+            came: (0, 0),
             token: None,
             resumed: None,
             words_delay: Duration::from_millis(20),
@@ -146,6 +157,12 @@ impl Viewer {
         self.down = Netem::new(link);
         self.down.handle_input(LinkInput::Timeout(now));
         self.up.handle_input(LinkInput::Timeout(now));
+    }
+
+    /// The way to the viewer changes; what is on it stays on it.
+    pub fn change_link(&mut self, link: NetemConfig) {
+        self.up.set_config(link);
+        self.down.set_config(link);
     }
 
     pub fn owns(&self, address: SocketAddr) -> bool {
@@ -174,7 +191,7 @@ impl Viewer {
             .enable_h264(self.video == Video::H264)
             .enable_vp8(self.video == Video::Other)
             .set_extension(5, Extension::PlayoutDelay)
-            .set_reordering_size_video(150)
+            .set_reordering_size_video(self.reorder)
             .build(now);
         let host = Candidate::host(self.address, Protocol::Udp).expect("an address");
         rtc.add_local_candidate(host);
@@ -204,7 +221,7 @@ impl Viewer {
 
     pub fn say_offer(&mut self, now: Instant) {
         if let Some(c) = &self.connection {
-            let offer = FromPage::Offer { pc: self.pc, rev: c.rev, sdp: c.offer.clone() };
+            let offer = FromPage::Offer { pc: self.pc, rev: c.rev, sdp: c.offer.clone(), kbps: self.kbps };
             self.say(&offer, now);
         }
     }
@@ -308,8 +325,10 @@ impl Viewer {
     }
 
     pub fn downlink(&mut self, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>, now: Instant) {
+        let packet = Packet { from, to, bytes };
+        self.sent = (self.sent.0 + 1, self.sent.1 + packet.len() as u64);
         if !self.blocked {
-            self.down.handle_input(LinkInput::Packet(now, Packet { from, to, bytes }));
+            self.down.handle_input(LinkInput::Packet(now, packet));
         }
     }
 
@@ -338,6 +357,7 @@ impl Viewer {
             if self.blocked {
                 continue;
             }
+            self.came = (self.came.0 + 1, self.came.1 + packet.len() as u64);
             let Some(c) = &mut self.connection else { continue };
             if let Ok(receive) = Receive::new(Protocol::Udp, packet.from, packet.to, &packet.bytes) {
                 let _ = c.rtc.handle_input(Input::Receive(now, receive));

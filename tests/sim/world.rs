@@ -13,21 +13,21 @@ use intercom_core::call::chimes::Chime;
 use intercom_core::call::home::{Home, HomeConfig, HomeOutput, SocketId, frosted};
 use intercom_core::call::house::House;
 use intercom_core::call::items::{
-    AudioIn, CallOut, Door, EncodedAudio, EncoderOrder, ExchangeId, For, PairingCode, Recipients, Speech, ViewerFrame,
+    AudioIn, CallOut, Door, EncodedAudio, EncoderName, ExchangeId, For, PairingCode, Recipients, Speech, ViewerFrame,
     ViewerInfo, VisitId,
 };
 use intercom_core::call::peer::Identity;
-use intercom_core::call::protocol::{CameraState, FromHome, RungName, Volume};
+use intercom_core::call::protocol::{CameraState, FromHome, Volume};
 use intercom_core::people::access::Access;
 use intercom_core::people::items::{Change, InviteId};
 use intercom_core::people::register::Wish;
 use intercom_core::people::visits::VisitLog;
 use intercom_core::reach::Addresses;
-use str0m_netem::NetemConfig;
+use str0m_netem::{Input as LinkInput, Netem, NetemConfig, Output as LinkOutput};
 
 use crate::encoder::FakeEncoder;
 use crate::keys;
-use crate::viewer::Viewer;
+use crate::viewer::{Packet, Viewer};
 use crate::voice::Voice;
 
 pub const HOME: ([u8; 4], u16) = ([10, 0, 0, 1], 8443);
@@ -39,7 +39,9 @@ pub struct World {
     pub start: Instant,
     pub now: Instant,
     pub home: Home,
-    pub encoders: [FakeEncoder; 3],
+    pub encoders: [FakeEncoder; 4],
+    /// Home's own way out, if all share one.
+    pub uplink: Option<Netem<Packet>>,
     pub viewers: Vec<Viewer>,
     pub present: bool,
     pub listed: Vec<ViewerInfo>,
@@ -126,14 +128,14 @@ impl World {
             width: 1280,
             height: 720,
             rate: FrameRate::from_fps(30.0),
-            floor: Bitrate::from_kbps(1500),
+            floor: Bitrate::from_kbps(1000),
             max: Bitrate::from_kbps(2500),
         };
         let reduced = Rung {
-            width: 480,
-            height: 270,
-            rate: FrameRate::from_fps(15.0),
-            floor: Bitrate::from_kbps(80),
+            width: 320,
+            height: 180,
+            rate: FrameRate::from_fps(30.0),
+            floor: Bitrate::from_kbps(60),
             max: Bitrate::from_kbps(400),
         };
         let config = HomeConfig {
@@ -162,26 +164,15 @@ impl World {
         let local = vec![IpAddr::from(HOME.0)];
         home.handle_addresses(Addresses { best: Some(local[0]), local, public: None }, now);
         home.handle_camera(CameraState::Live);
-        let encoder = |name, rung: Rung| FakeEncoder {
-            rung: name,
-            period: rung.rate.period(),
-            floor: rung.floor,
-            ticks: 0,
-            bitrate: None,
-            keyframe: false,
-            due: now,
-            keyframes: 0,
-            frames: 0,
-        };
         World {
             start: now,
             now,
             home,
-            encoders: [
-                encoder(RungName::Full, full),
-                encoder(RungName::Reduced, reduced),
-                encoder(RungName::Frosted, frosted(&full)),
-            ],
+            encoders: EncoderName::ALL.map(|name| match name {
+                EncoderName::Frosted => FakeEncoder::new(name, &frosted(&full), &frosted(&full), now),
+                _ => FakeEncoder::new(name, &full, &reduced, now),
+            }),
+            uplink: None,
             viewers: Vec::new(),
             present: false,
             listed: Vec::new(),
@@ -319,7 +310,8 @@ impl World {
         let home = self.home.poll_timeout().map(|(at, _)| at);
         let viewers = self.viewers.iter().map(|v| v.next());
         let far = self.now + Duration::from_secs(3600);
-        encoders.chain(sound).chain(home).chain(viewers).min().unwrap_or(far).max(self.now)
+        let uplink = self.uplink.as_ref().map(|uplink| uplink.poll_timeout());
+        encoders.chain(sound).chain(home).chain(viewers).chain(uplink).min().unwrap_or(far).max(self.now)
     }
 
     fn turn(&mut self) {
@@ -344,6 +336,7 @@ impl World {
             }
             self.sound_due = (self.sound_due + Duration::from_millis(20)).max(now);
         }
+        self.advance_uplink();
         for index in 0..self.viewers.len() {
             let viewer = &mut self.viewers[index];
             viewer.advance(now);
@@ -392,10 +385,13 @@ impl World {
         let mut forced = VecDeque::new();
         while let Some(output) = self.home.poll_output() {
             match output {
-                HomeOutput::Transmit(t) => match self.viewers.iter_mut().find(|v| v.owns(t.destination)) {
-                    Some(viewer) => viewer.downlink(t.source, t.destination, t.contents, now),
-                    None => *self.stray.entry(t.destination).or_default() += 1,
-                },
+                HomeOutput::Transmit(t) => {
+                    let packet = Packet { from: t.source, to: t.destination, bytes: t.contents };
+                    match &mut self.uplink {
+                        Some(uplink) => uplink.handle_input(LinkInput::Packet(now, packet)),
+                        None => self.deliver(packet),
+                    }
+                }
                 HomeOutput::Say(id, message) => {
                     if let Some(index) = self.sockets.get(&id) {
                         self.viewers[*index].hear(message, now);
@@ -414,25 +410,10 @@ impl World {
                         self.closing.push_back((now + self.viewers[*index].words_delay, id));
                     }
                 }
-                HomeOutput::Encoder(rung, order) => {
-                    let at = match rung {
-                        RungName::Full => 0,
-                        RungName::Reduced => 1,
-                        RungName::Frosted => 2,
-                    };
-                    let encoder = &mut self.encoders[at];
-                    match order {
-                        EncoderOrder::Run(bitrate) => {
-                            if encoder.bitrate.replace(bitrate).is_none() {
-                                encoder.due = now;
-                                encoder.keyframe = true;
-                            }
-                        }
-                        EncoderOrder::Keyframe => {
-                            encoder.keyframe = true;
-                            forced.push_back(at);
-                        }
-                        EncoderOrder::Stop => encoder.bitrate = None,
+                HomeOutput::Encoder(encoder, order) => {
+                    let at = encoder.index();
+                    if self.encoders[at].order(order, now) {
+                        forced.push_back(at);
                     }
                 }
                 HomeOutput::Snapshot => {
@@ -476,6 +457,25 @@ impl World {
         if again {
             self.outputs();
         }
+    }
+
+    /// A datagram has left home's own network.
+    fn deliver(&mut self, packet: Packet) {
+        match self.viewers.iter_mut().find(|v| v.owns(packet.to)) {
+            Some(viewer) => viewer.downlink(packet.from, packet.to, packet.bytes, self.now),
+            None => *self.stray.entry(packet.to).or_default() += 1,
+        }
+    }
+
+    fn advance_uplink(&mut self) {
+        let Some(mut uplink) = self.uplink.take() else { return };
+        uplink.handle_input(LinkInput::Timeout(self.now));
+        while let Some(output) = uplink.poll_output() {
+            if let LinkOutput::Packet(packet) = output {
+                self.deliver(packet);
+            }
+        }
+        self.uplink = Some(uplink);
     }
 
     /// What the wall clock shows.

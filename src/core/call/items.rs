@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use intercom_base::sound::OpusPacket;
 use intercom_base::units::Bitrate;
 
-use crate::call::protocol::RungName;
 use crate::devices::doctor::Finding;
 use crate::people::register::Role;
 use crate::tv::notices::Notices;
@@ -15,11 +14,37 @@ use crate::tv::notices::Notices;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct VisitId(pub u64);
 
+/// One of home's video encoders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EncoderName {
+    /// For the best path, and for all that are like it; a camera's own H.264 can take its place.
+    First,
+    /// For paths in between.
+    Second,
+    /// For the thinnest.
+    Third,
+    /// For viewers in the preview: nothing but light and movement.
+    Frosted,
+}
+
+impl EncoderName {
+    /// All of them.
+    pub const ALL: [EncoderName; 4] =
+        [EncoderName::First, EncoderName::Second, EncoderName::Third, EncoderName::Frosted];
+
+    /// Its place in [`EncoderName::ALL`].
+    pub fn index(self) -> usize {
+        self as usize
+    }
+}
+
 /// One frame out of a video encoder.
 #[derive(Clone, Debug)]
 pub struct EncodedVideo {
-    /// The rung that it belongs to.
-    pub rung: RungName,
+    /// The encoder that it comes from.
+    pub encoder: EncoderName,
+    /// It has the size that home's picture has on a wide path.
+    pub full: bool,
     /// An H.264 access unit in Annex B form; keyframes with SPS and PPS in front.
     pub data: Arc<[u8]>,
     /// Whether a decoder can start here (IDR).

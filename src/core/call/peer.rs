@@ -158,6 +158,11 @@ impl Peer {
         self.within(now, |connection| connection.reset_estimate(to, now));
     }
 
+    /// No video packet that was sent so far is sent again: what was lost of it would only be in the way of the next keyframe.
+    pub fn forget_sent(&mut self, now: Instant) {
+        self.within(now, |connection| connection.forget_sent(now));
+    }
+
     /// How the path keeps up with our video, from how long it has been waiting in the pacer.
     pub fn pressure(&mut self, now: Instant) -> Pressure {
         self.within(now, |connection| connection.pressure(now))

@@ -58,6 +58,9 @@ pub enum FromPage {
         rev: u32,
         /// The session description.
         sdp: String,
+        /// What the page itself came at, in kbit/s: a first guess of what the path carries.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kbps: Option<u32>,
     },
     /// A trickled ICE candidate (RFC 8838) of peer connection `pc`; an empty text ends them.
     Candidate {
@@ -389,15 +392,15 @@ pub enum CameraState {
     Unplugged,
 }
 
-/// One encoding of the camera.
+/// Which picture a viewer gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RungName {
-    /// The configured size and rate.
+    /// Of the configured size.
     Full,
-    /// For viewers below the floor of the full one.
+    /// A smaller one, since the viewer's path does not carry the full one.
     Reduced,
-    /// For viewers in the preview: nothing but light and movement.
+    /// In the preview: nothing but light and movement.
     Frosted,
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use intercom_base::units::{Bitrate, FrameRate};
 
 use crate::rate::cadence::Cadence;
+use crate::rate::sizes::{Size, Sizes};
 
 /// A frame of this age is still good enough for a keyframe that somebody waits for.
 const FRESH_ENOUGH: Duration = Duration::from_millis(100);
@@ -21,6 +22,8 @@ pub struct Job {
     pub source: Source,
     /// Whether it must become a keyframe.
     pub keyframe: bool,
+    /// How large it is to be.
+    pub size: Size,
 }
 
 /// The picture of a [`Job`].
@@ -59,8 +62,7 @@ pub struct EncoderPlan {
     /// An arrival took its tick; the job is due now.
     due: bool,
     passthrough: Option<PassedThrough>,
-    /// What all frames need; with less, some are left out.
-    floor: Bitrate,
+    sizes: Sizes,
     /// Ticks since the last frame.
     ticks: u64,
 }
@@ -90,8 +92,8 @@ struct Newest {
 }
 
 impl EncoderPlan {
-    /// A plan for ticks at `rate`; stopped.
-    pub fn new(rate: FrameRate) -> EncoderPlan {
+    /// A plan for ticks at `rate`, and pictures of these sizes; stopped.
+    pub fn new(rate: FrameRate, sizes: Sizes) -> EncoderPlan {
         EncoderPlan {
             cadence: Cadence::new(rate),
             running: None,
@@ -101,14 +103,14 @@ impl EncoderPlan {
             lost: false,
             due: false,
             passthrough: None,
-            floor: Bitrate::from_kbps(0),
+            sizes,
             ticks: 0,
         }
     }
 
-    /// The same, leaving frames out at bitrates below `floor`.
-    pub fn sparing(self, floor: Bitrate) -> EncoderPlan {
-        EncoderPlan { floor, ..self }
+    /// The pictures' size, and whether it is the largest.
+    pub fn is_full(&self) -> bool {
+        self.sizes.is_full()
     }
 
     /// The bitrate to encode at; `None` while stopped.
@@ -139,6 +141,7 @@ impl EncoderPlan {
         self.keyframe = None;
         self.due = false;
         self.cadence.stop();
+        self.sizes.handle_stop();
         self.break_relay();
     }
 
@@ -176,6 +179,7 @@ impl EncoderPlan {
         self.lost = false;
         if self.passthrough.take().is_some() && self.running.is_some() {
             // What was passed on is of no use for what is encoded here.
+            self.sizes.handle_stop();
             self.keyframe = Some(self.owed(arrived, true));
         }
         self.newest = Some(Newest { arrived, encoded: false });
@@ -231,7 +235,8 @@ impl EncoderPlan {
     /// Whether this tick is one of those that get a frame.
     fn counts(&mut self) -> bool {
         self.ticks += 1;
-        self.ticks >= stride(self.running.unwrap_or(self.floor), self.floor)
+        let floor = self.sizes.floor();
+        self.ticks >= stride(self.running.unwrap_or(floor), floor).max(self.sizes.size().every)
     }
 
     fn job(&mut self, keyframe: bool, now: Instant) -> Job {
@@ -239,6 +244,7 @@ impl EncoderPlan {
         self.due = false;
         self.ticks = 0;
         self.cadence.consumed();
+        let resized = self.running.is_some_and(|bitrate| self.sizes.handle_bitrate(bitrate, now));
         let card = self.shows_card(now);
         let source = match &mut self.newest {
             Some(newest) if !card => {
@@ -250,7 +256,7 @@ impl EncoderPlan {
             }
             _ => Source::Card,
         };
-        Job { source, keyframe }
+        Job { source, keyframe: keyframe || resized, size: self.sizes.size() }
     }
 
     fn is_fresh(&self, now: Instant) -> bool {
@@ -286,13 +292,29 @@ pub fn stride(bitrate: Bitrate, floor: Bitrate) -> u64 {
 #[cfg(test)]
 #[allow(clippy::disallowed_methods)]
 mod tests {
+    use intercom_base::settings::Rung;
+
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);
     const RATE: Bitrate = Bitrate::from_kbps(1500);
 
+    fn rung(width: u32, height: u32, kbps: u64) -> Rung {
+        let (floor, max) = (Bitrate::from_kbps(kbps), Bitrate::from_kbps(2500));
+        Rung { width, height, rate: FrameRate::from_fps(30.0), floor, max }
+    }
+
+    fn sizes() -> Sizes {
+        Sizes::new(&rung(1280, 720, 1000), &rung(320, 180, 60))
+    }
+
     fn plan() -> (Instant, EncoderPlan) {
-        (Instant::now(), EncoderPlan::new(FrameRate::from_fps(30.0)))
+        (Instant::now(), EncoderPlan::new(FrameRate::from_fps(30.0), sizes()))
+    }
+
+    /// A job at the bitrate of these tests.
+    fn job(source: Source, keyframe: bool) -> Job {
+        Job { source, keyframe, size: sizes().size() }
     }
 
     /// Runs until `end`, frames arriving at `frames`; returns what was encoded when.
@@ -337,7 +359,7 @@ mod tests {
         let (now, mut plan) = plan();
         plan.handle_frame(now);
         plan.handle_run(RATE, now + 20 * MS);
-        assert_eq!(plan.poll(now + 20 * MS), Some(Job { source: Source::Fresh, keyframe: true }));
+        assert_eq!(plan.poll(now + 20 * MS), Some(job(Source::Fresh, true)));
     }
 
     #[test]
@@ -348,7 +370,7 @@ mod tests {
         plan.handle_run(RATE, run_at);
         let fresh = run_at + 20 * MS;
         let jobs = run(&mut plan, run_at, run_at + 22 * MS, &[fresh]);
-        assert_eq!(jobs, [(fresh, Job { source: Source::Fresh, keyframe: true })]);
+        assert_eq!(jobs, [(fresh, job(Source::Fresh, true))]);
     }
 
     #[test]
@@ -359,7 +381,7 @@ mod tests {
         plan.handle_run(RATE, run_at);
         let jobs = run(&mut plan, run_at, run_at + 34 * MS, &[]);
         assert_eq!(jobs.len(), 1);
-        assert_eq!(jobs[0].1, Job { source: Source::Fresh, keyframe: true });
+        assert_eq!(jobs[0].1, job(Source::Fresh, true));
         assert!(jobs[0].0 - run_at <= 34 * MS);
     }
 
@@ -371,11 +393,11 @@ mod tests {
         run(&mut plan, now, now + 10 * MS, &[]);
         plan.handle_keyframe(now + 11 * MS);
         plan.handle_keyframe(now + 11 * MS);
-        assert_eq!(plan.poll(now + 11 * MS), Some(Job { source: Source::Repeat, keyframe: true }));
+        assert_eq!(plan.poll(now + 11 * MS), Some(job(Source::Repeat, true)));
         assert_eq!(plan.poll(now + 11 * MS), None);
         let fresh = now + 33 * MS;
         let jobs = run(&mut plan, now + 12 * MS, now + 40 * MS, &[fresh]);
-        assert_eq!(jobs, [(fresh, Job { source: Source::Fresh, keyframe: false })]);
+        assert_eq!(jobs, [(fresh, job(Source::Fresh, false))]);
     }
 
     #[test]
@@ -395,7 +417,7 @@ mod tests {
         let (now, mut plan) = plan();
         plan.handle_camera_lost();
         plan.handle_run(RATE, now);
-        assert_eq!(plan.poll(now), Some(Job { source: Source::Card, keyframe: true }));
+        assert_eq!(plan.poll(now), Some(job(Source::Card, true)));
     }
 
     #[test]
@@ -461,14 +483,12 @@ mod tests {
         plan.handle_run(RATE, now);
         assert!(plan.handle_encoded(true, now));
         let jobs = run(&mut plan, now, now + 1200 * MS, &[]);
-        assert_eq!(jobs[0], (now + 1000 * MS, Job { source: Source::Card, keyframe: true }));
-        assert!(
-            jobs.len() > 3 && jobs[1..].iter().all(|(_, job)| *job == Job { source: Source::Card, keyframe: false })
-        );
+        assert_eq!(jobs[0], (now + 1000 * MS, job(Source::Card, true)));
+        assert!(jobs.len() > 3 && jobs[1..].iter().all(|(_, made)| *made == job(Source::Card, false)));
         assert!(!plan.handle_encoded(false, now + 1300 * MS), "viewers have the card");
         assert!(plan.handle_encoded(true, now + 1400 * MS));
         plan.handle_camera_lost();
-        assert_eq!(plan.poll(now + 1410 * MS), Some(Job { source: Source::Card, keyframe: true }));
+        assert_eq!(plan.poll(now + 1410 * MS), Some(job(Source::Card, true)));
     }
 
     #[test]
@@ -477,9 +497,9 @@ mod tests {
         plan.handle_run(RATE, now);
         assert!(plan.handle_encoded(true, now));
         plan.handle_frame(now + 33 * MS);
-        assert_eq!(plan.poll(now + 33 * MS), Some(Job { source: Source::Fresh, keyframe: true }));
+        assert_eq!(plan.poll(now + 33 * MS), Some(job(Source::Fresh, true)));
         plan.handle_frame(now + 66 * MS);
-        assert_eq!(plan.poll(now + 66 * MS), Some(Job { source: Source::Fresh, keyframe: false }));
+        assert_eq!(plan.poll(now + 66 * MS), Some(job(Source::Fresh, false)));
         assert!(!plan.handle_encoded(false, now + 99 * MS));
         assert!(plan.handle_encoded(true, now + 132 * MS));
     }

@@ -61,10 +61,13 @@
 //! The page does the same in the other direction (`webroot/uplink.js`).
 
 pub mod cadence;
+pub mod delivery;
 pub mod encoding;
-pub mod ladder;
 pub mod passthrough;
+pub mod path;
 pub mod playout;
+pub mod sharing;
+pub mod sizes;
 pub mod snapshots;
 pub mod speech;
 pub mod stills;

@@ -1,84 +1,59 @@
-//! Which rung a viewer gets, and at which bitrate a rung is encoded.
+//! What one viewer's path offers, and how far its estimator looks for more.
 
 use std::time::{Duration, Instant};
 
 use intercom_base::units::Bitrate;
 
-use crate::call::protocol::RungName;
-
-/// An estimate must stay below the floor for this long before the viewer goes down while nothing jams. A far end that is
-/// short of CPU reads its packets late, which the estimator takes for a full path; it needs seconds to think better of it.
-const DOWN_AFTER: Duration = Duration::from_secs(8);
-
-/// Unless it says that the path carries not even a third: no slow far end is taken for that.
-const DOWN_AFTER_FAR: Duration = Duration::from_secs(2);
-
-/// With frames jammed as well, this is trend enough.
-const DOWN_AFTER_JAMMED: Duration = Duration::from_millis(1500);
-
-/// And comfortably above it for this long before the viewer comes up again.
-const UP_AFTER: Duration = Duration::from_secs(5);
-
-/// First pause after a climb that failed; doubles up to [`MAX_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_secs(10);
-
-/// Longest pause between attempts to climb.
-const MAX_PAUSE: Duration = Duration::from_secs(120);
-
-/// A climb that held this long was right: the pause starts over.
-const HELD: Duration = Duration::from_secs(60);
-
-/// While frames queue up, and for this long after, the viewer's path is used with more room.
+/// While frames queue up, and for this long after, the path is used with more room.
 const PRESSED_FOR: Duration = Duration::from_secs(2);
 
 /// Part of the estimate that is used, in percent. The estimator finds the edge by stepping over it; what is kept free
 /// is what keeps those steps from becoming delay.
-const USED: u64 = 85;
-const USED_PRESSED: u64 = 65;
+const USED: u64 = 75;
+const USED_PRESSED: u64 = 60;
 
-/// The bitrates of a rung.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Range {
-    /// Never encoded below this.
-    pub floor: Bitrate,
-    /// Never above this.
-    pub max: Bitrate,
-}
+/// Most of what a path below this carries is the voice, which comes evenly and makes no queue: more of it may be used.
+const VOICE: Bitrate = Bitrate::from_kbps(120);
+const USED_BY_VOICE: u64 = 85;
 
-/// Where one viewer is on the ladder.
+/// What a path of which nothing is known is taken to carry: enough for a small picture that moves.
+pub const UNKNOWN: Bitrate = Bitrate::from_kbps(400);
+
+/// The estimator looks this far beyond what it has found, in percent, and at least so far. Its probes are up to twice as large
+/// again: on a thin path they would be lost, and the voice with them.
+const BEYOND: u64 = 150;
+const LEAST_SOUGHT: Bitrate = Bitrate::from_kbps(200);
+
+/// So much more than before, in percent, is more.
+const MORE: u64 = 125;
+
+/// What came through a full path is all that it carries, until the estimator has found that, too; a little less, so that the
+/// queue drains.
+const CARRIED: u64 = 90;
+const FULL_FOR: Duration = Duration::from_secs(3);
+
+/// In its first seconds a path is looked at as fast as its answers come, later from time to time.
+const FIRST: Duration = Duration::from_secs(5);
+
+/// The path to one viewer.
 #[derive(Debug)]
-pub struct LadderState {
-    rung: RungName,
-    /// What the full rung needs at least, sound and headers included.
-    need: Bitrate,
+pub struct PathState {
+    began: Instant,
+    /// Taken to be so until there is an estimate.
+    start: Bitrate,
     estimate: Option<Bitrate>,
     pressed_until: Option<Instant>,
-    below_since: Option<Instant>,
-    above_since: Option<Instant>,
-    climbed: Option<Instant>,
-    not_before: Option<Instant>,
-    pause: Duration,
+    /// It was full, and is taken to carry no more than this until then.
+    full: Option<(Bitrate, Instant)>,
+    /// What the estimator was told that we would like to send, and what it had found before.
+    sought: Bitrate,
+    found: Bitrate,
 }
 
-impl LadderState {
-    /// Everybody starts on the full rung; `need` is its floor plus what sound and headers take.
-    pub fn new(need: Bitrate) -> LadderState {
-        LadderState {
-            rung: RungName::Full,
-            need,
-            estimate: None,
-            pressed_until: None,
-            below_since: None,
-            above_since: None,
-            climbed: None,
-            not_before: None,
-            pause: FIRST_PAUSE,
-        }
-    }
-
-    /// The rung that this viewer should get.
-    pub fn rung(&self) -> RungName {
-        self.rung
+impl PathState {
+    /// A path that is taken to carry `start`.
+    pub fn new(start: Bitrate, now: Instant) -> PathState {
+        PathState { began: now, start, estimate: None, pressed_until: None, full: None, sought: start, found: start }
     }
 
     /// What the path carries, if known.
@@ -86,81 +61,96 @@ impl LadderState {
         self.estimate
     }
 
-    /// Takes a new estimate of what the path carries.
-    pub fn handle_estimate(&mut self, estimate: Bitrate, now: Instant) {
-        self.estimate = Some(estimate);
-        self.below_since = if estimate < self.need { self.below_since.or(Some(now)) } else { None };
-        self.above_since = if estimate >= self.need.percent(120) { self.above_since.or(Some(now)) } else { None };
-        self.handle_timeout(now);
+    /// What it is taken to carry as long as that is not known.
+    pub fn start(&self) -> Bitrate {
+        self.start
     }
 
-    /// What of the path may be used now.
-    pub fn usable(&self) -> Option<Bitrate> {
-        let used = if self.pressed_until.is_some() { USED_PRESSED } else { USED };
-        self.estimate.map(|e| e.percent(used))
+    /// What may be used of it now.
+    pub fn usable(&self) -> Bitrate {
+        let carries = self.carries();
+        carries.percent(match self.pressed_until {
+            Some(_) => USED_PRESSED,
+            None if carries < VOICE => USED_BY_VOICE,
+            None => USED,
+        })
+    }
+
+    /// What may be used where hardly more than the voice is sent, which comes evenly and makes no queue; if that is known.
+    pub fn usable_by_voice(&self) -> Option<Bitrate> {
+        Some(self.estimate?.percent(USED_BY_VOICE))
+    }
+
+    /// Takes a new estimate. What to tell the estimator to look for, of `most` that would be of use, if that changes.
+    pub fn handle_estimate(&mut self, estimate: Bitrate, most: Bitrate, now: Instant) -> Option<Bitrate> {
+        self.estimate = Some(estimate);
+        self.handle_timeout(now);
+        let goal = self.goal(most);
+        let young = now.saturating_duration_since(self.began) < FIRST;
+        (goal < self.sought || (young && goal > self.sought)).then(|| self.seek(goal))
+    }
+
+    /// The path is full, and carries no more than this. Whether that is news.
+    pub fn handle_full(&mut self, carried: Bitrate, now: Instant) -> bool {
+        let most = carried.percent(CARRIED);
+        let news = self.carries() > most;
+        if news {
+            self.full = Some((most, now + FULL_FOR));
+        }
+        news
+    }
+
+    /// What it is taken to carry now.
+    fn carries(&self) -> Bitrate {
+        let estimate = self.estimate.unwrap_or(self.start);
+        self.full.map_or(estimate, |(most, _)| estimate.min(most))
+    }
+
+    /// Whether looking further has found so much that it is worth to look on soon.
+    pub fn found_more(&mut self) -> bool {
+        let more = self.estimate.is_some_and(|estimate| estimate > self.found.percent(MORE));
+        if more {
+            self.found = self.estimate.unwrap_or(self.found);
+        }
+        more
+    }
+
+    /// It is time to look for more: what to tell the estimator.
+    pub fn look_further(&mut self, most: Bitrate) -> Bitrate {
+        self.found = self.estimate.unwrap_or(self.start);
+        let goal = self.goal(most);
+        self.seek(goal)
+    }
+
+    /// The estimator was told to look for this.
+    pub fn seek(&mut self, goal: Bitrate) -> Bitrate {
+        self.sought = goal;
+        goal
     }
 
     /// Takes note that frames queue up although the estimate may not say so yet.
-    pub fn handle_pressure(&mut self, jammed: bool, now: Instant) {
+    pub fn handle_pressure(&mut self, now: Instant) {
         self.pressed_until = Some(now + PRESSED_FOR);
-        let below = self.below_since.is_some_and(|t| now.saturating_duration_since(t) >= DOWN_AFTER_JAMMED);
-        if jammed && below && self.rung == RungName::Full {
-            self.go_down(now);
-        }
     }
 
-    /// To be called at [`LadderState::poll_timeout`].
+    /// To be called at [`PathState::poll_timeout`].
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.pressed_until.is_some_and(|t| t <= now) {
             self.pressed_until = None;
         }
-        match self.rung {
-            RungName::Full => {
-                if self.below_since.is_some_and(|t| now.saturating_duration_since(t) >= self.patience()) {
-                    self.go_down(now);
-                }
-            }
-            RungName::Reduced | RungName::Frosted => {
-                let steady = self.above_since.is_some_and(|t| now.saturating_duration_since(t) >= UP_AFTER);
-                if steady && self.not_before.is_none_or(|t| now >= t) {
-                    self.rung = RungName::Full;
-                    self.climbed = Some(now);
-                    self.below_since = None;
-                }
-            }
+        if self.full.is_some_and(|(_, until)| until <= now) {
+            self.full = None;
         }
     }
 
-    /// When the rung may change without a new estimate.
+    /// When more may be used without a new estimate.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        match self.rung {
-            RungName::Full => self.below_since.map(|t| t + self.patience()),
-            RungName::Reduced | RungName::Frosted => {
-                self.above_since.map(|t| (t + UP_AFTER).max(self.not_before.unwrap_or(t)))
-            }
-        }
+        self.pressed_until.into_iter().chain(self.full.map(|(_, until)| until)).min()
     }
 
-    /// How long the path must be too narrow for the full rung.
-    fn patience(&self) -> Duration {
-        let far = self.estimate.is_some_and(|estimate| estimate.percent(300) < self.need);
-        if far { DOWN_AFTER_FAR } else { DOWN_AFTER }
+    fn goal(&self, most: Bitrate) -> Bitrate {
+        self.carries().percent(BEYOND).max(LEAST_SOUGHT).min(most)
     }
-
-    fn go_down(&mut self, now: Instant) {
-        let held = self.climbed.is_none_or(|t| now.saturating_duration_since(t) >= HELD);
-        self.pause = if held { FIRST_PAUSE } else { (self.pause * 2).min(MAX_PAUSE) };
-        self.not_before = Some(now + self.pause);
-        self.rung = RungName::Reduced;
-        self.above_since = None;
-        self.below_since = None;
-    }
-}
-
-/// The bitrate of a rung: what the slowest of its viewers can take, within the rung's range. `left` is what each
-/// viewer's path offers beside the sound. Viewers of whom nothing is known yet do not hold the others back.
-pub fn rung_bitrate(range: Range, left: impl Iterator<Item = Bitrate>) -> Bitrate {
-    left.min().unwrap_or(range.max).clamp(range.floor, range.max)
 }
 
 #[cfg(test)]
@@ -168,53 +158,62 @@ pub fn rung_bitrate(range: Range, left: impl Iterator<Item = Bitrate>) -> Bitrat
 mod tests {
     use super::*;
 
-    const NEED: Bitrate = Bitrate::from_kbps(1600);
+    const MOST: Bitrate = Bitrate::from_kbps(5000);
 
-    fn seconds(start: Instant, s: f64) -> Instant {
-        start + Duration::from_secs_f64(s)
+    fn kbps(kbps: u64) -> Bitrate {
+        Bitrate::from_kbps(kbps)
     }
 
     #[test]
-    fn a_dip_changes_nothing_a_trend_does() {
-        let start = Instant::now();
-        let mut ladder = LadderState::new(NEED);
-        ladder.handle_estimate(Bitrate::from_kbps(900), start);
-        ladder.handle_estimate(Bitrate::from_kbps(2500), seconds(start, 0.5));
-        ladder.handle_timeout(seconds(start, 9.0));
-        assert_eq!(ladder.rung(), RungName::Full);
-        ladder.handle_estimate(Bitrate::from_kbps(900), seconds(start, 10.0));
-        let due = ladder.poll_timeout().unwrap();
-        ladder.handle_timeout(due);
-        assert_eq!(ladder.rung(), RungName::Reduced);
+    fn while_frames_queue_up_more_is_kept_free() {
+        let now = Instant::now();
+        let mut path = PathState::new(kbps(400), now);
+        assert_eq!(path.usable(), kbps(300));
+        path.handle_estimate(kbps(1000), MOST, now);
+        assert_eq!(path.usable(), kbps(750));
+        path.handle_pressure(now);
+        assert_eq!(path.usable(), kbps(600));
+        let due = path.poll_timeout().unwrap();
+        path.handle_timeout(due);
+        assert_eq!((path.usable(), path.poll_timeout()), (kbps(750), None));
+        path.handle_estimate(kbps(100), MOST, now);
+        assert_eq!(path.usable(), kbps(85));
     }
 
     #[test]
-    fn climbs_back_and_waits_longer_after_each_failed_climb() {
-        let start = Instant::now();
-        let mut ladder = LadderState::new(NEED);
-        let mut now = start;
-        let mut pauses = Vec::new();
-        for _ in 0..4 {
-            ladder.handle_estimate(Bitrate::from_kbps(500), now);
-            now += DOWN_AFTER;
-            ladder.handle_timeout(now);
-            assert_eq!(ladder.rung(), RungName::Reduced);
-            let down = now;
-            ladder.handle_estimate(Bitrate::from_kbps(4000), now);
-            now = ladder.poll_timeout().unwrap();
-            ladder.handle_timeout(now);
-            assert_eq!(ladder.rung(), RungName::Full);
-            pauses.push((now - down).as_secs());
-        }
-        assert_eq!(pauses, [10, 20, 40, 80]);
+    fn a_full_path_is_known_at_once_and_nothing_is_looked_for_beyond_it() {
+        let now = Instant::now();
+        let mut path = PathState::new(kbps(400), now);
+        path.handle_estimate(kbps(3000), MOST, now);
+        assert!(path.handle_full(kbps(1000), now));
+        assert_eq!((path.usable(), path.look_further(MOST)), (kbps(675), kbps(1350)));
+        assert!(!path.handle_full(kbps(1000), now), "that is known");
+        path.handle_timeout(path.poll_timeout().unwrap());
+        assert_eq!((path.usable(), path.poll_timeout()), (kbps(2250), None));
     }
 
     #[test]
-    fn a_rung_is_encoded_for_its_slowest_viewer_but_never_below_the_floor() {
-        let range = Range { floor: Bitrate::from_kbps(1500), max: Bitrate::from_kbps(2500) };
-        let rate = |kbps: &[u64]| rung_bitrate(range, kbps.iter().map(|k| Bitrate::from_kbps(*k))).kbps();
-        assert_eq!(rate(&[]), 2500);
-        assert_eq!(rate(&[9000, 2000]), 2000);
-        assert_eq!(rate(&[9000, 700]), 1500);
+    fn what_was_found_by_looking_further_is_told_once() {
+        let now = Instant::now();
+        let mut path = PathState::new(kbps(400), now);
+        path.look_further(MOST);
+        assert!(!path.found_more());
+        path.handle_estimate(kbps(600), MOST, now + FIRST);
+        assert!(path.found_more() && !path.found_more());
+    }
+
+    #[test]
+    fn a_young_path_is_climbed_at_once_and_an_old_one_from_time_to_time() {
+        let now = Instant::now();
+        let mut path = PathState::new(kbps(400), now);
+        assert_eq!(path.look_further(MOST), kbps(600));
+        assert_eq!(path.handle_estimate(kbps(1000), MOST, now), Some(kbps(1500)));
+        assert_eq!(path.handle_estimate(kbps(9000), MOST, now), Some(MOST));
+        assert_eq!(path.handle_estimate(kbps(9000), MOST, now), None);
+        let later = now + FIRST;
+        assert_eq!(path.handle_estimate(kbps(300), MOST, later), Some(kbps(450)), "down at any time");
+        assert_eq!(path.handle_estimate(kbps(1000), MOST, later), None);
+        assert_eq!(path.look_further(MOST), kbps(1500));
+        assert_eq!(path.handle_estimate(kbps(20), MOST, later), Some(LEAST_SOUGHT));
     }
 }

@@ -33,14 +33,12 @@ const GLANCE: Duration = Duration::from_millis(1000);
 
 /// Who gets the camera's frames.
 pub struct Outlets {
-    /// The full rung's encoder.
-    pub full: Arc<EncoderControl>,
-    /// Width and height of the full rung.
+    /// The encoder whose place a camera's own H.264 can take.
+    pub first: Arc<EncoderControl>,
+    /// Width and height of its full picture.
     pub size: (u32, u32),
-    /// The reduced rung's.
-    pub reduced: Arc<EncoderControl>,
-    /// That of the preview.
-    pub frosted: Arc<EncoderControl>,
+    /// All others, which need pixels.
+    pub others: Vec<Arc<EncoderControl>>,
     /// Who makes single pictures.
     pub snapshots: Arc<SnapshotControl>,
     /// What home may see of itself.
@@ -73,18 +71,16 @@ impl Outlets {
     }
 
     fn publish_picture(&self, picture: &Arc<I420>, captured: Instant) {
-        self.full.publish(picture, captured);
-        self.reduced.publish(picture, captured);
-        self.frosted.publish(picture, captured);
+        self.first.publish(picture, captured);
+        self.others.iter().for_each(|encoder| encoder.publish(picture, captured));
         self.snapshots.publish(picture);
         self.board.set_own(picture);
     }
 
     fn camera_lost(&self) {
         self.board.clear_own();
-        self.full.camera_lost();
-        self.reduced.camera_lost();
-        self.frosted.camera_lost();
+        self.first.camera_lost();
+        self.others.iter().for_each(|encoder| encoder.camera_lost());
         self.snapshots.camera_lost();
     }
 }
@@ -166,8 +162,8 @@ pub fn spawn_camera(
 mod tests {
     use crossbeam_channel::{Receiver, Sender, bounded};
     use intercom_base::units::{Bitrate, FrameRate};
+    use intercom_core::call::items::EncoderName;
     use intercom_core::call::items::{EncodedVideo, EncoderOrder};
-    use intercom_core::call::protocol::RungName;
     use intercom_drivers::contract::{Opener, VideoMode};
 
     use super::*;
@@ -231,11 +227,10 @@ mod tests {
         let wake = Wake::new().unwrap();
         let handle = ToLoopHandle { events, wake: wake.clone() };
         let opener = Box::new(Opens(lives, asking));
-        let (full, reduced, board) = (control.clone(), Arc::default(), Arc::default());
-        let frosted = Arc::default();
-        let outlets = Outlets { full, size: (160, 90), reduced, frosted, snapshots: Arc::default(), board };
+        let (first, board) = (control.clone(), Arc::default());
+        let outlets = Outlets { first, size: (160, 90), others: Vec::new(), snapshots: Arc::default(), board };
         let workers = [
-            spawn_encoder(RungName::Full, rung, control.clone(), video, wake).unwrap(),
+            spawn_encoder(EncoderName::First, rung, rung, control.clone(), video, wake).unwrap(),
             spawn_camera(opener, outlets, no_jail(), context.clone(), handle).unwrap(),
         ];
         Room { context, control, frames, news, asked, workers }

@@ -1,4 +1,4 @@
-//! A camera that encodes H.264 by itself, on the camera's thread: its stream goes to the full rung's viewers as it is, and is
+//! A camera that encodes H.264 by itself, on the camera's thread: its stream goes to the first encode's viewers as it is, and is
 //! decoded for those who need pixels. What becomes of each frame is decided by [`Passthrough`].
 
 use std::sync::Arc;
@@ -45,19 +45,18 @@ impl Coded {
         self.sets.watch(unit);
         let keyframe = h264::is_keyframe(unit);
         let suits = self.sets.suit_browsers().and_then(|size| fits(size, outlets.size));
-        let (full, reduced) = (outlets.full.wishes(), outlets.reduced.wishes());
-        let frosted = outlets.frosted.wishes();
-        let pixels = reduced.run.is_some()
-            || frosted.run.is_some()
+        let first = outlets.first.wishes();
+        let pixels = outlets.others.iter().any(|encoder| encoder.wishes().run.is_some())
             || outlets.board.wants_own()
             || outlets.snapshots.wants_pixels();
-        let wants = if present { Wants { full: full.run, keyframe: full.keyframe, pixels } } else { Wants::default() };
+        let wants =
+            if present { Wants { full: first.run, keyframe: first.keyframe, pixels } } else { Wants::default() };
         let arrived = Unit { sequence, keyframe, bytes: unit.len(), suits };
         let verdict = self.passthrough.handle_unit(arrived, wants, clock::now());
         let mended = if keyframe { self.sets.put_before(unit) } else { None };
         let data = mended.map_or_else(|| Arc::clone(unit), Arc::from);
         if verdict.pass {
-            outlets.full.pass(encoders::Unit { data: Arc::clone(&data), keyframe, captured });
+            outlets.first.pass(encoders::Unit { data: Arc::clone(&data), keyframe, captured });
         }
         if !verdict.decode {
             self.decoder.reset();
@@ -66,20 +65,18 @@ impl Coded {
         match &picture {
             Some(picture) => {
                 outlets.board.set_own(picture);
-                outlets.reduced.publish(picture, captured);
-                outlets.frosted.publish(picture, captured);
+                outlets.others.iter().for_each(|encoder| encoder.publish(picture, captured));
                 outlets.snapshots.publish(picture);
             }
             None => {
-                outlets.reduced.mark_alive();
-                outlets.frosted.mark_alive();
+                outlets.others.iter().for_each(|encoder| encoder.mark_alive());
                 outlets.snapshots.mark_alive();
             }
         }
         match &picture {
             _ if verdict.pass => {}
-            Some(picture) if full.run.is_some() => outlets.full.publish(picture, captured),
-            _ => outlets.full.mark_alive(),
+            Some(picture) if first.run.is_some() => outlets.first.publish(picture, captured),
+            _ => outlets.first.mark_alive(),
         }
         if wants.full.is_some() {
             self.tell();
@@ -140,7 +137,7 @@ pub struct Asked {
     bitrate: Option<u64>,
 }
 
-/// Whether a stream of this size, before cropping, has the full rung's.
+/// Whether a stream of this size, before cropping, has the full picture's.
 fn fits(size: (u32, u32), wanted: (u32, u32)) -> Result<(), &'static str> {
     let side = |side: u32, wanted: u32| (wanted..wanted + 16).contains(&side);
     if side(size.0, wanted.0) && side(size.1, wanted.1) { Ok(()) } else { Err("its size is not that of [video]") }
@@ -157,8 +154,7 @@ mod tests {
     use intercom_base::settings::Rung;
     use intercom_base::testing::pictures::moving_scene;
     use intercom_base::units::{Bitrate, FrameRate};
-    use intercom_core::call::items::{EncodedVideo, EncoderOrder};
-    use intercom_core::call::protocol::RungName;
+    use intercom_core::call::items::{EncodedVideo, EncoderName, EncoderOrder};
     use intercom_drivers::contract::{CaptureVideo, DeviceError, Image, Opener, VideoFrame, VideoMode};
     use intercom_media::video_encoder::VideoEncoder;
 
@@ -273,22 +269,15 @@ mod tests {
         let wake = Wake::new().unwrap();
         let board = Arc::new(Board::new(true));
         let handle = ToLoopHandle { events, wake: wake.clone() };
-        let [full, reduced] = controls.clone();
+        let [first, third] = controls.clone();
         let snapshots = Arc::new(SnapshotControl::default());
-        let outlets = Outlets {
-            full,
-            size,
-            reduced,
-            frosted: Arc::default(),
-            snapshots: snapshots.clone(),
-            board: board.clone(),
-        };
-        let rungs = [(RungName::Full, rung(size.0, size.1)), (RungName::Reduced, rung(160, 90))];
-        let mut workers: Vec<Worker> = rungs
+        let outlets = Outlets { first, size, others: vec![third], snapshots: snapshots.clone(), board: board.clone() };
+        let encoders = [(EncoderName::First, rung(size.0, size.1)), (EncoderName::Third, rung(160, 90))];
+        let mut workers: Vec<Worker> = encoders
             .into_iter()
             .zip(&controls)
             .map(|((name, rung), control)| {
-                spawn_encoder(name, rung, control.clone(), video.clone(), wake.clone()).unwrap()
+                spawn_encoder(name, rung, rung, control.clone(), video.clone(), wake.clone()).unwrap()
             })
             .collect();
         workers.push(spawn_snapshots((160, 90), snapshots.clone(), handle.clone()).unwrap());
@@ -304,18 +293,18 @@ mod tests {
     }
 
     impl Room {
-        fn run(&self, rung: RungName) {
-            self.order(rung, EncoderOrder::Run(Bitrate::from_kbps(1500)));
+        fn run(&self, encoder: EncoderName) {
+            self.order(encoder, EncoderOrder::Run(Bitrate::from_kbps(1500)));
         }
 
-        fn order(&self, rung: RungName, order: EncoderOrder) {
-            self.controls[usize::from(rung == RungName::Reduced)].order(order);
+        fn order(&self, encoder: EncoderName, order: EncoderOrder) {
+            self.controls[usize::from(encoder == EncoderName::Third)].order(order);
         }
 
-        fn next(&self, rung: RungName) -> EncodedVideo {
+        fn next(&self, encoder: EncoderName) -> EncodedVideo {
             let deadline = clock::now() + LONG;
             while let Ok(frame) = self.frames.recv_deadline(deadline) {
-                if frame.rung == rung {
+                if frame.encoder == encoder {
                     return frame;
                 }
             }
@@ -344,17 +333,17 @@ mod tests {
     #[test]
     fn viewers_get_what_the_camera_encoded_and_every_frame_of_it() {
         let room = room(true, (320, 180));
-        room.run(RungName::Full);
+        room.run(EncoderName::First);
         let mut decoder = VideoDecoder::new();
         let mut take = || {
-            let frame = room.next(RungName::Full);
+            let frame = room.next(EncoderName::First);
             assert!(room.is_the_cameras(&frame), "encoded again");
             assert!(decoder.decode(&frame.data).unwrap().is_some(), "it lacks one before it");
             frame.keyframe
         };
         assert!(take());
         assert!((0..20).all(|_| !take()));
-        room.order(RungName::Full, EncoderOrder::Keyframe);
+        room.order(EncoderName::First, EncoderOrder::Keyframe);
         assert!((0..20).any(|_| take()), "the camera makes one when a viewer needs it");
         room.close();
     }
@@ -362,18 +351,18 @@ mod tests {
     #[test]
     fn the_reduced_picture_and_homes_own_are_decoded_from_it_meanwhile() {
         let room = room(true, (320, 180));
-        room.run(RungName::Full);
-        assert!(room.next(RungName::Full).keyframe);
-        room.run(RungName::Reduced);
+        room.run(EncoderName::First);
+        assert!(room.next(EncoderName::First).keyframe);
+        room.run(EncoderName::Third);
         let mut decoder = VideoDecoder::new();
-        let first = decoder.decode(&room.next(RungName::Reduced).data).unwrap().expect("a keyframe first");
+        let first = decoder.decode(&room.next(EncoderName::Third).data).unwrap().expect("a keyframe first");
         assert_eq!((first.width(), first.height()), (160, 90));
         let moved = (0..20).any(|_| {
-            let picture = decoder.decode(&room.next(RungName::Reduced).data).unwrap();
+            let picture = decoder.decode(&room.next(EncoderName::Third).data).unwrap();
             picture.is_some_and(|picture| luma(&picture) != luma(&first))
         });
         assert!(moved, "one picture only");
-        let full = room.next(RungName::Full);
+        let full = room.next(EncoderName::First);
         assert!(room.is_the_cameras(&full), "the full picture stays the camera's");
         assert!(!room.board.wants_own(), "no TV");
         room.close();
@@ -406,12 +395,12 @@ mod tests {
     fn another_size_or_a_camera_that_cannot_be_asked_is_encoded_anew() {
         for (obeys, size) in [(true, (240, 136)), (false, (320, 180))] {
             let room = room(obeys, size);
-            room.run(RungName::Full);
+            room.run(EncoderName::First);
             let mut decoder = VideoDecoder::new();
             let mut frames = 0;
             let mut shown = None;
             while frames < 20 {
-                let frame = room.next(RungName::Full);
+                let frame = room.next(EncoderName::First);
                 assert!(!room.is_the_cameras(&frame), "{obeys} {size:?}");
                 shown = decoder.decode(&frame.data).unwrap().or(shown);
                 frames += 1;
@@ -425,13 +414,13 @@ mod tests {
     #[test]
     fn unplugged_and_back_the_viewer_sees_the_card_and_then_the_picture() {
         let room = room(true, (320, 180));
-        room.run(RungName::Full);
+        room.run(EncoderName::First);
         let mut decoder = VideoDecoder::new();
         let mut take = |camera: bool| {
             let deadline = clock::now() + LONG;
             loop {
                 assert!(clock::now() < deadline, "never");
-                let frame = room.next(RungName::Full);
+                let frame = room.next(EncoderName::First);
                 assert!(decoder.decode(&frame.data).unwrap().is_some(), "what came before is missing");
                 if room.is_the_cameras(&frame) == camera {
                     break;

@@ -27,7 +27,7 @@ fn room(bound: usize) -> Room {
     };
     let control = Arc::new(EncoderControl::default());
     let (sender, frames) = bounded(bound);
-    let worker = spawn_encoder(RungName::Full, rung, control.clone(), sender, Wake::new().unwrap()).unwrap();
+    let worker = spawn_encoder(EncoderName::First, rung, rung, control.clone(), sender, Wake::new().unwrap()).unwrap();
     Room { control, frames, worker, sent: 0 }
 }
 

@@ -11,9 +11,9 @@ use intercom_base::settings::Rung;
 use intercom_base::units::{Bitrate, FrameRate};
 use intercom_core::call::home::{Curtain, Home, HomeConfig, HomeOutput, Mute, SocketId};
 use intercom_core::call::house::House;
-use intercom_core::call::items::{Checkup, EncodedAudio, EncodedVideo, ExchangeId, Recipients, VisitId};
+use intercom_core::call::items::{Checkup, EncodedAudio, EncodedVideo, EncoderName, ExchangeId, Recipients, VisitId};
 use intercom_core::call::peer::Identity;
-use intercom_core::call::protocol::{CameraState, FromHome, FromPage, HomeWish, PersonWish, RungName, Volume};
+use intercom_core::call::protocol::{CameraState, FromHome, FromPage, HomeWish, PersonWish, Volume};
 use intercom_core::people::access::Access;
 use intercom_core::people::entering::{Entering, InQuietHours};
 use intercom_core::people::items::{InviteId, NewKey, NewLink};
@@ -197,7 +197,8 @@ impl<'a> Day<'a> {
             }
             4..=6 => {
                 let sdp = (self.offer)(&mut self.dice);
-                FromPage::Offer { pc, rev: self.any(&[0, 1, 2, u32::MAX]), sdp }
+                let kbps = self.any(&[None, Some(0), Some(300), Some(u32::MAX)]);
+                FromPage::Offer { pc, rev: self.any(&[0, 1, 2, u32::MAX]), sdp, kbps }
             }
             7 => {
                 let addresses = ["192.0.2.1 40000", "10.0.0.1 8443", "::1 1", "0.0.0.0 0", "a.local 9", "224.0.0.1 5"];
@@ -332,9 +333,10 @@ impl<'a> Day<'a> {
                 self.home.handle_datagram(source, SocketAddr::from(HOME), &bytes, now);
             }
             (16, _) => {
-                let rung = self.any(&[RungName::Full, RungName::Reduced, RungName::Frosted]);
+                let (encoder, full) = (self.any(&EncoderName::ALL), self.dice.coin());
                 let (data, keyframe) = (vec![0, 0, 0, 1, 0x65, 0x88].into(), self.dice.coin());
-                let frame = EncodedVideo { rung, data, keyframe, captured: now, encode_began: now, encoded: now };
+                let frame =
+                    EncodedVideo { encoder, full, data, keyframe, captured: now, encode_began: now, encoded: now };
                 self.home.handle_video(&frame, now);
             }
             (17, _) => {

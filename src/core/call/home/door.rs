@@ -183,7 +183,7 @@ impl Home {
             self.out.push_back(HomeOutput::Curtain(drawn));
             self.say_to_all(&FromHome::Curtain { drawn });
             self.update_conference();
-            self.update_rungs(now);
+            self.update_encoders(now);
             if !drawn {
                 let inside: Vec<usize> =
                     (0..self.visits.len()).filter(|at| self.visits[*at].gate.is_inside()).collect();

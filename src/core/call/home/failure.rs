@@ -38,9 +38,9 @@ mod tests {
     use super::*;
     use crate::call::home::{HomeConfig, HomeOutput, SocketId};
     use crate::call::house::House;
-    use crate::call::items::EncodedVideo;
+    use crate::call::items::{EncodedVideo, EncoderName};
     use crate::call::peer::Identity;
-    use crate::call::protocol::{ErrorCode, FromHome, FromPage, RungName, Volume};
+    use crate::call::protocol::{ErrorCode, FromHome, FromPage, Volume};
     use crate::people::access::Access;
     use crate::people::keys::{Key, KeyId};
     use crate::people::register::{People, Person, Role};
@@ -96,7 +96,7 @@ mod tests {
         let id = SocketId(n.into());
         home.handle_socket_open(id, far(n), SocketAddr::from(([10, 0, 0, 1], 8443)), now);
         say(home, id, &FromPage::Hello { v: 1, key: KEY.into(), resume: None }, now);
-        say(home, id, &FromPage::Offer { pc: 1, rev: 1, sdp: OFFER.into() }, now);
+        say(home, id, &FromPage::Offer { pc: 1, rev: 1, sdp: OFFER.into(), kbps: None }, now);
         let heard = heard(home, id);
         assert!(matches!(heard.last(), Some(FromHome::Answer { .. })), "{heard:?}");
         id
@@ -116,7 +116,15 @@ mod tests {
 
     fn frame(now: Instant) -> EncodedVideo {
         let data = vec![0, 0, 0, 1, 0x65, 0x88].into();
-        EncodedVideo { rung: RungName::Full, data, keyframe: true, captured: now, encode_began: now, encoded: now }
+        EncodedVideo {
+            encoder: EncoderName::First,
+            full: true,
+            data,
+            keyframe: true,
+            captured: now,
+            encode_began: now,
+            encoded: now,
+        }
     }
 
     #[test]
@@ -143,7 +151,7 @@ mod tests {
 
         let left: Vec<_> = home.visits.iter().map(|v| (v.socket, v.peer.is_some())).collect();
         assert_eq!(left, [(Some(first), true), (Some(third), true)]);
-        say(&mut home, third, &FromPage::Offer { pc: 2, rev: 1, sdp: OFFER.into() }, now);
+        say(&mut home, third, &FromPage::Offer { pc: 2, rev: 1, sdp: OFFER.into(), kbps: None }, now);
         assert!(matches!(heard(&mut home, third).last(), Some(FromHome::Answer { pc: 2, .. })));
         // And anyone who failed may try again.
         enter(&mut home, 4, now);
@@ -154,8 +162,8 @@ mod tests {
         let now = start();
         type Way = fn(&mut Home, SocketId, Instant);
         let ways: [Way; 7] = [
-            |home, id, now| say(home, id, &FromPage::Offer { pc: 1, rev: 2, sdp: OFFER.into() }, now),
-            |home, id, now| say(home, id, &FromPage::Offer { pc: 2, rev: 1, sdp: OFFER.into() }, now),
+            |home, id, now| say(home, id, &FromPage::Offer { pc: 1, rev: 2, sdp: OFFER.into(), kbps: None }, now),
+            |home, id, now| say(home, id, &FromPage::Offer { pc: 2, rev: 1, sdp: OFFER.into(), kbps: None }, now),
             |home, id, now| say(home, id, &FromPage::Candidate { pc: 1, candidate: "candidate:1".into() }, now),
             |home, _, now| home.handle_video(&frame(now), now),
             |home, _, now| home.handle_timeout(now + Duration::from_secs(1)),

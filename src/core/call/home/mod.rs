@@ -1,4 +1,4 @@
-//! All visits: admission, signaling, media, rungs. Driven with `handle_*(…, now)`, emptied with `poll_output`,
+//! All visits: admission, signaling, media, orders of the encoders. Driven with `handle_*(…, now)`, emptied with `poll_output`,
 //! woken at `poll_timeout`.
 //!
 //! Signaling is not the call: a socket only carries words about a visit. A visit whose socket died lives on its own
@@ -7,6 +7,7 @@
 mod admission;
 mod calling;
 mod door;
+mod encoders;
 mod failure;
 mod house;
 mod levels;
@@ -30,28 +31,29 @@ use crate::call::chimes::Chimes;
 use crate::call::home::admission::Socket;
 use crate::call::home::calling::Calling;
 use crate::call::home::door::DoorState;
+use crate::call::home::encoders::EncoderState;
 use crate::call::home::house::HouseState;
 use crate::call::home::levels::Levels;
-use crate::call::home::media::RungState;
 use crate::call::home::owner::Owners;
 use crate::call::home::pairing::{Exchange, Pairing};
 use crate::call::home::visit::Visit;
 use crate::call::items::{AudioIn, ViewerInfo, VisitId};
 use crate::call::peer::Identity;
-use crate::call::protocol::{ByeReason, CameraState, FromHome, RungName};
+use crate::call::protocol::{ByeReason, CameraState, FromHome};
 use crate::people::access::Access;
 use crate::people::items::{NewKey, NewLink};
 use crate::people::keys::KeyId;
 use crate::people::news::NewsBook;
 use crate::people::register::Role;
 use crate::people::visits::{Outcome, VisitLog};
+use crate::rate::sharing::Sharing;
 use crate::rate::speech::SpeechOrder;
 use crate::reach::Addresses;
 
 pub use calling::CALL_LIFE;
 pub use door::{BACK_WITHIN, Curtain, KNOCK_LIFE, PREVIEW_LIFE};
+pub use encoders::frosted;
 pub use levels::Mute;
-pub use media::frosted;
 pub use orders::{HomeConfig, HomeOutput, Why};
 
 /// A visit without a socket and without media ends after this.
@@ -95,7 +97,8 @@ pub struct Home {
     visits: Vec<Visit>,
     next_visit: u64,
     routes: HashMap<SocketAddr, VisitId>,
-    rungs: [RungState; 3],
+    encoders: [EncoderState; 4],
+    sharing: Sharing,
     speech: SpeechOrder,
     present: bool,
     /// Several are here who hear each other.
@@ -132,11 +135,7 @@ impl Home {
         now: Instant,
         unix: Duration,
     ) -> Home {
-        let rungs = [
-            RungState::new(RungName::Full, &config.full, now),
-            RungState::new(RungName::Reduced, &config.reduced, now),
-            RungState::new(RungName::Frosted, &frosted(&config.full), now),
-        ];
+        let encoders = EncoderState::all(&config, now);
         let door = DoorState::new(config.curtain, config.house.quiet_hours);
         let (log, news) = (config.visits.clone(), config.news.clone());
         let house = HouseState::new(&config, now);
@@ -153,7 +152,8 @@ impl Home {
             visits: Vec::new(),
             next_visit: 1,
             routes: HashMap::new(),
-            rungs,
+            encoders,
+            sharing: Sharing::new(now),
             speech: SpeechOrder::default(),
             present: false,
             mixing: false,
@@ -300,7 +300,8 @@ impl Home {
         }
         self.seats_timeout(now);
         self.failures_timeout(now);
-        self.rungs_timeout(now);
+        self.quiet_timeout(now);
+        self.encoders_timeout(now);
         self.pairing_timeout(now);
         self.door_timeout(now);
         self.call_timeout(now);
@@ -315,17 +316,18 @@ impl Home {
             let orphan = visit.orphan_deadline().map(|t| (t, Why::Orphan(visit.id)));
             let no_media = visit.media_deadline().map(|t| (t, Why::NoMedia(visit.id)));
             let failed = visit.failed_at.map(|t| (t, Why::Failed(visit.id)));
-            let ladder = visit.ladder.poll_timeout().map(|t| (t, Why::Ladder(visit.id)));
+            let path = visit.path.poll_timeout().map(|t| (t, Why::Path(visit.id)));
             let probe = visit.next_probe.map(|t| (t, Why::Probe(visit.id)));
             let idle = visit.encode_until.map(|t| (t, Why::Idle(visit.id)));
             let still_mode = visit.still_mode.poll_timeout().map(|t| (t, Why::StillMode(visit.id)));
-            [peer, orphan, no_media, failed, ladder, probe, idle, still_mode].into_iter().flatten()
+            let quiet = visit.quiet_deadline().map(|t| (t, Why::Quiet(visit.id)));
+            [peer, orphan, no_media, failed, path, probe, idle, still_mode, quiet].into_iter().flatten()
         });
-        let rungs = self.rungs.iter().filter_map(|r| r.deadline());
+        let encoders = self.encoders.iter().filter_map(|e| e.deadline());
         let pairing = self.pairing_deadline().map(|at| (at, Why::Pairing));
         let chime = self.chimes.poll_timeout().map(|at| (at, Why::Chime));
         let door = self.door_deadline().into_iter().chain(self.call_deadline());
-        sockets.chain(visits).chain(rungs).chain(pairing).chain(chime).chain(door).min_by_key(|(at, _)| *at)
+        sockets.chain(visits).chain(encoders).chain(pairing).chain(chime).chain(door).min_by_key(|(at, _)| *at)
     }
 
     /// The next thing to do; `None` when all is said.
@@ -341,14 +343,14 @@ impl Home {
     /// Everything about the visits, for `intercom status`.
     pub fn status(&self) -> serde_json::Value {
         let visits: Vec<_> = self.visits.iter().map(Visit::status).collect();
-        let rungs: Vec<_> = self.rungs.iter().map(RungState::status).collect();
+        let encoders: Vec<_> = self.encoders.iter().map(EncoderState::status).collect();
         let speech = self
             .speech
             .ordered()
             .map(|s| serde_json::json!({ "kbps": s.bitrate.kbps(), "loss_percent": s.loss_percent }));
         serde_json::json!({
             "visits": visits,
-            "rungs": rungs,
+            "encoders": encoders,
             "speech": speech,
             "failed_peers": self.failed_peers,
             "sockets": self.sockets.len(),
@@ -436,7 +438,7 @@ impl Home {
             self.tell_owners(now);
         }
         self.update_conference();
-        self.update_rungs(now);
+        self.update_encoders(now);
         self.door_changed(now);
     }
 }

@@ -8,10 +8,11 @@ use crate::call::chimes::Chime;
 use crate::call::home::SocketId;
 use crate::call::house::House;
 use crate::call::items::{
-    AudioIn, CallOut, Door, EncoderOrder, ExchangeId, For, PairingCode, Speech, ViewerFrame, ViewerInfo, VisitId,
+    AudioIn, CallOut, Door, EncoderName, EncoderOrder, ExchangeId, For, PairingCode, Speech, ViewerFrame, ViewerInfo,
+    VisitId,
 };
 use crate::call::peer::Transmit;
-use crate::call::protocol::{FromHome, RungName, Volume};
+use crate::call::protocol::{FromHome, Volume};
 use crate::people::items::{Change, InviteId};
 use crate::people::news::NewsBook;
 use crate::people::register::Wish;
@@ -28,9 +29,9 @@ pub struct HomeConfig {
     pub port: u16,
     /// How the outside reaches it, for links.
     pub public: Option<PublicAddress>,
-    /// The full rung.
+    /// Home's picture on a wide path.
     pub full: Rung,
-    /// The reduced rung.
+    /// The smallest moving one.
     pub reduced: Rung,
     /// Bitrate of Opus.
     pub audio: Bitrate,
@@ -67,8 +68,8 @@ pub enum HomeOutput {
     Ping(SocketId),
     /// Say a WebSocket goodbye and close, once what was said is sent.
     Close(SocketId),
-    /// Order of the encoder of a rung.
-    Encoder(RungName, EncoderOrder),
+    /// Order of a video encoder.
+    Encoder(EncoderName, EncoderOrder),
     /// Make a JPEG of what the camera sees; answered with [`Home::handle_snapshot`]. Two orders may get one answer.
     Snapshot,
     /// Order of the Opus encoder.
@@ -143,8 +144,8 @@ pub enum Why {
     NoMedia(VisitId),
     /// A visit is over whose peer connection has failed.
     Failed(VisitId),
-    /// A viewer may change rung.
-    Ladder(VisitId),
+    /// A viewer's path may be used fully again.
+    Path(VisitId),
     /// A socket owes us its `hello`.
     Hello(SocketId),
     /// A guesser's answer is due.
@@ -152,7 +153,7 @@ pub enum Why {
     /// A quiet socket is to be pinged, or has been quiet too long.
     Silence(SocketId),
     /// A keyframe held back by the rate limit is due.
-    Keyframe(RungName),
+    Keyframe(EncoderName),
     /// A viewer without media no longer keeps the encoders busy.
     Idle(VisitId),
     /// A code on the TV is over, or the exchange of a token.
@@ -163,6 +164,8 @@ pub enum Why {
     Chime,
     /// Estimators are to look again whether their path carries more.
     Probe(VisitId),
+    /// Nothing has come of a viewer for too long.
+    Quiet(VisitId),
     /// Somebody has waited long enough at the door, or home rings again.
     Door,
     /// Nobody has answered home's call.

@@ -9,7 +9,6 @@ use crate::call::items::VisitId;
 use crate::call::protocol::{ByeReason, ErrorCode};
 use crate::people::entering::Admission;
 use crate::people::keys::KeyId;
-use crate::rate::ladder::LadderState;
 
 impl Home {
     /// Makes room for one more visit of `key`, if there is none.
@@ -67,8 +66,8 @@ impl Home {
         let id = VisitId(self.next_visit);
         self.next_visit += 1;
         let token = self.token();
-        let ladder = (LadderState::new(self.full_rung_need()), self.still_mode());
-        let mut visit = Visit::new(id, token.clone(), key, near, ladder, now);
+        let begin = (self.first_guess(None), self.still_mode());
+        let mut visit = Visit::new(id, token.clone(), key, near, begin, now);
         visit.socket = Some(socket);
         visit.socket_lost = None;
         let person = self.access.person(key);

@@ -2,12 +2,11 @@
 
 use std::time::Instant;
 
-use intercom_base::units::Bitrate;
-
 use crate::call::home::admission::Stage;
 use crate::call::home::{Home, HomeOutput, SocketId};
 use crate::call::peer::{OfferError, Peer};
 use crate::call::protocol::{ErrorCode, FromHome, FromPage};
+use crate::rate::path::PathState;
 
 impl Home {
     /// A text message came in.
@@ -50,7 +49,7 @@ impl Home {
             FromPage::Hello { .. } | FromPage::Pair { .. } => {
                 self.fail(id, ErrorCode::BadMessage, "hello was said already")
             }
-            FromPage::Offer { pc, rev, sdp } => self.offer(index, id, pc, rev, &sdp, now),
+            FromPage::Offer { pc, rev, sdp, kbps } => self.offer(index, id, (pc, rev), (&sdp, kbps), now),
             FromPage::Candidate { pc, candidate } => self.candidate(index, pc, candidate, now),
             FromPage::Keyframe { pc } => {
                 if self.visits[index].pc == pc {
@@ -89,7 +88,14 @@ impl Home {
         }
     }
 
-    fn offer(&mut self, index: usize, id: SocketId, pc: u32, rev: u32, sdp: &str, now: Instant) {
+    fn offer(
+        &mut self,
+        index: usize,
+        id: SocketId,
+        (pc, rev): (u32, u32),
+        (sdp, kbps): (&str, Option<u32>),
+        now: Instant,
+    ) {
         let visit = &mut self.visits[index];
         let same = visit.peer.is_some() && visit.pc == pc;
         if same && rev <= visit.rev {
@@ -107,7 +113,7 @@ impl Home {
             self.fail(id, ErrorCode::TooFast, "too many offers");
             return self.drop_socket(id, now);
         }
-        let answered = if same { self.restart(index, sdp, now) } else { self.connect(index, pc, sdp, now) };
+        let answered = if same { self.restart(index, sdp, now) } else { self.connect(index, pc, (sdp, kbps), now) };
         match answered {
             Ok(sdp) => {
                 let visit = &mut self.visits[index];
@@ -136,9 +142,16 @@ impl Home {
     }
 
     /// A new peer connection; one from before is closed.
-    fn connect(&mut self, index: usize, pc: u32, sdp: &str, now: Instant) -> Result<String, OfferError> {
+    fn connect(
+        &mut self,
+        index: usize,
+        pc: u32,
+        (sdp, kbps): (&str, Option<u32>),
+        now: Instant,
+    ) -> Result<String, OfferError> {
         let locals = self.locals_for(self.visits[index].near);
-        let initial = self.initial_estimate();
+        // What is known of the path, from the connection before or from the page.
+        let initial = self.visits[index].capacity.map_or_else(|| self.first_guess(kbps), |known| self.at_first(known));
         let (mut peer, answer) = Peer::answer(&self.identity, sdp, &locals, self.addresses.public, initial, now)?;
         if let Some(old) = &mut self.visits[index].peer {
             old.close(now);
@@ -146,10 +159,9 @@ impl Home {
         }
         let id = self.visits[index].id;
         let pictured = peer.has_video();
-        // Without video nothing is sent that could tell what the path carries beyond the voice.
-        let desired: Bitrate = if pictured { self.desired() } else { self.speech_rate() };
-        peer.set_desired(desired, now);
         if !pictured {
+            // Without video nothing is sent that could tell what the path carries beyond the voice.
+            peer.set_desired(self.speech_rate(), now);
             log::info!("visit {}: the browser has no H.264, so it gets sound only", id.0);
         }
         for route in std::mem::take(&mut self.visits[index].routes) {
@@ -171,6 +183,10 @@ impl Home {
         visit.answer = None;
         visit.set_connected(false, now);
         visit.needs_keyframe = true;
+        visit.path = PathState::new(initial, now);
+        if pictured {
+            self.begin_path(index, now);
+        }
         self.visits_changed(now);
         Ok(answer)
     }

@@ -4,11 +4,10 @@ use std::time::Instant;
 
 use intercom_base::units::Bitrate;
 
-use crate::call::home::media::{HEADERS, least};
+use crate::call::home::encoders::{HEADERS, least};
 use crate::call::home::visit::Visit;
 use crate::call::home::{Home, HomeOutput};
 use crate::call::items::{AudioIn, EncodedAudio};
-use crate::call::protocol::RungName;
 use crate::rate::speech::{self, Path};
 use crate::rate::stills::{Estimating, StillMode};
 
@@ -17,7 +16,7 @@ impl Home {
     pub fn handle_audio(&mut self, packet: &EncodedAudio, now: Instant) {
         for index in 0..self.visits.len() {
             let visit = &mut self.visits[index];
-            if !visit.is_met() || self.door.curtain || !packet.to.include(visit.id) {
+            if !visit.is_met() || visit.quiet || self.door.curtain || !packet.to.include(visit.id) {
                 continue;
             }
             if let Some(peer) = &mut visit.peer {
@@ -50,7 +49,7 @@ impl Home {
     /// Sound first: the encoder's orders, each path's redundancy, and what is left for the picture.
     pub(super) fn update_speech(&mut self, now: Instant) {
         let max = self.config.audio;
-        let paths = self.visits.iter().filter(|v| v.is_met()).map(|v| v.path(now));
+        let paths = self.visits.iter().filter(|v| v.is_met()).map(|v| v.sound_path(now));
         let wanted = speech::choose(max, paths);
         if self.visits.iter().any(Visit::is_met)
             && let Some(speech) = self.speech.update(wanted, now)
@@ -60,12 +59,12 @@ impl Home {
         let bitrate = self.speech_rate();
         for index in 0..self.visits.len() {
             let visit = &mut self.visits[index];
-            let path: Path = visit.path(now);
+            let path: Path = visit.sound_path(now);
             visit.sound = path.cost(bitrate);
             visit.redundancy = path.redundancy;
-            let room = visit.ladder.usable().map(|usable| usable.less(visit.sound).percent(100 - HEADERS));
+            let room = visit.path.usable_by_voice().map(|usable| usable.less(visit.sound).percent(100 - HEADERS));
             let was = visit.still_mode.is_still();
-            visit.still_mode.handle_room(room, visit.ladder.rung() == RungName::Reduced, now);
+            visit.still_mode.handle_room(room, true, now);
             let still = visit.still_mode.is_still();
             if was != still {
                 log::info!(
@@ -97,7 +96,9 @@ impl Home {
     /// Below what the voice takes, the estimator sends no padding, which on a narrow path is what the voice would lose.
     pub(super) fn rest_estimator(&mut self, index: usize, now: Instant) {
         let rest = self.speech_rate().percent(60);
-        if let Some(peer) = &mut self.visits[index].peer {
+        let visit = &mut self.visits[index];
+        visit.path.seek(rest);
+        if let Some(peer) = &mut visit.peer {
             peer.set_desired(rest, now);
             peer.reset_estimate(rest, now);
         }
@@ -106,7 +107,9 @@ impl Home {
     /// Looks whether the path carries moving pictures by now.
     fn try_estimator(&mut self, index: usize, now: Instant) {
         let (begin, goal) = (self.config.reduced.floor.percent(150), self.config.reduced.max);
-        if let Some(peer) = &mut self.visits[index].peer {
+        let visit = &mut self.visits[index];
+        visit.path.seek(goal);
+        if let Some(peer) = &mut visit.peer {
             peer.set_desired(goal, now);
             peer.reset_estimate(begin, now);
         }

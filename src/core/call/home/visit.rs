@@ -9,18 +9,22 @@ use intercom_base::units::Bitrate;
 use crate::call::home::door::Gate;
 use crate::call::home::house::HomeTold;
 use crate::call::home::{LONGEST_WITHOUT_MEDIA, NO_MEDIA_LIFE, ORPHAN_LIFE, SocketId};
-use crate::call::items::{ViewerInfo, VisitId};
+use crate::call::items::{EncoderName, ViewerInfo, VisitId};
 use crate::call::peer::{Peer, Report};
 use crate::call::protocol::{FromHome, RungName};
 use crate::people::fairness::{Budget, Rate};
 use crate::people::keys::KeyId;
-use crate::rate::ladder::LadderState;
+use crate::rate::path::PathState;
 use crate::rate::playout::Playout;
 use crate::rate::speech::{Path, Protection};
 use crate::rate::stills::StillMode;
 
 /// A viewer whose media is down for longer than this does not keep an encoder busy.
 const KEEP_ENCODING: Duration = Duration::from_secs(10);
+
+/// A viewer of whom nothing comes for so long, while pictures are sent, has vanished: a browser that gets them answers many times
+/// a second. The uplink is for the others.
+const QUIET_AFTER: Duration = Duration::from_secs(3);
 
 /// Most candidates kept that arrived before their offer, and the longest of them.
 const EARLY_CANDIDATES: usize = 64;
@@ -82,7 +86,7 @@ pub(super) struct Visit {
     pub encode_until: Option<Instant>,
     pub microphone: bool,
     pub camera: bool,
-    pub ladder: LadderState,
+    pub path: PathState,
     /// What the path does to sound, and what the sound takes of it.
     pub protection: Protection,
     pub sound: Bitrate,
@@ -91,12 +95,18 @@ pub(super) struct Visit {
     pub capacity: Option<Bitrate>,
     /// What is left of the picture beside the sound.
     pub still_mode: StillMode,
-    /// The rung whose frames the viewer gets now; follows `ladder` at the next keyframe.
-    pub sending: RungName,
+    /// The encoder whose frames the viewer is to get, and that of those it gets now, which follows at the next keyframe.
+    pub encoder: EncoderName,
+    pub sending: EncoderName,
+    /// What its page was told of the picture's size.
+    pub rung: RungName,
     pub needs_keyframe: bool,
     pub playout: Playout,
     pub report: Option<Report>,
     pub next_probe: Option<Instant>,
+    /// Since when pictures have been sent and nothing has come back, and that it has been too long.
+    pub unanswered: Option<Instant>,
+    pub quiet: bool,
     pub routes: Vec<SocketAddr>,
     pub frames_sent: u64,
     pub frames_held: u64,
@@ -108,7 +118,7 @@ impl Visit {
         token: String,
         key: KeyId,
         near: IpAddr,
-        (ladder, still_mode): (LadderState, StillMode),
+        (start, still_mode): (Bitrate, StillMode),
         now: Instant,
     ) -> Visit {
         Visit {
@@ -144,17 +154,21 @@ impl Visit {
             encode_until: Some(now + KEEP_ENCODING),
             microphone: false,
             camera: false,
-            ladder,
+            path: PathState::new(start, now),
             protection: Protection::default(),
             sound: Bitrate::from_kbps(0),
             redundancy: false,
             capacity: None,
             still_mode,
-            sending: RungName::Full,
+            encoder: EncoderName::First,
+            sending: EncoderName::First,
+            rung: RungName::Full,
             needs_keyframe: true,
             playout: Playout::new(),
             report: None,
             next_probe: None,
+            unanswered: None,
+            quiet: false,
             routes: Vec::new(),
             frames_sent: 0,
             frames_held: 0,
@@ -187,13 +201,35 @@ impl Visit {
         self.encode_until = (!connected).then_some(now + KEEP_ENCODING);
     }
 
-    /// Whether frames of this rung are for it, while the curtain is drawn or not.
-    pub fn may_see(&self, rung: RungName, curtain: bool) -> bool {
+    /// Whether frames of this encoder are for it, while the curtain is drawn or not.
+    pub fn may_see(&self, encoder: EncoderName, curtain: bool) -> bool {
         match self.gate {
-            Gate::Inside => rung != RungName::Frosted && !curtain,
-            Gate::Preview { .. } => rung == RungName::Frosted && !curtain,
+            Gate::Inside => encoder != EncoderName::Frosted && !curtain,
+            Gate::Preview { .. } => encoder == EncoderName::Frosted && !curtain,
             Gate::Knock { .. } => false,
         }
+    }
+
+    /// Encoders run for it: pictures flow, or are about to.
+    pub fn is_served(&self) -> bool {
+        self.peer.is_some() && self.pictured && !self.quiet && (self.connected || self.encode_until.is_some())
+    }
+
+    /// Something comes of it; true if it had been quiet.
+    pub fn handle_heard(&mut self) -> bool {
+        self.unanswered = None;
+        std::mem::take(&mut self.quiet)
+    }
+
+    /// When nothing has come of it for too long. Who gets single pictures only has little to answer.
+    pub fn quiet_deadline(&self) -> Option<Instant> {
+        let watched = self.connected && !self.quiet && !self.still_mode.is_still();
+        self.unanswered.filter(|_| watched).map(|since| since + QUIET_AFTER)
+    }
+
+    /// Media is up, and what is sent may arrive.
+    pub fn is_reached(&self) -> bool {
+        self.connected && !self.quiet
     }
 
     /// Media flows, and the viewer is inside.
@@ -209,7 +245,7 @@ impl Visit {
     }
 
     /// The viewer's path, as the Opus encoder sees it.
-    pub fn path(&self, now: Instant) -> Path {
+    pub fn sound_path(&self, now: Instant) -> Path {
         let estimate = self.capacity;
         let redundancy = self.protection.redundancy(estimate, now);
         Path { estimate, loss: self.protection.loss(), redundancy }
@@ -236,8 +272,8 @@ impl Visit {
             "connected": self.connected,
             "entry": self.gate.word(),
             "pictured": self.pictured,
-            "rung": self.sending,
-            "estimate_kbps": self.ladder.estimate().map(|e| e.kbps()),
+            "rung": self.rung,
+            "estimate_kbps": self.path.estimate().map(|e| e.kbps()),
             "redundancy": self.redundancy,
             "still": self.still_mode.is_still(),
             "path_loss": self.protection.loss(),

@@ -1,12 +1,16 @@
 //! How the WebRTC library is set up: certificate, codecs, header extensions.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use intercom_base::units::Bitrate;
-use str0m::RtcConfig;
 use str0m::bwe::Bitrate as RtcBitrate;
 use str0m::config::DtlsCert;
+use str0m::format::Codec;
+use str0m::media::{Mid, Pt};
+use str0m::net::Protocol;
 use str0m::rtp::Extension;
+use str0m::{Candidate, Rtc, RtcConfig};
 
 /// The same DTLS certificate for every peer of this process: making one takes milliseconds.
 #[derive(Clone)]
@@ -49,4 +53,22 @@ pub(super) fn config(identity: &Identity, initial: Bitrate) -> RtcConfig {
         .set_extension(6, Extension::AbsoluteCaptureTime);
     config.set_initial_stun_rto(Duration::from_millis(100));
     config
+}
+
+/// The payload type for our video: constrained baseline with packetization mode 1 (RFC 6184), which every browser
+/// decodes, else any H.264 with packetization mode 1.
+pub(super) fn pick_video(rtc: &mut Rtc, mid: Mid) -> Option<Pt> {
+    let writer = rtc.writer(mid)?;
+    let usable = writer
+        .payload_params()
+        .filter(|p| p.spec().codec == Codec::H264 && p.spec().format.packetization_mode == Some(1))
+        .map(|p| (p.pt(), p.spec().format.profile_level_id.unwrap_or(0x42_001f)));
+    usable.min_by_key(|(_, profile)| (profile >> 8 != 0x42_e0, profile >> 16 != 0x42)).map(|(pt, _)| pt)
+}
+
+/// The address that the outside knows us by, if it is none of our own.
+pub(super) fn reflexive(locals: &[SocketAddr], public: Option<SocketAddr>) -> Option<Candidate> {
+    let public = public?;
+    let base = locals.iter().find(|a| a.is_ipv4() == public.is_ipv4() && !a.ip().is_loopback())?;
+    (!locals.contains(&public)).then(|| Candidate::server_reflexive(public, *base, Protocol::Udp).ok()).flatten()
 }

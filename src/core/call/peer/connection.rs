@@ -13,15 +13,17 @@ use str0m::change::SdpOffer;
 use str0m::format::Codec;
 use str0m::media::{KeyframeRequestKind, MediaKind, MediaTime as RtcTime, Mid, Pt};
 use str0m::net::{Protocol, Receive};
+use str0m::rtp::rtcp::Rtcp;
 use str0m::rtp::{AbsCaptureTime, RawPacket};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc};
 
 use super::answer;
 use super::checks::Checks;
-use super::config::{Identity, config};
+use super::config::{Identity, config, pick_video, reflexive};
 use super::offer::{Form, Offer};
 use super::output::{OfferError, PeerOutput, PlayoutDelay, Pressure, Report, Transmit};
 use super::transport_cc::TransportSequences;
+use crate::rate::delivery::Delivery;
 
 /// Longest run of outputs taken at once; a peer that has more is asked again in the same turn's next drain.
 const DRAIN_LIMIT: usize = 4096;
@@ -31,6 +33,14 @@ const QUEUE_LIMIT: Duration = Duration::from_millis(250);
 
 /// And this long, that it soon will.
 const QUEUE_PRESSURE: Duration = Duration::from_millis(80);
+
+/// Packets that can be sent again, for how long, and the most of what is sent that they may be.
+const RESENDABLE: usize = 2000;
+const RESENDABLE_FOR: Duration = Duration::from_secs(3);
+const RESENT: f32 = 0.15;
+
+/// An RTP header with our extensions, about.
+const HEADER: usize = 32;
 
 struct Track {
     mid: Mid,
@@ -52,6 +62,7 @@ pub(super) struct Connection {
     locals: Vec<Candidate>,
     checks: Checks,
     sequences: TransportSequences,
+    delivery: Delivery,
 }
 
 impl Connection {
@@ -111,6 +122,7 @@ impl Connection {
             locals: candidates,
             checks: Checks::new(now),
             sequences: TransportSequences::default(),
+            delivery: Delivery::new(now),
         }
     }
 
@@ -315,6 +327,15 @@ impl Connection {
         self.drain(now);
     }
 
+    pub fn forget_sent(&mut self, now: Instant) {
+        let Some(mid) = self.video.as_ref().map(|t| t.mid) else { return };
+        if let Some(stream) = self.rtc.direct_api().stream_tx_by_mid(mid, None) {
+            // The cache is made anew; these are the library's own limits.
+            stream.set_rtx_cache(RESENDABLE, RESENDABLE_FOR, Some(RESENT));
+        }
+        self.drain(now);
+    }
+
     pub fn pressure(&mut self, now: Instant) -> Pressure {
         let Some(mid) = self.video.as_ref().map(|t| t.mid) else { return Pressure::None };
         let mut api = self.rtc.direct_api();
@@ -358,7 +379,7 @@ impl Connection {
                         }));
                     }
                 }
-                Ok(Output::Event(event)) => self.handle_event(event),
+                Ok(Output::Event(event)) => self.handle_event(event, now),
                 Err(error) => {
                     log::debug!("peer failed: {error}");
                     self.rtc.disconnect();
@@ -371,7 +392,7 @@ impl Connection {
         self.timeout = Some(now);
     }
 
-    fn handle_event(&mut self, event: Event) {
+    fn handle_event(&mut self, event: Event, now: Instant) {
         match event {
             Event::Connected => {
                 self.connected = true;
@@ -397,12 +418,9 @@ impl Connection {
                     _ => {}
                 }
             }
-            Event::RawPacket(packet) => {
-                if let RawPacket::RtpRx(header, _) = &*packet {
-                    self.sequences.handle_authentic(header);
-                }
-            }
+            Event::RawPacket(packet) => self.handle_raw(&packet, now),
             Event::KeyframeRequest(_) => self.out.push_back(PeerOutput::KeyframeRequest),
+            // An average of some seconds: what is sudden, the delivery tells.
             Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
                 self.out.push_back(PeerOutput::Estimate(Bitrate::from_bps(estimate.as_u64())));
             }
@@ -444,6 +462,26 @@ impl Connection {
         }
     }
 
+    /// What was sent or came, in the clear.
+    fn handle_raw(&mut self, packet: &RawPacket, now: Instant) {
+        match packet {
+            RawPacket::RtpRx(header, _) => self.sequences.handle_authentic(header),
+            RawPacket::RtpTx(header, bytes) => {
+                if let Some(number) = header.ext_vals.transport_cc {
+                    // The library counts without headers.
+                    self.delivery.handle_sent(number, bytes.len().saturating_sub(HEADER), now);
+                }
+            }
+            RawPacket::RtcpRx(Rtcp::Twcc(feedback)) => {
+                let near = self.delivery.near();
+                let packets = feedback.clone().into_iter(self.origin, near.into());
+                let carried = self.delivery.handle_feedback(packets.map(|(number, _, came)| (*number, came)), now);
+                self.out.extend(carried.map(PeerOutput::Full));
+            }
+            RawPacket::RtcpRx(_) | RawPacket::RtcpTx(_) => {}
+        }
+    }
+
     /// The track whose reports tell of the path.
     fn reported(&self) -> Option<Mid> {
         let track = if self.pictured { &self.video } else { &self.audio };
@@ -459,21 +497,4 @@ impl Connection {
             track.pt = writer.and_then(|w| w.payload_params().find(|p| p.spec().codec == Codec::Opus).map(|p| p.pt()));
         }
     }
-}
-
-/// The payload type for our video: constrained baseline with packetization mode 1 (RFC 6184), which every browser
-/// decodes, else any H.264 with packetization mode 1.
-fn pick_video(rtc: &mut Rtc, mid: Mid) -> Option<Pt> {
-    let writer = rtc.writer(mid)?;
-    let usable = writer
-        .payload_params()
-        .filter(|p| p.spec().codec == Codec::H264 && p.spec().format.packetization_mode == Some(1))
-        .map(|p| (p.pt(), p.spec().format.profile_level_id.unwrap_or(0x42_001f)));
-    usable.min_by_key(|(_, profile)| (profile >> 8 != 0x42_e0, profile >> 16 != 0x42)).map(|(pt, _)| pt)
-}
-
-fn reflexive(locals: &[SocketAddr], public: Option<SocketAddr>) -> Option<Candidate> {
-    let public = public?;
-    let base = locals.iter().find(|a| a.is_ipv4() == public.is_ipv4() && !a.ip().is_loopback())?;
-    (!locals.contains(&public)).then(|| Candidate::server_reflexive(public, *base, Protocol::Udp).ok()).flatten()
 }

@@ -33,6 +33,8 @@ pub enum PeerOutput {
     KeyframeRequest,
     /// What the path to this peer carries, as estimated from its feedback.
     Estimate(Bitrate),
+    /// The path is full: packets wait or get lost, and no more than this comes through.
+    Full(Bitrate),
     /// The far end's report on our video.
     Report(Report),
     /// Part of all our packets that got lost on the way during the last second, 0–1.

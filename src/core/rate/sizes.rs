@@ -1,0 +1,241 @@
+//! How large an encoder's picture is at which bitrate.
+//!
+//! A picture with too few bits is a blur whatever its size. So below what the full size needs, the picture gets smaller in
+//! steps, and each step needs bits in proportion to its pixels. A change of size costs a keyframe: down is at once, since
+//! what the path does not carry waits in its queue; up waits until the bitrate has held.
+
+use std::time::{Duration, Instant};
+
+use intercom_base::settings::Rung;
+use intercom_base::units::Bitrate;
+
+/// The sides of the steps, in eighths of the full picture's.
+const EIGHTHS: [u32; 5] = [8, 6, 4, 3, 2];
+
+/// A step is kept until the bitrate is below this part of what it needs, in percent ...
+const KEPT: u64 = 85;
+/// ... and climbed to when the bitrate is above this part of it, ...
+const CLIMBED: u64 = 115;
+/// ... for so long. In its first seconds an encode follows what is found out about the path at once.
+const HELD: Duration = Duration::from_secs(3);
+const HELD_AT_FIRST: Duration = Duration::from_millis(300);
+const FIRST: Duration = Duration::from_secs(8);
+/// A step that was left again within this was climbed too early: the next climb waits twice as long, up to the longest.
+const TOO_EARLY: Duration = Duration::from_secs(15);
+const LONGEST_HELD: Duration = Duration::from_secs(48);
+
+/// One size of the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// In pixels.
+    pub width: u32,
+    /// In pixels.
+    pub height: u32,
+    /// The bitrate from which on it is worth having.
+    pub need: Bitrate,
+    /// Never more than this.
+    pub max: Bitrate,
+    /// One of so many ticks gets a frame.
+    pub every: u64,
+}
+
+/// The sizes of one encode, and which one it has now.
+#[derive(Clone, Debug)]
+pub struct Sizes {
+    steps: Vec<Size>,
+    /// Below this, frames are left out rather than quality.
+    floor: Bitrate,
+    at: usize,
+    began: Option<Instant>,
+    /// Since when the bitrate has been enough for a larger picture.
+    ample_since: Option<Instant>,
+    climbed: Option<Instant>,
+    held: Duration,
+}
+
+impl Sizes {
+    /// From `full` down to `least`, in steps of the same shape.
+    pub fn new(full: &Rung, least: &Rung) -> Sizes {
+        let pixels = |width: u32, height: u32| u64::from(width) * u64::from(height);
+        let step = |eighths: u32| {
+            let side = |side: u32| (side * eighths / 8) & !1;
+            let (width, height) = (side(full.width), side(full.height));
+            let need = full.floor.bps() * pixels(width, height) / pixels(full.width, full.height).max(1);
+            Size { width, height, need: Bitrate::from_bps(need), max: full.max, every: 1 }
+        };
+        let larger = |size: &Size| size.width > least.width && size.height > least.height;
+        let mut steps: Vec<Size> = EIGHTHS.into_iter().map(step).take_while(larger).collect();
+        let need = steps.last().map_or(least.floor, |above| least.floor.min(above.need));
+        let every = (full.rate.fps() / least.rate.fps()).round() as u64;
+        let Rung { width, height, floor, max, .. } = *least;
+        steps.push(Size { width, height, need, max, every: every.max(1) });
+        Sizes { steps, floor, at: 0, began: None, ample_since: None, climbed: None, held: HELD }
+    }
+
+    /// One size for all bitrates.
+    pub fn fixed(rung: &Rung) -> Sizes {
+        Sizes::new(rung, rung)
+    }
+
+    /// The size that the picture has now.
+    pub fn size(&self) -> Size {
+        self.steps[self.at]
+    }
+
+    /// Below this bitrate, frames are left out rather than quality.
+    pub fn floor(&self) -> Bitrate {
+        self.floor
+    }
+
+    fn is_least(&self) -> bool {
+        self.at + 1 == self.steps.len()
+    }
+
+    /// Whether there is no larger one.
+    pub fn is_full(&self) -> bool {
+        self.at == 0
+    }
+
+    /// Nobody looks any more: the next run begins anew.
+    pub fn handle_stop(&mut self) {
+        (self.began, self.ample_since, self.climbed, self.held) = (None, None, None, HELD);
+    }
+
+    /// A frame is to be encoded at this bitrate. Whether the size changed, so that it must be a keyframe.
+    pub fn handle_bitrate(&mut self, bitrate: Bitrate, now: Instant) -> bool {
+        let was = self.at;
+        let Some(began) = self.began else {
+            self.began = Some(now);
+            self.at = self.fitting(bitrate, 100);
+            return self.at != was;
+        };
+        if bitrate < self.size().need.percent(KEPT) && !self.is_least() {
+            let early = self.climbed.take().is_some_and(|t| now.saturating_duration_since(t) < TOO_EARLY);
+            self.held = if early { (self.held * 2).min(LONGEST_HELD) } else { HELD };
+            self.ample_since = None;
+            self.at = self.fitting(bitrate, 100).max(self.at + 1);
+            return true;
+        }
+        let goal = self.fitting(bitrate, CLIMBED);
+        if goal >= self.at {
+            self.ample_since = None;
+            return false;
+        }
+        let since = *self.ample_since.get_or_insert(now);
+        let first = now.saturating_duration_since(began) < FIRST && self.held == HELD;
+        if now.saturating_duration_since(since) < if first { HELD_AT_FIRST } else { self.held } {
+            return false;
+        }
+        (self.at, self.ample_since, self.climbed) = (goal, None, Some(now));
+        true
+    }
+
+    /// The largest size of whose need the bitrate is at least so many percent.
+    fn fitting(&self, bitrate: Bitrate, percent: u64) -> usize {
+        let fits = |size: &Size| bitrate >= size.need.percent(percent);
+        self.steps.iter().position(fits).unwrap_or(self.steps.len() - 1)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)]
+mod tests {
+    use intercom_base::units::FrameRate;
+
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn rung(width: u32, height: u32, floor: u64) -> Rung {
+        let (floor, max) = (Bitrate::from_kbps(floor), Bitrate::from_kbps(2500));
+        Rung { width, height, rate: FrameRate::from_fps(30.0), floor, max }
+    }
+
+    fn sizes() -> Sizes {
+        Sizes::new(&rung(1280, 720, 1000), &rung(320, 180, 60))
+    }
+
+    /// Runs at this bitrate for so long; the sizes that it had, in widths.
+    fn run(sizes: &mut Sizes, kbps: u64, from: Instant, time: Duration) -> Vec<u32> {
+        let mut widths = vec![];
+        for n in 0..time.as_millis() as u32 / 33 {
+            sizes.handle_bitrate(Bitrate::from_kbps(kbps), from + n * 33 * MS);
+            if widths.last() != Some(&sizes.size().width) {
+                widths.push(sizes.size().width);
+            }
+        }
+        widths
+    }
+
+    #[test]
+    fn steps_keep_the_shape_and_need_bits_by_their_pixels() {
+        let all = |sizes: &Sizes| sizes.steps.iter().map(|s| (s.width, s.height, s.need.kbps())).collect::<Vec<_>>();
+        assert_eq!(
+            all(&sizes()),
+            [(1280, 720, 1000), (960, 540, 562), (640, 360, 250), (480, 270, 140), (320, 180, 60)]
+        );
+        assert_eq!(all(&Sizes::new(&rung(640, 480, 350), &rung(240, 180, 60))).last(), Some(&(240, 180, 60)));
+        assert_eq!(all(&Sizes::fixed(&rung(640, 480, 350))), [(640, 480, 350)]);
+    }
+
+    #[test]
+    fn a_run_begins_with_what_the_bitrate_is_worth() {
+        let now = Instant::now();
+        for (kbps, width) in [(3000, 1280), (999, 960), (300, 640), (61, 320), (5, 320)] {
+            assert_eq!(run(&mut sizes(), kbps, now, 100 * MS), [width], "{kbps}");
+        }
+    }
+
+    #[test]
+    fn down_is_at_once_and_a_little_less_is_borne() {
+        let now = Instant::now();
+        let mut sizes = sizes();
+        run(&mut sizes, 2000, now, 100 * MS);
+        assert_eq!(run(&mut sizes, 860, now + 1000 * MS, 5000 * MS), [1280]);
+        assert_eq!(run(&mut sizes, 840, now + 9000 * MS, 100 * MS), [960]);
+        assert!(sizes.handle_bitrate(Bitrate::from_kbps(100), now + 9200 * MS));
+        assert_eq!(sizes.size().width, 320);
+        assert!(!sizes.is_full());
+    }
+
+    #[test]
+    fn a_young_encode_climbs_as_fast_as_the_path_is_known_and_an_old_one_waits() {
+        let now = Instant::now();
+        let mut young = sizes();
+        run(&mut young, 300, now, 500 * MS);
+        assert_eq!(run(&mut young, 2000, now + 500 * MS, 700 * MS), [640, 1280]);
+        let mut old = sizes();
+        run(&mut old, 300, now, 20_000 * MS);
+        assert_eq!(run(&mut old, 2000, now + 20_000 * MS, 2900 * MS), [640]);
+        assert_eq!(run(&mut old, 2000, now + 22_900 * MS, 300 * MS), [640, 1280]);
+    }
+
+    #[test]
+    fn each_climb_that_did_not_hold_makes_the_next_one_wait_longer() {
+        let now = Instant::now();
+        let mut sizes = sizes();
+        let mut at = 20_000;
+        run(&mut sizes, 300, now, 20_000 * MS);
+        let mut waits = vec![];
+        for _ in 0..4 {
+            let since = at;
+            while sizes.size().width < 1280 {
+                sizes.handle_bitrate(Bitrate::from_kbps(2000), now + at * MS);
+                at += 100;
+            }
+            waits.push((at - since) / 1000);
+            sizes.handle_bitrate(Bitrate::from_kbps(300), now + at * MS);
+        }
+        assert_eq!(waits, [3, 6, 12, 24]);
+    }
+
+    #[test]
+    fn who_comes_after_a_pause_begins_anew() {
+        let now = Instant::now();
+        let mut sizes = sizes();
+        run(&mut sizes, 100, now, 20_000 * MS);
+        sizes.handle_stop();
+        assert!(sizes.handle_bitrate(Bitrate::from_kbps(2000), now + 20_000 * MS));
+        assert!(sizes.is_full());
+    }
+}
