@@ -289,6 +289,25 @@ fn what_the_disk_took_for_a_certificate_is_not_the_clients_time() {
     assert_eq!(answer(&mut stream).status, 200);
 }
 
+/// The kernel has all of the answer long before a thin path has brought it.
+#[test]
+fn who_reads_late_gets_the_whole_answer() {
+    let front = front::open();
+    let document = String::from_utf8(get(&front, "/").body).unwrap();
+    let path = parts(&document)[0];
+    let whole = get(&front, path);
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.connect_timeout(&front.address().into(), LONG).unwrap();
+    socket.set_read_timeout(Some(LONG)).unwrap();
+    let mut stream = tls_over(socket.into(), &browser(&front));
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", front.host()).unwrap();
+    stream.flush().unwrap();
+    // As long as its bytes take over such a path.
+    thread::sleep(Duration::from_secs(4));
+    assert!(answer(&mut stream).body == whole.body);
+}
+
 #[test]
 fn a_second_visit_resumes_the_tls_session_and_speaks_http_1() {
     let front = front::open();
