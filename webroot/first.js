@@ -1,6 +1,6 @@
 // First light: all that stands between the link and home's picture. It opens the socket, offers a peer connection side by
 // side with that, and shows what comes; it stands at the document's head and imports nothing, so that it runs before the
-// rest has arrived. main.js takes over what was begun here, once there is a picture or a reason to say something.
+// document is whole, and shows the picture though nothing else ever comes. main.js takes over what was begun here.
 
 /** The signaling version this page speaks (src/core/call/protocol.rs). */
 export const VERSION = 1;
@@ -408,7 +408,7 @@ function limit(encoding, what, value) {
   else encoding[what] = value;
 }
 
-/** Resolves with the first picture, or when there is something to say first. Until then the page keeps still. */
+/** Resolves with the first picture, or when there is something to say first. */
 export const firstLook = new Promise((resolve) => (look = resolve));
 
 /**
@@ -427,8 +427,9 @@ function begin() {
   }
   const { dataset } = document.documentElement;
   dataset.opening = '';
-  firstLook.then(() => delete dataset.opening);
-  setTimeout(look, PATIENCE_MS);
+  const open = () => delete dataset.opening;
+  firstLook.then(open);
+  setTimeout(open, PATIENCE_MS);
   const socket = new WebSocket(signalUrl());
   const inbox = [];
   const send = (message) => socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify(message));
@@ -447,7 +448,8 @@ function begin() {
     inbox.push(data);
     const message = parse(data);
     if (message?.type === 'answer' && message.pc === 1) peer.takeAnswer(message);
-    else if (message?.type !== 'welcome') look();
+    // A knock has words of its own, and no picture yet.
+    else if (message?.type !== 'welcome' || message.entry === 'knock') look();
   };
   socket.onclose = look;
   return { key, socket, peer, inbox };
@@ -460,6 +462,8 @@ function show(stream) {
   video.srcObject = stream;
   video.requestVideoFrameCallback?.(() => {
     performance.mark('intercom-first-frame');
+    // The veil goes, though main.js is not there yet.
+    document.documentElement.dataset.seen = '';
     look();
   });
   video.play().catch(() => {
@@ -477,7 +481,7 @@ function parse(text) {
   }
 }
 
-/** The connection may break in the middle of the document: then main.js is missing, which forgets the tries. */
+/** The connection may break in the middle of the document: then parts.js is missing. main.js forgets the tries. */
 function loadAgainUnlessWhole() {
   if ('whole' in document.documentElement.dataset) return;
   const tries = Number(brief.get('intercom.tries'));

@@ -1,5 +1,5 @@
-// The page: joins the visit, the picture, the person's devices and the document. Begins after first.js's first look.
-import { begun, brief, firstLook, hasSecret } from './first.js';
+// The page: joins the visit, the picture, the person's devices and the document. It begins when it is there, behind first.js.
+import { begun, brief, hasSecret } from './first.js';
 import { Framing, SelfView } from './frame.js';
 import { learnLanguage } from './languages.js';
 import { Media } from './media.js';
@@ -18,6 +18,8 @@ const LET_GO_AFTER_MS = 60000;
 // The picture comes first.
 const KEEP_AFTER_MS = 5000;
 const LOUDER = 5;
+// Longer than what call.css moves then.
+const ARRIVAL_MS = 1000;
 
 const home = document.getElementById('home');
 const player = new Player(home, { presented: (count) => visit.presented(count), changed: showPlayer });
@@ -303,6 +305,17 @@ function seenAgain() {
   stayAwake();
 }
 
+/** The picture that first.js has seen already counts: no veil comes back over it. */
+function goOnFromFirstLight() {
+  const { dataset } = document.documentElement;
+  delete dataset.opening;
+  if (!('seen' in dataset)) return;
+  dataset.arriving = '';
+  setTimeout(() => delete dataset.arriving, ARRIVAL_MS);
+  const { state, media } = visit.view();
+  if (state === 'connecting' && media === 'connected' && !home.paused) visit.presented();
+}
+
 function start() {
   document.documentElement.dataset.begun = '';
   brief.remove('intercom.tries');
@@ -310,6 +323,7 @@ function start() {
   visit.addEventListener('stream', () => player.show(visit.stream));
   visit.start(begun);
   if (visit.stream?.getTracks().length) player.show(visit.stream);
+  goOnFromFirstLight();
   showState();
   showDevices();
 
@@ -350,6 +364,4 @@ function start() {
   });
 }
 
-// For first.js, which would load the document again.
-document.documentElement.dataset.whole = '';
-firstLook.then(start);
+start();

@@ -1,5 +1,5 @@
-// What an owner may do from a visit: joins what home says, the page about people and the cards of those who knock. It comes behind the
-// call, which does without it.
+// What an owner may do from a visit: joins what home says, the page about people and the cards of those who knock. It comes to owners
+// only, behind the call.
 import { Door } from './door.js';
 import { DoorCards } from './doorcards.js';
 import { House } from './house.js';
@@ -7,6 +7,7 @@ import { HousePage } from './housepage.js';
 import { chooseLanguage, putWords } from './languages.js';
 import { lines } from './lines.js';
 import { News } from './news.js';
+import { firstRole } from './owners.js';
 import { People } from './people.js';
 import { PeoplePage } from './peoplepage.js';
 import { doorWords } from './peoplewords.js';
@@ -33,7 +34,7 @@ class Owner {
   #allowed = false;
   #heard = false;
   // Their role as home said it last, and what of it they are to read.
-  #role = null;
+  #role = firstRole();
   #turn = null;
   #timer = 0;
   #doorTimer = 0;

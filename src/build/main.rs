@@ -28,7 +28,7 @@ fn main() -> io::Result<()> {
     files.sort();
 
     let mut table = String::from("&[\n");
-    let mut entry = |name: &str, content: &[u8]| -> io::Result<()> {
+    let mut entry = |name: &str, content: &[u8], keeps: bool| -> io::Result<()> {
         let embed = |end: &str, content: &[u8]| -> io::Result<String> {
             let file = out.join(format!("{}{end}", name.replace('/', "-")));
             fs::write(&file, content)?;
@@ -39,13 +39,16 @@ fn main() -> io::Result<()> {
             true => format!("Some({})", embed(".gz", &short)?),
             false => "None".to_owned(),
         };
-        table += &format!("    ({:?}, {}, {short}),\n", format!("/{name}"), embed("", content)?);
+        table += &format!("    ({:?}, {}, {short}, {keeps}),\n", format!("/{name}"), embed("", content)?);
         Ok(())
     };
     let (mut scripts, mut styles) = (BTreeSet::new(), BTreeSet::new());
+    let parts = parts(&files)?;
     for file in &files {
         let name = file.strip_prefix(&root).unwrap_or(file).to_string_lossy().into_owned();
         match file.extension().and_then(|end| end.to_str()) {
+            // It comes with its document.
+            Some("html") if parts.contains(&name) => {}
             Some("html") => {
                 let mut read =
                     |name: &str| fs::read_to_string(root.join(name)).map_err(|e| format!("webroot/{name}: {e}"));
@@ -53,12 +56,18 @@ fn main() -> io::Result<()> {
                     .map_err(|what| io::Error::other(format!("webroot/{name}: {what}")))?;
                 scripts.extend(document.scripts.iter().map(|text| source(text)));
                 styles.extend(document.styles.iter().map(|text| source(text)));
-                entry(&name, document.html.as_bytes())?;
+                entry(&name, document.html.as_bytes(), false)?;
+                for part in document.parts {
+                    entry(&part.name, part.script.as_bytes(), true)?;
+                }
             }
-            // They stand in the documents.
+            // They stand in the documents and their parts.
             Some("js" | "css") => {}
-            _ => entry(&name, &fs::read(file)?)?,
+            _ => entry(&name, &fs::read(file)?, false)?,
         }
+    }
+    if !parts.is_empty() {
+        scripts.insert("'self'".to_owned());
     }
     table.push_str("]\n");
     fs::write(out.join("webroot.rs"), table)?;
@@ -67,6 +76,15 @@ fn main() -> io::Result<()> {
         false => sources.into_iter().collect::<Vec<_>>().join(" "),
     };
     fs::write(out.join("policy.txt"), format!("script-src {}; style-src {}", list(scripts), list(styles)))
+}
+
+/// The files that documents name as their parts.
+fn parts(files: &[PathBuf]) -> io::Result<BTreeSet<String>> {
+    let mut parts = BTreeSet::new();
+    for file in files.iter().filter(|file| file.extension().is_some_and(|end| end == "html")) {
+        parts.extend(page::parts_of(&fs::read_to_string(file)?).map(str::to_owned));
+    }
+    Ok(parts)
 }
 
 /// What stands in a document, as a source of its policy.

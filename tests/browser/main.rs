@@ -39,6 +39,7 @@ const ALONE: Lane = &[
     ("instruments_judge_how_well_words_are_understood", spoken::instrument),
     ("home_is_seen_before_any_permission", watching::picture),
     ("home_is_heard_at_its_pitch", watching::sound),
+    ("the_rest_of_the_page_stays_away", watching::first_light),
     ("four_viewers_at_once", watching::four),
     ("feels_the_volume_at_home", feels::volume),
     ("feels_company", feels::company),

@@ -68,6 +68,8 @@ pub fn invited(lab: &mut Lab) {
     page.open(&family);
     living(&page);
     assert!(!page.visible("#people-open"), "only an owner sees people");
+    let asked = "performance.getEntriesByType('resource').map(e => e.name).filter(e => /rest-|owner-/.test(e)).length";
+    assert_eq!((page.eval(asked), owner.eval(asked)), (1.into(), 2.into()), "only an owner asks for what owners have");
 
     let link = invite(&owner, "Grégoire", "guest");
     let guest = lab.viewer(Permission::Undecided);

@@ -70,13 +70,43 @@ pub fn picture(lab: &mut Lab) {
     assert_eq!(page.eval("location.hash"), "", "the key is taken out of the address bar");
     assert_eq!(
         page.eval(
-            "performance.getEntriesByType('resource').filter(e => !/icon|manifest/.test(e.name)).map(e => e.name)"
+            "performance.getEntriesByType('resource').filter(e => !/icon|manifest/.test(e.name))
+               .filter(e => e.startTime < performance.getEntriesByName('intercom-first-frame')[0].startTime).map(e => e.name)"
         ),
         serde_json::json!([]),
         "one document is all that has to arrive"
     );
     assert_eq!(page.eval("lab.connections.length"), 1);
     assert_eq!(page.overview()["errors"], serde_json::json!([]));
+}
+
+/// What comes behind the picture does not come at all, and the picture is there all the same. When it comes, so do the buttons,
+/// and nothing hides the picture or begins anew.
+pub fn first_light(lab: &mut Lab) {
+    let link = lab.home().link();
+    let page = lab.viewer(Permission::Undecided);
+    page.hold_back(&["/rest-"]);
+    page.open(&link);
+    page.wait_coded_frames(60, PATIENCE);
+    let alone =
+        "[document.documentElement.dataset.begun, document.querySelector('#dock'), document.body.dataset.state]";
+    assert_eq!(page.eval(alone), serde_json::json!([null, null, "connecting"]), "first light alone");
+    page.wait_for("no veil", PATIENCE, "getComputedStyle(document.querySelector('#veil')).opacity === '0'");
+    page.keep_screenshot("first-light");
+    page.run(
+        "window.veiled = []; (function look() {
+           const { opacity } = getComputedStyle(document.querySelector('#veil'));
+           if (opacity !== '0') veiled.push([opacity, document.body.dataset.state]);
+           requestAnimationFrame(look);
+         })();",
+    );
+    let since = page.now();
+    page.hold_back(&[]);
+    living(&page);
+    page.wait_for("the buttons", PATIENCE, "document.querySelector('#dock').checkVisibility()");
+    undisturbed(&page, since);
+    assert_eq!(page.eval("veiled"), serde_json::json!([]), "nothing came before the picture");
+    assert_eq!(page.eval("lab.sockets.length"), 1);
 }
 
 /// Home's tone arrives at its pitch and unbroken; the page makes it heard after one tap where the browser asks

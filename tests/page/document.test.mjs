@@ -24,10 +24,27 @@ test('nothing inline and nothing from elsewhere, so that the strict policy holds
   }
 });
 
-test('first light imports nothing and comes before all else; the rest comes last', () => {
+test('first light imports nothing and comes before all else; what asks for the rest comes last', () => {
   assert.doesNotMatch(read('first.js'), /\bimport\b[^;]*\bfrom\b/);
-  const order = [...read('index.html').matchAll(/first\.js|style\.css|<main|main\.js/g)].map(([what]) => what);
-  assert.deepEqual(order, ['first.js', 'style.css', '<main', 'main.js']);
+  const order = [...read('index.html').matchAll(/"part"|src="[^"]+"|[a-z]+\.css|<main/g)].map(([what]) => what);
+  assert.deepEqual(order, ['"part"', '"part"', 'src="/first.js"', 'style.css', '<main', 'src="/parts.js"']);
+});
+
+test('a part finds its place in the document or in a part before it', () => {
+  let before = read('index.html');
+  for (const name of ['rest.html', 'owner.html']) {
+    const part = read(name);
+    for (const [, place] of part.matchAll(/data-into="([^"]+)"/g)) {
+      const [, id, kind] = /^(?:#([\w-]+)|\.([\w-]+)|body)$/.exec(place);
+      assert.ok(before.includes(id ? `id="${id}"` : kind ? `class="${kind}"` : '<body'), `${name}: ${place}`);
+    }
+    // Nothing of it would be put anywhere.
+    const beside = part.replace(/<template[^]*?<\/template>/g, '').replace(/<link rel="stylesheet"[^>]*>|<script[^>]*><\/script>/g, '');
+    assert.equal(beside.trim(), '', name);
+    before += part;
+  }
+  const ids = [...before.matchAll(/\sid="([^"]+)"/g)].map(([, id]) => id);
+  assert.equal(new Set(ids).size, ids.length);
 });
 
 test('every state has a title and a sentence of its own', () => {

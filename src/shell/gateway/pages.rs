@@ -18,13 +18,19 @@ use crate::shell::worker::{Exit, Worker, spawn_worker};
 /// What `webroot/` was built into.
 const WEBROOT: &[Built] = include!(concat!(env!("OUT_DIR"), "/webroot.rs"));
 
-/// Path in the URL, content, and the same by gzip where that is much shorter.
-type Built = (&'static str, &'static [u8], Option<&'static [u8]>);
+/// Path in the URL, content, the same by gzip where that is much shorter, and whether the path says what the content is.
+type Built = (&'static str, &'static [u8], Option<&'static [u8]>, bool);
+
+/// The browser asks each time and gets 304: an update of the binary is seen at once.
+const ASK: &str = "no-cache";
+/// What another path would name if it changed (RFC 8246).
+const KEEP: &str = "max-age=31536000, immutable";
 
 /// One thing that is served.
 struct Page {
     path: &'static str,
     content_type: &'static str,
+    cache: &'static str,
     plain: Body,
     gzip: Option<Body>,
 }
@@ -42,15 +48,21 @@ impl Pages {
     /// `webroot/`, and the CA's certificate (DER) as `/ca.crt` if there is one.
     pub fn new(authority: Option<Vec<u8>>) -> Pages {
         let mut pages: Vec<Page> = Vec::new();
-        for (path, plain, gzip) in WEBROOT {
+        for (path, plain, gzip, keeps) in WEBROOT {
             let gzip = gzip.map(Cow::Borrowed);
-            pages.push(Page::new(path, content_type(path), Cow::Borrowed(plain), gzip.clone()));
+            let (content_type, cache) = (content_type(path), if *keeps { KEEP } else { ASK });
+            let mut add = |path| {
+                let (plain, gzip) = (Body::new(Cow::Borrowed(plain)), gzip.clone().map(Body::new));
+                pages.push(Page { path, content_type, cache, plain, gzip });
+            };
+            add(path);
             if *path == "/index.html" {
-                pages.push(Page::new("/", content_type(path), Cow::Borrowed(plain), gzip));
+                add("/");
             }
         }
         if let Some(der) = authority {
-            pages.push(Page::new("/ca.crt", "application/x-x509-ca-cert", Cow::Owned(der), None));
+            let (path, content_type) = ("/ca.crt", "application/x-x509-ca-cert");
+            pages.push(Page { path, content_type, cache: ASK, plain: Body::new(Cow::Owned(der)), gzip: None });
         }
         Pages(pages)
     }
@@ -62,17 +74,6 @@ impl Pages {
 
     fn find(&self, path: &str) -> Option<&Page> {
         self.0.iter().find(|page| page.path == path)
-    }
-}
-
-impl Page {
-    fn new(
-        path: &'static str,
-        content_type: &'static str,
-        plain: Cow<'static, [u8]>,
-        gzip: Option<Cow<'static, [u8]>>,
-    ) -> Page {
-        Page { path, content_type, plain: Body::new(plain), gzip: gzip.map(Body::new) }
     }
 }
 
@@ -200,12 +201,8 @@ fn answer(request: Request, pages: &Pages) {
     let gzip = page.gzip.as_ref().filter(|_| takes_gzip);
     let body = gzip.unwrap_or(&page.plain);
     let known = values("If-None-Match").any(|tags| matches_tag(tags, &body.tag));
-    let mut fields = vec![
-        field("Content-Type", page.content_type),
-        field("ETag", &body.tag),
-        // The browser asks each time and gets 304: an update of the binary is seen at once.
-        field("Cache-Control", "no-cache"),
-    ];
+    let mut fields =
+        vec![field("Content-Type", page.content_type), field("ETag", &body.tag), field("Cache-Control", page.cache)];
     if page.gzip.is_some() {
         fields.push(field("Vary", "Accept-Encoding"));
     }

@@ -9,7 +9,8 @@ use super::remembered::{Wish, set_cookie};
 /// the certificate's warning any more, and it would hold for every port of that host, so a family could be locked out
 /// of its home, and of its other devices at the same address, for as long as it says.
 ///
-/// Scripts and styles stand in the documents: only those that were built in run, by their hashes.
+/// Scripts and styles stand in the documents, and run by their hashes. From home itself (`'self'`) come the parts of the
+/// page, and nothing else that a browser takes for a script.
 const ALWAYS: &str = concat!(
     "Content-Security-Policy: default-src 'none'; ",
     include_str!(concat!(env!("OUT_DIR"), "/policy.txt")),

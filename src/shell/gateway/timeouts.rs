@@ -15,7 +15,8 @@ pub struct Timeouts {
     pub answer: Duration,
     /// For a refusal to be sent.
     pub refusal: Duration,
-    /// From the answer's end until the far end closes too.
+    /// From the answer's end until the far end closes too. That end is the kernel's: over a thin path most of the answer is
+    /// still on its way, and what is abandoned then arrives in part.
     pub linger: Duration,
 }
 
@@ -27,7 +28,7 @@ impl Default for Timeouts {
             head: Duration::from_secs(5),
             answer: Duration::from_secs(10),
             refusal: Duration::from_secs(2),
-            linger: Duration::from_secs(1),
+            linger: Duration::from_secs(20),
         }
     }
 }

@@ -70,6 +70,13 @@ impl Page {
         page
     }
 
+    /// Requests whose address has one of these in it fail, as on a network that breaks.
+    pub fn hold_back(&self, parts: &[&str]) {
+        let urls: Vec<String> = parts.iter().map(|part| format!("*{part}*")).collect();
+        self.ask("Network.enable", json!({})).expect("follow the network");
+        self.ask("Network.setBlockedURLs", json!({ "urls": urls })).expect("hold requests back");
+    }
+
     /// Goes to `url`; returns when the first answer is there, long before the page has loaded. A network that changed
     /// meanwhile is tried again, as a Chromium with a window does by itself.
     pub fn open(&self, url: &str) {
