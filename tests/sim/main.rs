@@ -17,6 +17,7 @@ mod network;
 mod news;
 mod pairing;
 mod people;
+mod posts;
 mod sockets;
 mod sound;
 mod sound_only;
