@@ -1,6 +1,7 @@
-// First light: all that stands between the link and home's picture. It opens the socket, offers a peer connection side by
-// side with that, and shows what comes; it stands at the document's head and imports nothing, so that it runs before the
+// First light: all that stands between the link and home's picture. It offers a peer connection, in a POST and a socket beside
+// that, and shows what comes; it stands at the document's head and imports almost nothing, so that it runs before the
 // rest has arrived. main.js takes over what was begun here, once there is a picture or a reason to say something.
+import { Line } from './line.js';
 
 /** The signaling version this page speaks (src/core/call/protocol.rs). */
 export const VERSION = 1;
@@ -412,8 +413,8 @@ function limit(encoding, what, value) {
 export const firstLook = new Promise((resolve) => (look = resolve));
 
 /**
- * What was begun before the rest of the page was there: `{ key, socket, peer, inbox }`, with all messages that came on
- * the socket; null if there is no key or no way to call.
+ * What was begun before the rest of the page was there: `{ key, socket, peer, ahead, inbox }`, with all messages that came before
+ * the socket was open, and on it; null if there is no key or no way to call.
  */
 export const begun = globalThis.document ? begin() : null;
 
@@ -429,28 +430,41 @@ function begin() {
   dataset.opening = '';
   firstLook.then(() => delete dataset.opening);
   setTimeout(look, PATIENCE_MS);
-  const socket = new WebSocket(signalUrl());
+  const socket = new Line(signalUrl());
+  const ahead = [];
   const inbox = [];
-  const send = (message) => socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify(message));
+  let box = ahead;
+  let posted = false;
+  const send = (message) => {
+    if (socket.readyState === WebSocket.OPEN) return socket.send(JSON.stringify(message));
+    // Candidates follow over the socket: home finds most of them out by itself.
+    if (message.type !== 'offer' || posted) return;
+    posted = true;
+    socket.post([hello(key, null), message]);
+  };
   const peer = new Peer(1, {
     send,
     changed: () => peer.answered && show(peer.stream),
-    broken: look,
+    broken: () => {
+      socket.release();
+      look();
+    },
   });
   socket.onopen = () => {
     performance.mark('intercom-socket-open');
-    send(hello(key, null));
-    // The offer goes right behind, without waiting for the welcome; if it is not ready yet, it follows by itself.
+    box = inbox;
+    send(hello(key, socket.session));
+    // What home may have missed goes right behind, without waiting for the welcome.
     peer.repeat();
   };
   socket.onmessage = ({ data }) => {
-    inbox.push(data);
+    box.push(data);
     const message = parse(data);
     if (message?.type === 'answer' && message.pc === 1) peer.takeAnswer(message);
     else if (message?.type !== 'welcome') look();
   };
   socket.onclose = look;
-  return { key, socket, peer, inbox };
+  return { key, socket, peer, ahead, inbox };
 }
 
 /** Plays without sound where the browser wants a tap first; player.js offers that tap. */

@@ -206,13 +206,13 @@ class Visit extends EventTarget {
     this.dispatchEvent(new Event('change'));
   }
 
-  #adopt({ socket, peer, inbox }) {
+  #adopt({ socket, peer, ahead, inbox }) {
     this.#peers = peer.number;
     this.#peer = peer;
     this.#begin();
     peer.handTo(this.#hooks(peer.number));
     this.#greeted = socket.readyState === WebSocket.OPEN;
-    this.#signal.adopt(socket, inbox);
+    this.#signal.adopt(socket, ahead, inbox);
     // Home may have refused in the meantime.
     if (this.#peer === peer) this.#mediaChanged();
   }

@@ -70,7 +70,7 @@ pub fn picture(lab: &mut Lab) {
     assert_eq!(page.eval("location.hash"), "", "the key is taken out of the address bar");
     assert_eq!(
         page.eval(
-            "performance.getEntriesByType('resource').filter(e => !/icon|manifest/.test(e.name)).map(e => e.name)"
+            "performance.getEntriesByType('resource').filter(e => !/icon|manifest|signal/.test(e.name)).map(e => e.name)"
         ),
         serde_json::json!([]),
         "one document is all that has to arrive"

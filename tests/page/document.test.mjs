@@ -24,8 +24,9 @@ test('nothing inline and nothing from elsewhere, so that the strict policy holds
   }
 });
 
-test('first light imports nothing and comes before all else; the rest comes last', () => {
-  assert.doesNotMatch(read('first.js'), /\bimport\b[^;]*\bfrom\b/);
+test('first light imports next to nothing and comes before all else; the rest comes last', () => {
+  assert.deepEqual(read('first.js').match(/\bimport\b[^;]*\bfrom\b[^;]*/g), ["import { Line } from './line.js'"]);
+  assert.doesNotMatch(read('line.js'), /\bimport\b[^;]*\bfrom\b/);
   const order = [...read('index.html').matchAll(/first\.js|style\.css|<main|main\.js/g)].map(([what]) => what);
   assert.deepEqual(order, ['first.js', 'style.css', '<main', 'main.js']);
 });
