@@ -53,7 +53,7 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// `[video]`: the full rung.
     pub full: Rung,
-    /// `[video.reduced]`: for viewers below the full rung's floor.
+    /// `[video.reduced]`: the smallest moving picture.
     pub reduced: Rung,
     /// `[audio]`
     pub audio: AudioSettings,
@@ -354,11 +354,17 @@ fn read_full(r: &mut Reader<'_>) -> Rung {
     let width = size(r, "video.width", WIDTH);
     let height = size(r, "video.height", HEIGHT);
     let rate = fps(r, "video.fps");
-    let (floor, max) = bitrates(r, "video");
+    let (mut floor, max) = bitrates(r, "video");
+    if !r.says("video.floor_kbps") {
+        // The default is that of the default size and rate.
+        let usual = 1280.0 * 720.0 * 30.0;
+        let kbps = floor.kbps() as f64 * f64::from(width * height) * rate.fps() / usual;
+        floor = Bitrate::from_kbps((kbps / 10.0).round() as u64 * 10).max(Bitrate::from_kbps(*KBPS.start())).min(max);
+    }
     Rung { width, height, rate, floor, max }
 }
 
-/// The reduced rung, never larger than the full one: what the user wrote is refused, a default gives way.
+/// The smallest picture, never larger than the full one: what the user wrote is refused, a default gives way.
 fn read_reduced(r: &mut Reader<'_>, full: &Rung) -> Rung {
     let mut rung = Rung {
         width: size(r, "video.reduced.width", WIDTH),

@@ -1,6 +1,8 @@
-// First light: all that stands between the link and home's picture. It opens the socket, offers a peer connection side by
-// side with that, and shows what comes; it stands at the document's head and imports nothing, so that it runs before the
+// First light: all that stands between the link and home's picture. It offers a peer connection, in a POST and a socket beside
+// that, and shows what comes; it stands at the document's head and imports almost nothing, so that it runs before the
 // document is whole, and shows the picture though nothing else ever comes. main.js takes over what was begun here.
+import { cameAt, orderCodecs } from './offered.js';
+import { Line } from './line.js';
 
 /** The signaling version this page speaks (src/core/call/protocol.rs). */
 export const VERSION = 1;
@@ -168,21 +170,6 @@ export function hello(key, session) {
 /** The first message of a page that has a code instead of a key. */
 export const pair = ({ token, nonce }) => ({ type: 'pair', v: VERSION, token, nonce });
 
-/** H.264 first, the baseline that home sends before all, with retransmission kept; empty if there is no H.264. */
-export function orderCodecs(codecs) {
-  const rank = (codec) => {
-    const line = (codec.sdpFmtpLine ?? '').toLowerCase();
-    const packets = line.includes('packetization-mode=1');
-    if (packets && line.includes('profile-level-id=42e0')) return 0;
-    if (packets && line.includes('profile-level-id=42')) return 1;
-    return packets ? 2 : 3;
-  };
-  const h264 = codecs.filter((codec) => codec.mimeType.toLowerCase() === 'video/h264');
-  if (!h264.length) return [];
-  const rtx = codecs.filter((codec) => codec.mimeType.toLowerCase() === 'video/rtx');
-  return [...h264.sort((a, b) => rank(a) - rank(b)), ...rtx];
-}
-
 /** Whether this browser has WebRTC. Whether it has H.264, home's answer tells: what a browser says of itself may come late. */
 export const canCall = () => typeof RTCPeerConnection === 'function' && 'addTransceiver' in RTCPeerConnection.prototype;
 
@@ -248,7 +235,7 @@ export class Peer {
 
   /** Says again all that home may have missed; home knows what it has already. */
   repeat() {
-    if (this.#sdp && !this.answered) this.#on.send({ type: 'offer', pc: this.number, rev: this.#rev, sdp: this.#sdp });
+    if (this.#sdp && !this.answered) this.#sendOffer();
     for (const candidate of this.#local) this.#sendCandidate(candidate);
   }
 
@@ -336,7 +323,7 @@ export class Peer {
       this.#rev += 1;
       // Home can start on it while the browser still applies it: candidates follow by themselves.
       this.#offered = false;
-      this.#on.send({ type: 'offer', pc: this.number, rev: this.#rev, sdp: offer.sdp });
+      this.#sendOffer();
       await pc.setLocalDescription(offer);
       this.#offered = true;
       const early = this.#early;
@@ -357,6 +344,11 @@ export class Peer {
     if (this.#closed) return;
     this.#local.push(candidate);
     this.#sendCandidate(candidate);
+  }
+
+  #sendOffer() {
+    const kbps = cameAt();
+    this.#on.send({ type: 'offer', pc: this.number, rev: this.#rev, sdp: this.#sdp, ...(kbps ? { kbps } : null) });
   }
 
   #sendCandidate(candidate) {
@@ -412,8 +404,8 @@ function limit(encoding, what, value) {
 export const firstLook = new Promise((resolve) => (look = resolve));
 
 /**
- * What was begun before the rest of the page was there: `{ key, socket, peer, inbox }`, with all messages that came on
- * the socket; null if there is no key or no way to call.
+ * What was begun before the rest of the page was there: `{ key, socket, peer, ahead, inbox }`, with all messages that came before
+ * the socket was open, and on it; null if there is no key or no way to call.
  */
 export const begun = globalThis.document ? begin() : null;
 
@@ -430,29 +422,42 @@ function begin() {
   const open = () => delete dataset.opening;
   firstLook.then(open);
   setTimeout(open, PATIENCE_MS);
-  const socket = new WebSocket(signalUrl());
+  const socket = new Line(signalUrl());
+  const ahead = [];
   const inbox = [];
-  const send = (message) => socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify(message));
+  let box = ahead;
+  let posted = false;
+  const send = (message) => {
+    if (socket.readyState === WebSocket.OPEN) return socket.send(JSON.stringify(message));
+    // Candidates follow over the socket: home finds most of them out by itself.
+    if (message.type !== 'offer' || posted) return;
+    posted = true;
+    socket.post([hello(key, null), message]);
+  };
   const peer = new Peer(1, {
     send,
     changed: () => peer.answered && show(peer.stream),
-    broken: look,
+    broken: () => {
+      socket.release();
+      look();
+    },
   });
   socket.onopen = () => {
     performance.mark('intercom-socket-open');
-    send(hello(key, null));
-    // The offer goes right behind, without waiting for the welcome; if it is not ready yet, it follows by itself.
+    box = inbox;
+    send(hello(key, socket.session));
+    // What home may have missed goes right behind, without waiting for the welcome.
     peer.repeat();
   };
   socket.onmessage = ({ data }) => {
-    inbox.push(data);
+    box.push(data);
     const message = parse(data);
     if (message?.type === 'answer' && message.pc === 1) peer.takeAnswer(message);
     // A knock has words of its own, and no picture yet.
     else if (message?.type !== 'welcome' || message.entry === 'knock') look();
   };
   socket.onclose = look;
-  return { key, socket, peer, inbox };
+  return { key, socket, peer, ahead, inbox };
 }
 
 /** Plays without sound where the browser wants a tap first; player.js offers that tap. */

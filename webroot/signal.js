@@ -7,14 +7,27 @@ const PONG_WITHIN_MS = 5000;
 const PONG_AFTER_SLEEP_MS = 2000;
 const DIAL_WITHIN_MS = 8000;
 const QUICK_MS = 3000;
+const BESIDE_EVERY_MS = 30000;
 
 const clock = () => performance.now();
 
-/** Speaks JSON with `url`. Calls `opened()`, `message(object)` and `closed({ opened, quick })`. */
+/**
+ * Speaks JSON with `url`. Calls `opened()`, `message(object)` and `closed({ opened, quick })`. `instead()` makes what looks like a socket: as long as none
+ * has ever opened, every other attempt is by that, and a socket is tried beside it.
+ */
 export class Signal {
   #url;
   #on;
+  #instead;
   #socket = null;
+  // A WebSocket has opened on this page, attempts in vain since, and whether home has spoken without one.
+  #reached = false;
+  #failed = 0;
+  #heard = false;
+  // What is at hand is no WebSocket; one that is tried beside it.
+  #standsIn = false;
+  #beside = null;
+  #besideTimer = 0;
   #wanted = false;
   #open = false;
   #dialedAt = 0;
@@ -25,9 +38,10 @@ export class Signal {
   #pingTimer = 0;
   #pongTimer = 0;
 
-  constructor(url, on) {
+  constructor(url, on, instead = null) {
     this.#url = url;
     this.#on = on;
+    this.#instead = instead;
   }
 
   get open() {
@@ -40,13 +54,16 @@ export class Signal {
     if (!this.#socket) this.#dial();
   }
 
-  /** Goes on with a `socket` that was opened elsewhere, and with the messages that came on it until now. */
-  adopt(socket, inbox) {
+  /** Goes on with a `socket` that was opened elsewhere, and with the messages that came `ahead` of its opening and on it until now. */
+  adopt(socket, ahead, inbox) {
     this.#wanted = true;
     this.#dialedAt = clock();
     this.#watchOver(socket);
-    if (socket.readyState === WebSocket.OPEN) this.#opened();
-    for (const text of inbox) if (this.#socket === socket) this.#receive(text);
+    const hear = (texts) => texts.forEach((text) => this.#socket === socket && this.#receive(text));
+    hear(ahead);
+    if (this.#socket === socket && socket.readyState === WebSocket.OPEN) this.#opened();
+    hear(inbox);
+    socket.handOver?.();
     if (this.#socket === socket && socket.readyState > WebSocket.OPEN) this.#drop();
   }
 
@@ -91,7 +108,25 @@ export class Signal {
     this.#retryTimer = 0;
     this.#hold = null;
     this.#dialedAt = clock();
-    this.#watchOver(new WebSocket(this.#url));
+    this.#standsIn = Boolean(this.#instead && !this.#reached && this.#failed % 2);
+    this.#watchOver(this.#standsIn ? this.#instead() : new WebSocket(this.#url));
+    if (this.#standsIn) this.#tryBeside();
+  }
+
+  /** A WebSocket that comes after all takes over. */
+  #tryBeside() {
+    this.#besideTimer = setTimeout(() => {
+      const socket = new WebSocket(this.#url);
+      this.#beside = socket;
+      socket.onopen = () => {
+        this.#beside = null;
+        this.#forget();
+        this.#standsIn = false;
+        this.#watchOver(socket);
+        this.#opened();
+      };
+      socket.onclose = () => this.#tryBeside();
+    }, BESIDE_EVERY_MS);
   }
 
   #watchOver(socket) {
@@ -105,6 +140,8 @@ export class Signal {
   #opened() {
     clearTimeout(this.#dialTimer);
     this.#open = true;
+    this.#failed = 0;
+    this.#reached ||= !this.#standsIn;
     this.#backoff.opened(clock());
     this.#schedulePing();
     this.#on.opened();
@@ -119,6 +156,7 @@ export class Signal {
       return;
     }
     if (typeof message?.type !== 'string') return;
+    this.#heard = true;
     if (message.type === 'pong') {
       clearTimeout(this.#pongTimer);
       this.#pongTimer = 0;
@@ -152,17 +190,25 @@ export class Signal {
     clearTimeout(this.#dialTimer);
     clearTimeout(this.#pingTimer);
     clearTimeout(this.#pongTimer);
+    clearTimeout(this.#besideTimer);
     this.#pongTimer = 0;
     const socket = this.#socket;
     this.#socket = null;
-    this.#open = false;
+    this.#open = this.#heard = false;
+    if (this.#beside) {
+      this.#beside.onopen = this.#beside.onclose = null;
+      this.#beside.close();
+      this.#beside = null;
+    }
     if (!socket) return;
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close();
   }
 
   #drop() {
-    const opened = this.#open;
+    if (!this.#open) this.#failed += 1;
+    // Home has answered, if not over this.
+    const opened = this.#open || this.#heard;
     const quick = !opened && clock() - this.#dialedAt < QUICK_MS;
     this.#forget();
     if (!this.#wanted) return;

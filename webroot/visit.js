@@ -5,6 +5,7 @@ import { Entry } from './entry.js';
 import { Peer, brief, canCall, signalUrl } from './first.js';
 import { Mail } from './mailbox.js';
 import { Observer } from './observer.js';
+import { PostSocket } from './post.js';
 import { FULL_RETRY_MS, Recovery, afterWelcome, brokenPause, farewell, freshFacts, hearHome, hearWelcome, isBarred, isCovered, isHeardOrSeen, isStanding, pageState } from './policy.js';
 import { Refusals } from './refusals.js';
 import { mayReload, reloadForAddress, reloadForVersion } from './reloads.js';
@@ -27,7 +28,7 @@ class Visit extends EventTarget {
     opened: () => this.#opened(),
     message: (message) => this.#message(message),
     closed: (how) => this.#lost(how),
-  });
+  }, () => new PostSocket());
   mail = new Mail();
   #facts = {};
   #entry = new Entry();
@@ -206,13 +207,13 @@ class Visit extends EventTarget {
     this.dispatchEvent(new Event('change'));
   }
 
-  #adopt({ socket, peer, inbox }) {
+  #adopt({ socket, peer, ahead, inbox }) {
     this.#peers = peer.number;
     this.#peer = peer;
     this.#begin();
     peer.handTo(this.#hooks(peer.number));
     this.#greeted = socket.readyState === WebSocket.OPEN;
-    this.#signal.adopt(socket, inbox);
+    this.#signal.adopt(socket, ahead, inbox);
     // Home may have refused in the meantime.
     if (this.#peer === peer) this.#mediaChanged();
   }

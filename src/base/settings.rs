@@ -8,13 +8,13 @@ use crate::units::{Bitrate, FrameRate};
 /// One encoding of the camera.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rung {
-    /// `width` in pixels, even, 160–1920. Default 1280 (reduced: 480).
+    /// `width` in pixels, even, 160–1920. Default 1280 (reduced: 320).
     pub width: u32,
-    /// `height` in pixels, even, 90–1080. Default 720 (reduced: 270).
+    /// `height` in pixels, even, 90–1080. Default 720 (reduced: 180).
     pub height: u32,
-    /// `fps`, 1–60. Default 30 (reduced: 15).
+    /// `fps`, 1–60. Default 30.
     pub rate: FrameRate,
-    /// `floor_kbps`: never encoded below this. Default 1500 (reduced: 80).
+    /// `floor_kbps`: what the size needs. Default 1000 (reduced: 60).
     pub floor: Bitrate,
     /// `max_kbps`: never above this. Default 2500 (reduced: 400).
     pub max: Bitrate,

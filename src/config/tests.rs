@@ -140,8 +140,8 @@ fn an_empty_file_means_the_defaults_that_the_types_document() {
         floor: Bitrate::from_kbps(floor),
         max: Bitrate::from_kbps(max),
     };
-    assert_eq!(config.full, rung(1280, 720, 30.0, 1500, 2500));
-    assert_eq!(config.reduced, rung(480, 270, 15.0, 80, 400));
+    assert_eq!(config.full, rung(1280, 720, 30.0, 1000, 2500));
+    assert_eq!(config.reduced, rung(320, 180, 30.0, 60, 400));
     let audio = AudioSettings {
         bitrate: Bitrate::from_kbps(32),
         echo_cancellation: true,

@@ -33,6 +33,7 @@ use crate::shell::gateway::{Gateway, GatewayConfig, GatewayHandle, Timeouts};
 use crate::shell::hotplug::spawn_hotplug;
 use crate::shell::jail::{Codec, Jail, JailReports, Program};
 use crate::shell::notice_board::{NoticeBoard, NoticeSources, spawn_notices};
+use crate::shell::posts::Post;
 use crate::shell::prepare::Prepared;
 use crate::shell::priority::Class;
 use crate::shell::pulse::Pulse;
@@ -61,6 +62,7 @@ struct Channels {
     audio: Channel<EncodedAudio>,
     /// Gateway to the loop.
     sockets: Channel<OpenSocket>,
+    posts: Channel<Post>,
     /// Everybody else to the loop.
     events: Channel<ToLoop>,
     /// Loop to the speaker.
@@ -89,6 +91,7 @@ impl Channels {
             video: bounded(8),
             audio: bounded(64),
             sockets: bounded(16),
+            posts: bounded(16),
             events: bounded(64),
             speaker: bounded(64),
             mix_minus: bounded(64),
@@ -139,7 +142,7 @@ impl Daemon {
 
         let udp = bind_with_retry(|| Udp::bind(config.network.port))
             .map_err(|error| no_port(&format!("UDP port {}", config.network.port), error))?;
-        let gateway = shared.start_gateway(&config, &prepared, channels.sockets.0)?;
+        let gateway = shared.start_gateway(&config, &prepared, channels.sockets.0, channels.posts.0)?;
         let book = prepared.addresses.clone();
         let state_dir = prepared.state_dir.clone();
         let sources = NoticeSources {
@@ -189,6 +192,7 @@ impl Daemon {
             video: channels.video.1,
             audio: channels.audio.1,
             sockets: channels.sockets.1,
+            posts: channels.posts.1,
             events: channels.events.1,
         };
         let outputs = LoopOutputs {
@@ -278,6 +282,7 @@ impl Shared {
         config: &Config,
         prepared: &Prepared,
         sockets: Sender<OpenSocket>,
+        posts: Sender<Post>,
     ) -> Result<GatewayHandle, RunError> {
         let port = config.network.port;
         let gateway = Gateway::start(GatewayConfig {
@@ -287,6 +292,7 @@ impl Shared {
             timeouts: Timeouts::default(),
             proxy: config.network.proxy,
             sockets,
+            posts,
             wake: self.to_loop.wake.clone(),
         });
         gateway.map_err(|error| no_port(&format!("TCP port {port}"), error))

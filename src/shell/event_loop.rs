@@ -5,33 +5,34 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::TrySendError;
-use intercom_core::call::chimes::Chime;
 use intercom_core::call::home::{Home, HomeOutput, SocketId};
 use intercom_core::call::items::{EncodedVideo, EncoderName, EncoderOrder, ToSpeaker, ViewerFrame};
-use intercom_core::people::fairness::{self, Limits, Occupant, Source};
+use intercom_core::people::fairness::Source;
 use intercom_core::tv::visits;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use crate::shell::disk::{Job, Unstored};
-use crate::shell::signal_socket::{Heard, Leaving, SignalSocket, Turn};
+use crate::shell::goodbyes::Goodbyes;
+use crate::shell::posts::Posts;
+use crate::shell::signal_socket::{Heard, SignalSocket, Turn};
 use crate::shell::stages::Stages;
 use crate::shell::udp::Udp;
 use crate::shell::wake::Wake;
-use crate::shell::wires::{Chimes, LoopInputs, LoopOutputs, ToLoop};
+use crate::shell::wires::{LoopInputs, LoopOutputs, ToLoop};
 use crate::shell::{clock, pulse};
 
 /// Items taken from each channel in one turn.
 const PER_TURN: usize = 32;
+
+/// POSTs taken in one turn: each may hold an offer, which costs a millisecond.
+const POSTS_PER_TURN: usize = 4;
 
 /// Receive calls on each UDP socket in one turn.
 const BATCHES_PER_TURN: usize = 16;
 
 /// How often the wall clock is compared.
 const WALL_EVERY: Duration = Duration::from_secs(10);
-
-/// Sockets whose goodbye is on its way, in all and of one source.
-const LEAVING: Limits = Limits { all: 64, each: 16 };
 
 /// What is to be stored gets this long in the end to reach the thread `disk`.
 const LAST_WRITES: Duration = Duration::from_millis(500);
@@ -47,7 +48,8 @@ pub struct EventLoop {
     inputs: LoopInputs,
     outputs: LoopOutputs,
     sockets: HashMap<SocketId, (Source, SignalSocket)>,
-    leaving: Vec<(Source, Leaving)>,
+    posts: Posts,
+    leaving: Goodbyes,
     next_socket: u64,
     stages: Stages,
     wall_due: Instant,
@@ -81,7 +83,8 @@ impl EventLoop {
             inputs,
             outputs,
             sockets: HashMap::new(),
-            leaving: Vec::new(),
+            posts: Posts::default(),
+            leaving: Goodbyes::default(),
             next_socket: 1,
             stages: Stages::default(),
             wall_due: clock::now(),
@@ -118,8 +121,9 @@ impl EventLoop {
             more |= self.receive();
             self.flush();
             more |= self.take_sockets();
+            more |= self.take_posts();
             more |= self.serve_sockets(&ready);
-            self.leaving.retain_mut(|(_, leaving)| !leaving.advance(now));
+            self.leaving.advance(now);
             self.give_up_stalled(now);
             if self.take_events() && matches!(state, State::Running) {
                 self.home.handle_shutdown(clock::now());
@@ -147,7 +151,7 @@ impl EventLoop {
             fds.push(PollFd::new(fd, flags));
         }
         let first_leaving = fds.len();
-        for (_, leaving) in &self.leaving {
+        for leaving in self.leaving.iter() {
             let (fd, flags) = leaving.interest();
             fds.push(PollFd::from_borrowed_fd(fd, flags));
         }
@@ -160,8 +164,7 @@ impl EventLoop {
             deadline = deadline.min(*until);
         }
         let stalled = self.sockets.values().filter_map(|(_, socket)| socket.deadline());
-        deadline =
-            self.leaving.iter().map(|(_, leaving)| leaving.deadline()).chain(stalled).fold(deadline, Instant::min);
+        deadline = self.leaving.iter().map(|leaving| leaving.deadline()).chain(stalled).fold(deadline, Instant::min);
         let left = if more { Duration::ZERO } else { deadline.saturating_duration_since(clock::now()) };
         let timeout = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) };
         pulse::beat(left);
@@ -215,14 +218,30 @@ impl EventLoop {
     fn take_sockets(&mut self) -> bool {
         let mut fresh = Vec::new();
         while let Ok(open) = self.inputs.sockets.try_recv() {
-            let id = SocketId(self.next_socket);
-            self.next_socket += 1;
+            let id = self.next_id();
             self.sockets.insert(id, (Source::of(open.peer.ip()), SignalSocket::new(open.socket)));
             self.home.handle_socket_open(id, open.peer, open.local, clock::now());
             fresh.push(id);
         }
         // The first messages may already sit inside the TLS session, where poll does not see them.
         self.serve_sockets(&fresh)
+    }
+
+    fn take_posts(&mut self) -> bool {
+        for _ in 0..POSTS_PER_TURN {
+            let Ok(post) = self.inputs.posts.try_recv() else { return false };
+            let id = self.next_id();
+            self.posts.begin(id, post.reply);
+            self.home.handle_post(id, &post.lines, post.peer, post.local, clock::now());
+            self.flush();
+        }
+        true
+    }
+
+    fn next_id(&mut self) -> SocketId {
+        let id = SocketId(self.next_socket);
+        self.next_socket += 1;
+        id
     }
 
     fn serve_sockets(&mut self, ids: &[SocketId]) -> bool {
@@ -330,22 +349,12 @@ impl EventLoop {
 
     /// Nothing that comes in on the socket counts from now on; what was said to it still goes out, for a while.
     fn close(&mut self, id: SocketId) {
-        let Some((source, socket)) = self.sockets.remove(&id) else { return };
-        let now = clock::now();
-        let mut leaving = socket.leave(now);
-        if leaving.advance(now) {
+        if self.posts.end(id) {
             return;
         }
-        let places: Vec<_> = self
-            .leaving
-            .iter()
-            .map(|(source, leaving)| Occupant { owner: *source, rank: (), since: leaving.since() })
-            .collect();
-        // Of equals the first may go: nobody's visit hangs on a goodbye.
-        if let Some(index) = fairness::evict(&places, source, LEAVING, || 0) {
-            self.leaving.remove(index).1.abandon();
-        }
-        self.leaving.push((source, leaving));
+        let Some((source, socket)) = self.sockets.remove(&id) else { return };
+        let now = clock::now();
+        self.leaving.begin(source, socket.leave(now), now);
     }
 
     /// Ends sockets whose far end takes nothing.
@@ -354,12 +363,16 @@ impl EventLoop {
         let stalled: Vec<SocketId> =
             self.sockets.iter().filter(|(_, (_, socket))| due(socket)).map(|(id, _)| *id).collect();
         for id in stalled {
-            if let Some((_, socket)) = self.sockets.get_mut(&id) {
-                let turn = socket.write(now);
-                self.after(id, turn);
-            }
+            self.with_socket(id, SignalSocket::write);
         }
         self.flush();
+    }
+
+    fn with_socket(&mut self, id: SocketId, act: impl FnOnce(&mut SignalSocket, Instant) -> Turn) {
+        if let Some((_, socket)) = self.sockets.get_mut(&id) {
+            let turn = act(socket, clock::now());
+            self.after(id, turn);
+        }
     }
 
     fn after(&mut self, id: SocketId, turn: Turn) {
@@ -373,20 +386,11 @@ impl EventLoop {
         while let Some(output) = self.home.poll_output() {
             match output {
                 HomeOutput::Transmit(t) => self.udp.send(t.source, t.destination, &t.contents),
-                HomeOutput::Say(id, message) => {
-                    if let Some((_, socket)) = self.sockets.get_mut(&id) {
-                        let turn = socket.say(&message, clock::now());
-                        self.after(id, turn);
-                    }
-                }
-                HomeOutput::Ping(id) => {
-                    if let Some((_, socket)) = self.sockets.get_mut(&id) {
-                        let turn = socket.ping(clock::now());
-                        self.after(id, turn);
-                    }
-                }
+                HomeOutput::Say(id, message) if self.posts.say(id, &message) => {}
+                HomeOutput::Say(id, message) => self.with_socket(id, |socket, now| socket.say(&message, now)),
+                HomeOutput::Ping(id) => self.with_socket(id, SignalSocket::ping),
                 HomeOutput::Close(id) => self.close(id),
-                HomeOutput::Encoder(rung, order) => self.order(rung, order),
+                HomeOutput::Encoder(encoder, order) => self.order(encoder, order),
                 HomeOutput::Snapshot => self.outputs.encoders.snapshots.order(),
                 HomeOutput::Speech(speech) => {
                     log::debug!("Opus encoder: {speech:?}");
@@ -404,12 +408,7 @@ impl EventLoop {
                     }
                 }
                 HomeOutput::Chime(chime) => {
-                    let Chimes { arrive, leave, knock } = &self.outputs.chimes;
-                    let sound = match chime {
-                        Chime::Arrive => arrive,
-                        Chime::Leave => leave,
-                        Chime::Knock => knock,
-                    };
+                    let sound = self.outputs.chimes.of(chime);
                     if !sound.is_empty() {
                         self.play(ToSpeaker::Chime(Arc::clone(sound)));
                     }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender};
+use intercom_core::call::chimes::Chime;
 use intercom_core::call::home::{Curtain, Mute};
 pub use intercom_core::call::items::{
     AudioIn, CallOut, Checkup, EncodedAudio, EncodedVideo, EncoderName, EncoderOrder, ExchangeId, For, Recipients,
@@ -18,6 +19,7 @@ use intercom_core::tv::local_time::Zone;
 
 use crate::shell::disk::Job;
 use crate::shell::encoders::EncoderControl;
+use crate::shell::posts::Post;
 use crate::shell::snapshots::SnapshotControl;
 use crate::shell::wake::Wake;
 
@@ -107,6 +109,8 @@ pub struct LoopInputs {
     pub audio: Receiver<EncodedAudio>,
     /// From the gateway; bound 16: when full the gateway closes the socket.
     pub sockets: Receiver<OpenSocket>,
+    /// From the gateway; bound 16: when full the page is told to come again.
+    pub posts: Receiver<Post>,
     /// From everybody else; bound 64: senders wait.
     pub events: Receiver<ToLoop>,
 }
@@ -179,6 +183,17 @@ pub struct Chimes {
     pub leave: Arc<[i16]>,
     /// Somebody knocks.
     pub knock: Arc<[i16]>,
+}
+
+impl Chimes {
+    /// How this one sounds.
+    pub fn of(&self, chime: Chime) -> &Arc<[i16]> {
+        match chime {
+            Chime::Arrive => &self.arrive,
+            Chime::Leave => &self.leave,
+            Chime::Knock => &self.knock,
+        }
+    }
 }
 
 /// The senders' ends, cloned to whom they concern.

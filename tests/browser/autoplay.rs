@@ -33,7 +33,7 @@ fn waits_for_a_tap(page: &Page) {
     std::thread::sleep(Duration::from_secs(7));
     page.wait_state("tap", Duration::from_millis(500));
     assert_eq!(page.eval("lab.connections.length"), connections, "nothing is built again");
-    let asked = page.eval("lab.sockets.flatMap(({ sent }) => sent).includes('keyframe')");
+    let asked = page.eval("lab.said().includes('keyframe')");
     assert_eq!(asked, false, "nothing is asked for again");
     let words = page.eval("document.querySelector('#veil').innerText");
     let words = words.as_str().unwrap_or_default();

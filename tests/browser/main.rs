@@ -17,6 +17,7 @@ mod lab;
 mod looks;
 mod networks;
 mod people;
+mod posts;
 mod recogniser;
 mod sound_only;
 mod spoken;
@@ -85,6 +86,10 @@ const PAGES: Lane = &[
     ("the_socket_stays_away", trouble::socket_stays_away),
     ("home_restarts_in_a_visit", trouble::restart),
     ("home_loses_power_in_a_visit", trouble::power_cut),
+    ("the_first_words_go_in_a_post", posts::carriers),
+    ("no_socket_gets_through", posts::no_socket),
+    ("a_socket_comes_after_all", posts::socket_comes_late),
+    ("an_offer_comes_late", posts::late_offer),
     ("another_certificate_under_an_open_page", trust::another_certificate),
     ("a_ca_that_could_sign_for_every_site", trust::early_authority),
     ("a_reload", trouble::reload),

@@ -77,7 +77,7 @@ pub fn chromium(lab: &mut Lab) {
     }
 
     // The whole time over one connection, of which an ICE restart is none the less one.
-    let offers = "lab.sockets.flatMap(({ sent }) => sent).filter((type) => type === 'offer').length";
+    let offers = "lab.said().filter((type) => type === 'offer').length";
     assert_eq!(page.eval(offers), 1, "{}", page.report());
     assert_eq!(page.eval("lab.connections.filter(({ connectionState }) => connectionState !== 'closed').length"), 1);
     let status = lab.home().status().expect("home answers");

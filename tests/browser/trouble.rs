@@ -262,7 +262,7 @@ pub fn codec_comes_late(lab: &mut Lab) {
     let seen = page.eval("[...states].includes('unsupported')");
     assert_eq!(seen, false, "the page gave up too early: {}", page.eval("[...states].join()"));
     // What looks whether H.264 has come does not break the sound: the first offer, perhaps the same on the new socket, the one with H.264.
-    let offers = page.eval("lab.sockets.flatMap(({ sent }) => sent).filter((type) => type === 'offer').length");
+    let offers = page.eval("lab.said().filter((type) => type === 'offer').length");
     assert!(offers.as_u64().is_some_and(|offers| (2..=3).contains(&offers)), "{offers}: {}", page.report());
 }
 

@@ -70,7 +70,7 @@ pub fn picture(lab: &mut Lab) {
     assert_eq!(page.eval("location.hash"), "", "the key is taken out of the address bar");
     assert_eq!(
         page.eval(
-            "performance.getEntriesByType('resource').filter(e => !/icon|manifest/.test(e.name))
+            "performance.getEntriesByType('resource').filter(e => !/icon|manifest|signal/.test(e.name))
                .filter(e => e.startTime < performance.getEntriesByName('intercom-first-frame')[0].startTime).map(e => e.name)"
         ),
         serde_json::json!([]),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, bounded};
 use intercom::shell::gateway::{Gateway, GatewayConfig, GatewayHandle, Timeouts};
+use intercom::shell::posts::Post;
 use intercom::shell::tls::Certificates;
 use intercom::shell::wake::Wake;
 use intercom::shell::wires::OpenSocket;
@@ -16,6 +17,7 @@ pub struct Front {
     pub handle: GatewayHandle,
     pub certificates: Arc<Certificates>,
     pub sockets: Receiver<OpenSocket>,
+    pub posts: Receiver<Post>,
     dir: PathBuf,
 }
 
@@ -27,7 +29,16 @@ pub fn open() -> Front {
 /// With deadlines of a few hundred milliseconds, so that tests of them are quick.
 pub fn open_impatient() -> Front {
     let short = Duration::from_millis(300);
-    open_with(Timeouts { handshake: short, idle: short, head: short, refusal: short, ..Timeouts::default() }, 16)
+    let quick = Timeouts {
+        handshake: short,
+        idle: short,
+        head: short,
+        body: short,
+        words: short,
+        refusal: short,
+        ..Timeouts::default()
+    };
+    open_with(quick, 16)
 }
 
 /// Where the reverse proxy is. Of all loopback addresses only this one is believed.
@@ -40,17 +51,19 @@ pub fn open_with(timeouts: Timeouts, sockets: usize) -> Front {
     std::fs::create_dir_all(&dir).unwrap();
     let certificates = Arc::new(Certificates::open(&dir, None, None).unwrap());
     let (sender, receiver) = bounded(sockets);
+    let (posts, posted) = bounded(sockets);
     let handle = Gateway::start(GatewayConfig {
         port: 0,
         certificates: certificates.clone(),
         private_dir: dir.join("gateway"),
         sockets: sender,
+        posts,
         wake: Wake::new().unwrap(),
         timeouts,
         proxy: Some(PROXY),
     })
     .unwrap();
-    Front { handle, certificates, sockets: receiver, dir }
+    Front { handle, certificates, sockets: receiver, posts: posted, dir }
 }
 
 impl Front {

@@ -10,6 +10,7 @@ mod net;
 mod networks;
 #[path = "../browser/harness/ports.rs"]
 mod ports;
+mod posts;
 mod program;
 mod proxies;
 mod signal;

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { page } from './webroot.mjs';
 
-const policy = { ...(await page('first.js')), ...(await page('policy.js')) };
+const policy = { ...(await page('first.js')), ...(await page('offered.js')), ...(await page('policy.js')) };
 
 const KEY = 'abc_DEF-1234567890xyzQ';
 
@@ -242,4 +242,15 @@ test('an offer has H.264 if that is such as home sends', () => {
 test('an open question follows the picture as it comes and goes', () => {
   const asked = (open) => [policy.questionFor(open, false), policy.questionFor(open, true)];
   assert.deepEqual([null, 'both', 'mic', 'cam'].map(asked), [['both', 'mic'], ['both', 'mic'], ['both', 'mic'], ['cam', null]]);
+});
+
+test('home hears how fast the page came, where that can be told', () => {
+  const came = (encodedBodySize, ms) => policy.cameAt({ encodedBodySize, transferSize: encodedBodySize + 300, responseStart: 500, responseEnd: 500 + ms });
+  assert.equal(came(9000, 200), 300);
+  assert.equal(came(9000, 20), 3000);
+  assert.equal(came(9000, 0), 50_000);
+  assert.equal(came(1000, 20), null);
+  assert.equal(policy.cameAt({ encodedBodySize: 9000, transferSize: 9300, responseStart: 500, responseEnd: 0 }), null);
+  assert.equal(policy.cameAt({ encodedBodySize: 9000, transferSize: 0, responseStart: 500, responseEnd: 520 }), null);
+  assert.equal(policy.cameAt(undefined), null);
 });

@@ -11,6 +11,7 @@ let events;
 let signal;
 
 class FakeSocket {
+  static OPEN = 1;
   constructor(url) {
     this.url = url;
     this.sent = [];
@@ -127,4 +128,84 @@ test('nonsense from home harms nothing, and a stopped socket stays stopped', () 
   signal.stop();
   pass(60000);
   assert.equal(sockets.length, 1);
+});
+
+/** What stands in for a socket. */
+class StandIn extends FakeSocket {}
+const standsIn = () => last() instanceof StandIn;
+
+function startInstead() {
+  signal.stop();
+  sockets = [];
+  signal = new Signal(
+    'wss://home/signal',
+    {
+      opened: () => events.push('opened'),
+      message: (message) => events.push(message.type),
+      closed: ({ opened, quick }) => events.push(`closed ${opened} ${quick}`),
+    },
+    () => new StandIn('instead'),
+  );
+  signal.start();
+}
+
+test('where no socket has ever opened, every other attempt is by what stands in for it', () => {
+  startInstead();
+  for (const expected of [false, true, false, true]) {
+    assert.equal(standsIn(), expected);
+    last().onclose();
+    pass(5000);
+  }
+  assert.equal(events.filter((event) => event === 'closed false false').length + events.filter((event) => event === 'closed false true').length, 4);
+});
+
+test('what stands in for a socket makes way for one that comes after all', () => {
+  startInstead();
+  last().onclose();
+  pass(300);
+  const instead = last();
+  instead.onopen();
+  assert.deepEqual([standsIn(), signal.open, events.at(-1)], [true, true, 'opened']);
+  for (const socket of [1, 2]) {
+    for (let i = 0; i < 12; i += 1) {
+      pass(2500);
+      instead.say({ type: 'pong' });
+    }
+    assert.equal(sockets.length, 2 + socket, 'one is tried beside it');
+    if (socket === 1) last().onclose();
+  }
+  assert.equal(events.at(-1), 'opened', 'which nobody is told of');
+  const socket = last();
+  socket.onopen();
+  assert.deepEqual([instead.closed, signal.open, events.slice(-2)], [true, true, ['opened', 'opened']]);
+  signal.send({ type: 'leave' });
+  assert.equal(socket.sent.at(-1).type, 'leave');
+  // From now on it is sockets alone.
+  for (let i = 0; i < 4; i += 1) {
+    last().onclose();
+    pass(5000);
+    assert.equal(standsIn(), false);
+  }
+});
+
+test('a socket that is stopped tries none beside it', () => {
+  startInstead();
+  last().onclose();
+  pass(300);
+  last().onopen();
+  signal.stop();
+  pass(120000);
+  assert.equal(sockets.length, 2);
+});
+
+test('words that came ahead of a socket count as home, although it never opens', () => {
+  startInstead();
+  signal.stop();
+  const socket = new FakeSocket('adopted');
+  signal.adopt(socket, ['{"type":"welcome"}'], []);
+  assert.deepEqual([events, signal.open], [['welcome'], false]);
+  socket.onclose();
+  assert.equal(events.at(-1), 'closed true false');
+  pass(300);
+  assert.equal(standsIn(), true);
 });

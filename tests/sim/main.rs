@@ -18,6 +18,7 @@ mod news;
 mod pairing;
 mod paths;
 mod people;
+mod posts;
 mod sockets;
 mod sound;
 mod sound_only;

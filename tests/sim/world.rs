@@ -78,10 +78,10 @@ pub struct World {
     pub seen: HashMap<VisitId, u64>,
     /// Datagrams sent to addresses where no viewer is.
     pub stray: HashMap<SocketAddr, usize>,
-    sockets: HashMap<SocketId, usize>,
+    pub sockets: HashMap<SocketId, usize>,
     /// Sockets that home has closed, and when their far end hears of it.
     closing: VecDeque<(Instant, SocketId)>,
-    next_socket: u64,
+    pub next_socket: u64,
     frame_number: u32,
     pub captured: Vec<Instant>,
     /// How old pictures and sound are when they leave their encoders.

@@ -55,12 +55,12 @@ fn a_build_with_fewer_drivers_takes_the_shipped_file_and_says_what_it_lacks() {
 #[test]
 fn what_is_not_written_gives_way_to_what_is() {
     let small = take("[video]\nwidth = 640\nheight = 480\nfps = 10\nmax_kbps = 300\n");
-    assert_eq!((small.reduced.width, small.reduced.height), (360, 270));
+    assert_eq!((small.reduced.width, small.reduced.height), (240, 180));
     assert_eq!(small.reduced.rate.fps(), 10.0);
-    assert_eq!((small.full.floor.kbps(), small.full.max.kbps()), (300, 300));
-    assert_eq!((small.reduced.floor.kbps(), small.reduced.max.kbps()), (80, 300));
+    assert_eq!((small.full.floor.kbps(), small.full.max.kbps()), (110, 300));
+    assert_eq!((small.reduced.floor.kbps(), small.reduced.max.kbps()), (60, 300));
     let upright = take("[video]\nwidth = 720\nheight = 1080\n");
-    assert_eq!((upright.reduced.width, upright.reduced.height), (180, 270));
+    assert_eq!((upright.reduced.width, upright.reduced.height), (120, 180));
     let high = take("[video]\nfloor_kbps = 5000\n");
     assert_eq!(high.full.max.kbps(), 5000);
     let written = take("[video.reduced]\nwidth = 320\nheight = 240\n");
@@ -128,7 +128,7 @@ fn missing_files_are_answered_with_their_neighbours() {
 fn the_summary_and_the_listing_read_well() {
     let summary = take("[network]\npublic_address = \"203.0.113.7\"").summary();
     assert!(summary.contains("  port        8443, TCP and UDP; from outside at 203.0.113.7:8443\n"), "{summary}");
-    assert!(summary.contains("  video       1280x720 at 30 fps, 1500 to 2500 kbit/s\n"), "{summary}");
+    assert!(summary.contains("  video       1280x720 at 30 fps, 1000 to 2500 kbit/s\n"), "{summary}");
     assert!(summary.contains("  camera      test-card, because no device is plugged in (stand-in)\n"), "{summary}");
     let listing = FAKES.listing();
     assert!(listing.contains("\n[camera]\n  v4l2        a fake for tests\n"), "{listing}");

@@ -1,4 +1,5 @@
-//! The signaling messages, version 1: JSON text over the WebSocket `/signal`, one object a message.
+//! The signaling messages, version 1: JSON text over the WebSocket `/signal`, one object a message; or in POSTs to the same path, one
+//! object a line, which home answers in the same form.
 //!
 //! Signaling carries *state*, not events: every message may arrive again, and a page that reconnects simply says
 //! all that still matters once more. `pc` numbers the page's peer connections (a rebuilt one gets the next

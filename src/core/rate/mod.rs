@@ -1,32 +1,34 @@
 //! What is sent to whom: which encoding of the camera and at which bitrate, when an encoder ticks, and what sound
 //! gives way to.
 //!
-//! # Bitrate and rungs (`ladder.rs`)
+//! # Bitrate and size (`path.rs`, `sizes.rs`, `sharing.rs`, `delivery.rs`)
 //!
-//! A *rung* is one encoding of the camera. All rungs are the *ladder*: full and reduced. One encoder serves all
-//! viewers of a rung.
-//!
-//! - str0m estimates each viewer's path (GCC over transport-wide feedback).
-//! - A rung is encoded at what its slowest viewer can use. That is 85 % of the estimate, less what the sound takes.
-//!   While frames queue up it is 65 %.
-//! - The bitrate falls at once. It rises by a tenth a second. The full rung never falls below its `floor_kbps`. The reduced rung may
-//!   fall to a quarter of its own, with fewer frames.
+//! - str0m estimates each viewer's path (GCC over transport-wide feedback). Three quarters of that are used; 60 % while frames queue up.
+//! - A path begins with what the page says that it came at, or with 400 kbit/s. Probes look half as far again beyond what was
+//!   found. In its first 5 s they follow each other at once, later every 5 s, or after 1.5 s where the last one has found more.
+//! - What str0m tells of its estimate is an average of three seconds. So [`delivery`] makes the plain sum: what was sent in the
+//!   last 400 ms, what of it came, how late. If packets wait and less than 85 % come, the path carries what came. That counts
+//!   for 3 s, nothing lost is sent again, and the next frame is a keyframe.
+//! - An encode has the bitrate that the slowest of its viewers can use beside the sound. It falls at once. It rises by 40 % a
+//!   second, in its first 5 s by 150 %.
+//! - An encode walks sizes by its bitrate ([`sizes`]): 1, ¾, ½, ⅜ and ¼ of the configured sides, down to `[video.reduced]`. `floor_kbps` is
+//!   what the full size needs; each other one needs bits in proportion to its pixels. A change is a keyframe. Down is at once. Up takes
+//!   0.3 s in the first 8 s, then 3 s, and longer after a climb that did not hold.
+//! - Up to three encodes run at once ([`sharing`]). Viewers share one where none loses much by it. A single viewer has the first.
 //! - A frame that waits over 250 ms in the pacer is a jam: nothing is sent to that viewer until a keyframe fits
 //!   (`call/home/media.rs`).
-//! - A viewer moves to the reduced rung after the estimate stayed below the full rung's floor for 8 s. It takes 2 s if
-//!   the path carries not even a third of that, and 1.5 s if frames jam as well. The other viewers notice nothing.
-//! - The viewer climbs back after 5 good seconds. After a climb that failed, the pause doubles, from 10 s to 2 min.
+//! - Who sends nothing for 3 s while pictures are sent gets nothing until something comes (`call/home/visit.rs`).
 //!
 //! # Passthrough (`passthrough.rs`)
 //!
 //! A camera that encodes H.264 itself is passed on without another encode, while all of this holds:
 //!
-//! - its stream suits browsers (constrained baseline) and has the full rung's size;
+//! - its stream suits browsers (constrained baseline) and has the full size;
 //! - it makes keyframes when asked;
-//! - it is not more than what is ordered of the rung. The camera is set to that bitrate where it can be.
+//! - it is not more than what is ordered of the first encoder. The camera is set to that bitrate where it can be.
 //!
 //! Otherwise it is decoded and encoded again. A keyframe lies between both ways, so viewers see no gap. For the
-//! reduced rung and the TV it is decoded on the camera's thread, only while one of them needs pixels. A lost unit
+//! other encoders and the TV it is decoded on the camera's thread, only while one of them needs pixels. A lost unit
 //! costs everything up to the next keyframe, which the camera is asked for at once.
 //!
 //! # Latency (`cadence.rs`, `encoding.rs`, `playout.rs`)
@@ -50,7 +52,7 @@
 //!   at least.
 //! - From 3 % loss on, each packet brings the previous one along (RED), for that viewer.
 //! - Sound is never paced. Where a path does not carry both, the picture gives way in steps:
-//!   1. the reduced rung leaves frames out, down to a quarter of them (`encoding.rs`);
+//!   1. the smallest picture leaves frames out, down to a quarter of them (`encoding.rs`);
 //!   2. only still pictures are sent, as there is room: one in 2 to 20 s (`stills.rs`);
 //!   3. nothing but sound, where less than 4 kbit/s are left for pictures.
 //! - In steps 2 and 3 the estimator rests too, since its padding would take what the voice needs. It tries again after

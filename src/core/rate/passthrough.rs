@@ -1,8 +1,8 @@
 //! What becomes of each access unit of a camera that encodes H.264 itself: passed on to viewers as it is, decoded for those
 //! who need pixels, or neither. And what the camera is asked for: keyframes, and a bitrate.
 //!
-//! It is passed on while its stream suits browsers, has the full rung's size, comes with keyframes when they are asked
-//! for, and is no more than the viewers' connections carry. Otherwise it is decoded, and the full rung encoded again.
+//! It is passed on while its stream suits browsers, has the full size, comes with keyframes when they are asked
+//! for, and is no more than the viewers' connections carry. Otherwise it is decoded, and encoded again.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -42,20 +42,20 @@ pub struct Unit {
 /// Who wants what now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wants {
-    /// The full rung runs, at this bitrate.
+    /// The first encoder runs, at this bitrate.
     pub full: Option<Bitrate>,
     /// One of its viewers needs a keyframe.
     pub keyframe: bool,
-    /// Somebody needs pixels: the reduced rung, or the TV.
+    /// Somebody needs pixels: another encoder, or the TV.
     pub pixels: bool,
 }
 
 /// What to do with a unit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// Pass it on to the full rung's viewers.
+    /// Pass it on to the first encoder's viewers.
     pub pass: bool,
-    /// Decode it; its pixels go to anyone who wants some, and to the full rung's encoder unless the stream is passed on.
+    /// Decode it; its pixels go to anyone who wants some, and to the first encoder unless the stream is passed on.
     pub decode: bool,
     /// Ask the camera for a keyframe.
     pub ask: bool,
@@ -146,7 +146,7 @@ impl Passthrough {
             self.passing |= want_pass;
             self.decoding |= want_pixels;
         }
-        // Of the two ways to the full rung, the old one ends when the new one has begun.
+        // Of the two ways to the viewers, the old one ends when the new one has begun.
         self.passing &= want_pass || (full && !self.decoding);
         self.decoding &= want_pixels || (full && !self.passing);
         Verdict {

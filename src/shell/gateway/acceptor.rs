@@ -158,10 +158,10 @@ impl Acceptor<'_> {
         }
         let mut index = 0;
         let mut handed_over = Vec::new();
-        let mut crowd = false;
         for event in events {
             let connection = &mut self.connections[index];
             let mut next = match event {
+                Event::None if connection.is_speaking() => connection.handle_ready(self.context, now),
                 Event::None => Next::Stay,
                 Event::Ready => connection.handle_ready(self.context, now),
                 Event::Broken => Next::Close,
@@ -170,23 +170,14 @@ impl Acceptor<'_> {
                 next = connection.handle_deadline(self.context, now);
             }
             if next == Next::Owes {
-                let client = connection.place().owner;
-                handed_over.push(client);
-                let pays = match client {
-                    Owner::Client(source) => self.budgets.spend(source, now),
-                    Owner::Proxy => self.of_nobody.spend(1.0, now),
-                };
-                next = if pays { connection.handle_ready(self.context, now) } else { Next::Close };
-                crowd |= !pays;
+                handed_over.push(connection.place().owner);
+                next = self.have_pay(index, now);
             }
             // `remove` keeps the order, which `events` is in.
             match self.carry_out(index, next) {
                 true => index += 1,
                 false => continue,
             }
-        }
-        if crowd {
-            self.tell_crowd(now);
         }
         for client in handed_over {
             let limits = limits(client);
@@ -201,6 +192,26 @@ impl Acceptor<'_> {
         let own = clock::now().saturating_duration_since(now);
         if own >= OWN_TIME {
             self.connections.iter_mut().for_each(|connection| connection.extend(own));
+        }
+    }
+
+    /// What becomes of a connection that owes for its request: it goes on, or is closed.
+    fn have_pay(&mut self, index: usize, now: Instant) -> Next {
+        loop {
+            let connection = &mut self.connections[index];
+            let pays = match connection.place().owner {
+                Owner::Client(source) => self.budgets.spend(source, now),
+                Owner::Proxy => self.of_nobody.spend(1.0, now),
+            };
+            if !pays {
+                self.tell_crowd(now);
+                return Next::Close;
+            }
+            // It may have the next one at hand, up to its last.
+            let next = connection.handle_ready(self.context, now);
+            if next != Next::Owes {
+                return next;
+            }
         }
     }
 
@@ -289,7 +300,10 @@ impl Acceptor<'_> {
             let waiting = self.connections.iter().enumerate();
             let longest = waiting.filter_map(|(n, c)| c.waiting_since().map(|since| (since, n))).min();
             let Some((_, index)) = longest else { return };
-            let next = self.connections[index].start_relay(self.context, now);
+            let mut next = self.connections[index].start_relay(self.context, now);
+            if next == Next::Owes {
+                next = self.have_pay(index, now);
+            }
             self.carry_out(index, next);
         }
     }

@@ -1,4 +1,7 @@
-//! One stranger's connection, from its first byte to its answer or its WebSocket; every stage has a deadline.
+//! One stranger's connection, from its first byte to its last answer or its WebSocket; every stage has a deadline.
+
+mod asked;
+mod post;
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
@@ -7,9 +10,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender};
 use intercom_core::call::protocol::{MAX_HELLO, MAX_MESSAGE};
-use intercom_core::people::fairness::{Occupant, Source};
+use intercom_core::people::fairness::Occupant;
 use rustix::event::PollFlags;
 use rustls::ServerConnection;
 use tungstenite::WebSocket;
@@ -17,13 +20,14 @@ use tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::TlsStream;
 use super::head::{self, Head, LONGEST_HEAD, Method, Refusal};
-use super::origin::{Way, is_public};
+use super::origin::Way;
 use super::progress::{Next, Owner, Progress};
 use super::records::{READS_A_TURN, read_records, write_records};
 use super::relay::Relay;
 use super::reply::{self, FromPages};
 use super::timeouts::Timeouts;
 use crate::shell::metered::{Metered, abandon, is_not_ready};
+use crate::shell::posts::{Answer, Post};
 use crate::shell::tls::Certificates;
 use crate::shell::wake::Wake;
 use crate::shell::wires::OpenSocket;
@@ -33,8 +37,8 @@ const MOST_DISCARDED: usize = 64 * 1024;
 
 /// The first byte of a TLS handshake record (RFC 8446 section 5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
-/// Where the WebSocket is.
-const SIGNAL: &str = "/signal";
+/// Requests of one connection, where the browser asks for it to stay: the document, its POST, and files that come later.
+const MOST_REQUESTS: u8 = 4;
 
 /// What all connections share.
 pub struct Context {
@@ -45,7 +49,11 @@ pub struct Context {
     pub pages_socket: PathBuf,
     pub longest_page: usize,
     pub sockets: Sender<OpenSocket>,
+    pub posts: Sender<Post>,
+    /// The event loop's.
     pub wake: Wake,
+    /// The gateway's own.
+    pub own_wake: Wake,
 }
 
 /// A connection.
@@ -62,6 +70,9 @@ pub struct Connection {
     stage: Stage,
     /// What has come in and is not used up: the head, then what follows it.
     received: Vec<u8>,
+    requests: u8,
+    /// It stays behind the answer to the request at hand.
+    keep: bool,
 }
 
 /// Why a connection's time is limited.
@@ -71,6 +82,7 @@ enum Why {
     Handshake,
     Request,
     Head,
+    Body,
     Answer,
     Linger,
 }
@@ -85,19 +97,32 @@ enum Stage {
     },
     /// The head is there, and understood or not.
     Asking(Result<Head, Refusal>),
+    /// A POST's body, so long.
+    Body(usize),
+    /// For home's words to a POST.
+    Speaking(Receiver<Answer>),
     /// For its turn with `pages`.
     Waiting(Head),
     Relaying(Relay),
     Replying {
         bytes: Vec<u8>,
         sent: usize,
-        upgrade: bool,
+        then: Then,
     },
     /// The answer is out and our half closed. Closing both at once with bytes unread would reset the connection, and
     /// the browser might lose the answer.
     Lingering {
         discarded: usize,
     },
+}
+
+/// What comes behind an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    Close,
+    Upgrade,
+    /// The next request.
+    Keep,
 }
 
 impl Connection {
@@ -116,14 +141,19 @@ impl Connection {
             tls: None,
             stage: Stage::First,
             received: Vec::new(),
+            requests: 0,
+            keep: false,
         })
     }
 
     /// The place that it takes.
     pub fn place(&self) -> Occupant<Owner, Progress> {
         let progress = match self.stage {
-            Stage::First | Stage::Handshake | Stage::Head { .. } => Progress::Unfinished,
-            Stage::Asking(_) | Stage::Waiting(_) | Stage::Relaying(_) | Stage::Replying { .. } => Progress::Asked,
+            Stage::Head { scanned: 0 } if self.requests > 0 => Progress::Answered,
+            Stage::First | Stage::Handshake | Stage::Head { .. } | Stage::Body(_) => Progress::Unfinished,
+            Stage::Asking(_) | Stage::Speaking(_) | Stage::Waiting(_) | Stage::Relaying(_) | Stage::Replying { .. } => {
+                Progress::Asked
+            }
             Stage::Lingering { .. } => Progress::Answered,
         };
         Occupant { owner: self.owner, rank: progress, since: self.opened }
@@ -144,10 +174,10 @@ impl Connection {
         let wants_write = self.tls.as_ref().is_some_and(|tls| tls.wants_write());
         let flags = match self.stage {
             Stage::First | Stage::Lingering { .. } => PollFlags::IN,
-            Stage::Handshake | Stage::Head { .. } if wants_write => PollFlags::IN | PollFlags::OUT,
-            Stage::Handshake | Stage::Head { .. } => PollFlags::IN,
+            Stage::Handshake | Stage::Head { .. } | Stage::Body(_) if wants_write => PollFlags::IN | PollFlags::OUT,
+            Stage::Handshake | Stage::Head { .. } | Stage::Body(_) => PollFlags::IN,
             // What more is sent can wait in the kernel. Errors are reported anyway.
-            Stage::Asking(_) | Stage::Waiting(_) | Stage::Relaying(_) => PollFlags::empty(),
+            Stage::Asking(_) | Stage::Speaking(_) | Stage::Waiting(_) | Stage::Relaying(_) => PollFlags::empty(),
             Stage::Replying { .. } => PollFlags::OUT,
         };
         (self.socket.as_fd(), flags)
@@ -174,16 +204,21 @@ impl Connection {
         matches!(self.stage, Stage::Relaying(_))
     }
 
+    /// Whether it waits for home's words, which no poll sees.
+    pub fn is_speaking(&self) -> bool {
+        matches!(self.stage, Stage::Speaking(_))
+    }
+
     /// It is this connection's turn with `pages`.
     pub fn start_relay(&mut self, context: &Context, now: Instant) -> Next {
         let Stage::Waiting(head) = &self.stage else { return Next::Stay };
         // 4 KiB for the answer's head.
-        match Relay::open(&context.pages_socket, head, context.longest_page + 4096) {
+        match Relay::open(&context.pages_socket, head, context.longest_page + 4096, self.keep) {
             Ok(relay) => self.stage = Stage::Relaying(relay),
             Err(e) => {
                 log::debug!("pages: {e}");
                 let with_body = head.method == Method::Get;
-                self.reply(reply::refusal(Refusal::Unavailable, with_body), false);
+                self.reply(reply::refusal(Refusal::Unavailable, with_body), Then::Close);
             }
         }
         self.handle_ready(context, now)
@@ -197,6 +232,8 @@ impl Connection {
                 Stage::Handshake => self.handshake(context, now),
                 Stage::Head { scanned } => self.head(scanned, context, now),
                 Stage::Asking(_) => self.asking(context, now),
+                Stage::Body(length) => self.body(length, context, now),
+                Stage::Speaking(_) => self.speaking(context, now),
                 Stage::Waiting(_) => return Next::Stay,
                 Stage::Relaying(_) => self.relay(),
                 Stage::Replying { .. } => self.send(context, now),
@@ -216,8 +253,17 @@ impl Connection {
     /// The deadline is there.
     pub fn handle_deadline(&mut self, context: &Context, now: Instant) -> Next {
         let refusal = match self.deadline.1 {
-            Why::Head => Refusal::TooSlow,
-            Why::Answer if matches!(self.stage, Stage::Waiting(_) | Stage::Relaying(_)) => Refusal::Unavailable,
+            Why::Head | Why::Body => Refusal::TooSlow,
+            Why::Answer if matches!(self.stage, Stage::Speaking(_) | Stage::Waiting(_) | Stage::Relaying(_)) => {
+                Refusal::Unavailable
+            }
+            // Nobody asks for more. What was answered may still be on its way.
+            Why::Request if self.requests > 0 => {
+                return match self.end(context, now) {
+                    Ok(()) => self.handle_ready(context, now),
+                    Err(_) => Next::Close,
+                };
+            }
             Why::FirstByte | Why::Handshake | Why::Request | Why::Answer | Why::Linger => {
                 abandon(&self.socket);
                 return Next::Close;
@@ -231,7 +277,7 @@ impl Connection {
                 Step::Out(next) => next,
             };
         }
-        self.reply(reply::refusal(refusal, true), false);
+        self.reply(reply::refusal(refusal, true), Then::Close);
         self.handle_ready(context, now)
     }
 
@@ -290,7 +336,7 @@ impl Connection {
     }
 
     fn head(&mut self, scanned: usize, context: &Context, now: Instant) -> io::Result<Step> {
-        let eof = self.receive()?;
+        let eof = self.receive(LONGEST_HEAD + 1)?;
         if self.deadline.1 == Why::Request && !self.received.is_empty() {
             self.deadline = (now + context.timeouts.head, Why::Head);
         }
@@ -309,12 +355,15 @@ impl Connection {
         Ok(self.ask(head))
     }
 
-    /// What was asked is known, or that it is no request. Who came through the proxy is to pay first.
+    /// What was asked is known, or that it is no request. Who came through the proxy, or asks again, is to pay first.
     fn ask(&mut self, head: Result<Head, Refusal>) -> Step {
-        let owes = self.way == Way::Direct && self.owner == Owner::Proxy;
-        if owes && let Ok(head) = &head {
+        let of_proxy = self.way == Way::Direct && self.owner == Owner::Proxy;
+        if of_proxy && let Ok(head) = &head {
             self.take_over(head);
         }
+        // A further request costs as much as a connection.
+        let owes = of_proxy || self.requests > 0;
+        self.requests += 1;
         self.stage = Stage::Asking(head);
         if owes { Step::Out(Next::Owes) } else { Step::Go }
     }
@@ -328,90 +377,30 @@ impl Connection {
         Ok(Step::Go)
     }
 
-    /// The request is known: decides what it gets.
-    fn asked(&mut self, head: Head, context: &Context, now: Instant) {
-        self.deadline = (now + context.timeouts.answer, Why::Answer);
-        let with_body = head.method == Method::Get;
-        let mended = head.mended_link();
-        let (way, peer) = (self.way, self.peer.ip());
-        if way == Way::Direct && !head.forwarded.is_empty() && !is_public(peer) {
-            log::info!("{peer}: a reverse proxy, it seems; without [network] proxy, all its visitors share one limit");
-        }
-        if self.tls.is_none() {
-            let target = mended.as_deref().unwrap_or(&head.target);
-            self.reply(reply::redirect(&head.secure_location(target, context.port)), false);
-        } else if let Some(link) = mended {
-            self.reply(reply::redirect(&link), false);
-        } else if let Some(origin) = head.asked_origin() {
-            match head.is_own(&origin, way) {
-                true => self.reply(reply::yes(), false),
-                false => self.refuse(Refusal::Foreign, with_body, context, now),
-            }
-        } else if let Some(wish) = head.device(way) {
-            match wish {
-                Ok(wish) => self.reply(reply::remembered(&wish, with_body), false),
-                Err(refusal) => self.refuse(refusal, with_body, context, now),
-            }
-        } else if head.path() != SIGNAL {
-            self.stage = Stage::Waiting(head);
-        } else {
-            let websocket = head.websocket(way);
-            if websocket == Err(Refusal::Foreign) {
-                log::warn!(
-                    "{}: a page's WebSocket is refused, since it seems to come from another site: {}; a reverse proxy must \
-                     pass Host on unchanged",
-                    self.peer.ip(),
-                    head.origin_and_host()
-                );
-            }
-            match websocket {
-                Ok(_) if context.sockets.is_full() => self.refuse(Refusal::Unavailable, with_body, context, now),
-                Ok(accept) => self.reply(reply::switching(&accept), true),
-                Err(refusal) => self.refuse(refusal, with_body, context, now),
-            }
-        }
-    }
-
-    /// The client that the proxy names stands behind the connection from now on.
-    fn take_over(&mut self, head: &Head) {
-        let peer = self.peer.ip();
-        self.way = Way::Proxy;
-        match head.forwarded.client {
-            Some(client) => {
-                self.owner = Owner::Client(Source::of(client));
-                self.peer.set_ip(client);
-            }
-            None if head.forwarded.disagrees => log::info!(
-                "{peer}: a client of the reverse proxy named another address than the proxy (Forwarded, X-Forwarded-For, X-Real-IP)"
-            ),
-            None => log::warn!("{peer}: the reverse proxy does not say for whom it asks (Forwarded, X-Forwarded-For)"),
-        }
-        if self.tls.is_none() {
-            log::warn!("{peer}: the reverse proxy asks without TLS; its upstream must begin with https://");
-        }
-    }
-
     fn relay(&mut self) -> io::Result<Step> {
         let Stage::Relaying(relay) = &mut self.stage else { return Ok(Step::Out(Next::Stay)) };
         match relay.advance() {
             FromPages::Partial => return Ok(Step::Out(Next::Stay)),
-            FromPages::Whole(answer) => self.reply(answer, false),
-            FromPages::Broken => self.reply(reply::refusal(Refusal::Unavailable, true), false),
+            FromPages::Whole(answer) => {
+                let then = if relay.keep { Then::Keep } else { Then::Close };
+                self.reply(answer, then);
+            }
+            FromPages::Broken => self.reply(reply::refusal(Refusal::Unavailable, true), Then::Close),
         }
         Ok(Step::Go)
     }
 
     fn refuse(&mut self, refusal: Refusal, with_body: bool, context: &Context, now: Instant) {
         self.deadline = (now + context.timeouts.refusal, Why::Linger);
-        self.reply(reply::refusal(refusal, with_body), false);
+        self.reply(reply::refusal(refusal, with_body), Then::Close);
     }
 
-    fn reply(&mut self, bytes: Vec<u8>, upgrade: bool) {
-        self.stage = Stage::Replying { bytes, sent: 0, upgrade };
+    fn reply(&mut self, bytes: Vec<u8>, then: Then) {
+        self.stage = Stage::Replying { bytes, sent: 0, then };
     }
 
     fn send(&mut self, context: &Context, now: Instant) -> io::Result<Step> {
-        let Stage::Replying { bytes, sent, upgrade } = &mut self.stage else { return Ok(Step::Out(Next::Stay)) };
+        let Stage::Replying { bytes, sent, then } = &mut self.stage else { return Ok(Step::Out(Next::Stay)) };
         loop {
             let left = &bytes[*sent..];
             if let Some(tls) = &mut self.tls {
@@ -434,9 +423,20 @@ impl Connection {
                 Err(e) => return Err(e),
             }
         }
-        if *upgrade {
-            return Ok(Step::Out(Next::Upgraded));
+        match then {
+            Then::Upgrade => return Ok(Step::Out(Next::Upgraded)),
+            Then::Keep => {
+                self.stage = Stage::Head { scanned: 0 };
+                self.opened = now;
+                self.deadline = (now + context.timeouts.idle, Why::Request);
+            }
+            Then::Close => self.end(context, now)?,
         }
+        Ok(Step::Go)
+    }
+
+    /// Nothing more is said.
+    fn end(&mut self, context: &Context, now: Instant) -> io::Result<()> {
         if let Some(tls) = &mut self.tls {
             tls.send_close_notify();
             write_records(tls, &mut self.socket)?;
@@ -444,7 +444,7 @@ impl Connection {
         self.socket.shutdown(Shutdown::Write)?;
         self.stage = Stage::Lingering { discarded: 0 };
         self.deadline = (now + context.timeouts.linger, Why::Linger);
-        Ok(Step::Go)
+        Ok(())
     }
 
     fn discard(&mut self) -> io::Result<Step> {
@@ -461,8 +461,8 @@ impl Connection {
         Ok(Step::Out(if *discarded > MOST_DISCARDED { Next::Close } else { Next::Stay }))
     }
 
-    /// Takes in what came, up to one byte more than the longest head. Says whether the far end has closed.
-    fn receive(&mut self) -> io::Result<bool> {
+    /// Takes in what came, up to so many bytes. Says whether the far end has closed.
+    fn receive(&mut self, most: usize) -> io::Result<bool> {
         let mut eof = false;
         let mut chunk = [0; 2048];
         if let Some(tls) = &mut self.tls {
@@ -470,8 +470,8 @@ impl Connection {
             write_records(tls, &mut self.socket)?;
             eof = read?;
         }
-        while self.received.len() <= LONGEST_HEAD {
-            let room = (LONGEST_HEAD + 1 - self.received.len()).min(chunk.len());
+        while self.received.len() < most {
+            let room = (most - self.received.len()).min(chunk.len());
             let result = match &mut self.tls {
                 Some(tls) => tls.reader().read(&mut chunk[..room]),
                 None => self.socket.read(&mut chunk[..room]),

@@ -15,6 +15,10 @@ pub const MOST_HEADERS: usize = 64;
 pub const LONGEST_TARGET: usize = 1024;
 /// Letters of an access key or a token in a link.
 const KEY_LETTERS: usize = 22;
+/// Where signaling is: the WebSocket, and POSTs.
+pub const SIGNAL: &str = "/signal";
+/// Longest body of a POST, as a message over the WebSocket.
+pub const LONGEST_BODY: usize = 64 * 1024;
 /// Where a page asks whether home takes it for its own.
 const ORIGIN: &str = "/origin";
 /// Longest `If-None-Match` that is passed on; ours are 66 characters.
@@ -27,12 +31,14 @@ pub enum Method {
     Get,
     /// The page's head.
     Head,
+    /// A page's words to home.
+    Post,
 }
 
 /// A request as far as anybody here cares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// GET or HEAD.
+    /// GET, HEAD, or POST to [`SIGNAL`].
     pub method: Method,
     /// Path and query as they came: printable ASCII that begins with `/`.
     pub target: String,
@@ -44,6 +50,12 @@ pub struct Head {
     pub takes_gzip: bool,
     /// What a proxy says of the client; anyone can write it.
     pub forwarded: Forwarded,
+    /// Bytes behind the head; none but for a POST.
+    pub body: usize,
+    /// The browser itself asks for the connection to stay. Through a proxy, whoever comes next may be somebody else.
+    pub keep_alive: bool,
+    /// A browser says that the page is of another site.
+    foreign: bool,
     /// `Origin`: the site whose page asks; none where it is no page.
     origin: Option<String>,
     /// What a page wants of the cookie that remembers it; `None` where that is not what is asked.
@@ -65,14 +77,18 @@ struct Upgrade {
 pub enum Refusal {
     /// 400: not a request that we understand.
     Malformed,
-    /// 403: a WebSocket from another site's page.
+    /// 403: a WebSocket or a POST from another site's page.
     Foreign,
     /// 404: there is nothing.
     NotFound,
-    /// 405: neither GET nor HEAD.
+    /// 405: neither GET nor HEAD, nor a POST where there is something to say.
     Method,
     /// 408: the head did not come in time.
     TooSlow,
+    /// 411: a POST that does not say how long it is.
+    NoLength,
+    /// 413: a POST that is too long.
+    TooLarge,
     /// 414: the target is too long.
     TargetTooLong,
     /// 426: a WebSocket of version 13 is wanted here.
@@ -118,6 +134,7 @@ pub fn parse(head: &[u8]) -> Result<Head, Refusal> {
     let method = match request.method {
         Some("GET") => Method::Get,
         Some("HEAD") => Method::Head,
+        Some("POST") if request.path.is_some_and(|target| path_of(target) == SIGNAL) => Method::Post,
         _ => return Err(Refusal::Method),
     };
     let target = request.path.unwrap_or_default();
@@ -128,10 +145,7 @@ pub fn parse(head: &[u8]) -> Result<Head, Refusal> {
         return Err(Refusal::Malformed);
     }
     let fields = Fields(request.headers);
-    // There is no body to a GET, and one that comes nevertheless would be taken for the next request.
-    if fields.any("transfer-encoding") || fields.all("content-length").any(|value| value.trim_ascii() != b"0") {
-        return Err(Refusal::Malformed);
-    }
+    let body = body_length(&fields, method)?;
     let host = fields.one("host")?.filter(|host| is_host(host)).ok_or(Refusal::Malformed)?;
     let tags = fields.text("if-none-match").filter(|tags| tags.len() <= LONGEST_TAGS && is_visible(tags));
     let upgrade = match fields.any("upgrade") {
@@ -143,6 +157,9 @@ pub fn parse(head: &[u8]) -> Result<Head, Refusal> {
         }),
         false => None,
     };
+    let kept = fields.lists("connection", "keep-alive") && !fields.lists("connection", "close");
+    let keep_alive = kept && request.version == Some(1) && !fields.any("via");
+    let foreign = fields.one("sec-fetch-site")?.is_some_and(|site| site != "same-origin");
     let origin = fields.one("origin")?.map(str::to_owned);
     let forwarded = Forwarded::read(Sent {
         forwarded: fields.last("forwarded"),
@@ -150,7 +167,8 @@ pub fn parse(head: &[u8]) -> Result<Head, Refusal> {
         x_real_ip: fields.last("x-real-ip"),
         x_host: fields.last("x-forwarded-host"),
     });
-    let device = match target.split('?').next() == Some(remembered::PATH) {
+    let keep_alive = keep_alive && forwarded.is_empty();
+    let device = match path_of(target) == remembered::PATH {
         true => {
             let (field, site) = (fields.one(remembered::FIELD)?, fields.one("sec-fetch-site")?);
             Some(remembered::read(field, site, fields.all("cookie")))
@@ -167,6 +185,9 @@ pub fn parse(head: &[u8]) -> Result<Head, Refusal> {
         if_none_match: tags.map(str::to_owned),
         takes_gzip,
         forwarded,
+        body,
+        keep_alive,
+        foreign,
         origin,
         device,
         upgrade,
@@ -176,7 +197,7 @@ pub fn parse(head: &[u8]) -> Result<Head, Refusal> {
 impl Head {
     /// The target without its query.
     pub fn path(&self) -> &str {
-        self.target.split('?').next().unwrap_or_default()
+        path_of(&self.target)
     }
 
     /// The key to answer a WebSocket's handshake with (`Sec-WebSocket-Accept`), if this is one and a correct one
@@ -189,7 +210,7 @@ impl Head {
         if !upgrade.http_1_1 {
             return Err(Refusal::Malformed);
         }
-        if self.origin.as_deref().is_some_and(|origin| !self.is_own(origin, way)) {
+        if self.is_foreign(way) {
             return Err(Refusal::Foreign);
         }
         let key = upgrade.key.as_deref().ok_or(Refusal::Malformed)?;
@@ -204,11 +225,20 @@ impl Head {
         origin::is_own(origin, &self.host, self.forwarded.host.as_deref(), way)
     }
 
+    /// Whether a page of another site asks.
+    fn is_foreign(&self, way: Way) -> bool {
+        self.origin.as_deref().is_some_and(|origin| !self.is_own(origin, way))
+    }
+
+    /// Whether a POST may be said to home.
+    pub fn post(&self, way: Way) -> Result<(), Refusal> {
+        if self.foreign || self.is_foreign(way) { Err(Refusal::Foreign) } else { Ok(()) }
+    }
+
     /// What a page of home's own wants of the cookie that remembers it; `None` where that is not what is asked.
     pub fn device(&self, way: Way) -> Option<Result<remembered::Wish, Refusal>> {
-        let foreign = self.origin.as_deref().is_some_and(|origin| !self.is_own(origin, way));
         let wish = self.device.clone()?;
-        Some(if foreign { Err(Refusal::Foreign) } else { wish })
+        Some(if self.is_foreign(way) { Err(Refusal::Foreign) } else { wish })
     }
 
     /// The origin for which a page asks whether home would take its WebSocket: `/origin?https%3A%2F%2Fhome`. `None` if that
@@ -247,10 +277,7 @@ impl Head {
 
     /// The one request that `pages` sees: made again out of what was checked.
     pub fn to_pages(&self) -> Vec<u8> {
-        let method = match self.method {
-            Method::Get => "GET",
-            Method::Head => "HEAD",
-        };
+        let method = if self.method == Method::Head { "HEAD" } else { "GET" };
         let tags = self.if_none_match.as_ref().map(|tags| format!("If-None-Match: {tags}\r\n")).unwrap_or_default();
         let gzip = if self.takes_gzip { "Accept-Encoding: gzip\r\n" } else { "" };
         format!("{method} {} HTTP/1.1\r\nHost: pages\r\nConnection: close\r\n{tags}{gzip}\r\n", self.path())
@@ -265,6 +292,33 @@ impl Head {
             (false, port) if port != 443 => format!("https://{}:{port}{target}", self.host),
             _ => format!("https://{}{target}", self.host),
         }
+    }
+}
+
+/// A target without its query.
+fn path_of(target: &str) -> &str {
+    target.split('?').next().unwrap_or_default()
+}
+
+/// How much comes behind the head. There is no body to a GET, and one that comes nevertheless would be taken for the next request; that
+/// of a POST says how long it is, once.
+fn body_length(fields: &Fields<'_>, method: Method) -> Result<usize, Refusal> {
+    if fields.any("transfer-encoding") {
+        return Err(Refusal::Malformed);
+    }
+    if method != Method::Post {
+        let none = fields.all("content-length").all(|value| value.trim_ascii() == b"0");
+        return if none { Ok(0) } else { Err(Refusal::Malformed) };
+    }
+    let said = fields.one("content-length")?.ok_or(Refusal::NoLength)?;
+    if said.is_empty() || !said.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Refusal::Malformed);
+    }
+    match said.parse::<usize>() {
+        Ok(0) => Err(Refusal::Malformed),
+        Ok(length) if length <= LONGEST_BODY => Ok(length),
+        // Also what is no number of ours any more.
+        _ => Err(Refusal::TooLarge),
     }
 }
 
@@ -314,187 +368,4 @@ fn is_visible(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn get(rest: &str) -> Result<Head, Refusal> {
-        parse(format!("GET / HTTP/1.1\r\nHost: home:8443\r\n{rest}\r\n").as_bytes())
-    }
-
-    const SOCKET: &str = "Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-                          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-
-    #[test]
-    fn a_browsers_request_is_understood_and_made_anew() {
-        let text = "GET /app.js?v=2 HTTP/1.1\r\nHost: Home.Example.org:8443\r\nCookie: a=b\r\nX-Evil: 1\r\n\
-                    If-None-Match: \"abc\"\r\nAccept: */*\r\nAccept-Encoding: br, GZIP\r\n\r\n";
-        let head = parse(text.as_bytes()).unwrap();
-        assert_eq!((head.path(), head.host.as_str()), ("/app.js", "home.example.org:8443"));
-        assert_eq!(
-            String::from_utf8(head.to_pages()).unwrap(),
-            "GET /app.js HTTP/1.1\r\nHost: pages\r\nConnection: close\r\nIf-None-Match: \"abc\"\r\n\
-             Accept-Encoding: gzip\r\n\r\n"
-        );
-        assert!(!get("Accept-Encoding: gzip;q=0, br\r\n").unwrap().takes_gzip);
-        assert_eq!(head.websocket(Way::Direct), Err(Refusal::NotAWebSocket));
-    }
-
-    #[test]
-    fn the_end_of_a_head_is_found_wherever_it_was_cut() {
-        let text = b"GET / HTTP/1.1\r\nHost: a\r\n\r\nrest";
-        let end = text.len() - 4;
-        for cut in 0..=text.len() {
-            let expected = (cut >= end).then_some(end);
-            assert_eq!(end_of_head(&text[..cut], cut.saturating_sub(1)).or(end_of_head(&text[..cut], 0)), expected);
-        }
-        assert_eq!(end_of_head(text, end - 1), Some(end));
-        assert_eq!(end_of_head(b"", 9), None);
-    }
-
-    #[test]
-    fn what_is_not_http_1_get_or_head_is_refused_with_its_own_number() {
-        let refused = |text: &str| parse(text.as_bytes()).unwrap_err();
-        assert_eq!(refused("POST / HTTP/1.1\r\nHost: a\r\n\r\n"), Refusal::Method);
-        assert_eq!(refused("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"), Refusal::Method);
-        assert_eq!(refused("PRI * HTTP/2.0\r\n\r\n"), Refusal::Version);
-        assert_eq!(refused("GET / HTTP/1.1\r\n\r\n"), Refusal::Malformed);
-        assert_eq!(refused("GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n"), Refusal::Malformed);
-        assert_eq!(refused("GET /\x07 HTTP/1.1\r\nHost: a\r\n\r\n"), Refusal::Malformed);
-        assert_eq!(refused("GET / HTTP/1.1\nHost: a\r\n\r\n"), Refusal::Malformed);
-        assert_eq!(refused("GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n"), Refusal::Malformed);
-        assert_eq!(refused("GET / HTTP/1.1\r\nHost : a\r\n\r\n"), Refusal::Malformed);
-        assert_eq!(refused("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"), Refusal::Malformed);
-        assert_eq!(get("Content-Length: 5\r\n").unwrap_err(), Refusal::Malformed);
-        assert_eq!(get("Transfer-Encoding: chunked\r\n").unwrap_err(), Refusal::Malformed);
-        assert!(get("Content-Length: 0\r\n").is_ok());
-        assert!(parse(b"HEAD / HTTP/1.0\r\nHost: a\r\n\r\n").is_ok());
-    }
-
-    #[test]
-    fn what_is_too_long_is_refused() {
-        let long = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(LONGEST_TARGET));
-        assert_eq!(parse(long.as_bytes()), Err(Refusal::TargetTooLong));
-        assert_eq!(get(&"A: b\r\n".repeat(MOST_HEADERS)), Err(Refusal::HeadTooLong));
-        assert!(get(&"A: b\r\n".repeat(MOST_HEADERS - 1)).is_ok());
-        assert_eq!(get(&format!("A: {}\r\n", "b".repeat(LONGEST_HEAD))), Err(Refusal::HeadTooLong));
-        assert_eq!(too_long(b"GET /aaaa"), Refusal::TargetTooLong);
-    }
-
-    #[test]
-    fn a_websocket_needs_every_part_of_its_handshake() {
-        let socket = |fields: &str| get(fields).and_then(|head| head.websocket(Way::Direct));
-        // The example of RFC 6455 section 1.3.
-        assert_eq!(socket(SOCKET).as_deref(), Ok("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
-        for (cut, refusal) in [
-            ("Upgrade: websocket\r\n", Refusal::NotAWebSocket),
-            ("Connection: keep-alive, Upgrade\r\n", Refusal::NotAWebSocket),
-            ("Sec-WebSocket-Version: 13\r\n", Refusal::NotAWebSocket),
-            ("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", Refusal::Malformed),
-        ] {
-            assert_eq!(socket(&SOCKET.replace(cut, "")), Err(refusal), "{cut}");
-        }
-        assert_eq!(socket(&SOCKET.replace("Version: 13", "Version: 8")), Err(Refusal::NotAWebSocket));
-        assert_eq!(socket(&SOCKET.replace("dGhlIHNhbXBsZSBub25jZQ==", "c2hvcnQ=")), Err(Refusal::Malformed));
-        let twice = format!("{SOCKET}Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n");
-        assert_eq!(socket(&twice), Err(Refusal::Malformed));
-        let old = format!("GET / HTTP/1.0\r\nHost: home:8443\r\n{SOCKET}\r\n");
-        assert_eq!(parse(old.as_bytes()).and_then(|head| head.websocket(Way::Direct)), Err(Refusal::Malformed));
-    }
-
-    #[test]
-    fn a_websocket_of_another_sites_page_is_refused() {
-        let from =
-            |origin: &str| get(&format!("{SOCKET}Origin: {origin}\r\n")).and_then(|head| head.websocket(Way::Direct));
-        assert!(from("https://home:8443").is_ok());
-        assert!(from("HTTPS://Home:8443").is_ok());
-        for foreign in ["https://evil:8443", "https://home", "http://home:8443", "null", "", "https://home:8443.evil"] {
-            assert_eq!(from(foreign), Err(Refusal::Foreign), "{foreign}");
-        }
-    }
-
-    #[test]
-    fn the_proxy_may_change_host_and_port_if_it_says_what_was_asked_for_and_nobody_else_may() {
-        let head = |fields: &str| {
-            let text = format!("GET /signal HTTP/1.1\r\nHost: 192.168.1.20:8443\r\n{SOCKET}{fields}\r\n");
-            parse(text.as_bytes()).unwrap()
-        };
-        let from = "Origin: https://Home.example:9443\r\n";
-        for said in ["X-Forwarded-Host: home.example:9443\r\n", "Forwarded: host=home.example;for=192.0.2.1\r\n"] {
-            let head = head(&format!("{from}{said}"));
-            assert!(head.websocket(Way::Proxy).is_ok(), "{said}");
-            assert_eq!(head.websocket(Way::Direct), Err(Refusal::Foreign), "{said}");
-        }
-        let silent = head(from);
-        assert_eq!(silent.websocket(Way::Proxy), Err(Refusal::Foreign), "Host is gone, and nothing says so");
-        assert_eq!(silent.origin_and_host(), "origin \"https://Home.example:9443\", Host \"192.168.1.20:8443\"");
-        let foreign = head("Origin: https://evil.example\r\nX-Forwarded-Host: home.example\r\n");
-        assert_eq!(foreign.websocket(Way::Proxy), Err(Refusal::Foreign));
-        let v6 = head("Origin: https://[2001:db8::1]:443\r\nX-Forwarded-Host: [2001:db8::1]\r\n");
-        assert!(v6.websocket(Way::Proxy).is_ok());
-        let noise = head("Origin: https://evil\u{202e}.example\r\n");
-        assert!(
-            noise.origin_and_host().starts_with("origin \"https://evil.example\", Host "),
-            "nothing that turns the log around"
-        );
-    }
-
-    #[test]
-    fn a_page_may_ask_whether_it_is_homes_own() {
-        let own = |target: &str, host: &str| {
-            let head = parse(format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()).unwrap();
-            head.asked_origin().map(|origin| head.is_own(&origin, Way::Direct))
-        };
-        assert_eq!(own("/origin?https%3A%2F%2Fhome%3A8443", "home:8443"), Some(true));
-        assert_eq!(own("/origin?https%3A%2F%2F%5B2001%3Adb8%3A%3A1%5D", "[2001:db8::1]:443"), Some(true));
-        assert_eq!(own("/origin?https%3A%2F%2Fhome.example", "192.168.1.20:8443"), Some(false));
-        assert_eq!(own("/origin", "home"), None);
-        assert_eq!(own("/origins?x", "home"), None);
-    }
-
-    #[test]
-    fn plain_http_is_sent_to_the_same_place_with_tls() {
-        let location = |host: &str, target: &str, port: u16| {
-            let head = parse(format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()).unwrap();
-            head.secure_location(&head.target, port)
-        };
-        assert_eq!(location("home:9000", "/a?b", 8443), "https://home:9000/a?b");
-        assert_eq!(location("home", "/", 8443), "https://home:8443/");
-        assert_eq!(location("home", "/", 443), "https://home/");
-        assert_eq!(location("[::1]", "//evil/", 8443), "https://[::1]:8443//evil/");
-        assert_eq!(location("[::1]:80", "/", 8443), "https://[::1]:80/");
-    }
-
-    #[test]
-    fn a_link_whose_mark_was_escaped_is_mended_and_nothing_else_is() {
-        let mended = |target: &str| {
-            let head = parse(format!("GET {target} HTTP/1.1\r\nHost: home\r\n\r\n").as_bytes());
-            head.unwrap_or_else(|e| panic!("{target}: {e:?}")).mended_link()
-        };
-        const KEY: &str = "abc_DEF-1234567890xyzQ";
-        for kind in ["k", "p"] {
-            let link = Some(format!("/#{kind}={KEY}"));
-            for around in ["", ".", ")", ",", "/", "%22", "&utm=1", "?x=y", "%20thanks", ":8443"] {
-                assert_eq!(mended(&format!("/%23{kind}={KEY}{around}")), link, "{around}");
-            }
-            assert_eq!(mended(&format!("/%23{kind}%3D{KEY}")), link);
-            assert_eq!(mended(&format!("/%2523{kind}%253d{KEY}")), link);
-            assert_eq!(mended(&format!("/%252523{kind}={KEY}")), link);
-            assert_eq!(mended(&format!("/index.html%23{kind}={KEY}")), link);
-        }
-        for other in [
-            "/",
-            "/%23",
-            "/%23k=",
-            "/%23k=short",
-            "/%23x=abc_DEF-1234567890xyzQ",
-            "/%23k=abc_DEF-1234567890xyzQQ",
-            "/%23k=abc_DEF-1234567890xyzQ-",
-            "/k=abc_DEF-1234567890xyzQ",
-            "//evil/%23k=abc_DEF-1234567890xyzQ",
-            "/evil/%23k=abc_DEF-1234567890xyzQ",
-            "/%23k=%0d%0aabc_DEF-1234567890xyzQ",
-        ] {
-            assert_eq!(mended(other), None, "{other}");
-        }
-    }
-}
+mod tests;

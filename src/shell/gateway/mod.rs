@@ -12,6 +12,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::shell::bind::bind_with_retry;
 use crate::shell::metered::Metered;
+use crate::shell::posts::Post;
 use crate::shell::pulse::Pulse;
 use crate::shell::tls::Certificates;
 use crate::shell::wake::Wake;
@@ -49,6 +50,8 @@ pub struct GatewayConfig {
     pub private_dir: PathBuf,
     /// Where open WebSockets go. When it is full, newcomers get 503 and their page tries again.
     pub sockets: Sender<OpenSocket>,
+    /// Where pages' POSTs go. When it is full, newcomers get 503 as well.
+    pub posts: Sender<Post>,
     /// Wakes the receiver.
     pub wake: Wake,
     /// How long strangers may take.
@@ -66,6 +69,7 @@ impl Gateway {
     pub fn start(config: GatewayConfig) -> io::Result<GatewayHandle> {
         let (listeners, port) = bind_with_retry(|| listen(config.port))?;
         let pages = Arc::new(Pages::new(config.certificates.authority().map(|der| der.to_vec())));
+        let wake = Wake::new()?;
         let context = Context {
             timeouts: config.timeouts,
             proxy: config.proxy.map(|proxy| proxy.to_canonical()),
@@ -74,11 +78,12 @@ impl Gateway {
             pages_socket: config.private_dir.join("pages.sock"),
             longest_page: pages.longest(),
             sockets: config.sockets,
+            posts: config.posts,
             wake: config.wake,
+            own_wake: wake.clone(),
         };
         let pages = PagesServer::start(pages, context.pages_socket.clone())?;
         let stop = Arc::new(AtomicBool::new(false));
-        let wake = Wake::new()?;
         let (stopped, woken, certificates) = (stop.clone(), wake.clone(), config.certificates);
         let worker = spawn_worker("gateway", move || {
             acceptor::run(&listeners, &context, &certificates, &woken, &stopped);

@@ -26,7 +26,7 @@ impl Owner {
 /// How far a connection has come; of one source's, those that come first here go first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Progress {
-    /// Its answer has been sent.
+    /// Its answer has been sent, and nothing more is asked.
     Answered,
     /// It has not asked for anything yet.
     Unfinished,
@@ -41,8 +41,8 @@ pub enum Next {
     Stay,
     /// It is over.
     Close,
-    /// It came through the proxy, and the source that [`super::connection::Connection::place`] names now has not paid for it yet: if it
-    /// can, it goes on with `handle_ready`.
+    /// It came through the proxy or asks again, and the source that [`super::connection::Connection::place`] names now has not paid for
+    /// that yet: if it can, it goes on with `handle_ready`.
     Owes,
     /// It has become a WebSocket: see [`Connection::into_socket`].
     Upgraded,

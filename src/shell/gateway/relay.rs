@@ -19,6 +19,8 @@ pub struct Relay {
     answer: Vec<u8>,
     longest: usize,
     to_head: bool,
+    /// The browser's connection outlives the answer.
+    pub keep: bool,
 }
 
 impl Relay {
@@ -26,7 +28,7 @@ impl Relay {
     ///
     /// It is taken in whole before the browser gets it: a stranger who reads slowly then holds up nobody but
     /// themselves, and never the thread `pages`.
-    pub fn open(socket: &Path, head: &Head, longest: usize) -> io::Result<Relay> {
+    pub fn open(socket: &Path, head: &Head, longest: usize, keep: bool) -> io::Result<Relay> {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let fd = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
         rustix::net::connect(&fd, &SocketAddrUnix::new(socket)?)?;
@@ -37,6 +39,7 @@ impl Relay {
             answer: Vec::new(),
             longest,
             to_head: head.method == Method::Head,
+            keep,
         })
     }
 
@@ -74,7 +77,7 @@ impl Relay {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 Err(e) => return Err(e),
             }
-            match reply::from_pages(&self.answer, self.to_head) {
+            match reply::from_pages(&self.answer, self.to_head, self.keep) {
                 FromPages::Partial if self.answer.len() <= self.longest => {}
                 FromPages::Partial => return Ok(FromPages::Broken),
                 done => return Ok(done),

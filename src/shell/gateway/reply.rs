@@ -24,9 +24,14 @@ gamepad=(), geolocation=(), gyroscope=(), hid=(), identity-credentials-get=(), i
 local-fonts=(), magnetometer=(), midi=(), otp-credentials=(), payment=(), picture-in-picture=(self), \
 publickey-credentials-get=(), serial=(), storage-access=(), usb=(), xr-spatial-tracking=()\r\n\
 Cross-Origin-Opener-Policy: same-origin\r\n\
-Cross-Origin-Resource-Policy: same-origin\r\n\
-Connection: close\r\n"
+Cross-Origin-Resource-Policy: same-origin\r\n"
 );
+
+/// The connection ends behind this answer.
+const CLOSE: &str = "Connection: close\r\n";
+
+/// It may be asked for more.
+const KEEP: &str = "Connection: keep-alive\r\n";
 
 /// Longest head that `pages` may answer with.
 const LONGEST_HEAD: usize = 4096;
@@ -39,6 +44,8 @@ impl Refusal {
             Refusal::NotFound => "404 Not Found",
             Refusal::Method => "405 Method Not Allowed",
             Refusal::TooSlow => "408 Request Timeout",
+            Refusal::NoLength => "411 Length Required",
+            Refusal::TooLarge => "413 Content Too Large",
             Refusal::TargetTooLong => "414 URI Too Long",
             Refusal::NotAWebSocket => "426 Upgrade Required",
             Refusal::HeadTooLong => "431 Request Header Fields Too Large",
@@ -65,7 +72,7 @@ pub fn refusal(refusal: Refusal, with_body: bool) -> Vec<u8> {
     let body = format!("{status}\n");
     let head = format!(
         "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\
-         Cache-Control: no-store\r\n{}{ALWAYS}\r\n",
+         Cache-Control: no-store\r\n{}{ALWAYS}{CLOSE}\r\n",
         body.len(),
         refusal.fields()
     );
@@ -74,7 +81,18 @@ pub fn refusal(refusal: Refusal, with_body: bool) -> Vec<u8> {
 
 /// Yes, and nothing else.
 pub fn yes() -> Vec<u8> {
-    format!("HTTP/1.1 204 No Content\r\nCache-Control: no-store\r\n{ALWAYS}\r\n").into_bytes()
+    format!("HTTP/1.1 204 No Content\r\nCache-Control: no-store\r\n{ALWAYS}{CLOSE}\r\n").into_bytes()
+}
+
+/// Home's words to a page's POST.
+pub fn words(lines: &str, keep: bool) -> Vec<u8> {
+    let connection = if keep { KEEP } else { CLOSE };
+    format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nContent-Length: {}\r\nCache-Control: no-store\r\n\
+         {ALWAYS}{connection}\r\n{lines}",
+        lines.len()
+    )
+    .into_bytes()
 }
 
 /// What a page wanted of the cookie that remembers its device: it is set, or ended; or what it has is told, which may be nothing.
@@ -89,7 +107,7 @@ pub fn remembered(wish: &Wish, with_body: bool) -> Vec<u8> {
         }
     };
     let body = if with_body { key } else { "" };
-    format!("HTTP/1.1 {status}\r\n{field}Cache-Control: no-store\r\n{ALWAYS}\r\n{body}").into_bytes()
+    format!("HTTP/1.1 {status}\r\n{field}Cache-Control: no-store\r\n{ALWAYS}{CLOSE}\r\n{body}").into_bytes()
 }
 
 /// To the same thing with TLS, or to a link that is mended.
@@ -97,7 +115,7 @@ pub fn redirect(location: &str) -> Vec<u8> {
     // Not permanent to a cache: the port may serve something else tomorrow.
     format!(
         "HTTP/1.1 308 Permanent Redirect\r\nLocation: {location}\r\nContent-Length: 0\r\nCache-Control: no-store\r\n\
-         {ALWAYS}\r\n"
+         {ALWAYS}{CLOSE}\r\n"
     )
     .into_bytes()
 }
@@ -123,8 +141,8 @@ pub enum FromPages {
 }
 
 /// Looks at what `pages` has answered so far to a request whose method was HEAD or not. Its fields are passed on but
-/// for those that are ours to say; what the server calls itself is nobody's business.
-pub fn from_pages(answer: &[u8], to_head: bool) -> FromPages {
+/// for those that are ours to say, as whether the connection is to `keep`; what the server calls itself is nobody's business.
+pub fn from_pages(answer: &[u8], to_head: bool, keep: bool) -> FromPages {
     let mut fields = [httparse::EMPTY_HEADER; 32];
     let mut response = httparse::Response::new(&mut fields);
     let length = match response.parse(answer) {
@@ -150,6 +168,7 @@ pub fn from_pages(answer: &[u8], to_head: bool) -> FromPages {
         whole.extend_from_slice(b"\r\n");
     }
     whole.extend_from_slice(ALWAYS.as_bytes());
+    whole.extend_from_slice(if keep { KEEP } else { CLOSE }.as_bytes());
     whole.extend_from_slice(b"\r\n");
     whole.extend_from_slice(body);
     FromPages::Whole(whole)
@@ -167,6 +186,8 @@ mod tests {
             Refusal::NotFound,
             Refusal::Method,
             Refusal::TooSlow,
+            Refusal::NoLength,
+            Refusal::TooLarge,
             Refusal::TargetTooLong,
             Refusal::NotAWebSocket,
             Refusal::HeadTooLong,
@@ -188,23 +209,25 @@ mod tests {
     fn an_answer_of_pages_is_whole_when_its_body_is() {
         let answer = b"HTTP/1.1 200 OK\r\nServer: tiny-http (Rust)\r\nContent-Length: 5\r\nETag: \"x\"\r\n\r\nhello";
         for cut in 0..answer.len() {
-            assert_eq!(from_pages(&answer[..cut], false), FromPages::Partial, "cut at {cut}");
+            assert_eq!(from_pages(&answer[..cut], false, true), FromPages::Partial, "cut at {cut}");
         }
-        let FromPages::Whole(whole) = from_pages(answer, false) else { panic!("not whole") };
+        let FromPages::Whole(whole) = from_pages(answer, false, false) else { panic!("not whole") };
         let text = String::from_utf8(whole).unwrap();
         assert!(text.starts_with("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: \"x\"\r\n") && text.ends_with("hello"));
-        assert!(!text.contains("tiny-http") && text.contains("nosniff"));
-        assert!(matches!(from_pages(&answer[..answer.len() - 5], true), FromPages::Whole(_)));
+        assert!(!text.contains("tiny-http") && text.contains("nosniff") && text.contains("Connection: close\r\n"));
+        let FromPages::Whole(kept) = from_pages(answer, false, true) else { panic!("not whole") };
+        assert_eq!(String::from_utf8(kept).unwrap(), text.replace("Connection: close", "Connection: keep-alive"));
+        assert!(matches!(from_pages(&answer[..answer.len() - 5], true, false), FromPages::Whole(_)));
         assert!(matches!(
-            from_pages(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", false),
+            from_pages(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", false, false),
             FromPages::Whole(_)
         ));
     }
 
     #[test]
     fn rubbish_from_pages_is_no_answer() {
-        assert_eq!(from_pages(b"what?\r\n\r\n", false), FromPages::Broken);
-        assert_eq!(from_pages(&[b'a'; 5000], false), FromPages::Broken);
-        assert_eq!(from_pages(&b"HTTP/1.1 200 OK\r\nA: b\r\n".repeat(300), false), FromPages::Broken);
+        assert_eq!(from_pages(b"what?\r\n\r\n", false, false), FromPages::Broken);
+        assert_eq!(from_pages(&[b'a'; 5000], false, false), FromPages::Broken);
+        assert_eq!(from_pages(&b"HTTP/1.1 200 OK\r\nA: b\r\n".repeat(300), false, false), FromPages::Broken);
     }
 }

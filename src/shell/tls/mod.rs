@@ -257,6 +257,9 @@ fn lock(source: &Mutex<Source>) -> MutexGuard<'_, Source> {
     source.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A packet has room for so much of a record, its head and tag beside it.
+const RECORD: usize = 1350;
+
 fn base_config(resolver: Arc<dyn ResolvesServerCert>) -> Result<ServerConfig, TlsError> {
     let crypto = |e: rustls::Error| TlsError::Crypto(e.to_string());
     let mut config = ServerConfig::builder_with_provider(provider())
@@ -265,6 +268,9 @@ fn base_config(resolver: Arc<dyn ResolvesServerCert>) -> Result<ServerConfig, Tl
         .with_no_client_auth()
         .with_cert_resolver(resolver);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // A record is read when it is there as a whole. One of a packet's size is there with that packet: the page hears how fast the
+    // document comes, and begins with what has come.
+    config.max_fragment_size = Some(RECORD);
     // Tickets rather than a table of sessions: nothing that strangers could fill.
     config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().map_err(crypto)?;
     config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});

@@ -159,6 +159,16 @@
       return super.send(data);
     }
   };
+  // Words that go in POSTs instead.
+  lab.posted = [];
+  const nativeFetch = window.fetch;
+  window.fetch = (address, options) => {
+    const isSignal = String(address).endsWith('/signal');
+    if (isSignal) lab.posted.push(...options.body.split('\n').map(line => JSON.parse(line).type));
+    return nativeFetch(address, options);
+  };
+  /** All that the page has said to home, by its types. */
+  lab.said = () => [...lab.posted, ...lab.sockets.flatMap(({ sent }) => sent)];
   lab.killSockets = () => {
     const open = lab.sockets.filter(e => e.socket.readyState < NativeSocket.CLOSING);
     for (const e of open) { note('the test kills a socket'); e.socket.close(); }

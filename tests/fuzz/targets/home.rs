@@ -312,7 +312,7 @@ impl<'a> Day<'a> {
         let now = self.now;
         let sockets: Vec<SocketId> = self.sockets.iter().copied().collect();
         let socket = (!sockets.is_empty()).then(|| self.any(&sockets));
-        match (self.dice.below(28), socket) {
+        match (self.dice.below(29), socket) {
             (0..=2, _) | (_, None) => {
                 self.opened += 1;
                 let id = SocketId(self.opened);
@@ -327,6 +327,14 @@ impl<'a> Day<'a> {
             (4..=13, Some(id)) => {
                 let text = self.message();
                 self.home.handle_message(id, &text, now);
+            }
+            (28, _) => {
+                self.opened += 1;
+                let id = SocketId(self.opened);
+                let lines: Vec<String> = (0..self.dice.below(4)).map(|_| self.message()).collect();
+                let far = self.source();
+                self.sockets.insert(id);
+                self.home.handle_post(id, &lines.join("\n"), far, SocketAddr::from(HOME), now);
             }
             (14 | 15, _) => {
                 let (source, bytes) = (self.source(), self.datagram());

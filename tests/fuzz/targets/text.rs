@@ -24,6 +24,12 @@ pub fn fuzz_head(data: &[u8]) {
     }
     let Ok(request) = head::parse(&data[..end.unwrap_or(data.len())]) else { return };
     assert!(end.is_some() && data.len() >= 16, "accepted without its end");
+    let is_post = request.method == head::Method::Post;
+    assert!(
+        request.body <= head::LONGEST_BODY
+            && is_post == (request.body > 0)
+            && (!is_post || request.path() == head::SIGNAL)
+    );
     let passed_on = request.to_pages();
     assert_eq!(head::end_of_head(&passed_on, 0), Some(passed_on.len()), "exactly one request");
     assert!(passed_on.len() < 2048 && passed_on.is_ascii());
@@ -45,11 +51,17 @@ pub fn fuzz_head(data: &[u8]) {
 
 /// An answer is passed on with our fields and never with the server's name.
 pub fn fuzz_from_pages(data: &[u8]) {
-    for to_head in [false, true] {
-        if let FromPages::Whole(whole) = reply::from_pages(data, to_head) {
+    for (to_head, keep) in [(false, false), (true, true)] {
+        if let FromPages::Whole(whole) = reply::from_pages(data, to_head, keep) {
             let end = head::end_of_head(&whole, 0).expect("a head");
             let text = String::from_utf8_lossy(&whole[..end]).to_ascii_lowercase();
             assert!(text.contains("content-security-policy: default-src 'none'") && !text.contains("\r\nserver:"));
+            let connection = if keep { "\r\nconnection: keep-alive\r\n" } else { "\r\nconnection: close\r\n" };
+            assert_eq!(
+                (text.matches("\r\nconnection:").count(), text.contains(connection)),
+                (1, true),
+                "the gateway's word"
+            );
         }
     }
 }
@@ -157,6 +169,8 @@ pub fn heads() -> Vec<Vec<u8>> {
         b"HEAD /a/b.js?c=d HTTP/1.0\r\nHost: [2001:db8::1]:8443\r\nContent-Length: 0\r\n\r\n",
         b"GET /signal HTTP/1.1\r\nHost: home\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n\
           Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: https://home\r\n\r\n",
+        b"POST /signal HTTP/1.1\r\nHost: home\r\nConnection: keep-alive\r\nContent-Length: 65536\r\n\
+          Origin: https://home\r\nSec-Fetch-Site: same-origin\r\n\r\n",
     ])
 }
 

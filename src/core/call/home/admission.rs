@@ -39,6 +39,8 @@ pub(super) struct Socket {
     pub far: SocketAddr,
     pub near: SocketAddr,
     pub stage: Stage,
+    /// It is a POST, which ends by itself.
+    pub posted: bool,
     opened: Instant,
     heard: Instant,
     pinged: bool,
@@ -83,7 +85,8 @@ impl Home {
         }
         let stage = Stage::Unauthenticated { until: now + HELLO_WITHIN };
         let budget = Budget::new(BEFORE_HELLO, now);
-        self.sockets.insert(id, Socket { far, near, stage, opened: now, heard: now, pinged: false, budget });
+        let posted = false;
+        self.sockets.insert(id, Socket { far, near, stage, posted, opened: now, heard: now, pinged: false, budget });
     }
 
     /// How long the next message on this socket may be, in bytes.
@@ -96,11 +99,13 @@ impl Home {
 
     /// The socket is gone, by whomever's doing. Its visit stays.
     pub fn handle_socket_closed(&mut self, id: SocketId, now: Instant) {
-        self.sockets.remove(&id);
+        // A page may come by POSTs alone, one every few seconds.
+        let level = log_level(self.sockets.remove(&id).is_some_and(|socket| socket.posted));
         if let Some(visit) = self.visits.iter_mut().find(|v| v.socket == Some(id)) {
             visit.socket = None;
             visit.socket_lost = Some(now);
-            log::info!(
+            log::log!(
+                level,
                 "visit {}: signaling lost, media {}",
                 visit.id.0,
                 if visit.connected { "goes on" } else { "down" }
@@ -185,13 +190,14 @@ impl Home {
     }
 
     fn resume(&mut self, index: usize, id: SocketId, now: Instant) {
+        let level = log_level(self.is_post(id));
         let visit = &mut self.visits[index];
         let old = visit.socket.replace(id);
         visit.socket_lost = None;
         visit.socket_came = now;
         let (visit_id, token) = (visit.id, visit.token.clone());
         let answer = visit.answer.clone().map(|sdp| FromHome::Answer { pc: visit.pc, rev: visit.rev, sdp });
-        log::info!("visit {}: signaling is back", visit_id.0);
+        log::log!(level, "visit {}: signaling is back", visit_id.0);
         if let Some(old) = old.filter(|old| *old != id) {
             self.close_socket(old);
         }
@@ -309,4 +315,9 @@ impl Home {
         let message = message.to_string();
         self.out.push_back(HomeOutput::Say(id, FromHome::Error { code, message, fatal }));
     }
+}
+
+/// How loudly it is logged that signaling comes and goes.
+fn log_level(posted: bool) -> log::Level {
+    if posted { log::Level::Debug } else { log::Level::Info }
 }

@@ -16,6 +16,7 @@ mod news;
 mod orders;
 mod owner;
 mod pairing;
+mod post;
 mod seats;
 mod signaling;
 mod snapshots;

@@ -286,6 +286,9 @@ impl Home {
             Some(key) => {
                 self.set_stage(id, Stage::Unauthenticated { until });
                 self.out.push_back(HomeOutput::Say(id, FromHome::Paired { key }));
+                if self.is_post(id) {
+                    self.close_socket(id);
+                }
             }
             None => {
                 let exchange = *exchange;

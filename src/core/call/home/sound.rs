@@ -115,7 +115,7 @@ impl Home {
         }
     }
 
-    /// What moving pictures of the reduced rung need at least.
+    /// What the smallest moving pictures need at least.
     pub(super) fn still_mode(&self) -> StillMode {
         StillMode::new(least(&self.config.reduced))
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use intercom_base::units::Bitrate;
 use str0m::bwe::Bitrate as RtcBitrate;
-use str0m::config::DtlsCert;
+use str0m::config::{DtlsCert, DtlsVersion};
 use str0m::format::Codec;
 use str0m::media::{Mid, Pt};
 use str0m::net::Protocol;
@@ -37,6 +37,8 @@ pub(super) fn config(identity: &Identity, initial: Bitrate) -> RtcConfig {
         .enable_h264(true)
         .enable_bwe(Some(RtcBitrate::bps(initial.bps())))
         .set_dtls_cert(identity.0.clone())
+        // 1.3 where the browser has it, else 1.2.
+        .set_dtls_version(DtlsVersion::Auto)
         // They tell which packets are authentic.
         .enable_raw_packets(true)
         .set_stats_interval(Some(Duration::from_secs(1)))
