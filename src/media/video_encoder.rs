@@ -67,6 +67,8 @@ pub struct VideoEncoder {
     encoder: Encoder,
     size: (usize, usize),
     max: Bitrate,
+    /// What OpenH264 takes: at first no more than it began with.
+    allowed: Bitrate,
     bitrate: Bitrate,
     /// OpenH264 takes run-time options only after its first frame.
     pending: Option<Bitrate>,
@@ -89,6 +91,7 @@ impl VideoEncoder {
             encoder,
             size: (rung.width as usize, rung.height as usize),
             max: rung.max,
+            allowed: bitrate,
             bitrate,
             pending: None,
             begun: false,
@@ -122,6 +125,11 @@ impl VideoEncoder {
         if self.begun {
             if let Some(bitrate) = self.pending.take() {
                 let bps = u32::try_from(bitrate.bps()).unwrap_or(u32::MAX);
+                if bitrate > self.allowed {
+                    let most = u32::try_from(self.max.bps()).unwrap_or(u32::MAX);
+                    options::set_max_bitrate(&mut self.encoder, most).map_err(EncodeError::Option)?;
+                    self.allowed = self.max;
+                }
                 options::set_bitrate(&mut self.encoder, bps).map_err(EncodeError::Option)?;
                 self.bitrate = bitrate;
             }
@@ -317,6 +325,20 @@ mod tests {
     #[test]
     fn the_assembler_is_really_in_it() {
         assert!(options::has_assembler(), "nasm was missing when openh264-sys2 was built");
+    }
+
+    #[test]
+    fn every_bitrate_is_taken_up_to_the_highest_whatever_it_began_with() {
+        for (w, h) in [(320, 180), (640, 360), (1280, 720)] {
+            for (begin, to) in [(60, 61), (60, 9000), (500, 30), (9000, 60), (300, 2500)] {
+                let mut encoder = VideoEncoder::beginning_at(&rung(w, h, 60, 9000), Bitrate::from_kbps(begin)).unwrap();
+                for (n, kbps) in [begin, to, begin].into_iter().enumerate() {
+                    encoder.set_bitrate(Bitrate::from_kbps(kbps));
+                    let encoded = encoder.encode(&moving_scene(w as usize, h as usize, n), false, at(n));
+                    assert!(encoded.is_ok(), "{w}x{h} from {begin} to {to}: {encoded:?}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,10 @@ use std::fmt;
 use std::os::raw::c_int;
 
 use openh264::encoder::Encoder;
-use openh264_sys2::{ENCODER_OPTION_BITRATE, SBitrateInfo, SPATIAL_LAYER_ALL};
+use openh264_sys2::{
+    ENCODER_OPTION, ENCODER_OPTION_BITRATE, ENCODER_OPTION_MAX_BITRATE, LAYER_NUM, SBitrateInfo, SPATIAL_LAYER_0,
+    SPATIAL_LAYER_ALL,
+};
 
 /// OpenH264 refused an option; the number is its own (`CM_RETURN` in its header codec_app_def.h).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,13 +28,29 @@ impl fmt::Display for Refused {
 impl std::error::Error for Refused {}
 
 /// Aims at `bits_per_second` from the next frame on. It must not be above the bitrate that the encoder was made
-/// with, and the encoder must have encoded a frame (before, it is not initialised inside).
+/// with, or that [`set_max_bitrate`] has allowed, and the encoder must have encoded a frame (before, it is not initialised inside).
 pub fn set_bitrate(encoder: &mut Encoder, bits_per_second: u32) -> Result<(), Refused> {
-    let wanted = c_int::try_from(bits_per_second).unwrap_or(c_int::MAX);
-    let mut info = SBitrateInfo { iLayer: SPATIAL_LAYER_ALL, iBitrate: wanted };
-    // SAFETY: ENCODER_OPTION_BITRATE takes a pointer to one SBitrateInfo, which it reads during the call only.
-    let code = unsafe { encoder.raw_api().set_option(ENCODER_OPTION_BITRATE, (&raw mut info).cast()) };
-    if code == 0 { Ok(()) } else { Err(Refused { option: "bitrate", code }) }
+    set(encoder, ENCODER_OPTION_BITRATE, "bitrate", SPATIAL_LAYER_ALL, bits_per_second)
+}
+
+/// Allows bitrates up to `bits_per_second`. The encoder must have encoded a frame.
+pub fn set_max_bitrate(encoder: &mut Encoder, bits_per_second: u32) -> Result<(), Refused> {
+    // The limit of the whole does not move that of the one layer there is.
+    set(encoder, ENCODER_OPTION_MAX_BITRATE, "max_bitrate", SPATIAL_LAYER_0, bits_per_second)
+}
+
+fn set(
+    encoder: &mut Encoder,
+    which: ENCODER_OPTION,
+    option: &'static str,
+    layer: LAYER_NUM,
+    bps: u32,
+) -> Result<(), Refused> {
+    let wanted = c_int::try_from(bps).unwrap_or(c_int::MAX);
+    let mut info = SBitrateInfo { iLayer: layer, iBitrate: wanted };
+    // SAFETY: both options take a pointer to one SBitrateInfo, which is read during the call only.
+    let code = unsafe { encoder.raw_api().set_option(which, (&raw mut info).cast()) };
+    if code == 0 { Ok(()) } else { Err(Refused { option, code }) }
 }
 
 /// Whether OpenH264's assembler is in this program. A program that calls it on x86-64 does not even link without.
