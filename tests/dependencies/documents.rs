@@ -116,7 +116,7 @@ fn files_that_documents_and_comments_name_are_there() {
     assert!(missing.is_empty(), "there is no\n  {}", missing.join("\n  "));
     let made_up = |text: &str| missing_paths(&Document { path: root().join("A.md"), text: text.into() });
     assert_eq!(
-        made_up("`src/no/such.rs`, `core/rate/ladder.rs`, `tests/sim/`, `image/intercom-VERSION.img`"),
+        made_up("`src/no/such.rs`, `core/rate/path.rs`, `tests/sim/`, `image/intercom-VERSION.img`"),
         ["A.md: src/no/such.rs"]
     );
     assert_eq!(made_up("In\n\n    less tests/none.rs\n"), ["A.md: tests/none.rs"]);

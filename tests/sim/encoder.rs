@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use intercom_base::settings::Rung;
 use intercom_base::units::Bitrate;
 use intercom_core::call::items::{EncodedVideo, EncoderName, EncoderOrder};
-use intercom_core::rate::encoding::stride;
-use intercom_core::rate::sizes::Sizes;
+use intercom_core::rate::sizes::{Sizes, stride};
 
 /// Encodes nothing: frames as large as a real encoder's at the ordered bitrate, numbered.
 pub struct FakeEncoder {

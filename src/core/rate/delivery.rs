@@ -174,7 +174,7 @@ mod tests {
             let number = delivery.near();
             delivery.handle_sent(number as u16, 1000, at);
             let start = free.max(at);
-            let dropped = start - at > 300 * MS || number % nth == 0;
+            let dropped = start - at > 300 * MS || number.is_multiple_of(nth);
             if !dropped {
                 free = start + Duration::from_micros(1000 * 8000 / carries);
             }

@@ -5,15 +5,12 @@ use std::time::{Duration, Instant};
 use intercom_base::units::{Bitrate, FrameRate};
 
 use crate::rate::cadence::Cadence;
-use crate::rate::sizes::{Size, Sizes};
+use crate::rate::sizes::{Size, Sizes, stride};
 
 /// A frame of this age is still good enough for a keyframe that somebody waits for.
 const FRESH_ENOUGH: Duration = Duration::from_millis(100);
 /// Without a new frame for so long, the card takes the picture's place.
 const STALLED: Duration = Duration::from_secs(1);
-
-/// Below its floor, an encoder leaves frames out rather than quality: at most all but one of so many.
-pub const MOST_STRIDE: u64 = 4;
 
 /// What to encode now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -282,11 +279,6 @@ impl EncoderPlan {
     fn owed(&self, now: Instant, at_once: bool) -> Owed {
         Owed { deadline: now + self.cadence.period(), at_once }
     }
-}
-
-/// One of so many ticks gets a frame where all of them would need `floor`.
-pub fn stride(bitrate: Bitrate, floor: Bitrate) -> u64 {
-    floor.bps().div_ceil(bitrate.bps().max(1)).clamp(1, MOST_STRIDE)
 }
 
 #[cfg(test)]

@@ -24,6 +24,9 @@ const FIRST: Duration = Duration::from_secs(8);
 const TOO_EARLY: Duration = Duration::from_secs(15);
 const LONGEST_HELD: Duration = Duration::from_secs(48);
 
+/// Below its floor, an encoder leaves frames out rather than quality: at most all but one of so many.
+pub const MOST_STRIDE: u64 = 4;
+
 /// One size of the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
@@ -135,6 +138,11 @@ impl Sizes {
         let fits = |size: &Size| bitrate >= size.need.percent(percent);
         self.steps.iter().position(fits).unwrap_or(self.steps.len() - 1)
     }
+}
+
+/// One of so many ticks gets a frame where all of them would need `floor`.
+pub fn stride(bitrate: Bitrate, floor: Bitrate) -> u64 {
+    floor.bps().div_ceil(bitrate.bps().max(1)).clamp(1, MOST_STRIDE)
 }
 
 #[cfg(test)]

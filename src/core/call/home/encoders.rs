@@ -8,9 +8,9 @@ use intercom_base::units::{Bitrate, FrameRate};
 use crate::call::home::visit::Visit;
 use crate::call::home::{Home, HomeConfig, HomeOutput, Why};
 use crate::call::items::{EncoderName, EncoderOrder};
-use crate::rate::encoding::MOST_STRIDE;
 use crate::rate::path::{PathState, UNKNOWN};
 use crate::rate::sharing;
+use crate::rate::sizes::MOST_STRIDE;
 
 /// Keyframes of an encode keep at least this distance, no matter who asks: each costs all its viewers bitrate.
 const KEYFRAME_DISTANCE: Duration = Duration::from_millis(500);

@@ -6,11 +6,11 @@ use std::time::Duration;
 use intercom_base::units::Bitrate;
 use str0m::bwe::Bitrate as RtcBitrate;
 use str0m::config::{DtlsCert, DtlsVersion};
-use str0m::format::Codec;
-use str0m::media::{Mid, Pt};
+use str0m::format::{Codec, PayloadParams};
+use str0m::media::Pt;
 use str0m::net::Protocol;
 use str0m::rtp::Extension;
-use str0m::{Candidate, Rtc, RtcConfig};
+use str0m::{Candidate, RtcConfig};
 
 /// The same DTLS certificate for every peer of this process: making one takes milliseconds.
 #[derive(Clone)]
@@ -59,10 +59,8 @@ pub(super) fn config(identity: &Identity, initial: Bitrate) -> RtcConfig {
 
 /// The payload type for our video: constrained baseline with packetization mode 1 (RFC 6184), which every browser
 /// decodes, else any H.264 with packetization mode 1.
-pub(super) fn pick_video(rtc: &mut Rtc, mid: Mid) -> Option<Pt> {
-    let writer = rtc.writer(mid)?;
-    let usable = writer
-        .payload_params()
+pub(super) fn pick_video<'a>(offered: impl Iterator<Item = &'a PayloadParams>) -> Option<Pt> {
+    let usable = offered
         .filter(|p| p.spec().codec == Codec::H264 && p.spec().format.packetization_mode == Some(1))
         .map(|p| (p.pt(), p.spec().format.profile_level_id.unwrap_or(0x42_001f)));
     usable.min_by_key(|(_, profile)| (profile >> 8 != 0x42_e0, profile >> 16 != 0x42)).map(|(pt, _)| pt)

@@ -490,7 +490,7 @@ impl Connection {
 
     fn choose_payload_types(&mut self) {
         if let Some(track) = &mut self.video {
-            track.pt = pick_video(&mut self.rtc, track.mid);
+            track.pt = self.rtc.writer(track.mid).and_then(|writer| pick_video(writer.payload_params()));
         }
         if let Some(track) = &mut self.audio {
             let writer = self.rtc.writer(track.mid);
