@@ -358,7 +358,8 @@ fn read_full(r: &mut Reader<'_>) -> Rung {
     if !r.says("video.floor_kbps") {
         // The default is that of the default size and rate.
         let usual = 1280.0 * 720.0 * 30.0;
-        let kbps = floor.kbps() as f64 * f64::from(width * height) * rate.fps() / usual;
+        let kbps =
+            r.integer("video.floor_kbps", KBPS, "kbit/s") as f64 * f64::from(width * height) * rate.fps() / usual;
         floor = Bitrate::from_kbps((kbps / 10.0).round() as u64 * 10).max(Bitrate::from_kbps(*KBPS.start())).min(max);
     }
     Rung { width, height, rate, floor, max }

@@ -453,8 +453,8 @@ function begin() {
     box.push(data);
     const message = parse(data);
     if (message?.type === 'answer' && message.pc === 1) peer.takeAnswer(message);
-    // A knock has words of its own, and no picture yet.
-    else if (message?.type !== 'welcome' || message.entry === 'knock') look();
+    // Where there is no picture, there are words.
+    else if (['error', 'bye'].includes(message?.type) || message?.entry?.state === 'knock' || message?.curtain) look();
   };
   socket.onclose = look;
   return { key, socket, peer, ahead, inbox };
@@ -465,12 +465,14 @@ function show(stream) {
   const video = document.getElementById('home');
   if (!video || video.srcObject) return;
   video.srcObject = stream;
-  video.requestVideoFrameCallback?.(() => {
+  const seen = () => {
     performance.mark('intercom-first-frame');
     // The veil goes, though main.js is not there yet.
     document.documentElement.dataset.seen = '';
     look();
-  });
+  };
+  if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(seen);
+  else video.addEventListener('loadeddata', seen, { once: true });
   video.play().catch(() => {
     video.muted = true;
     // Not even that: there is something to say.

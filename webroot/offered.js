@@ -20,6 +20,8 @@ const UNSEEN_BYTES = 1500;
 // The document's size, about, and the part of it that is there when a page that still comes makes its offer.
 const DOCUMENT_BYTES = 8700;
 const PART = 0.7;
+// A document out of the browser's cache is there by then.
+const SURE_MS = 30;
 // Browsers' clocks have steps of 1 ms, and home begins with its best picture long before this.
 const LEAST_MS = 1;
 const MOST_KBPS = 50_000;
@@ -31,7 +33,9 @@ const MOST_KBPS = 50_000;
 export function cameAt(entry = globalThis.performance?.getEntriesByType?.('navigation')[0], now = performance.now()) {
   if (!entry?.responseStart) return null;
   const came = entry.responseEnd > 0;
-  if (came && !entry.transferSize) return null;
+  // Home said that it has not changed: what came is next to nothing.
+  if (came && entry.transferSize < entry.encodedBodySize) return null;
+  if (!came && now - entry.responseStart < SURE_MS) return null;
   const bytes = (came ? entry.encodedBodySize : DOCUMENT_BYTES * PART) - UNSEEN_BYTES;
   if (bytes <= 0) return null;
   const ms = Math.max(LEAST_MS, (came ? entry.responseEnd : now) - entry.responseStart);

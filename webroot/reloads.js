@@ -20,6 +20,8 @@ export function reloadForAddress() {
 export function reloadForVersion() {
   if (brief.get('intercom.reloaded')) return false;
   brief.set('intercom.reloaded', '1');
+  // Where nothing can be kept, it would go on for ever.
+  if (!brief.lasts('intercom.reloaded')) return false;
   location.reload();
   return true;
 }

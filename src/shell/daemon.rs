@@ -385,6 +385,7 @@ impl Threads {
         let outlets = Outlets {
             first: Arc::clone(&encoders[0].1),
             size: (full.width, full.height),
+            need: full.floor,
             others: encoders[1..].iter().map(|(_, control)| Arc::clone(control)).collect(),
             snapshots: Arc::clone(&snapshots),
             board: Arc::clone(&shared.board),

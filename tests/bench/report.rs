@@ -41,6 +41,7 @@ pub fn markdown(measured: &[(Plan, Vec<Run>)]) -> String {
         );
     }
     goals(&mut out, measured);
+    timeline(&mut out, measured);
     stages(&mut out, measured);
     threads(&mut out, measured);
     out
@@ -89,6 +90,30 @@ fn goals(out: &mut String, measured: &[(Plan, Vec<Run>)]) {
     if !rows.is_empty() {
         let head = "| size | viewers | what | measured | at most | met |\n|---|---|---|---|---|---|";
         let _ = writeln!(out, "\nGoals:\n\n{head}\n{rows}");
+    }
+}
+
+/// The way to the first picture, from navigation on: each moment and what marks it.
+const MOMENTS: &[(&str, &str)] = &[
+    ("script", "connectionCreated"),
+    ("offer", "offered"),
+    ("answer", "answered"),
+    ("ICE", "iceConnected"),
+    ("DTLS", "encrypted"),
+    ("frame", "firstFrame"),
+];
+
+fn timeline(out: &mut String, measured: &[(Plan, Vec<Run>)]) {
+    let heads: Vec<&str> = MOMENTS.iter().map(|(head, _)| *head).collect();
+    let _ = writeln!(out, "\nTo the first picture, ms from navigation:\n\n| size | viewers | {} |", heads.join(" | "));
+    let _ = writeln!(out, "|---|---|{}", "---|".repeat(heads.len()));
+    for (plan, runs) in measured.iter().filter(|(plan, _)| plan.viewers > 0) {
+        let pages: Vec<&Value> = runs.iter().filter_map(|run| run.detail["chromium"].as_array()).flatten().collect();
+        let cells = MOMENTS
+            .iter()
+            .map(|(_, mark)| number(median(pages.iter().filter_map(|page| page["marks"][mark].as_f64()).collect()), 0));
+        let cells: Vec<String> = cells.collect();
+        let _ = writeln!(out, "| {}x{} | {} | {} |", plan.size.0, plan.size.1, plan.viewers, cells.join(" | "));
     }
 }
 

@@ -155,6 +155,7 @@ fn home_sees_itself_by_a_camera_on_the_network_whatever_becomes_of_the_jail() {
     let outlets = Outlets {
         first: Arc::default(),
         size: (320, 240),
+        need: intercom_base::units::Bitrate::from_kbps(100),
         others: Vec::new(),
         snapshots: Arc::default(),
         board: Arc::clone(&board),

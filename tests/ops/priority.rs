@@ -38,7 +38,7 @@ fn allowed() -> [i64; 4] {
 fn wait_for_priorities(home: &Home, [live, video, rest, tv]: [i64; 4]) {
     let expected = [
         (&["loop", "microphone", "opus", "speaker"][..], live),
-        (&["video-full", "video-reduced"], video),
+        (&["video-first", "video-second", "video-third", "video-frosted"], video),
         (&["camera", "gateway", "pages", "control", "addresses"], rest),
         (&["pictures", "tv"], tv),
     ];

@@ -90,7 +90,7 @@ mod tests {
     fn who_beats_in_time_is_well_for_an_hour_and_who_rests_may_be_silent_for_ever() {
         let (mut judge, start) = (Judge::default(), Instant::now());
         let beats = |second: u32| {
-            vec![beat("loop", start + second / 10 * 10 * SECOND, Some(20)), beat("video-full", start, None)]
+            vec![beat("loop", start + second / 10 * 10 * SECOND, Some(20)), beat("video-first", start, None)]
         };
         assert_eq!(watch(&mut judge, start, (0, 3600), beats), []);
         assert!(judge.is_well());

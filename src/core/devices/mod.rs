@@ -31,7 +31,7 @@
 //! | `control`, `control-client` | the control socket, and one thread for each client |
 //! | `addresses`, `hotplug`, `signals` | netlink, kernel uevents, signals |
 //! | `camera`, `microphone`, `speaker`, `tv`, `buttons` | the devices |
-//! | `video-full`, `video-reduced`, `opus` | the encoders |
+//! | `video-first`, `video-second`, `video-third`, `video-frosted`, `opus` | the encoders |
 //! | `pictures` | hands viewers' H.264 to the jail |
 //! | `disk` | mints and stores keys, stores the mute |
 //! | `notices` | what there is to tell on the TV |

@@ -126,27 +126,35 @@ impl Delivery {
 
     /// What the path carries, if it is full.
     fn narrower(&self) -> Option<Bitrate> {
-        let came: Vec<(Instant, f64, u64)> =
-            self.recent.iter().filter_map(|p| Some((p.came?, delay(p.sent, p.came?), p.bytes))).collect();
+        let came: Vec<(usize, Instant, f64, u64)> = self
+            .recent
+            .iter()
+            .enumerate()
+            .filter_map(|(at, p)| Some((at, p.came?, delay(p.sent, p.came?), p.bytes)))
+            .collect();
         if came.len() < LEAST_PACKETS {
             return None;
         }
         // The newer half: a path that has just changed is not what it was on the average.
         let late = &came[came.len() / 2..];
-        let (first, last) = (late.first()?.0, late.last()?.0);
-        let span = last.checked_duration_since(first).filter(|span| *span >= LEAST_SPAN)?.as_secs_f64();
+        let (first, last) = (late.first()?, late.last()?);
+        let span = last.1.checked_duration_since(first.1).filter(|span| *span >= LEAST_SPAN)?.as_secs_f64();
         let shortest = self.shortest[0].min(self.shortest[1]);
-        let queued = late.iter().map(|(_, delay, _)| delay - shortest).sum::<f64>() / late.len() as f64;
+        let queued = late.iter().map(|(_, _, delay, _)| delay - shortest).sum::<f64>() / late.len() as f64;
         let lost = 1.0 - came.len() as f64 / self.recent.len() as f64;
         if !(queued > QUEUED_LONG || queued > QUEUED && lost > LOST) {
             return None;
         }
-        let rate = |bytes: u64, seconds: f64| bytes as f64 * 8.0 / seconds;
-        // The first marks the beginning: its own bytes came before that.
-        let carried = rate(late[1..].iter().map(|(_, _, bytes)| bytes).sum(), span);
-        let sent_for = self.recent.back()?.sent.saturating_duration_since(self.recent.front()?.sent).as_secs_f64();
-        let sent = rate(self.recent.iter().skip(1).map(|packet| packet.bytes).sum(), sent_for.max(0.001));
-        (carried < sent * CAME).then(|| Bitrate::from_bps(carried as u64))
+        let rate = |amount: u64, seconds: f64| amount as f64 / seconds;
+        // The first marks the beginning: it came before that. And what was sent meanwhile: a keyframe before that is none of it.
+        let carried = rate(late[1..].iter().map(|(_, _, _, bytes)| bytes).sum(), span);
+        let stretch = self.recent.range(first.0..=last.0);
+        let sent_for = self.recent[last.0].sent.saturating_duration_since(self.recent[first.0].sent).as_secs_f64();
+        let sent = rate(stretch.skip(1).map(|packet| packet.bytes).sum(), sent_for.max(0.001));
+        // Of few large packets one that gets lost is much: so they are counted as well.
+        let came = rate(late.len() as u64 - 1, span);
+        let went = rate((last.0 - first.0) as u64, sent_for.max(0.001));
+        (carried < sent * CAME && came < went * CAME).then(|| Bitrate::from_bps((carried * 8.0) as u64))
     }
 }
 
@@ -212,6 +220,26 @@ mod tests {
                 at < 1500 && (carries * 90 / 100..carries * 112 / 100).contains(&carried),
                 "{kbps}, {carries}: {told:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_keyframe_on_a_late_path_that_loses_by_itself_is_no_full_path() {
+        let now = Instant::now();
+        let mut delivery = Delivery::new(now);
+        let mut batch = vec![];
+        for n in 0..3000u32 {
+            let at = now + n * 5 * MS;
+            let number = delivery.near();
+            // Now and then as many bytes as in a second otherwise.
+            let bytes = if n % 400 < 12 { 1200 } else { 100 };
+            delivery.handle_sent(number as u16, bytes, at);
+            // Little by little it is later than it was at best.
+            let late = 20 + n.min(1600) / 20;
+            batch.push((number, (n % 10 != 0).then_some(at + late * MS)));
+            if batch.len() == 20 {
+                assert_eq!(delivery.handle_feedback(batch.drain(..), at + 200 * MS), None, "{n}");
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 //! who need pixels, or neither. And what the camera is asked for: keyframes, and a bitrate.
 //!
 //! It is passed on while its stream suits browsers, has the full size, comes with keyframes when they are asked
-//! for, and is no more than the viewers' connections carry. Otherwise it is decoded, and encoded again.
+//! for, and is neither more nor larger than what the viewers' connections carry. Otherwise it is decoded, and encoded again.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -19,6 +19,9 @@ const WINDOW: Duration = Duration::from_secs(2);
 const TOO_MUCH: u64 = 130;
 /// … for so long.
 const TOO_MUCH_FOR: Duration = Duration::from_secs(2);
+/// Less than this part of what the full size needs is for a smaller picture, in percent, until it has been enough for so long.
+const THIN: u64 = 85;
+const AMPLE_FOR: Duration = Duration::from_secs(3);
 /// And a stream that fitted for so long may be passed on again.
 const FITS_FOR: Duration = Duration::from_secs(10);
 /// The camera is told another bitrate this often at most, and not for less than a twentieth of it.
@@ -44,6 +47,8 @@ pub struct Unit {
 pub struct Wants {
     /// The first encoder runs, at this bitrate.
     pub full: Option<Bitrate>,
+    /// What the full size needs: with less, a smaller picture is encoded.
+    pub need: Bitrate,
     /// One of its viewers needs a keyframe.
     pub keyframe: bool,
     /// Somebody needs pixels: another encoder, or the TV.
@@ -72,6 +77,8 @@ pub enum Obstacle {
     Deaf,
     /// It is more than connections carry.
     TooMuch,
+    /// Connections carry a smaller picture only.
+    TooThin,
 }
 
 /// The way of one camera's stream, from its opening on.
@@ -91,6 +98,9 @@ pub struct Passthrough {
     /// Since when it has been too much, or, while it counts as too much, fits.
     differs_since: Option<Instant>,
     too_much: bool,
+    /// What is ordered is for a smaller picture, and since when it has been enough for this one again.
+    thin: bool,
+    ample_since: Option<Instant>,
     told: Option<(Bitrate, Instant)>,
 }
 
@@ -106,6 +116,7 @@ impl Passthrough {
             Some(Err(why)) => Some(Obstacle::Unsuited(why)),
             _ if self.deaf => Some(Obstacle::Deaf),
             _ if self.too_much => Some(Obstacle::TooMuch),
+            _ if self.thin => Some(Obstacle::TooThin),
             _ => None,
         }
     }
@@ -137,6 +148,7 @@ impl Passthrough {
             self.unanswered = 0;
         }
         self.measure(unit.bytes, wants.full, now);
+        self.weigh(wants, now);
         let full = wants.full.is_some();
         let may_pass = self.obstacle().is_none();
         let want_pass = full && may_pass;
@@ -184,6 +196,21 @@ impl Passthrough {
         Some(order)
     }
 
+    /// Follows whether what is ordered is enough for the full size.
+    fn weigh(&mut self, wants: Wants, now: Instant) {
+        let Some(order) = wants.full else {
+            (self.thin, self.ample_since) = (false, None);
+            return;
+        };
+        if order < wants.need.percent(THIN) {
+            (self.thin, self.ample_since) = (true, None);
+        } else if order < wants.need || !self.thin {
+            self.ample_since = None;
+        } else if now.saturating_duration_since(*self.ample_since.get_or_insert(now)) >= AMPLE_FOR {
+            (self.thin, self.ample_since) = (false, None);
+        }
+    }
+
     fn measure(&mut self, bytes: usize, order: Option<Bitrate>, now: Instant) {
         self.sizes.push_back((now, bytes));
         let old = |at: Instant| now.saturating_duration_since(at) > WINDOW;
@@ -220,9 +247,10 @@ impl Passthrough {
 mod tests {
     use super::*;
 
-    const FULL: Wants = Wants { full: Some(Bitrate::from_kbps(2000)), keyframe: false, pixels: false };
-    const PIXELS: Wants = Wants { full: None, keyframe: false, pixels: true };
-    const NOBODY: Wants = Wants { full: None, keyframe: false, pixels: false };
+    const NEED: Bitrate = Bitrate::from_kbps(1000);
+    const FULL: Wants = Wants { full: Some(Bitrate::from_kbps(2000)), need: NEED, keyframe: false, pixels: false };
+    const PIXELS: Wants = Wants { full: None, need: NEED, keyframe: false, pixels: true };
+    const NOBODY: Wants = Wants { full: None, need: NEED, keyframe: false, pixels: false };
 
     /// A camera of 30 frames a second that makes a keyframe two frames after it was asked, if it can.
     struct Camera {
@@ -421,7 +449,7 @@ mod tests {
                 }
                 camera.bytes = random.usize(0..20_000);
                 let full = random.bool().then(|| Bitrate::from_kbps(random.u64(100..4000)));
-                let wants = Wants { full, keyframe: random.u8(..) < 20, pixels: random.bool() };
+                let wants = Wants { full, need: NEED, keyframe: random.u8(..) < 20, pixels: random.bool() };
                 for _ in 0..random.usize(1..20) {
                     let verdict = camera.frame(wants);
                     assert!(!(verdict.pass && wants.full.is_none()), "nobody asked for it");

@@ -135,7 +135,8 @@ impl Sizes {
 
     /// The largest size of whose need the bitrate is at least so many percent.
     fn fitting(&self, bitrate: Bitrate, percent: u64) -> usize {
-        let fits = |size: &Size| bitrate >= size.need.percent(percent);
+        // Orders stop at the highest, and changes under 5 % are none.
+        let fits = |size: &Size| bitrate >= size.need.percent(percent).min(size.max.percent(95));
         self.steps.iter().position(fits).unwrap_or(self.steps.len() - 1)
     }
 }
@@ -235,6 +236,15 @@ mod tests {
             sizes.handle_bitrate(Bitrate::from_kbps(300), now + at * MS);
         }
         assert_eq!(waits, [3, 6, 12, 24]);
+    }
+
+    #[test]
+    fn a_size_whose_need_is_the_highest_bitrate_is_reached() {
+        let now = Instant::now();
+        let full = Rung { max: Bitrate::from_kbps(800), ..rung(1280, 720, 800) };
+        let mut sizes = Sizes::new(&full, &rung(320, 180, 60));
+        run(&mut sizes, 260, now, 500 * MS);
+        assert_eq!(run(&mut sizes, 765, now + 500 * MS, 700 * MS), [640, 1280]);
     }
 
     #[test]

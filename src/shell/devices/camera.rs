@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use intercom_base::picture::I420;
+use intercom_base::units::Bitrate;
 use intercom_core::call::protocol::CameraState;
 use intercom_core::devices::doctor::Kind;
 use intercom_core::devices::keeper::{Keeper, Step};
@@ -37,6 +38,8 @@ pub struct Outlets {
     pub first: Arc<EncoderControl>,
     /// Width and height of its full picture.
     pub size: (u32, u32),
+    /// What that needs.
+    pub need: Bitrate,
     /// All others, which need pixels.
     pub others: Vec<Arc<EncoderControl>>,
     /// Who makes single pictures.
@@ -228,7 +231,8 @@ mod tests {
         let handle = ToLoopHandle { events, wake: wake.clone() };
         let opener = Box::new(Opens(lives, asking));
         let (first, board) = (control.clone(), Arc::default());
-        let outlets = Outlets { first, size: (160, 90), others: Vec::new(), snapshots: Arc::default(), board };
+        let outlets =
+            Outlets { first, size: (160, 90), need: floor, others: Vec::new(), snapshots: Arc::default(), board };
         let workers = [
             spawn_encoder(EncoderName::First, rung, rung, control.clone(), video, wake).unwrap(),
             spawn_camera(opener, outlets, no_jail(), context.clone(), handle).unwrap(),

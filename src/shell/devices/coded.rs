@@ -49,8 +49,11 @@ impl Coded {
         let pixels = outlets.others.iter().any(|encoder| encoder.wishes().run.is_some())
             || outlets.board.wants_own()
             || outlets.snapshots.wants_pixels();
-        let wants =
-            if present { Wants { full: first.run, keyframe: first.keyframe, pixels } } else { Wants::default() };
+        let wants = if present {
+            Wants { full: first.run, need: outlets.need, keyframe: first.keyframe, pixels }
+        } else {
+            Wants::default()
+        };
         let arrived = Unit { sequence, keyframe, bytes: unit.len(), suits };
         let verdict = self.passthrough.handle_unit(arrived, wants, clock::now());
         let mended = if keyframe { self.sets.put_before(unit) } else { None };
@@ -124,6 +127,9 @@ impl Coded {
             }
             Told::Encoded(Obstacle::TooMuch) => {
                 log::info!("camera: its own H.264 is encoded again: it is more than the viewers' connections carry");
+            }
+            Told::Encoded(Obstacle::TooThin) => {
+                log::info!("camera: its own H.264 is encoded again: the viewers' connections carry a smaller picture");
             }
         }
     }
@@ -271,7 +277,14 @@ mod tests {
         let handle = ToLoopHandle { events, wake: wake.clone() };
         let [first, third] = controls.clone();
         let snapshots = Arc::new(SnapshotControl::default());
-        let outlets = Outlets { first, size, others: vec![third], snapshots: snapshots.clone(), board: board.clone() };
+        let outlets = Outlets {
+            first,
+            size,
+            need: rung(size.0, size.1).floor,
+            others: vec![third],
+            snapshots: snapshots.clone(),
+            board: board.clone(),
+        };
         let encoders = [(EncoderName::First, rung(size.0, size.1)), (EncoderName::Third, rung(160, 90))];
         let mut workers: Vec<Worker> = encoders
             .into_iter()

@@ -130,9 +130,13 @@
         if (/connected|completed/.test(this.iceConnectionState)) mark('iceConnected');
         if (this.iceConnectionState === 'checking') lab.onChecking?.();
       });
-      this.addEventListener('connectionstatechange', () => note(`connection ${number} ${this.connectionState}`));
+      this.addEventListener('connectionstatechange', () => {
+        note(`connection ${number} ${this.connectionState}`);
+        if (this.connectionState === 'connected') mark('encrypted');
+      });
       this.addEventListener('track', event => note(`connection ${number} track ${event.track.kind}`));
     }
+    setLocalDescription(...options) { mark('offered'); return super.setLocalDescription(...options); }
     setRemoteDescription(...options) { mark('answered'); return super.setRemoteDescription(...options); }
   };
 

@@ -190,9 +190,11 @@ impl Home {
     }
 
     fn resume(&mut self, index: usize, id: SocketId, now: Instant) {
-        let level = log_level(self.is_post(id));
+        let posted = self.is_post(id);
+        let level = log_level(posted);
         let visit = &mut self.visits[index];
-        let old = visit.socket.replace(id);
+        // A POST that comes late takes nothing from the socket that has followed it.
+        let old = if posted && visit.socket.is_some() { None } else { visit.socket.replace(id) };
         visit.socket_lost = None;
         visit.socket_came = now;
         let (visit_id, token) = (visit.id, visit.token.clone());

@@ -174,7 +174,8 @@ impl Home {
             if visit.next_probe.is_some_and(|t| t <= now) {
                 visit.next_probe = visit.connected.then_some(now + PROBE_EVERY);
                 // Beside single pictures there are trials for it.
-                let short = !visit.still_mode.is_still() && visit.path.estimate().is_some_and(|e| e < desired);
+                let short =
+                    !visit.still_mode.is_still() && !visit.quiet && visit.path.estimate().is_some_and(|e| e < desired);
                 if short
                     && visit.connected
                     && let Some(peer) = &mut visit.peer
@@ -182,6 +183,7 @@ impl Home {
                     // Only a *rise* of what is desired makes the estimator probe.
                     let further = visit.path.look_further(desired);
                     peer.set_desired(further.percent(50), now);
+                    peer.handle_timeout(now);
                     peer.set_desired(further, now);
                     self.collect(index, now);
                 }
@@ -206,13 +208,18 @@ impl Home {
                 wanted && v.may_see(name, curtain) && v.is_served()
             });
             let used = users.clone().next().is_some();
+            // Until who changes to another encode has its keyframe, the old one goes on as it was.
+            let left_alone = users.clone().all(|v| v.encoder == name || v.gate.is_preview() || v.still_mode.is_still());
             // Who sees single pictures only does not make the others' worse, and has better ones for it.
             let moving = users.filter(|v| (v.encoder == name || v.gate.is_preview()) && !v.still_mode.is_still());
             let any_moving = moving.clone().next().is_some();
             let left = moving.map(|v| v.path.usable().less(v.sound));
             let state = &mut self.encoders[name.index()];
-            let wanted =
-                used.then(|| if any_moving { sharing::bitrate(state.least, state.max, left) } else { state.floor });
+            let wanted = used.then(|| match any_moving {
+                true => sharing::bitrate(state.least, state.max, left),
+                false if left_alone => state.floor,
+                false => state.ordered.unwrap_or(state.floor),
+            });
             if let Some(order) = state.order(wanted, now) {
                 self.out.push_back(HomeOutput::Encoder(name, order));
             }
@@ -220,7 +227,7 @@ impl Home {
         // A viewer that changes to another encode begins with a keyframe of it.
         for index in 0..self.visits.len() {
             let visit = &self.visits[index];
-            if visit.is_met() && visit.pictured && visit.encoder != visit.sending {
+            if visit.is_met() && visit.is_reached() && visit.pictured && visit.encoder != visit.sending {
                 let encoder = visit.encoder;
                 self.order_keyframe(encoder, now);
             }
@@ -266,7 +273,7 @@ impl Home {
 
     /// What an estimator begins with, on a path that is taken to carry this.
     pub(super) fn at_first(&self, guess: Bitrate) -> Bitrate {
-        guess.clamp(LEAST_GUESS, self.desired())
+        guess.max(LEAST_GUESS).min(self.desired())
     }
 }
 

@@ -45,11 +45,12 @@ impl Home {
 
     /// Something came of this viewer.
     fn hear(&mut self, index: usize, now: Instant) {
+        let known = self.visits[index].capacity.map(|capacity| self.at_first(capacity));
         let visit = &mut self.visits[index];
         if visit.handle_heard() {
             log::info!("visit {}: is heard of again", visit.id.0);
-            if let Some(capacity) = visit.capacity {
-                visit.path = PathState::new(capacity, now);
+            if let Some(known) = known {
+                visit.path = PathState::new(known, now);
             }
             self.begin_path(index, now);
             self.visits_changed(now);
@@ -155,7 +156,9 @@ impl Home {
                 visit.frames_sent += 1;
                 visit.unanswered.get_or_insert(now);
                 if frame.keyframe {
-                    visit.still_mode.handle_sent(frame.data.len(), now);
+                    if still {
+                        visit.still_mode.handle_sent(frame.data.len(), now);
+                    }
                     self.tell_picture(index, frame);
                 }
             }
@@ -248,13 +251,13 @@ impl Home {
                         continue;
                     }
                     visit.capacity = Some(estimate);
-                    if visit.path.found_more() {
-                        visit.next_probe = visit.next_probe.map(|at| at.min(now + PROBE_SOON));
-                    }
                     if let Some(sought) = visit.path.handle_estimate(estimate, desired, now)
                         && let Some(peer) = &mut visit.peer
                     {
                         peer.set_desired(sought, now);
+                    }
+                    if visit.path.found_more() {
+                        visit.next_probe = visit.next_probe.map(|at| at.min(now + PROBE_SOON));
                     }
                     changed = true;
                 }
@@ -267,7 +270,9 @@ impl Home {
                         log::debug!("visit {}: the path is full, and carries {carried}", id.0);
                         peer.forget_sent(now);
                         visit.needs_keyframe = true;
-                        let encoder = visit.sending;
+                        // The keyframe is to be as small as the path is now.
+                        self.update_encoders(now);
+                        let encoder = self.visits[index].sending;
                         self.order_keyframe(encoder, now);
                         changed = true;
                     }
@@ -329,7 +334,7 @@ impl Home {
             return;
         }
         // What was estimated while next to nothing was sent says nothing of the path.
-        if was_waiting {
+        if was_waiting && !visit.quiet {
             self.begin_path(index, now);
         }
         // The first frame of a viewer is a keyframe made for it, whatever the distance to the last.

@@ -474,7 +474,7 @@ impl Connection {
             }
             RawPacket::RtcpRx(Rtcp::Twcc(feedback)) => {
                 let near = self.delivery.near();
-                let packets = feedback.clone().into_iter(self.origin, near.into());
+                let packets = feedback.clone().into_iter(self.origin, near.into()).take(4096);
                 let carried = self.delivery.handle_feedback(packets.map(|(number, _, came)| (*number, came)), now);
                 self.out.extend(carried.map(PeerOutput::Full));
             }
