@@ -79,5 +79,5 @@ fn without_rights_it_runs_all_the_same_and_says_so_only_to_who_asks() {
     home.wait("the reason", || home.log().contains(told).then_some(()));
     let lines =
         home.log().lines().filter(|line| line.contains("runs like any other")).map(str::to_owned).collect::<Vec<_>>();
-    assert!(lines.len() == 7 && lines.iter().all(|line| line.contains("[DEBUG]")), "{lines:?}");
+    assert!(lines.len() == 8 && lines.iter().all(|line| line.contains("[DEBUG]")), "{lines:?}");
 }
