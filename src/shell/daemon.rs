@@ -38,7 +38,7 @@ use crate::shell::prepare::Prepared;
 use crate::shell::priority::Class;
 use crate::shell::pulse::Pulse;
 use crate::shell::run::{End, RunError, RunOptions, cannot, no_port};
-use crate::shell::snapshots::{SnapshotControl, spawn_snapshots};
+use crate::shell::snapshots::{self, SnapshotControl, spawn_snapshots};
 use crate::shell::udp::Udp;
 use crate::shell::wake::Wake;
 use crate::shell::wires::{
@@ -380,8 +380,7 @@ impl Threads {
             encoders.push((name, control));
         }
         let snapshots = Arc::new(SnapshotControl::default());
-        let size = (reduced.width as usize, reduced.height as usize);
-        self.add(spawn_snapshots(size, Arc::clone(&snapshots), shared.to_loop.clone()))?;
+        self.add(spawn_snapshots(snapshots::size(&full), Arc::clone(&snapshots), shared.to_loop.clone()))?;
         let outlets = Outlets {
             first: Arc::clone(&encoders[0].1),
             size: (full.width, full.height),

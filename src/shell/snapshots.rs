@@ -7,6 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use intercom_base::picture::I420;
+use intercom_base::settings::Rung;
 use intercom_core::rate::snapshots::{SnapshotPlan, Source};
 use intercom_media::{card, scale, snapshot};
 
@@ -14,6 +15,22 @@ use crate::shell::priority::Class;
 use crate::shell::wires::{ToLoop, ToLoopHandle};
 use crate::shell::worker::{Exit, Worker, spawn_in};
 use crate::shell::{clock, pulse};
+
+/// A single picture has at most so many pixels along its long side and its short one: it comes as often as the path has room.
+const LONG: u32 = 480;
+const SHORT: u32 = 270;
+
+/// The size of single pictures: of the shape of home's full picture, and at most that.
+pub fn size(full: &Rung) -> (usize, usize) {
+    let (long, short) = (full.width.max(full.height), full.width.min(full.height));
+    let even = |n: u32| (n / 2 * 2).max(2) as usize;
+    let (long, short) = match (long > LONG || short > SHORT, long * SHORT >= short * LONG) {
+        (false, _) => (long as usize, short as usize),
+        (true, true) => (LONG as usize, even(short * LONG / long)),
+        (true, false) => (even(long * SHORT / short), SHORT as usize),
+    };
+    if full.width >= full.height { (long, short) } else { (short, long) }
+}
 
 /// The way into the thread: its orders, and the first frame after one.
 #[derive(Debug, Default)]
@@ -133,6 +150,16 @@ mod tests {
 
     /// Long enough for a busy machine; only a failing test waits for it.
     const LONG: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn single_pictures_have_the_shape_of_homes_and_are_small() {
+        let size = |width, height| {
+            let rate = intercom_base::units::FrameRate::from_whole(30);
+            super::size(&Rung { width, height, rate, floor: Default::default(), max: Default::default() })
+        };
+        assert_eq!([size(1280, 720), size(640, 480), size(1920, 1080)], [(480, 270), (360, 270), (480, 270)]);
+        assert_eq!([size(720, 1280), size(320, 240), size(1080, 90)], [(270, 480), (320, 240), (480, 40)]);
+    }
 
     fn start() -> (Arc<SnapshotControl>, Receiver<ToLoop>, Worker) {
         let (events, told) = bounded(8);
