@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use intercom_base::settings::Rung;
+use intercom_base::units::{Bitrate, FrameRate};
 use intercom_core::call::protocol::{FromHome, RungName};
 use str0m_netem::{Bitrate as LinkRate, DataSize, Netem, NetemConfig, Probability, RandomLoss};
 
@@ -204,5 +206,26 @@ fn a_path_that_loses_much_is_not_taken_for_one_that_is_gone() {
             world.run(ms(200));
             assert!(world.encoders.iter().any(|encoder| encoder.bitrate.is_some()), "seed {seed} at {:?}", world.age());
         }
+    }
+}
+
+#[test]
+fn home_has_little_to_do_for_a_small_picture_whatever_the_path() {
+    for (latency, kbps) in [(2, 1000), (100, 400), (30, 150), (300, 2000)] {
+        let small = |width, height, fps, floor, max| Rung {
+            width,
+            height,
+            rate: FrameRate::from_whole(fps),
+            floor: Bitrate::from_kbps(floor),
+            max: Bitrate::from_kbps(max),
+        };
+        let mut world = World::sized(small(320, 180, 5, 200, 400), small(160, 90, 3, 40, 100));
+        open(&mut world, path_of(kbps, ms(latency), 300), None);
+        world.run(s(10));
+        let turns = world.turns;
+        world.run(s(20));
+        // 50 packets of sound a second, feedback on them, some pictures: no timer runs wild.
+        let turns = (world.turns - turns) / 20;
+        assert!(turns < 500, "{kbps} kbit/s, {latency} ms: {turns} turns a second");
     }
 }

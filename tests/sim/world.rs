@@ -93,6 +93,8 @@ pub struct World {
     pub speech: Option<Speech>,
     voice: Voice,
     turns_without_progress: u32,
+    /// How often anything happened.
+    pub turns: u64,
 }
 
 impl World {
@@ -122,8 +124,12 @@ impl World {
         World::of(8, keys::known(), false)
     }
 
+    /// A home whose picture is from `reduced` to `full`.
+    pub fn sized(full: Rung, reduced: Rung) -> World {
+        World::with(8, keys::known(), true, [full, reduced])
+    }
+
     fn of(max_viewers: usize, access: Access, hear_each_other: bool) -> World {
-        let now = Instant::now();
         let full = Rung {
             width: 1280,
             height: 720,
@@ -138,6 +144,11 @@ impl World {
             floor: Bitrate::from_kbps(60),
             max: Bitrate::from_kbps(400),
         };
+        World::with(max_viewers, access, hear_each_other, [full, reduced])
+    }
+
+    fn with(max_viewers: usize, access: Access, hear_each_other: bool, [full, reduced]: [Rung; 2]) -> World {
+        let now = Instant::now();
         let config = HomeConfig {
             name: "Home".into(),
             max_viewers,
@@ -207,6 +218,7 @@ impl World {
             speech: None,
             voice: Voice::new(),
             turns_without_progress: 0,
+            turns: 0,
         }
     }
 
@@ -315,6 +327,7 @@ impl World {
     }
 
     fn turn(&mut self) {
+        self.turns += 1;
         let now = self.now;
         for at in 0..self.encoders.len() {
             if self.encoders[at].bitrate.is_some() && self.encoders[at].due <= now {
