@@ -24,6 +24,7 @@ mod sound;
 mod sound_only;
 mod strangers;
 mod terms;
+mod uplink;
 mod viewer;
 mod voice;
 mod world;

@@ -23,7 +23,7 @@ use intercom_core::people::items::{Change, InviteId};
 use intercom_core::people::register::Wish;
 use intercom_core::people::visits::VisitLog;
 use intercom_core::reach::Addresses;
-use str0m_netem::{Input as LinkInput, Netem, NetemConfig, Output as LinkOutput};
+use str0m_netem::{Input as LinkInput, Netem, NetemConfig};
 
 use crate::encoder::FakeEncoder;
 use crate::keys;
@@ -470,25 +470,6 @@ impl World {
         if again {
             self.outputs();
         }
-    }
-
-    /// A datagram has left home's own network.
-    fn deliver(&mut self, packet: Packet) {
-        match self.viewers.iter_mut().find(|v| v.owns(packet.to)) {
-            Some(viewer) => viewer.downlink(packet.from, packet.to, packet.bytes, self.now),
-            None => *self.stray.entry(packet.to).or_default() += 1,
-        }
-    }
-
-    fn advance_uplink(&mut self) {
-        let Some(mut uplink) = self.uplink.take() else { return };
-        uplink.handle_input(LinkInput::Timeout(self.now));
-        while let Some(output) = uplink.poll_output() {
-            if let LinkOutput::Packet(packet) = output {
-                self.deliver(packet);
-            }
-        }
-        self.uplink = Some(uplink);
     }
 
     /// What the wall clock shows.
