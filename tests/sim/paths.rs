@@ -210,6 +210,18 @@ fn a_path_that_loses_much_is_not_taken_for_one_that_is_gone() {
 }
 
 #[test]
+fn a_home_with_the_lowest_bitrate_there_is_lets_people_in() {
+    let (floor, max) = (Bitrate::from_kbps(30), Bitrate::from_kbps(30));
+    let rung = Rung { width: 160, height: 90, rate: FrameRate::from_whole(5), floor, max };
+    for hint in [None, Some(1), Some(20_000)] {
+        let mut world = World::sized(rung, rung);
+        let a = open(&mut world, path(1000), hint);
+        world.run(s(5));
+        assert!(world.viewers[a].shown.len() > 15, "{hint:?}: {}", world.viewers[a].shown.len());
+    }
+}
+
+#[test]
 fn home_has_little_to_do_for_a_small_picture_whatever_the_path() {
     for (latency, kbps) in [(2, 1000), (100, 400), (30, 150), (300, 2000)] {
         let small = |width, height, fps, floor, max| Rung {

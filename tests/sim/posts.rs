@@ -93,6 +93,22 @@ fn a_websocket_goes_on_with_the_visit_of_a_post_and_nothing_is_told_twice() {
 }
 
 #[test]
+fn a_post_that_comes_late_takes_nothing_from_the_socket_that_followed_it() {
+    let mut world = World::new();
+    let a = posted(&mut world);
+    world.run(ms(100));
+    world.reconnect(a);
+    world.run(s(2));
+    let socket = world.viewers[a].socket;
+    let words = [hello(&world, a), line(&FromPage::Ping { t: 7.0 })].join("\n");
+    world.post(a, &words);
+    world.run(s(2));
+    assert_eq!((world.viewers[a].socket, world.viewers[a].closed_by_home), (socket, None));
+    assert_eq!(heard(&world, a, |m| matches!(m, FromHome::Pong { .. })), 1, "and is answered");
+    assert_eq!(world.home.status()["visits"][0]["socket"], true);
+}
+
+#[test]
 fn words_that_come_later_get_through_by_further_posts() {
     let mut world = World::new();
     let a = posted(&mut world);

@@ -410,6 +410,21 @@ mod tests {
     }
 
     #[test]
+    fn where_a_smaller_picture_is_due_the_cameras_own_is_decoded_for_it() {
+        let mut camera = Camera::new();
+        camera.bytes = 2000;
+        camera.frames(60, FULL);
+        let small = Wants { full: Some(Bitrate::from_kbps(500)), ..FULL };
+        let verdicts = camera.frames(60, small);
+        assert!(verdicts.iter().all(|v| v.pass || v.decode), "no gap");
+        assert!(verdicts.last().is_some_and(|v| v.decode && !v.pass));
+        assert_eq!(camera.passthrough.obstacle(), Some(Obstacle::TooThin));
+        let verdicts = camera.frames(200, FULL);
+        assert!(verdicts[..80].iter().all(|v| v.decode), "not at once");
+        assert!(verdicts.last().is_some_and(|v| v.pass && !v.decode));
+    }
+
+    #[test]
     fn keyframes_alone_are_not_too_much() {
         let mut camera = Camera::new();
         camera.bytes = 7000;
