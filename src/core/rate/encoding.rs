@@ -105,11 +105,6 @@ impl EncoderPlan {
         }
     }
 
-    /// The pictures' size, and whether it is the largest.
-    pub fn is_full(&self) -> bool {
-        self.sizes.is_full()
-    }
-
     /// The bitrate to encode at; `None` while stopped.
     pub fn running(&self) -> Option<Bitrate> {
         self.running

@@ -75,11 +75,6 @@ impl Sizes {
         Sizes { steps, floor, at: 0, began: None, ample_since: None, climbed: None, held: HELD }
     }
 
-    /// One size for all bitrates.
-    pub fn fixed(rung: &Rung) -> Sizes {
-        Sizes::new(rung, rung)
-    }
-
     /// The size that the picture has now.
     pub fn size(&self) -> Size {
         self.steps[self.at]
@@ -184,7 +179,8 @@ mod tests {
             [(1280, 720, 1000), (960, 540, 562), (640, 360, 250), (480, 270, 140), (320, 180, 60)]
         );
         assert_eq!(all(&Sizes::new(&rung(640, 480, 350), &rung(240, 180, 60))).last(), Some(&(240, 180, 60)));
-        assert_eq!(all(&Sizes::fixed(&rung(640, 480, 350))), [(640, 480, 350)]);
+        let only = rung(640, 480, 350);
+        assert_eq!(all(&Sizes::new(&only, &only)), [(640, 480, 350)]);
     }
 
     #[test]
