@@ -11,16 +11,16 @@ use crate::terms::{ms, s};
 use crate::world::World;
 
 /// A path with a queue of 300 ms, and 60 ms round trip.
-fn path(kbps: u64) -> NetemConfig {
+pub fn path(kbps: u64) -> NetemConfig {
     path_of(kbps, ms(30), 300)
 }
 
-fn path_of(kbps: u64, latency: Duration, queue_ms: u64) -> NetemConfig {
+pub fn path_of(kbps: u64, latency: Duration, queue_ms: u64) -> NetemConfig {
     NetemConfig::new().latency(latency).link(LinkRate::kbps(kbps), DataSize::bytes((kbps * queue_ms / 8) as i64))
 }
 
 /// Somebody opens the page, which came at so many kbit/s as far as it can tell.
-fn open(world: &mut World, link: NetemConfig, kbps: Option<u64>) -> usize {
+pub fn open(world: &mut World, link: NetemConfig, kbps: Option<u64>) -> usize {
     let index = world.viewer(link);
     world.viewers[index].kbps = kbps.map(|kbps| kbps as u32);
     world.open_socket(index);

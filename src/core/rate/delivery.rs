@@ -33,6 +33,20 @@ const SHORTEST_OF: Duration = Duration::from_secs(30);
 /// Packets whose feedback is awaited: some seconds' worth.
 const AWAITED: usize = 4096;
 
+/// What waits is told this often.
+const TOLD_EVERY: Duration = Duration::from_millis(200);
+
+/// How long the packets of a moment waited on their way, and what came of them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Queue {
+    /// How long the one waited that waited least.
+    pub least: Duration,
+    /// How long they waited on the average.
+    pub mean: Duration,
+    /// What came in that time.
+    pub came: Bitrate,
+}
+
 /// What is known of one packet.
 #[derive(Clone, Copy, Debug)]
 struct Packet {
@@ -53,6 +67,7 @@ pub struct Delivery {
     shortest: [f64; 2],
     since: Instant,
     rests_until: Option<Instant>,
+    told: Instant,
 }
 
 impl Delivery {
@@ -65,6 +80,7 @@ impl Delivery {
             shortest: [f64::INFINITY; 2],
             since: now,
             rests_until: None,
+            told: now,
         }
     }
 
@@ -122,6 +138,30 @@ impl Delivery {
         self.recent.clear();
         self.rests_until = Some(now + DRAINS);
         Some(carried)
+    }
+
+    /// What waits on the path now, if it is time to tell that.
+    pub fn poll_queue(&mut self, now: Instant) -> Option<Queue> {
+        if now.saturating_duration_since(self.told) < TOLD_EVERY {
+            return None;
+        }
+        self.told = now;
+        let newest = self.recent.back()?.sent;
+        let of_late = || {
+            let since = |packet: &&Packet| newest.saturating_duration_since(packet.sent) <= TOLD_EVERY;
+            self.recent.iter().filter(since).filter_map(|p| Some((p.came?, delay(p.sent, p.came?), p.bytes)))
+        };
+        let (first, last) = (of_late().next()?, of_late().next_back()?);
+        let span = last.0.checked_duration_since(first.0).filter(|span| *span >= LEAST_SPAN)?.as_secs_f64();
+        let shortest = self.shortest[0].min(self.shortest[1]);
+        let waited = |delay: f64| Duration::from_secs_f64((delay - shortest).clamp(0.0, 60.0));
+        let (count, sum) = of_late().fold((0, 0.0), |(count, sum), (_, delay, _)| (count + 1, sum + delay));
+        let bytes: u64 = of_late().skip(1).map(|(_, _, bytes)| bytes).sum();
+        Some(Queue {
+            least: waited(of_late().map(|(_, delay, _)| delay).fold(f64::INFINITY, f64::min)),
+            mean: waited(sum / f64::from(count)),
+            came: Bitrate::from_bps((bytes as f64 * 8.0 / span) as u64),
+        })
     }
 
     /// What the path carries, if it is full.
@@ -257,5 +297,21 @@ mod tests {
             delivery.handle_sent(delivery.near() as u16, 100, now);
         }
         assert_eq!(delivery.awaited.len(), AWAITED);
+    }
+
+    #[test]
+    fn what_waits_is_told_some_times_a_second_with_what_comes() {
+        let now = Instant::now();
+        let mut delivery = Delivery::new(now);
+        assert_eq!(delivery.poll_queue(now + TOLD_EVERY), None, "nothing was sent");
+        // Half of what the path carries, and then a little more than all.
+        send(&mut delivery, now, 5000, 500, 1000, u64::MAX);
+        let queue = delivery.poll_queue(now + 5000 * MS).unwrap();
+        assert!(queue.least < MS && queue.mean < MS && queue.came.kbps().abs_diff(500) < 25, "{queue:?}");
+        assert_eq!(delivery.poll_queue(now + 5100 * MS), None, "it was told");
+        send(&mut delivery, now + 5000 * MS, 1000, 1200, 1000, u64::MAX);
+        let queue = delivery.poll_queue(now + 6000 * MS).unwrap();
+        assert!(queue.least > 100 * MS && queue.mean > queue.least && queue.mean < 250 * MS, "{queue:?}");
+        assert!(queue.came.kbps().abs_diff(1000) < 50, "{queue:?}");
     }
 }

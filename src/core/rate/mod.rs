@@ -1,7 +1,7 @@
 //! What is sent to whom: which encoding of the camera and at which bitrate, when an encoder ticks, and what sound
 //! gives way to.
 //!
-//! # Bitrate and size (`path.rs`, `sizes.rs`, `sharing.rs`, `delivery.rs`)
+//! # Bitrate and size (`path.rs`, `delivery.rs`, `uplink.rs`, `sizes.rs`, `sharing.rs`)
 //!
 //! - str0m estimates each viewer's path (GCC over transport-wide feedback). Three quarters of that are used, 85 % below 120 kbit/s, where most is the
 //!   voice; 60 % while frames queue up.
@@ -10,6 +10,10 @@
 //! - What str0m tells of its estimate is an average of three seconds. So [`delivery`] makes the plain sum: what was sent in the
 //!   last 400 ms, what of it came, how late. If packets wait and less than 85 % come, the path carries what came. That counts
 //!   for 3 s, nothing lost is sent again, and the next frame is a keyframe.
+//! - Viewers whose packets wait equally long at the same time wait in one queue: mostly that of home's own uplink ([`uplink`]). What
+//!   comes of all of them while it stands is what the pipe carries. Each gets an equal part of that, and begins anew with it where
+//!   the others had pushed it aside. Without a queue for 3 s the pipe is taken to carry 2 % a second more, and 25 % where all
+//!   estimators have found 30 % more than their part. Whose packets wait alone gets what came through, and the others the rest.
 //! - An encode has the bitrate that the slowest of its viewers can use beside the sound. It falls at once. It rises by 40 % a
 //!   second, in its first 5 s by 150 %.
 //! - An encode walks sizes by its bitrate ([`sizes`]): 1, ¾, ½, ⅜ and ¼ of the configured sides, down to `[video.reduced]`. `floor_kbps` is
@@ -74,3 +78,4 @@ pub mod sizes;
 pub mod snapshots;
 pub mod speech;
 pub mod stills;
+pub mod uplink;

@@ -22,6 +22,9 @@ pub const UNKNOWN: Bitrate = Bitrate::from_kbps(400);
 /// The estimator looks this far beyond what it has found, in percent, and at least so far. Its probes are up to twice as large
 /// again: on a thin path they would be lost, and the voice with them.
 const BEYOND: u64 = 150;
+/// On a pipe that several share the others' packets wait behind the probes: little is sought while a queue stands now and then.
+const BEYOND_SHARE: u64 = 115;
+const BEYOND_STEADY: u64 = 200;
 const LEAST_SOUGHT: Bitrate = Bitrate::from_kbps(200);
 
 /// So much more than before, in percent, is more.
@@ -31,6 +34,14 @@ const MORE: u64 = 125;
 /// queue drains.
 const CARRIED: u64 = 90;
 const FULL_FOR: Duration = Duration::from_secs(3);
+
+/// Of a pipe that several share, a path whose estimate is below this part of its share, in percent, begins anew with the share:
+/// the others had pushed it aside. Not oftener than this.
+const PUSHED_ASIDE: u64 = 75;
+const BEGINS_ANEW: Duration = Duration::from_secs(2);
+
+/// A share that differs by less, in percent, is the same.
+const SAME: u64 = 5;
 
 /// In its first seconds a path is looked at as fast as its answers come, later from time to time.
 const FIRST: Duration = Duration::from_secs(5);
@@ -45,6 +56,10 @@ pub struct PathState {
     pressed_until: Option<Instant>,
     /// It was full, and is taken to carry no more than this until then.
     full: Option<(Bitrate, Instant)>,
+    /// Its part of a pipe that it shares with other viewers.
+    share: Option<Bitrate>,
+    /// Nobody waits on that pipe, so that more can be looked for.
+    steady: bool,
     /// What the estimator was told that we would like to send, and what it had found before.
     sought: Bitrate,
     found: Bitrate,
@@ -53,7 +68,53 @@ pub struct PathState {
 impl PathState {
     /// A path that is taken to carry `start`.
     pub fn new(start: Bitrate, now: Instant) -> PathState {
-        PathState { began: now, start, estimate: None, pressed_until: None, full: None, sought: start, found: start }
+        PathState {
+            began: now,
+            start,
+            estimate: None,
+            pressed_until: None,
+            full: None,
+            share: None,
+            steady: false,
+            sought: start,
+            found: start,
+        }
+    }
+
+    /// It is looked at from the beginning, and taken to carry `start`.
+    pub fn begin(&mut self, start: Bitrate, now: Instant) {
+        *self = PathState { share: self.share, ..PathState::new(start, now) };
+    }
+
+    /// Its part of a pipe that it shares with others, if it does.
+    pub fn share(&self) -> Option<Bitrate> {
+        self.share
+    }
+
+    /// Its part of a pipe that it shares with others now. Whether that is news.
+    pub fn set_share(&mut self, share: Option<Bitrate>, steady: bool) -> bool {
+        self.steady = steady;
+        let same = match (self.share, share) {
+            (Some(old), Some(new)) => old.bps().abs_diff(new.bps()) * 100 <= old.bps() * SAME,
+            (old, new) => old == new,
+        };
+        if !same {
+            self.share = share;
+        }
+        !same
+    }
+
+    /// What it is to begin anew with, since others have pushed it aside on the pipe that they share.
+    pub fn pushed_aside(&self, now: Instant) -> Option<Bitrate> {
+        let (share, estimate) = (self.share?, self.estimate?);
+        let since = now.saturating_duration_since(self.began);
+        (estimate < share.percent(PUSHED_ASIDE) && self.full.is_none() && since >= BEGINS_ANEW).then_some(share)
+    }
+
+    /// Whether it is worth to look for more than it is known to carry: up to `most`.
+    pub fn is_short_of(&self, most: Bitrate) -> bool {
+        let most = self.share.filter(|_| !self.steady).map_or(most, |share| most.min(share));
+        self.estimate.is_some_and(|estimate| estimate < most)
     }
 
     /// What the path carries, if known.
@@ -102,7 +163,7 @@ impl PathState {
 
     /// What it is taken to carry now.
     fn carries(&self) -> Bitrate {
-        let estimate = self.estimate.unwrap_or(self.start);
+        let estimate = self.share.or(self.estimate).unwrap_or(self.start);
         self.full.map_or(estimate, |(most, _)| estimate.min(most))
     }
 
@@ -149,7 +210,13 @@ impl PathState {
     }
 
     fn goal(&self, most: Bitrate) -> Bitrate {
-        self.carries().percent(BEYOND).max(LEAST_SOUGHT).min(most)
+        let carries = self.carries();
+        let beyond = carries.percent(match self.share {
+            None => BEYOND,
+            Some(_) if self.steady => BEYOND_STEADY,
+            Some(_) => BEYOND_SHARE,
+        });
+        beyond.max(LEAST_SOUGHT).min(most)
     }
 }
 
@@ -215,5 +282,31 @@ mod tests {
         assert_eq!(path.handle_estimate(kbps(1000), MOST, later), None);
         assert_eq!(path.look_further(MOST), kbps(1500));
         assert_eq!(path.handle_estimate(kbps(20), MOST, later), Some(LEAST_SOUGHT));
+    }
+
+    #[test]
+    fn of_a_shared_pipe_it_has_its_part_and_begins_anew_where_others_pushed_it_aside() {
+        let now = Instant::now();
+        let mut path = PathState::new(kbps(400), now);
+        path.handle_estimate(kbps(2000), MOST, now);
+        assert!(path.set_share(Some(kbps(800)), false) && !path.set_share(Some(kbps(820)), false));
+        assert_eq!(
+            (path.usable(), path.look_further(MOST)),
+            (kbps(600), kbps(920)),
+            "the others wait behind its probes"
+        );
+        assert!(!path.is_short_of(MOST) && path.pushed_aside(now + BEGINS_ANEW).is_none());
+        // Where nobody waits it may look further.
+        assert!(!path.set_share(Some(kbps(800)), true));
+        assert_eq!((path.is_short_of(MOST), path.look_further(MOST)), (true, kbps(1600)));
+        path.handle_estimate(kbps(300), MOST, now);
+        assert_eq!((path.usable(), path.pushed_aside(now)), (kbps(600), None), "not at once");
+        let later = now + BEGINS_ANEW;
+        assert_eq!(path.pushed_aside(later), Some(kbps(800)));
+        path.begin(kbps(800), later);
+        assert_eq!((path.pushed_aside(later), path.share()), (None, Some(kbps(800))));
+        assert!(path.set_share(None, false));
+        path.handle_estimate(kbps(2000), MOST, later);
+        assert_eq!(path.usable(), kbps(1500));
     }
 }

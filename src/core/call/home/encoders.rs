@@ -8,7 +8,7 @@ use intercom_base::units::{Bitrate, FrameRate};
 use crate::call::home::visit::Visit;
 use crate::call::home::{Home, HomeConfig, HomeOutput, Why};
 use crate::call::items::{EncoderName, EncoderOrder};
-use crate::rate::path::{PathState, UNKNOWN};
+use crate::rate::path::UNKNOWN;
 use crate::rate::sharing;
 use crate::rate::sizes::MOST_STRIDE;
 
@@ -174,8 +174,7 @@ impl Home {
             if visit.next_probe.is_some_and(|t| t <= now) {
                 visit.next_probe = visit.connected.then_some(now + PROBE_EVERY);
                 // Beside single pictures there are trials for it.
-                let short =
-                    !visit.still_mode.is_still() && !visit.quiet && visit.path.estimate().is_some_and(|e| e < desired);
+                let short = !visit.still_mode.is_still() && !visit.quiet && visit.path.is_short_of(desired);
                 if short
                     && visit.connected
                     && let Some(peer) = &mut visit.peer
@@ -250,7 +249,7 @@ impl Home {
     pub(super) fn begin_path(&mut self, index: usize, now: Instant) {
         let most = self.desired();
         let visit = &mut self.visits[index];
-        visit.path = PathState::new(visit.path.start(), now);
+        visit.path.begin(visit.path.start(), now);
         let sought = visit.path.look_further(most);
         if let Some(peer) = &mut visit.peer {
             peer.set_desired(sought, now);
@@ -268,7 +267,8 @@ impl Home {
     pub(super) fn first_guess(&self, hint: Option<u32>) -> Bitrate {
         // A page was on its way for too short a time to say exactly.
         let hinted = hint.map(|kbps| Bitrate::from_kbps(u64::from(kbps)).percent(80));
-        self.at_first(hinted.unwrap_or(UNKNOWN))
+        let guess = hinted.unwrap_or(UNKNOWN);
+        self.at_first(self.uplink.next_share().map_or(guess, |share| guess.min(share)))
     }
 
     /// What an estimator begins with, on a path that is taken to carry this.

@@ -277,6 +277,7 @@ impl Home {
                         changed = true;
                     }
                 }
+                PeerOutput::Queue(queue) => changed |= self.handle_queue(index, queue, now),
                 PeerOutput::Report(report) => {
                     visit.playout.handle_report(&report, now);
                     if let Some(time) = report.rtt {

@@ -21,6 +21,7 @@ mod seats;
 mod signaling;
 mod snapshots;
 mod sound;
+mod uplink;
 mod visit;
 mod visit_log;
 
@@ -49,6 +50,7 @@ use crate::people::register::Role;
 use crate::people::visits::{Outcome, VisitLog};
 use crate::rate::sharing::Sharing;
 use crate::rate::speech::SpeechOrder;
+use crate::rate::uplink::Uplink;
 use crate::reach::Addresses;
 
 pub use calling::CALL_LIFE;
@@ -100,6 +102,7 @@ pub struct Home {
     routes: HashMap<SocketAddr, VisitId>,
     encoders: [EncoderState; 4],
     sharing: Sharing,
+    uplink: Uplink<VisitId>,
     speech: SpeechOrder,
     present: bool,
     /// Several are here who hear each other.
@@ -155,6 +158,7 @@ impl Home {
             routes: HashMap::new(),
             encoders,
             sharing: Sharing::new(now),
+            uplink: Uplink::default(),
             speech: SpeechOrder::default(),
             present: false,
             mixing: false,
@@ -439,6 +443,7 @@ impl Home {
             self.tell_owners(now);
         }
         self.update_conference();
+        self.share_uplink(now);
         self.update_encoders(now);
         self.door_changed(now);
     }

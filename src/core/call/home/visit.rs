@@ -274,6 +274,7 @@ impl Visit {
             "pictured": self.pictured,
             "rung": self.rung,
             "estimate_kbps": self.path.estimate().map(|e| e.kbps()),
+            "share_kbps": self.path.share().map(|share| share.kbps()),
             "redundancy": self.redundancy,
             "still": self.still_mode.is_still(),
             "path_loss": self.protection.loss(),

@@ -440,7 +440,6 @@ impl Connection {
                 let sequence = **data.seq_range.start();
                 if self.audio.as_ref().is_some_and(|t| t.mid == data.mid) && data.params.spec().codec == Codec::Opus {
                     let sample = data.time.rebase(str0m::media::Frequency::FORTY_EIGHT_KHZ).numer();
-                    debug_assert_eq!(AUDIO_CLOCK, 48_000);
                     let arrived = data.network_time;
                     self.out.push_back(PeerOutput::Audio(OpusPacket { sequence, sample, data: data.data, arrived }));
                 } else if self.video.as_ref().is_some_and(|t| t.mid == data.mid)
@@ -477,6 +476,7 @@ impl Connection {
                 let packets = feedback.clone().into_iter(self.origin, near.into()).take(4096);
                 let carried = self.delivery.handle_feedback(packets.map(|(number, _, came)| (*number, came)), now);
                 self.out.extend(carried.map(PeerOutput::Full));
+                self.out.extend(self.delivery.poll_queue(now).map(PeerOutput::Queue));
             }
             RawPacket::RtcpRx(_) | RawPacket::RtcpTx(_) => {}
         }

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use intercom_base::sound::OpusPacket;
 use intercom_base::units::Bitrate;
 
+use crate::rate::delivery::Queue;
+
 /// A datagram to send, and from which of our addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transmit {
@@ -35,6 +37,8 @@ pub enum PeerOutput {
     Estimate(Bitrate),
     /// The path is full: packets wait or get lost, and no more than this comes through.
     Full(Bitrate),
+    /// What waits on the path, some times a second.
+    Queue(Queue),
     /// The far end's report on our video.
     Report(Report),
     /// Part of all our packets that got lost on the way during the last second, 0–1.

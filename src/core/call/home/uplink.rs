@@ -1,0 +1,50 @@
+//! Home's own way out, which its viewers share.
+
+use std::time::Instant;
+
+use crate::call::home::Home;
+use crate::call::home::visit::Visit;
+use crate::call::items::VisitId;
+use crate::rate::delivery::Queue;
+use crate::rate::uplink::Wish;
+
+impl Home {
+    /// What waits on the way to a visit. Whether that changes what somebody gets.
+    pub(super) fn handle_queue(&mut self, index: usize, queue: Queue, now: Instant) -> bool {
+        let visit = &self.visits[index];
+        // A voice alone fills no queue.
+        if !visit.is_served() || !visit.gate.is_inside() || visit.still_mode.is_resting() {
+            return false;
+        }
+        self.uplink.handle_queue(visit.id, queue, now);
+        self.share_uplink(now)
+    }
+
+    /// Gives each viewer its part of the pipe that they share, if they do. Whether that changes anything.
+    pub(super) fn share_uplink(&mut self, now: Instant) -> bool {
+        let (most, voice) = (self.desired(), self.speech_rate());
+        self.uplink.retain(|id| self.visits.iter().any(|visit| visit.id == id && visit.is_served()));
+        let wish = |visit: &Visit| Wish {
+            id: visit.id,
+            most: if visit.still_mode.is_resting() { voice } else { most },
+            estimate: visit.path.estimate(),
+        };
+        let wishes: Vec<Wish<VisitId>> = self.visits.iter().map(wish).collect();
+        let shares = self.uplink.shares(&wishes, now);
+        let steady = self.uplink.is_steady(now);
+        let mut changed = false;
+        for (index, share) in shares.into_iter().enumerate() {
+            let visit = &mut self.visits[index];
+            // Who has room for a voice alone tries from time to time whether there is more.
+            let share = share.filter(|_| !visit.still_mode.is_resting());
+            changed |= visit.path.set_share(share, steady);
+            if let Some(share) = visit.path.pushed_aside(now) {
+                log::debug!("visit {}: others have pushed it aside; it begins anew with {share}", visit.id.0);
+                visit.path.begin(share, now);
+                self.begin_path(index, now);
+                changed = true;
+            }
+        }
+        changed
+    }
+}
