@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use intercom::shell::gateway::Timeouts;
 use intercom::shell::posts::Answer as Words;
@@ -73,6 +73,25 @@ fn a_post_goes_on_the_connection_of_its_page_and_home_answers_on_it() {
     stream.write_all(page(&front, KEEP).as_bytes()).unwrap();
     let last = parse_answer(&read_all(&mut stream));
     assert_eq!((last.status, last.field("connection")), (200, Some("close")), "four are enough");
+}
+
+/// The picture comes over the same path. Too fast would be the mistake, so a busy machine changes nothing.
+#[test]
+fn over_a_thin_path_what_comes_behind_the_picture_takes_a_third_of_it() {
+    let front = front::open();
+    let document = String::from_utf8(get(&front, "/").body).unwrap();
+    let rest = document.split("<meta name=\"part\" content=\"").nth(1).and_then(|rest| rest.split_once('"')).unwrap().0;
+    let wish = format!("GET {rest} HTTP/1.1\r\nHost: {}\r\n{KEEP}Accept-Encoding: gzip\r\n\r\n", front.host());
+    let mut stream = tls(&front);
+    stream.write_all(post(&front, "{\"type\":\"offer\",\"kbps\":1200}").as_bytes()).unwrap();
+    home_says(&front, "answer", true);
+    assert_eq!(one(&mut stream).body, b"answer");
+    let begun = Instant::now();
+    stream.write_all(wish.as_bytes()).unwrap();
+    let got = one(&mut stream);
+    let (took, least) = (begun.elapsed(), Duration::from_secs_f64((got.body.len() as f64 - 7000.0) / 50_000.0));
+    assert!(least > Duration::from_millis(400) && took > least, "{took:?} for {} bytes", got.body.len());
+    assert_eq!(got.body, ask(&front, wish.replace(KEEP, "")).body, "and is whole");
 }
 
 #[test]

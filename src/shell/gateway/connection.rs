@@ -1,10 +1,12 @@
 //! One stranger's connection, from its first byte to its last answer or its WebSocket; every stage has a deadline.
 
 mod asked;
+mod ending;
+mod pace;
 mod post;
 
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,11 +20,12 @@ use rustls::ServerConnection;
 use tungstenite::WebSocket;
 use tungstenite::protocol::{Role, WebSocketConfig};
 
+use self::pace::Pace;
 use super::TlsStream;
 use super::head::{self, Head, LONGEST_HEAD, Method, Refusal};
 use super::origin::Way;
 use super::progress::{Next, Owner, Progress};
-use super::records::{READS_A_TURN, read_records, write_records};
+use super::records::{read_records, write_records};
 use super::relay::Relay;
 use super::reply::{self, FromPages};
 use super::timeouts::Timeouts;
@@ -73,6 +76,9 @@ pub struct Connection {
     requests: u8,
     /// It stays behind the answer to the request at hand.
     keep: bool,
+    /// How fast it gets what it asks for, if it is not to take a thin path from the picture, and when it may get more.
+    pace: Option<Pace>,
+    paced: Option<Instant>,
 }
 
 /// Why a connection's time is limited.
@@ -143,6 +149,8 @@ impl Connection {
             received: Vec::new(),
             requests: 0,
             keep: false,
+            pace: None,
+            paced: None,
         })
     }
 
@@ -161,7 +169,7 @@ impl Connection {
 
     /// When [`Connection::handle_deadline`] is due.
     pub fn deadline(&self) -> Instant {
-        self.deadline.0
+        self.paced.map_or(self.deadline.0, |due| due.min(self.deadline.0))
     }
 
     /// Puts off what is due: the gateway has had no time for this client.
@@ -178,6 +186,7 @@ impl Connection {
             Stage::Handshake | Stage::Head { .. } | Stage::Body(_) => PollFlags::IN,
             // What more is sent can wait in the kernel. Errors are reported anyway.
             Stage::Asking(_) | Stage::Speaking(_) | Stage::Waiting(_) | Stage::Relaying(_) => PollFlags::empty(),
+            Stage::Replying { .. } if self.paced.is_some() => PollFlags::empty(),
             Stage::Replying { .. } => PollFlags::OUT,
         };
         (self.socket.as_fd(), flags)
@@ -252,6 +261,9 @@ impl Connection {
 
     /// The deadline is there.
     pub fn handle_deadline(&mut self, context: &Context, now: Instant) -> Next {
+        if self.paced.take().is_some() && now < self.deadline.0 {
+            return self.handle_ready(context, now);
+        }
         let refusal = match self.deadline.1 {
             Why::Head | Why::Body => Refusal::TooSlow,
             Why::Answer if matches!(self.stage, Stage::Speaking(_) | Stage::Waiting(_) | Stage::Relaying(_)) => {
@@ -401,23 +413,32 @@ impl Connection {
 
     fn send(&mut self, context: &Context, now: Instant) -> io::Result<Step> {
         let Stage::Replying { bytes, sent, then } = &mut self.stage else { return Ok(Step::Out(Next::Stay)) };
+        self.paced = None;
         loop {
-            let left = &bytes[*sent..];
             if let Some(tls) = &mut self.tls {
                 write_records(tls, &mut self.socket)?;
                 if tls.wants_write() {
                     return Ok(Step::Out(Next::Stay));
                 }
             }
+            let left = &bytes[*sent..];
             if left.is_empty() {
                 break;
+            }
+            let left = &left[..self.pace.map_or(left.len(), |pace| left.len().min(pace.room(now)))];
+            if left.is_empty() {
+                self.paced = self.pace.map(|pace| pace.due(now));
+                return Ok(Step::Out(Next::Stay));
             }
             let result = match &mut self.tls {
                 Some(tls) => tls.writer().write(left),
                 None => self.socket.write(left),
             };
             match result {
-                Ok(count) => *sent += count,
+                Ok(count) => {
+                    *sent += count;
+                    self.pace.iter_mut().for_each(|pace| pace.handle_sent(count, now));
+                }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(Step::Out(Next::Stay)),
                 Err(e) => return Err(e),
@@ -433,32 +454,6 @@ impl Connection {
             Then::Close => self.end(context, now)?,
         }
         Ok(Step::Go)
-    }
-
-    /// Nothing more is said.
-    fn end(&mut self, context: &Context, now: Instant) -> io::Result<()> {
-        if let Some(tls) = &mut self.tls {
-            tls.send_close_notify();
-            write_records(tls, &mut self.socket)?;
-        }
-        self.socket.shutdown(Shutdown::Write)?;
-        self.stage = Stage::Lingering { discarded: 0 };
-        self.deadline = (now + context.timeouts.linger, Why::Linger);
-        Ok(())
-    }
-
-    fn discard(&mut self) -> io::Result<Step> {
-        let Stage::Lingering { discarded } = &mut self.stage else { return Ok(Step::Out(Next::Stay)) };
-        let mut chunk = [0; 4096];
-        for _ in 0..READS_A_TURN {
-            match self.socket.read(&mut chunk) {
-                Ok(0) => return Ok(Step::Out(Next::Close)),
-                Ok(count) => *discarded += count,
-                Err(e) if is_not_ready(&e) => break,
-                Err(e) => return Err(e),
-            }
-        }
-        Ok(Step::Out(if *discarded > MOST_DISCARDED { Next::Close } else { Next::Stay }))
     }
 
     /// Takes in what came, up to so many bytes. Says whether the far end has closed.

@@ -5,8 +5,10 @@ use std::time::Instant;
 
 use crossbeam_channel::{TryRecvError, bounded};
 
+use super::pace::Pace;
 use super::{Connection, Context, Stage, Step, Then, Why};
 use crate::shell::gateway::head::Refusal;
+use crate::shell::gateway::origin::Way;
 use crate::shell::gateway::progress::Next;
 use crate::shell::gateway::reply;
 use crate::shell::posts::{Post, Reply};
@@ -30,6 +32,8 @@ impl Connection {
             self.refuse(Refusal::Malformed, true, context, now);
             return Ok(Step::Go);
         };
+        // Behind a proxy the path is another one.
+        self.pace = if self.way == Way::Direct { Pace::of(&lines, now) } else { None };
         let (answer, receiver) = bounded(1);
         let reply = Reply { answer, wake: context.own_wake.clone() };
         let post = Post { peer: self.peer, local: self.local, lines, reply };
