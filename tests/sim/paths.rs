@@ -62,6 +62,21 @@ fn each_path_gets_a_picture_that_moves_and_fits() {
     }
 }
 
+/// As in a crowded Wi-Fi: each packet is late by another time.
+#[test]
+fn a_path_whose_delay_jumps_is_not_taken_for_a_full_one() {
+    for (kbps, jitter) in [(300, 30), (500, 30), (500, 60), (1000, 60)] {
+        let mut world = World::new();
+        let a = open(&mut world, path(kbps).jitter(ms(jitter)), Some(kbps));
+        world.run(s(10));
+        let (since, came) = (world.now, world.viewers[a].came.1);
+        world.run(s(40));
+        let used = (world.viewers[a].came.1 - came) * 8 / 40_000 * 100 / kbps;
+        let fps = world.viewers[a].shown_since(since) as f64 / 40.0;
+        assert!(used > 50 && fps > 27.0, "{kbps} kbit/s, {jitter} ms: {used} % of it is used, {fps} pictures a second");
+    }
+}
+
 #[test]
 fn the_first_picture_is_as_large_as_the_page_came_fast_and_a_wide_path_has_the_full_one_within_two_seconds() {
     let width = |world: &World| world.encoders[0].sizes.size().width;

@@ -1,8 +1,11 @@
 //! What one viewer's path offers, and how far its estimator looks for more.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use intercom_base::units::Bitrate;
+
+use crate::rate::delivery::Queue;
 
 /// While frames queue up, and for this long after, the path is used with more room.
 const PRESSED_FOR: Duration = Duration::from_secs(2);
@@ -40,6 +43,14 @@ const FULL_FOR: Duration = Duration::from_secs(3);
 const PUSHED_ASIDE: u64 = 75;
 const BEGINS_ANEW: Duration = Duration::from_secs(2);
 
+/// What came of late without a queue is what the path carries at least. An estimate below this part of it, in percent, took jitter for
+/// a queue, and begins anew with it.
+const TOO_LOW: u64 = 60;
+const OF_LATE: Duration = Duration::from_secs(10);
+/// What stands for less is no queue, unless so much gets lost: some routers drop at once what is too much.
+const NO_QUEUE: Duration = Duration::from_millis(30);
+const MUCH_LOST: f64 = 0.05;
+
 /// A share that differs by less, in percent, is the same.
 const SAME: u64 = 5;
 
@@ -60,6 +71,9 @@ pub struct PathState {
     share: Option<Bitrate>,
     /// Nobody waits on that pipe, so that more can be looked for.
     steady: bool,
+    /// What came of late, averaged; and whether a queue stands now.
+    came: VecDeque<(Instant, Bitrate)>,
+    queued: bool,
     /// What the estimator was told that we would like to send, and what it had found before.
     sought: Bitrate,
     found: Bitrate,
@@ -76,6 +90,8 @@ impl PathState {
             full: None,
             share: None,
             steady: false,
+            came: VecDeque::new(),
+            queued: false,
             sought: start,
             found: start,
         }
@@ -104,11 +120,31 @@ impl PathState {
         !same
     }
 
-    /// What it is to begin anew with, since others have pushed it aside on the pipe that they share.
-    pub fn pushed_aside(&self, now: Instant) -> Option<Bitrate> {
-        let (share, estimate) = (self.share?, self.estimate?);
-        let since = now.saturating_duration_since(self.began);
-        (estimate < share.percent(PUSHED_ASIDE) && self.full.is_none() && since >= BEGINS_ANEW).then_some(share)
+    /// What waits on it now, and what comes.
+    pub fn handle_queue(&mut self, queue: Queue, now: Instant) {
+        let average = self
+            .came
+            .back()
+            .map_or(queue.came, |(_, average)| Bitrate::from_bps((average.bps() * 3 + queue.came.bps()) / 4));
+        self.came.push_back((now, average));
+        while self.came.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > OF_LATE) {
+            self.came.pop_front();
+        }
+        self.queued = queue.least > NO_QUEUE || queue.lost > MUCH_LOST;
+    }
+
+    /// What it is to begin anew with: its estimator is far below what the path carries, since other viewers have pushed it aside or
+    /// what it took for a queue was none.
+    pub fn begins_anew(&self, now: Instant) -> Option<Bitrate> {
+        let estimate = self.estimate.filter(|_| self.full.is_none())?;
+        if now.saturating_duration_since(self.began) < BEGINS_ANEW {
+            return None;
+        }
+        if let Some(share) = self.share {
+            return (estimate < share.percent(PUSHED_ASIDE)).then_some(share);
+        }
+        let carried = self.came.iter().map(|(_, came)| *came).max()?;
+        (estimate < carried.percent(TOO_LOW) && !self.queued).then_some(carried)
     }
 
     /// Whether it is worth to look for more than it is known to carry: up to `most`.
@@ -157,6 +193,7 @@ impl PathState {
         let news = self.carries() > most;
         if news {
             self.full = Some((most, now + FULL_FOR));
+            self.came.clear();
         }
         news
     }
@@ -295,18 +332,41 @@ mod tests {
             (kbps(600), kbps(920)),
             "the others wait behind its probes"
         );
-        assert!(!path.is_short_of(MOST) && path.pushed_aside(now + BEGINS_ANEW).is_none());
+        assert!(!path.is_short_of(MOST) && path.begins_anew(now + BEGINS_ANEW).is_none());
         // Where nobody waits it may look further.
         assert!(!path.set_share(Some(kbps(800)), true));
         assert_eq!((path.is_short_of(MOST), path.look_further(MOST)), (true, kbps(1600)));
         path.handle_estimate(kbps(300), MOST, now);
-        assert_eq!((path.usable(), path.pushed_aside(now)), (kbps(600), None), "not at once");
+        assert_eq!((path.usable(), path.begins_anew(now)), (kbps(600), None), "not at once");
         let later = now + BEGINS_ANEW;
-        assert_eq!(path.pushed_aside(later), Some(kbps(800)));
+        assert_eq!(path.begins_anew(later), Some(kbps(800)));
         path.begin(kbps(800), later);
-        assert_eq!((path.pushed_aside(later), path.share()), (None, Some(kbps(800))));
+        assert_eq!((path.begins_anew(later), path.share()), (None, Some(kbps(800))));
         assert!(path.set_share(None, false));
         path.handle_estimate(kbps(2000), MOST, later);
         assert_eq!(path.usable(), kbps(1500));
+    }
+
+    #[test]
+    fn an_estimate_far_below_what_came_without_a_queue_begins_anew_with_that() {
+        let (now, step) = (Instant::now(), Duration::from_millis(200));
+        let queue = |least: u64, lost: f64| {
+            let least = Duration::from_millis(least);
+            Queue { least, mean: 2 * least, came: kbps(300), lost }
+        };
+        for (least, lost, anew) in [(5, 0.0, Some(kbps(300))), (80, 0.0, None), (5, 0.2, None)] {
+            let mut path = PathState::new(kbps(400), now);
+            path.handle_estimate(kbps(150), MOST, now);
+            (0..20).for_each(|n| path.handle_queue(queue(least, lost), now + n * step));
+            let later = now + 20 * step;
+            assert_eq!(path.begins_anew(later), anew, "{least} ms, {lost}");
+            path.handle_estimate(kbps(200), MOST, later);
+            assert_eq!(path.begins_anew(later), None, "not far below");
+            // What a full path carries is known.
+            path.handle_estimate(kbps(100), MOST, later);
+            path.handle_full(kbps(80), later);
+            path.handle_timeout(later + FULL_FOR);
+            assert_eq!(path.begins_anew(later + FULL_FOR), None);
+        }
     }
 }
