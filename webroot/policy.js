@@ -203,6 +203,7 @@ export const freshFacts = (now) => ({
   untrusted: false,
   restarting: false,
   unreached: false,
+  // All seats that this key may have are taken.
   busy: false,
   downSince: now,
   // The connection stands, whatever comes over it.
@@ -220,6 +221,11 @@ export const freshFacts = (now) => ({
   volume: null,
   rung: 'full',
 });
+
+/** Of `facts`, what the page may want to show as it is. */
+export function shownFacts({ ended, reason, welcomed, restarting, busy, home, camera, muted, volume, rung, role, entry, covered, until }) {
+  return { ended: Boolean(ended), reason, welcomed, restarting, busy, home, camera, muted, volume, rung, role, entry, covered, until };
+}
 
 /** The one word for `<body data-state>`, from everything that is known. */
 export function pageState(facts, now) {

@@ -3,10 +3,11 @@
 import { LateCodec } from './codec.js';
 import { Entry } from './entry.js';
 import { Peer, brief, canCall, signalUrl } from './first.js';
+import { beginAttempt } from './greeting.js';
 import { Mail } from './mailbox.js';
 import { Observer } from './observer.js';
 import { PostSocket } from './post.js';
-import { FULL_RETRY_MS, Recovery, afterWelcome, brokenPause, farewell, freshFacts, hearHome, hearWelcome, isBarred, isCovered, isHeardOrSeen, isStanding, pageState } from './policy.js';
+import { FULL_RETRY_MS, Recovery, afterWelcome, brokenPause, farewell, freshFacts, hearHome, hearWelcome, isBarred, isCovered, isHeardOrSeen, isStanding, pageState, shownFacts } from './policy.js';
 import { Refusals } from './refusals.js';
 import { mayReload, reloadForAddress, reloadForVersion } from './reloads.js';
 import { Signal } from './signal.js';
@@ -81,6 +82,7 @@ class Visit extends EventTarget {
     if (!canCall()) return this.#end('unsupported', 'no-webrtc');
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     if (begun) return this.#adopt(begun);
+    beginAttempt();
     this.#signal.start();
     this.#build();
   }
@@ -154,17 +156,14 @@ class Visit extends EventTarget {
 
   /** Everything that the page may want to show. */
   view() {
-    const { ended, reason, welcomed, restarting, home, camera, muted, volume, rung, role, entry, covered, until } = this.#facts;
     const media = this.#peer?.media ?? 'closed';
     const state = pageState(this.#facts, clock());
+    const shown = shownFacts(this.#facts);
     return {
+      ...shown,
       state,
-      reason,
-      ended: Boolean(ended),
       media: media === 'connected' ? 'connected' : media === 'connecting' || media === 'disconnected' ? 'checking' : 'none',
       socket: this.#signal.open ? 'open' : 'closed',
-      welcomed,
-      restarting,
       // A connection stands but no picture comes; or home answers and no connection comes up.
       stuck: this.#watch.stuck,
       thin: this.#watch.thin,
@@ -177,19 +176,8 @@ class Visit extends EventTarget {
       talks: state === 'sound' || state === 'curtain' || (this.#watch.thin && state !== 'tap'),
       barred: isBarred(this.#facts, this.#recovery.rebuilds),
       // Home's computer answers, and refuses this page.
-      refused: !welcomed && this.#refusals.refuses(clock()),
-      misdirected: !welcomed && this.#refusals.misdirected,
-      // All seats that this key may have are taken.
-      busy: this.#facts.busy,
-      home,
-      camera,
-      muted,
-      volume,
-      rung,
-      role,
-      entry,
-      covered,
-      until,
+      refused: !shown.welcomed && this.#refusals.refuses(clock()),
+      misdirected: !shown.welcomed && this.#refusals.misdirected,
     };
   }
 
@@ -287,6 +275,7 @@ class Visit extends EventTarget {
     // Others may have the seat meanwhile.
     if (reason !== 'failed') this.#facts.unreached = true;
     this.#session = null;
+    beginAttempt();
     this.#build();
     this.#signal.retryIn(this.#pause());
   }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant, SystemTime};
 
 use intercom_core::call::home::SocketId;
-use intercom_core::call::protocol::{FromHome, FromPage};
+use intercom_core::call::protocol::{Attempt, FromHome, FromPage};
 use intercom_media::opus::has_fec;
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::media::{Direction, Frequency, MediaData, MediaKind, MediaTime, Mid};
@@ -79,6 +79,8 @@ pub struct Viewer {
     /// For so many packets the next frame waits for those that are missing.
     pub reorder: usize,
     pub key: String,
+    /// What its page calls its try to connect; `None`: an old page.
+    pub attempt: Option<Attempt>,
     pub socket: Option<SocketId>,
     pub closed_by_home: Option<Instant>,
     /// Does not answer pings.
@@ -123,6 +125,7 @@ impl Viewer {
             kbps: Some(20_000),
             reorder: 150,
             key: keys::key(index as u64 + 1),
+            attempt: None,
             socket: None,
             closed_by_home: None,
             mute: false,
@@ -179,7 +182,7 @@ impl Viewer {
 
     pub fn hello(&mut self, now: Instant) {
         let resume = self.token.clone();
-        self.say(&FromPage::Hello { v: 1, key: self.key.clone(), resume }, now);
+        self.say(&FromPage::Hello { v: 1, key: self.key.clone(), resume, attempt: self.attempt.clone() }, now);
     }
 
     /// A new peer connection with the next number.

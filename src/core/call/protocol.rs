@@ -13,9 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::people::register::Role;
 
+mod attempt;
 mod house;
 mod people;
 
+pub use attempt::Attempt;
 pub use house::{FindingInfo, HomeInfo, HomeValues, HomeWish, NewsInfo, Origin, ReachInfo};
 pub use people::{CodeInfo, Entry, KnockInfo, NotDone, PeopleList, PersonInfo, PersonWish, VisitEntry, Wanted};
 
@@ -41,6 +43,9 @@ pub enum FromPage {
         /// The token of a visit that this page wants to go on with.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         resume: Option<String>,
+        /// Names this try of the page to connect.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attempt: Option<Attempt>,
     },
     /// Instead of `hello`: exchanges the one-use token of a code on the TV for a key; `hello` follows the answer.
     Pair {
@@ -458,7 +463,10 @@ mod tests {
     #[test]
     fn messages_are_flat_objects_with_a_type() {
         let hello: FromPage = serde_json::from_str(r#"{"type":"hello","v":1,"key":"k"}"#).unwrap();
-        assert_eq!(hello, FromPage::Hello { v: 1, key: "k".into(), resume: None });
+        assert_eq!(hello, FromPage::Hello { v: 1, key: "k".into(), resume: None, attempt: None });
+        let named = r#"{"type":"hello","v":1,"key":"k","attempt":"0123456789abcdef"}"#;
+        assert_eq!(serde_json::to_string(&serde_json::from_str::<FromPage>(named).unwrap()).unwrap(), named);
+        assert!(serde_json::from_str::<FromPage>(&named.replace("cdef", "c")).is_err(), "too short for an id");
         let text = serde_json::to_string(&FromHome::Bye { reason: ByeReason::Restarting, until: None }).unwrap();
         assert_eq!(text, r#"{"type":"bye","reason":"restarting"}"#);
         let volume = serde_json::to_string(&FromHome::Volume { volume: Volume::default() }).unwrap();

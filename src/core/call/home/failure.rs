@@ -95,7 +95,7 @@ mod tests {
     fn enter(home: &mut Home, n: u8, now: Instant) -> SocketId {
         let id = SocketId(n.into());
         home.handle_socket_open(id, far(n), SocketAddr::from(([10, 0, 0, 1], 8443)), now);
-        say(home, id, &FromPage::Hello { v: 1, key: KEY.into(), resume: None }, now);
+        say(home, id, &FromPage::Hello { v: 1, key: KEY.into(), resume: None, attempt: None }, now);
         say(home, id, &FromPage::Offer { pc: 1, rev: 1, sdp: OFFER.into(), kbps: None }, now);
         let heard = heard(home, id);
         assert!(matches!(heard.last(), Some(FromHome::Answer { .. })), "{heard:?}");

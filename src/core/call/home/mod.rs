@@ -397,6 +397,9 @@ impl Home {
     /// Ends a visit: goodbye on its socket if there is a reason to tell, close of its media, and all traces gone.
     fn end_visit(&mut self, id: VisitId, reason: Option<ByeReason>, now: Instant) {
         let Some(index) = self.index_of(id) else { return };
+        if let Some(ByeReason::Ended | ByeReason::Declined | ByeReason::NoAnswer) = reason {
+            self.remember_ended(index, reason, now);
+        }
         if let Some(peer) = &mut self.visits[index].peer {
             peer.close(now);
             self.collect(index, now);

@@ -17,8 +17,8 @@ impl Home {
         let Some(socket) = self.sockets.get(&id) else { return };
         let message = serde_json::from_str::<FromPage>(text);
         match (&socket.stage, message) {
-            (Stage::Unauthenticated { .. }, Ok(FromPage::Hello { v, key, resume })) => {
-                self.hello(id, v, &key, resume.as_deref(), now);
+            (Stage::Unauthenticated { .. }, Ok(FromPage::Hello { v, key, resume, attempt })) => {
+                self.hello(id, v, &key, (resume.as_deref(), attempt), now);
             }
             (Stage::Unauthenticated { .. }, Ok(FromPage::Pair { v, token, nonce })) => {
                 self.pair(id, v, &token, &nonce, now)
@@ -83,6 +83,7 @@ impl Home {
             FromPage::Leave {} => {
                 let visit = self.visits[index].id;
                 log::info!("visit {}: left", visit.0);
+                self.remember_ended(index, None, now);
                 self.end_visit(visit, None, now);
             }
         }

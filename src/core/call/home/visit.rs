@@ -11,7 +11,7 @@ use crate::call::home::house::HomeTold;
 use crate::call::home::{LONGEST_WITHOUT_MEDIA, NO_MEDIA_LIFE, ORPHAN_LIFE, SocketId};
 use crate::call::items::{EncoderName, ViewerInfo, VisitId};
 use crate::call::peer::{Peer, Report};
-use crate::call::protocol::{FromHome, RungName};
+use crate::call::protocol::{Attempt, FromHome, RungName};
 use crate::people::fairness::{Budget, Rate};
 use crate::people::keys::KeyId;
 use crate::rate::path::PathState;
@@ -39,6 +39,8 @@ const SNAPSHOTS: Rate = Rate { burst: 2.0, per_second: 1.0 };
 pub(super) struct Visit {
     pub id: VisitId,
     pub token: String,
+    /// What its page calls this try to connect.
+    pub attempt: Option<Attempt>,
     pub key: KeyId,
     /// Whose device it is.
     pub person: u64,
@@ -124,6 +126,7 @@ impl Visit {
         Visit {
             id,
             token,
+            attempt: None,
             key,
             person: 0,
             name: None,
