@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use intercom_core::call::chimes::Chime;
 use intercom_core::call::home::SocketId;
-use intercom_core::call::protocol::{Attempt, ByeReason, ErrorCode, FromHome, FromPage};
+use intercom_core::call::protocol::{Attempt, ByeReason, ErrorCode, FromHome, FromPage, RungName};
 use str0m::Candidate;
 use str0m::net::Protocol;
 
@@ -234,6 +234,22 @@ fn posts_take_no_more_places_than_sockets_without_a_visit() {
     assert_eq!(world.home.status()["sockets"], 16, "of one source");
     let a = posted(&mut world);
     assert!(world.run_until(s(3), |w| w.viewers[a].shown.len() > 10), "{}", world.home.status());
+}
+
+#[test]
+fn a_page_that_comes_back_hears_which_picture_it_gets() {
+    let mut world = World::new();
+    let thin = crate::network::link(400);
+    let a = world.viewer(thin);
+    let words = first_words(&mut world, a);
+    world.post(a, &words);
+    world.run(s(20));
+    let reduced = |m: &FromHome| matches!(m, FromHome::Stream { rung: RungName::Reduced });
+    assert_eq!(heard(&world, a, reduced), 0, "nobody was there to hear it");
+    let words = [hello(&world, a), line(&FromPage::Ping { t: 7.0 })].join("\n");
+    world.post(a, &words);
+    world.run(ms(100));
+    assert_eq!(heard(&world, a, reduced), 1);
 }
 
 /// What the page calls its try to connect.

@@ -223,6 +223,9 @@ impl Home {
         }
         self.join(id, visit_id, now);
         self.welcome(visit_id, id, token, named, now);
+        // It may have changed while nobody could be told.
+        let rung = self.visits[index].rung;
+        self.out.push_back(HomeOutput::Say(id, FromHome::Stream { rung }));
         if let Some(answer) = answer {
             self.out.push_back(HomeOutput::Say(id, answer));
         }
