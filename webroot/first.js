@@ -1,7 +1,7 @@
 // First light: all that stands between the link and home's picture. It offers a peer connection, in a POST and a socket beside
 // that, and shows what comes; it stands at the document's head and imports almost nothing, so that it runs before the
 // document is whole, and shows the picture though nothing else ever comes. main.js takes over what was begun here.
-import { cameAt, orderCodecs } from './offered.js';
+import { cameAt, orderCodecs, savesData } from './offered.js';
 import { beginAttempt, hello, random } from './greeting.js';
 import { Line } from './line.js';
 
@@ -335,7 +335,7 @@ export class Peer {
 
   #sendOffer() {
     const kbps = cameAt();
-    this.#on.send({ type: 'offer', pc: this.number, rev: this.#rev, sdp: this.#sdp, ...(kbps ? { kbps } : null) });
+    this.#on.send({ type: 'offer', pc: this.number, rev: this.#rev, sdp: this.#sdp, ...(kbps ? { kbps } : null), ...(savesData() ? { saves: true } : null) });
   }
 
   #sendCandidate(candidate) {

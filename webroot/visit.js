@@ -6,8 +6,9 @@ import { Peer, brief, canCall, signalUrl } from './first.js';
 import { beginAttempt } from './greeting.js';
 import { Mail } from './mailbox.js';
 import { Observer } from './observer.js';
+import { savesData, takeFull } from './offered.js';
 import { PostSocket } from './post.js';
-import { FULL_RETRY_MS, Recovery, afterWelcome, brokenPause, farewell, freshFacts, hearHome, hearWelcome, isBarred, isCovered, isHeardOrSeen, isStanding, pageState, shownFacts } from './policy.js';
+import { FULL_RETRY_MS, Recovery, afterWelcome, brokenPause, farewell, freshFacts, hearHome, hearWelcome, isBarred, isCovered, isHeardOrSeen, isStanding, pageState, shownFacts, signOf } from './policy.js';
 import { Refusals } from './refusals.js';
 import { mayReload, reloadForAddress, reloadForVersion } from './reloads.js';
 import { Signal } from './signal.js';
@@ -83,6 +84,7 @@ class Visit extends EventTarget {
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     if (begun) return this.#adopt(begun);
     beginAttempt();
+    takeFull(false);
     this.#signal.start();
     this.#build();
   }
@@ -127,7 +129,15 @@ class Visit extends EventTarget {
   sendState() {
     if (!this.#facts.welcomed) return;
     const { audio, video } = this.#tracks;
-    this.#signal.send({ type: 'state', microphone: isHeardOrSeen(audio), camera: isHeardOrSeen(video) });
+    const saves = savesData() ? { saves: true } : null;
+    this.#signal.send({ type: 'state', microphone: isHeardOrSeen(audio), camera: isHeardOrSeen(video), ...saves });
+  }
+
+  /** Takes the full picture for this visit, although the device saves data. */
+  takeFull() {
+    takeFull(true);
+    this.sendState();
+    this.#changed();
   }
 
   /** Sets how loud viewers are at home; home's answer is in `view()`. */
@@ -162,6 +172,8 @@ class Visit extends EventTarget {
     return {
       ...shown,
       state,
+      // This device saves data, so the picture is a small one.
+      saves: savesData(),
       media: media === 'connected' ? 'connected' : media === 'connecting' || media === 'disconnected' ? 'checking' : 'none',
       socket: this.#signal.open ? 'open' : 'closed',
       // A connection stands but no picture comes; or home answers and no connection comes up.
@@ -460,8 +472,7 @@ class Visit extends EventTarget {
     else if (signaling && !peer.answered && now - this.#offeredAt >= REPEAT_OFFER_MS) this.#repeat();
     if (wish === 'keyframe') this.#signal.send({ type: 'keyframe', pc: peer.number });
 
-    const { state, stuck, thin, barred, refused, misdirected, late, snapshot, covered } = this.view();
-    const told = `${state} ${stuck} ${thin} ${barred} ${refused} ${misdirected} ${late} ${Boolean(snapshot)} ${covered}`;
+    const told = signOf(this.view());
     if (told !== this.#told) {
       this.#told = told;
       this.#changed();

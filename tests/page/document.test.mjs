@@ -26,7 +26,7 @@ test('nothing inline and nothing from elsewhere, so that the strict policy holds
 
 test('first light imports next to nothing and comes before all else; what asks for the rest comes last', () => {
   assert.deepEqual(read('first.js').match(/\bimport\b[^;]*\bfrom\b[^;]*/g), [
-    "import { cameAt, orderCodecs } from './offered.js'",
+    "import { cameAt, orderCodecs, savesData } from './offered.js'",
     "import { beginAttempt, hello, random } from './greeting.js'",
     "import { Line } from './line.js'",
   ]);

@@ -47,7 +47,7 @@ fn first_words(world: &mut World, viewer: usize) -> String {
     let now = world.now;
     world.viewers[viewer].build(now);
     let page = &world.viewers[viewer];
-    let offer = FromPage::Offer { pc: page.pc, rev: 1, sdp: page.offer().to_owned(), kbps: None };
+    let offer = FromPage::Offer { pc: page.pc, rev: 1, sdp: page.offer().to_owned(), kbps: None, saves: false };
     let candidate = Candidate::host(page.address, Protocol::Udp).expect("an address").to_sdp_string();
     let candidate = FromPage::Candidate { pc: page.pc, candidate };
     [hello(world, viewer), line(&offer), line(&candidate)].join("\n")
@@ -119,7 +119,7 @@ fn words_that_come_later_get_through_by_further_posts() {
     let a = posted(&mut world);
     world.run(s(2));
     for _ in 0..20 {
-        let state = line(&FromPage::State { microphone: true, camera: false });
+        let state = line(&FromPage::State { microphone: true, camera: false, saves: false });
         let words = [hello(&world, a), state, line(&FromPage::Ping { t: 7.0 })].join("\n");
         world.post(a, &words);
         world.run(s(5));

@@ -76,6 +76,8 @@ pub struct Viewer {
     pub video: Video,
     /// What its page came at.
     pub kbps: Option<u32>,
+    /// Its device saves data.
+    pub saves: bool,
     /// For so many packets the next frame waits for those that are missing.
     pub reorder: usize,
     pub key: String,
@@ -123,6 +125,7 @@ impl Viewer {
             far: None,
             video: Video::H264,
             kbps: Some(20_000),
+            saves: false,
             reorder: 150,
             key: keys::key(index as u64 + 1),
             attempt: None,
@@ -224,7 +227,8 @@ impl Viewer {
 
     pub fn say_offer(&mut self, now: Instant) {
         if let Some(c) = &self.connection {
-            let offer = FromPage::Offer { pc: self.pc, rev: c.rev, sdp: c.offer.clone(), kbps: self.kbps };
+            let offer =
+                FromPage::Offer { pc: self.pc, rev: c.rev, sdp: c.offer.clone(), kbps: self.kbps, saves: self.saves };
             self.say(&offer, now);
         }
     }

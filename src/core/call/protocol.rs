@@ -16,10 +16,14 @@ use crate::people::register::Role;
 mod attempt;
 mod house;
 mod people;
+mod picture;
 
 pub use attempt::Attempt;
 pub use house::{FindingInfo, HomeInfo, HomeValues, HomeWish, NewsInfo, Origin, ReachInfo};
 pub use people::{CodeInfo, Entry, KnockInfo, NotDone, PeopleList, PersonInfo, PersonWish, VisitEntry, Wanted};
+pub use picture::RungName;
+
+pub use crate::rate::limits::LimitedBy;
 
 /// The version that this build speaks; a `hello` with another one is answered with `error` `version`.
 pub const VERSION: u32 = 1;
@@ -67,6 +71,9 @@ pub enum FromPage {
         /// What the page itself came at, in kbit/s: a first guess of what the path carries.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         kbps: Option<u32>,
+        /// As in `state`.
+        #[serde(default, skip_serializing_if = "picture::is_false")]
+        saves: bool,
     },
     /// A trickled ICE candidate (RFC 8838) of peer connection `pc`; an empty text ends them.
     Candidate {
@@ -89,6 +96,9 @@ pub enum FromPage {
         microphone: bool,
         /// The camera is on.
         camera: bool,
+        /// The viewer's device saves data, and a small picture is to do.
+        #[serde(default, skip_serializing_if = "picture::is_false")]
+        saves: bool,
     },
     /// How loud viewers shall be at home from now on, in percent; home keeps within its limits.
     Volume {
@@ -341,6 +351,13 @@ pub enum FromHome {
         /// `full`, or `reduced` while the viewer's connection carries no more.
         rung: RungName,
     },
+    /// Which connection makes the picture small, when that has lasted, changes or is over.
+    Limit {
+        /// Most likely; `null`: none.
+        by: Option<LimitedBy>,
+        /// What the way to the viewer seems to carry, in kbit/s; 0: nobody knows.
+        kbps: u64,
+    },
     /// The answer to `snapshot`.
     Snapshot {
         /// A JPEG, in base64 (RFC 4648 section 4).
@@ -396,18 +413,6 @@ pub enum CameraState {
     Live,
     /// It is not there or does not work: a card is shown instead.
     Unplugged,
-}
-
-/// Which picture a viewer gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RungName {
-    /// Of the configured size.
-    Full,
-    /// A smaller one, since the viewer's path does not carry the full one.
-    Reduced,
-    /// In the preview: nothing but light and movement.
-    Frosted,
 }
 
 /// What was wrong with a message or a visit.

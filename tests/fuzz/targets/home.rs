@@ -200,7 +200,7 @@ impl<'a> Day<'a> {
             4..=6 => {
                 let sdp = (self.offer)(&mut self.dice);
                 let kbps = self.any(&[None, Some(0), Some(300), Some(u32::MAX)]);
-                FromPage::Offer { pc, rev: self.any(&[0, 1, 2, u32::MAX]), sdp, kbps }
+                FromPage::Offer { pc, rev: self.any(&[0, 1, 2, u32::MAX]), sdp, kbps, saves: self.dice.coin() }
             }
             7 => {
                 let addresses = ["192.0.2.1 40000", "10.0.0.1 8443", "::1 1", "0.0.0.0 0", "a.local 9", "224.0.0.1 5"];
@@ -211,7 +211,10 @@ impl<'a> Day<'a> {
                 }
             }
             8 => self.any(&[FromPage::Keyframe { pc }, FromPage::Snapshot {}]),
-            9 => FromPage::State { microphone: self.dice.coin(), camera: self.dice.coin() },
+            9 => {
+                let (microphone, camera, saves) = (self.dice.coin(), self.dice.coin(), self.dice.coin());
+                FromPage::State { microphone, camera, saves }
+            }
             10 => FromPage::Volume { percent: self.dice.byte() },
             11 => self.any(&[FromPage::Ping { t: f64::MAX }, FromPage::Answer {}, FromPage::Leave {}]),
             _ => self.owners_message(),

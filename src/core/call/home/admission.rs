@@ -226,6 +226,7 @@ impl Home {
         // It may have changed while nobody could be told.
         let rung = self.visits[index].rung;
         self.out.push_back(HomeOutput::Say(id, FromHome::Stream { rung }));
+        self.say_limit(index, id);
         if let Some(answer) = answer {
             self.out.push_back(HomeOutput::Say(id, answer));
         }
@@ -315,6 +316,7 @@ impl Home {
         let far = self.sockets.get(&id).map(|socket| socket.far.ip());
         if let (Some(far), Some(index)) = (far, self.index_of(visit)) {
             self.visits[index].from_outside = self.addresses.is_outside(far);
+            self.visits[index].network = Some(Source::of(far));
             if self.visits[index].is_met() {
                 self.note_origin(index, now);
             }
