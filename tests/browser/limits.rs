@@ -36,9 +36,11 @@ pub fn saving(lab: &mut Lab) {
     page.wait_state("live", PATIENCE);
     just_watch(&page);
     page.wait_for("the reason", PATIENCE, &line("saves data"));
-    page.sleep(Duration::from_secs(5));
     let width = "document.querySelector('#home').videoWidth";
-    assert_eq!(page.eval(width), 320, "half of what home has");
+    page.wait_for("half of what home has", PATIENCE, &format!("{width} === 320"));
+    // A wide path would have the full picture within two seconds.
+    std::thread::sleep(Duration::from_secs(4));
+    assert_eq!(page.eval(width), 320);
     assert_eq!(page.eval("document.querySelector('#quality').dataset.level"), "good", "nothing is weak");
     assert_eq!(page.eval(&faults(&[".line .quiet", ".line"])), serde_json::json!([]));
     page.keep_screenshot("saving-phone-portrait");

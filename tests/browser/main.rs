@@ -90,6 +90,7 @@ const PAGES: Lane = &[
     ("home_restarts_in_a_visit", trouble::restart),
     ("home_loses_power_in_a_visit", trouble::power_cut),
     ("the_first_words_go_in_a_post", posts::carriers),
+    ("an_answer_that_comes_too_late_makes_no_second_visit", posts::late),
     ("no_socket_gets_through", posts::no_socket),
     ("a_socket_comes_after_all", posts::socket_comes_late),
     ("an_offer_comes_late", posts::late_offer),
