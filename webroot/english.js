@@ -172,6 +172,13 @@ export const ENGLISH = {
   'note.cam-busy': 'The camera does not start. Perhaps another program is using it.',
   'note.bad-link': 'There is no key in that. Paste the whole link, with all letters behind the # sign.',
 
+  // Why the picture is less sharp than it could be.
+  'limit.home': 'Home’s internet connection seems to be slow. So the picture is less sharp.',
+  'limit.mine': 'Your internet connection seems to be slow. So the picture is less sharp.',
+  'limit.path': 'The connection between you and home is slow. So the picture is less sharp.',
+  'limit.saving': 'Your device saves data. So the picture is less sharp.',
+  'limit.full': 'Sharp picture',
+
   // Lines that stay until somebody has read them.
   'line.close': 'Close this line',
   'line.owner': 'You are an owner here now. “People” at the top says who may visit.',

@@ -1,5 +1,6 @@
 // What this page goes in with: the key of this device, a key that is only tried, or a code that is exchanged for one.
-import { brief, hello, keepCode, keepKey, keyFailed, keyFromPaste, keyInAddress, keyWorks, pair, takeCode, takeKey, tokenFromPaste, tryKey } from './first.js';
+import { brief, keepCode, keepKey, keyFailed, keyFromPaste, keyInAddress, keyWorks, takeCode, takeKey, tokenFromPaste, tryKey } from './first.js';
+import { hello, pair } from './greeting.js';
 
 export class Entry {
   #key = null;

@@ -1,11 +1,9 @@
 // First light: all that stands between the link and home's picture. It offers a peer connection, in a POST and a socket beside
 // that, and shows what comes; it stands at the document's head and imports almost nothing, so that it runs before the
 // document is whole, and shows the picture though nothing else ever comes. main.js takes over what was begun here.
-import { cameAt, orderCodecs } from './offered.js';
+import { cameAt, orderCodecs, savesData } from './offered.js';
+import { beginAttempt, hello, random } from './greeting.js';
 import { Line } from './line.js';
-
-/** The signaling version this page speaks (src/core/call/protocol.rs). */
-export const VERSION = 1;
 
 const VIDEO_MAX_BITRATE = 1_200_000;
 // Longer than this without a picture, and a person wants to be told that it is coming.
@@ -147,8 +145,7 @@ export function takeCode() {
 
 /** Remembers a code's token until it is exchanged; with a nonce, by which home knows this page again. */
 export function keepCode(token) {
-  const nonce = [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-  brief.set('intercom.code', `${token} ${nonce}`);
+  brief.set('intercom.code', `${token} ${random()}`);
 }
 
 /** Remembers a key that home has given or welcomed. */
@@ -159,16 +156,6 @@ export function keepKey(key) {
 
 /** Where home listens. */
 export const signalUrl = () => `wss://${location.host}/signal`;
-
-/** The first message on every socket. `session` names a visit to go on with, or is null. */
-export function hello(key, session) {
-  const message = { type: 'hello', v: VERSION, key };
-  if (session !== null) message.resume = session;
-  return message;
-}
-
-/** The first message of a page that has a code instead of a key. */
-export const pair = ({ token, nonce }) => ({ type: 'pair', v: VERSION, token, nonce });
 
 /** Whether this browser has WebRTC. Whether it has H.264, home's answer tells: what a browser says of itself may come late. */
 export const canCall = () => typeof RTCPeerConnection === 'function' && 'addTransceiver' in RTCPeerConnection.prototype;
@@ -348,7 +335,7 @@ export class Peer {
 
   #sendOffer() {
     const kbps = cameAt();
-    this.#on.send({ type: 'offer', pc: this.number, rev: this.#rev, sdp: this.#sdp, ...(kbps ? { kbps } : null) });
+    this.#on.send({ type: 'offer', pc: this.number, rev: this.#rev, sdp: this.#sdp, ...(kbps ? { kbps } : null), ...(savesData() ? { saves: true } : null) });
   }
 
   #sendCandidate(candidate) {
@@ -422,6 +409,7 @@ function begin() {
   const open = () => delete dataset.opening;
   firstLook.then(open);
   setTimeout(open, PATIENCE_MS);
+  beginAttempt();
   const socket = new Line(signalUrl());
   const ahead = [];
   const inbox = [];

@@ -2,6 +2,8 @@
 import { begun, brief, hasSecret } from './first.js';
 import { Framing, SelfView } from './frame.js';
 import { learnLanguage } from './languages.js';
+import { LimitLine } from './limits.js';
+import { lines } from './lines.js';
 import { Media } from './media.js';
 import { Player } from './player.js';
 import { isDismissed, questionFor } from './policy.js';
@@ -10,7 +12,7 @@ import { Ui } from './ui.js';
 import { visit } from './visit.js';
 import { Volume } from './volume.js';
 import { gradeQuality, readStats } from './watch.js';
-import { situation, speak } from './words.js';
+import { say, situation, speak } from './words.js';
 
 const QUALITY_MS = 2000;
 const ASK_AFTER_MS = 700;
@@ -132,6 +134,7 @@ function showState() {
   ui.state(view, online);
   volume.hear(view.volume);
   tellVolume();
+  showLimit(view);
   if (!learning && situation(view, online) !== 'connecting') learn();
   // No camera's light burns where nobody could see it.
   if (view.soundOnly) {
@@ -198,6 +201,14 @@ function learn() {
     showControls();
     dispatchEvent(new Event('reworded'));
   });
+}
+
+const limit = new LimitLine();
+/** Says why the picture is less sharp than it could be, for as long as that lasts. */
+function showLimit({ state, entry, saves, narrow }) {
+  const why = limit.step({ seen: state === 'live' && entry === 'inside', saves, narrow });
+  const button = why === 'saving' ? { words: say('limit.full'), act: () => visit.takeFull() } : null;
+  lines.show('limit', why && say(`limit.${why}`), () => limit.close(), button);
 }
 
 let volumeTimer = 0;
@@ -282,6 +293,12 @@ async function stayAwake() {
   }
 }
 
+/** The picture is small, and not because it is to be. */
+function isReduced() {
+  const { rung, saves } = visit.view();
+  return rung === 'reduced' && !saves;
+}
+
 let before = null;
 async function measure() {
   if (!(lastState === 'live' || lastState === 'sound') || lastEntry !== 'inside' || document.visibilityState !== 'visible') {
@@ -293,7 +310,7 @@ async function measure() {
   const after = { ...readStats(report), at: performance.now() };
   const seconds = before ? (after.at - before.at) / 1000 : 0;
   const same = before && after.received >= before.received && seconds < 10;
-  if (same) ui.quality(gradeQuality({ before, after, seconds, reduced: visit.view().rung === 'reduced' }));
+  if (same) ui.quality(gradeQuality({ before, after, seconds, reduced: isReduced() }));
   before = after;
 }
 
@@ -339,7 +356,12 @@ function start() {
   document.addEventListener('visibilitychange', seenAgain);
   document.addEventListener('resume', seenAgain);
   addEventListener('focus', () => player.resume());
-  navigator.connection?.addEventListener?.('change', () => visit.nudge());
+  navigator.connection?.addEventListener?.('change', () => {
+    visit.nudge();
+    // The person may have turned the saving of data on or off.
+    visit.sendState();
+    showState();
+  });
   addEventListener('online', () => {
     online = true;
     visit.nudge();

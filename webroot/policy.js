@@ -1,4 +1,5 @@
 // Decisions without a clock, a socket or a document: what the page does next, given what it knows and `now` in ms.
+import { narrowSide } from './limits.js';
 
 /** A `full` home is asked again after this time. */
 export const FULL_RETRY_MS = 15000;
@@ -153,7 +154,7 @@ const entryOf = (entry) => (['preview', 'knock'].includes(entry?.state) ? entry.
 /** Takes a `welcome` into `facts`. A home that says nothing of roles has none: whoever has a key is family, and inside. */
 export function hearWelcome(facts, { resumed, home, camera, muted = false, volume = null, role = 'family', entry, curtain = false }) {
   Object.assign(facts, { welcomed: true, full: false, restarting: false, home, camera, muted, volume, role, entry: entryOf(entry), curtain });
-  if (!resumed) facts.rung = 'full';
+  if (!resumed) Object.assign(facts, { rung: 'full', limitedBy: null, narrow: null });
 }
 
 /** Takes what home tells of itself into `facts`; false if `message` is about something else. */
@@ -170,6 +171,10 @@ export function hearHome(facts, message) {
       return true;
     case 'stream':
       facts.rung = message.rung;
+      return true;
+    case 'limit':
+      // Over POSTs it comes again and again; what the browser says changes meanwhile, and so would the words.
+      if (message.by !== facts.limitedBy) Object.assign(facts, { limitedBy: message.by, narrow: narrowSide(message, navigator.connection) });
       return true;
     case 'name':
       facts.home = message.home?.trim?.() || null;
@@ -203,6 +208,7 @@ export const freshFacts = (now) => ({
   untrusted: false,
   restarting: false,
   unreached: false,
+  // All seats that this key may have are taken.
   busy: false,
   downSince: now,
   // The connection stands, whatever comes over it.
@@ -219,7 +225,20 @@ export const freshFacts = (now) => ({
   muted: false,
   volume: null,
   rung: 'full',
+  // What limits it by home's word, and whose connection that means.
+  limitedBy: null,
+  narrow: null,
 });
+
+/** Of `facts`, what the page may want to show as it is. */
+export function shownFacts({ ended, reason, welcomed, restarting, busy, home, camera, muted, volume, rung, narrow, role, entry, covered, until }) {
+  return { ended: Boolean(ended), reason, welcomed, restarting, busy, home, camera, muted, volume, rung, narrow, role, entry, covered, until };
+}
+
+/** What of a `view` changes by itself: another text where any of it does. */
+export function signOf({ state, stuck, thin, barred, refused, misdirected, late, snapshot, covered }) {
+  return `${state} ${stuck} ${thin} ${barred} ${refused} ${misdirected} ${late} ${Boolean(snapshot)} ${covered}`;
+}
 
 /** The one word for `<body data-state>`, from everything that is known. */
 export function pageState(facts, now) {

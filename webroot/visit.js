@@ -3,10 +3,12 @@
 import { LateCodec } from './codec.js';
 import { Entry } from './entry.js';
 import { Peer, brief, canCall, signalUrl } from './first.js';
+import { beginAttempt } from './greeting.js';
 import { Mail } from './mailbox.js';
 import { Observer } from './observer.js';
+import { savesData, takeFull } from './offered.js';
 import { PostSocket } from './post.js';
-import { FULL_RETRY_MS, Recovery, afterWelcome, brokenPause, farewell, freshFacts, hearHome, hearWelcome, isBarred, isCovered, isHeardOrSeen, isStanding, pageState } from './policy.js';
+import { FULL_RETRY_MS, Recovery, afterWelcome, brokenPause, farewell, freshFacts, hearHome, hearWelcome, isBarred, isCovered, isHeardOrSeen, isStanding, pageState, shownFacts, signOf } from './policy.js';
 import { Refusals } from './refusals.js';
 import { mayReload, reloadForAddress, reloadForVersion } from './reloads.js';
 import { Signal } from './signal.js';
@@ -81,6 +83,8 @@ class Visit extends EventTarget {
     if (!canCall()) return this.#end('unsupported', 'no-webrtc');
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     if (begun) return this.#adopt(begun);
+    beginAttempt();
+    takeFull(false);
     this.#signal.start();
     this.#build();
   }
@@ -125,7 +129,15 @@ class Visit extends EventTarget {
   sendState() {
     if (!this.#facts.welcomed) return;
     const { audio, video } = this.#tracks;
-    this.#signal.send({ type: 'state', microphone: isHeardOrSeen(audio), camera: isHeardOrSeen(video) });
+    const saves = savesData() ? { saves: true } : null;
+    this.#signal.send({ type: 'state', microphone: isHeardOrSeen(audio), camera: isHeardOrSeen(video), ...saves });
+  }
+
+  /** Takes the full picture for this visit, although the device saves data. */
+  takeFull() {
+    takeFull(true);
+    this.sendState();
+    this.#changed();
   }
 
   /** Sets how loud viewers are at home; home's answer is in `view()`. */
@@ -154,17 +166,16 @@ class Visit extends EventTarget {
 
   /** Everything that the page may want to show. */
   view() {
-    const { ended, reason, welcomed, restarting, home, camera, muted, volume, rung, role, entry, covered, until } = this.#facts;
     const media = this.#peer?.media ?? 'closed';
     const state = pageState(this.#facts, clock());
+    const shown = shownFacts(this.#facts);
     return {
+      ...shown,
       state,
-      reason,
-      ended: Boolean(ended),
+      // This device saves data, so the picture is a small one.
+      saves: savesData(),
       media: media === 'connected' ? 'connected' : media === 'connecting' || media === 'disconnected' ? 'checking' : 'none',
       socket: this.#signal.open ? 'open' : 'closed',
-      welcomed,
-      restarting,
       // A connection stands but no picture comes; or home answers and no connection comes up.
       stuck: this.#watch.stuck,
       thin: this.#watch.thin,
@@ -177,19 +188,8 @@ class Visit extends EventTarget {
       talks: state === 'sound' || state === 'curtain' || (this.#watch.thin && state !== 'tap'),
       barred: isBarred(this.#facts, this.#recovery.rebuilds),
       // Home's computer answers, and refuses this page.
-      refused: !welcomed && this.#refusals.refuses(clock()),
-      misdirected: !welcomed && this.#refusals.misdirected,
-      // All seats that this key may have are taken.
-      busy: this.#facts.busy,
-      home,
-      camera,
-      muted,
-      volume,
-      rung,
-      role,
-      entry,
-      covered,
-      until,
+      refused: !shown.welcomed && this.#refusals.refuses(clock()),
+      misdirected: !shown.welcomed && this.#refusals.misdirected,
     };
   }
 
@@ -287,6 +287,7 @@ class Visit extends EventTarget {
     // Others may have the seat meanwhile.
     if (reason !== 'failed') this.#facts.unreached = true;
     this.#session = null;
+    beginAttempt();
     this.#build();
     this.#signal.retryIn(this.#pause());
   }
@@ -471,8 +472,7 @@ class Visit extends EventTarget {
     else if (signaling && !peer.answered && now - this.#offeredAt >= REPEAT_OFFER_MS) this.#repeat();
     if (wish === 'keyframe') this.#signal.send({ type: 'keyframe', pc: peer.number });
 
-    const { state, stuck, thin, barred, refused, misdirected, late, snapshot, covered } = this.view();
-    const told = `${state} ${stuck} ${thin} ${barred} ${refused} ${misdirected} ${late} ${Boolean(snapshot)} ${covered}`;
+    const told = signOf(this.view());
     if (told !== this.#told) {
       this.#told = told;
       this.#changed();

@@ -14,6 +14,7 @@ mod harness;
 mod house;
 mod instruments;
 mod lab;
+mod limits;
 mod looks;
 mod networks;
 mod people;
@@ -68,6 +69,7 @@ const SOUND_AND_NETWORKS: Lane = &[
     ("a_network_of_ipv6_alone", networks::ipv6),
     ("a_cable_is_plugged_in", networks::new_address),
     ("home_and_viewer_behind_routers", networks::routers),
+    ("a_thin_path_is_told", limits::thin),
 ];
 
 /// What looks at pages and the TV, and for the most part waits for something to be seen.
@@ -76,6 +78,7 @@ const PAGES: Lane = &[
     ("who_refuses_the_camera_still_watches", watching::refused),
     ("a_blocked_camera_costs_no_microphone", watching::camera_refused),
     ("who_just_watches_is_not_asked", watching::just_watching),
+    ("a_device_that_saves_data_takes_the_full_picture_with_one_tap", limits::saving),
     ("two_viewers_share_the_tv", both_ways::grid),
     ("who_allowed_it_before_is_not_asked", both_ways::remembered),
     ("leaving_and_returning", both_ways::leave_and_return),
@@ -87,6 +90,7 @@ const PAGES: Lane = &[
     ("home_restarts_in_a_visit", trouble::restart),
     ("home_loses_power_in_a_visit", trouble::power_cut),
     ("the_first_words_go_in_a_post", posts::carriers),
+    ("an_answer_that_comes_too_late_makes_no_second_visit", posts::late),
     ("no_socket_gets_through", posts::no_socket),
     ("a_socket_comes_after_all", posts::socket_comes_late),
     ("an_offer_comes_late", posts::late_offer),

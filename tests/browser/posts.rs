@@ -13,6 +13,16 @@ use crate::watching::{PATIENCE, assert_clean, living, undisturbed};
 /// No socket opens on this page, from the beginning.
 const REFUSED: &str = "lab.refuseSockets = true;";
 
+/// The answer to a POST comes later than the page waits for it, though home has heard the POST at once.
+const LATE: &str = "const soon = window.fetch;
+    window.fetch = async (address, options) => {
+      const answer = await soon(address, options && { ...options, signal: undefined });
+      if (address !== '/signal') return answer;
+      window.posts = [...(window.posts ?? []), await answer.clone().text()];
+      await new Promise((resolve) => setTimeout(resolve, 6000));
+      return answer;
+    };";
+
 /// What the page asked for beside its document.
 const POSTS: &str = "performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('/signal'))";
 
@@ -43,6 +53,22 @@ pub fn carriers(lab: &mut Lab) {
     lab.note(format_args!("the POST took the page's connection: {reused}; DTLS {dtls}"));
     assert_eq!(dtls, "FEFC", "this browser has DTLS 1.3");
     assert_clean(&page, 0.0);
+}
+
+/// A page that gives the answer to its POST up says the same over its socket, and stays one visit.
+pub fn late(lab: &mut Lab) {
+    let page = lab.viewer(Permission::Undecided);
+    page.before_load(LATE);
+    page.open(&lab.home().link());
+    living(&page);
+    page.wait_for("and welcome", PATIENCE, "lab.sockets[0].received.includes('welcome')");
+    let posted = page.eval("window.posts.map((answer) => answer.includes('welcome'))");
+    assert_eq!(posted, json!([true]), "one POST, which home has heard");
+    let since = page.now();
+    page.wait_coded_frames(150, PATIENCE);
+    undisturbed(&page, since);
+    let visits = visits(lab);
+    assert_eq!((visits.len(), &visits[0]["socket"]), (1, &json!(true)));
 }
 
 /// Where every WebSocket is refused home is seen all the same, and goes on being seen; what is said meanwhile gets through both ways.

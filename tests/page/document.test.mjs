@@ -26,10 +26,11 @@ test('nothing inline and nothing from elsewhere, so that the strict policy holds
 
 test('first light imports next to nothing and comes before all else; what asks for the rest comes last', () => {
   assert.deepEqual(read('first.js').match(/\bimport\b[^;]*\bfrom\b[^;]*/g), [
-    "import { cameAt, orderCodecs } from './offered.js'",
+    "import { cameAt, orderCodecs, savesData } from './offered.js'",
+    "import { beginAttempt, hello, random } from './greeting.js'",
     "import { Line } from './line.js'",
   ]);
-  for (const name of ['line.js', 'offered.js']) assert.doesNotMatch(read(name), /\bimport\b[^;]*\bfrom\b/);
+  for (const name of ['greeting.js', 'line.js', 'offered.js']) assert.doesNotMatch(read(name), /\bimport\b[^;]*\bfrom\b/);
   const order = [...read('index.html').matchAll(/"part"|src="[^"]+"|[a-z]+\.css|<main/g)].map(([what]) => what);
   assert.deepEqual(order, ['"part"', '"part"', 'src="/first.js"', 'style.css', '<main', 'src="/parts.js"']);
 });

@@ -251,6 +251,33 @@ test('a socket that dies while knocking is opened again for the same knock', asy
   assert.equal(visit.view().state, 'offline', 'and when home stays away, the page says so');
 });
 
+test('each hello of a try names it, and a try ends when the page begins anew or home has ended the visit', async () => {
+  const tries = () => sent('hello').map(({ attempt }) => attempt);
+  visit.start();
+  await settle();
+  last().onopen();
+  // The socket dies before home has answered: home may know of a visit, and the page does not.
+  last().onclose();
+  await pass(6000);
+  last().onopen();
+  last().say(WELCOME);
+  last().onclose();
+  await pass(6000);
+  last().onopen();
+  assert.deepEqual([tries().length, new Set(tries()).size, sent('hello').map(({ resume }) => resume)], [3, 1, [undefined, undefined, 'token']]);
+  assert.match(tries()[0], /^[0-9a-f]{24}$/);
+  last().say({ ...WELCOME, resumed: true });
+  last().say({ type: 'bye', reason: 'no_media' });
+  last().onclose?.();
+  await pass(6000);
+  last().onopen();
+  visit.suspend();
+  visit.start();
+  await settle();
+  last().onopen();
+  assert.deepEqual([tries().length, new Set(tries()).size], [5, 3]);
+});
+
 test('what home says to owners is kept for whoever reads it, and said back only while home hears it', async () => {
   const told = [];
   assert.equal(visit.say({ type: 'people' }), false);

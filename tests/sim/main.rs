@@ -11,6 +11,7 @@ mod fairness;
 mod feels;
 mod house;
 mod keys;
+mod limits;
 mod measures;
 mod misread;
 mod network;

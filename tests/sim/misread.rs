@@ -37,7 +37,7 @@ fn a_preview_lasts_from_its_first_picture_however_late_its_media_come() {
     world.viewers[viewer].key = keys::key(PREVIEWED);
     world.open_socket(viewer);
     let now = world.now;
-    world.viewers[viewer].say(&FromPage::Hello { v: 1, key: keys::key(PREVIEWED), resume: None }, now);
+    world.viewers[viewer].say(&FromPage::Hello { v: 1, key: keys::key(PREVIEWED), resume: None, attempt: None }, now);
     world.run(s(15));
     assert!(matches!(entry(&world, viewer), Some(Entry::Preview { .. })), "nobody at home has heard of it yet");
     assert!(world.listed.is_empty() && world.chimes.is_empty());

@@ -9,7 +9,7 @@ use str0m_netem::{Bitrate as LinkRate, DataSize, NetemConfig, Probability, Rando
 use crate::terms::{ms, s};
 use crate::world::World;
 
-fn link(kbps: u64) -> NetemConfig {
+pub fn link(kbps: u64) -> NetemConfig {
     NetemConfig::new().latency(ms(20)).link(LinkRate::kbps(kbps), DataSize::bytes((kbps * 1000 / 8 / 3) as i64))
 }
 

@@ -64,7 +64,7 @@ fn whoever_reads_the_code_gets_a_key_and_goes_in_with_it_by_name() {
     let key = key(&world, page).expect("a key");
     // On the same socket.
     let now = world.now;
-    world.viewers[page].say(&FromPage::Hello { v: 1, key, resume: None }, now);
+    world.viewers[page].say(&FromPage::Hello { v: 1, key, resume: None, attempt: None }, now);
     world.run(s(1));
     assert!(world.viewers[page].heard.iter().any(|message| matches!(message, FromHome::Welcome { .. })));
     assert_eq!(world.listed[0].name.as_deref(), Some("Anna"));
@@ -169,7 +169,7 @@ fn a_key_for_one_code_never_goes_to_whoever_read_the_next() {
         assert!(key(&world, early).is_none());
         let key = key(&world, late).expect("the key of their own code");
         let now = world.now;
-        world.viewers[late].say(&FromPage::Hello { v: 1, key, resume: None }, now);
+        world.viewers[late].say(&FromPage::Hello { v: 1, key, resume: None, attempt: None }, now);
         world.run(s(1));
         assert_eq!(world.listed[0].name.as_deref(), Some("Bert"));
     }
@@ -201,7 +201,7 @@ fn guessing_a_code_is_as_slow_as_guessing_a_key() {
         let same_home = world.viewers[first].address.ip();
         world.viewers[page].address.set_ip(same_home);
         world.open_socket(page);
-        pair_again(&mut world, page, "a guess", NONCE);
+        pair_again(&mut world, page, &format!("guess {wait}"), NONCE);
         world.run(Duration::from_millis(wait - 200));
         assert!(world.viewers[page].heard.is_empty());
         world.run(Duration::from_millis(300));

@@ -103,7 +103,7 @@ fn an_owner_invites_a_second_phone_which_comes_in_by_its_role() {
             FromHome::Paired { key } => Some(key.clone()),
             _ => None,
         });
-        say(&mut world, page, &FromPage::Hello { v: 1, key: key.expect("a key"), resume: None });
+        say(&mut world, page, &FromPage::Hello { v: 1, key: key.expect("a key"), resume: None, attempt: None });
         let knocks =
             |m: &FromHome| matches!(m, FromHome::Welcome { role: Role::Guest, entry: Entry::Knock { .. }, .. });
         assert!(world.viewers[page].heard.iter().any(knocks), "a guest knocks");
@@ -247,7 +247,7 @@ fn a_key_that_is_stored_while_its_person_is_removed_opens_nothing() {
         _ => None,
     });
     if let Some(key) = key {
-        say(&mut world, page, &FromPage::Hello { v: 1, key, resume: None });
+        say(&mut world, page, &FromPage::Hello { v: 1, key, resume: None, attempt: None });
         world.run(s(5));
         assert!(!world.viewers[page].heard.iter().any(|message| matches!(message, FromHome::Welcome { .. })));
     }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use intercom_core::call::chimes::Chime;
 use intercom_core::call::home::SocketId;
-use intercom_core::call::protocol::{ByeReason, ErrorCode, FromHome, FromPage};
+use intercom_core::call::protocol::{Attempt, ByeReason, ErrorCode, FromHome, FromPage, RungName};
 use str0m::Candidate;
 use str0m::net::Protocol;
 
@@ -30,7 +30,12 @@ impl World {
 
 fn hello(world: &World, viewer: usize) -> String {
     let viewer = &world.viewers[viewer];
-    line(&FromPage::Hello { v: 1, key: viewer.key.clone(), resume: viewer.token.clone() })
+    line(&FromPage::Hello {
+        v: 1,
+        key: viewer.key.clone(),
+        resume: viewer.token.clone(),
+        attempt: viewer.attempt.clone(),
+    })
 }
 
 fn line(message: &FromPage) -> String {
@@ -42,7 +47,7 @@ fn first_words(world: &mut World, viewer: usize) -> String {
     let now = world.now;
     world.viewers[viewer].build(now);
     let page = &world.viewers[viewer];
-    let offer = FromPage::Offer { pc: page.pc, rev: 1, sdp: page.offer().to_owned(), kbps: None };
+    let offer = FromPage::Offer { pc: page.pc, rev: 1, sdp: page.offer().to_owned(), kbps: None, saves: false };
     let candidate = Candidate::host(page.address, Protocol::Udp).expect("an address").to_sdp_string();
     let candidate = FromPage::Candidate { pc: page.pc, candidate };
     [hello(world, viewer), line(&offer), line(&candidate)].join("\n")
@@ -114,7 +119,7 @@ fn words_that_come_later_get_through_by_further_posts() {
     let a = posted(&mut world);
     world.run(s(2));
     for _ in 0..20 {
-        let state = line(&FromPage::State { microphone: true, camera: false });
+        let state = line(&FromPage::State { microphone: true, camera: false, saves: false });
         let words = [hello(&world, a), state, line(&FromPage::Ping { t: 7.0 })].join("\n");
         world.post(a, &words);
         world.run(s(5));
@@ -221,7 +226,7 @@ fn a_token_is_exchanged_by_a_post_as_well() {
 fn posts_take_no_more_places_than_sockets_without_a_visit() {
     let mut world = World::new();
     let far = |n: u16| SocketAddr::from(([198, 51, 100, 1], n));
-    let words = line(&FromPage::Hello { v: 1, key: crate::keys::key(9999), resume: None });
+    let words = line(&FromPage::Hello { v: 1, key: crate::keys::key(9999), resume: None, attempt: None });
     for n in 0..100 {
         let now = world.now;
         world.home.handle_post(SocketId(1000 + u64::from(n)), &words, far(n + 1), HOME.into(), now);
@@ -229,4 +234,180 @@ fn posts_take_no_more_places_than_sockets_without_a_visit() {
     assert_eq!(world.home.status()["sockets"], 16, "of one source");
     let a = posted(&mut world);
     assert!(world.run_until(s(3), |w| w.viewers[a].shown.len() > 10), "{}", world.home.status());
+}
+
+#[test]
+fn a_page_that_comes_back_hears_which_picture_it_gets() {
+    let mut world = World::new();
+    let thin = crate::network::link(400);
+    let a = world.viewer(thin);
+    let words = first_words(&mut world, a);
+    world.post(a, &words);
+    world.run(s(20));
+    let reduced = |m: &FromHome| matches!(m, FromHome::Stream { rung: RungName::Reduced });
+    assert_eq!(heard(&world, a, reduced), 0, "nobody was there to hear it");
+    let words = [hello(&world, a), line(&FromPage::Ping { t: 7.0 })].join("\n");
+    world.post(a, &words);
+    world.run(ms(100));
+    assert_eq!(heard(&world, a, reduced), 1);
+}
+
+/// What the page calls its try to connect.
+fn attempt(id: &str) -> Option<Attempt> {
+    Some(Attempt::try_from(id.to_owned()).expect("an id"))
+}
+
+#[test]
+fn a_page_that_hears_no_answer_to_its_post_stays_one_visit_over_its_socket() {
+    for waits in [ms(0), ms(50), s(3), s(20)] {
+        let mut world = World::new();
+        let a = world.viewer(ordinary());
+        world.viewers[a].attempt = attempt("0123456789abcdef");
+        let words = first_words(&mut world, a);
+        world.post(a, &words);
+        // The answer is lost, and the page says over its socket what it said in the POST.
+        world.viewers[a].lose_words();
+        world.run(waits);
+        world.reconnect(a);
+        assert!(world.run_until(s(5), |w| w.viewers[a].shown.len() > 30), "after {waits:?}: {}", world.home.status());
+        world.run(s(60));
+        assert_eq!((world.listed.len(), world.home.visits(usize::MAX).len()), (1, 1), "after {waits:?}");
+        assert_eq!(
+            (world.viewers[a].resumed, world.viewers[a].pc),
+            (Some(false), 1),
+            "the page has heard of no other visit"
+        );
+        let arrivals = world.chimes.iter().filter(|(_, chime)| matches!(chime, Chime::Arrive)).count();
+        let departures = world.chimes.iter().filter(|(_, chime)| matches!(chime, Chime::Leave)).count();
+        assert_eq!((arrivals, departures), (1, 0), "after {waits:?}");
+    }
+}
+
+#[test]
+fn a_post_that_arrives_behind_the_socket_begins_no_visit_and_one_behind_the_farewell_neither() {
+    let mut world = World::new();
+    let a = world.viewer(ordinary());
+    world.viewers[a].attempt = attempt("0123456789abcdef");
+    let words = first_words(&mut world, a);
+    world.reconnect(a);
+    assert!(world.run_until(s(5), |w| w.viewers[a].shown.len() > 30), "{}", world.home.status());
+    let (socket, since) = (world.viewers[a].socket, world.now);
+    world.post(a, &words);
+    // Nobody waits for its answer any more.
+    world.viewers[a].lose_words();
+    world.run(s(2));
+    assert_eq!((world.listed.len(), world.viewers[a].socket, world.viewers[a].pc), (1, socket, 1));
+    assert!(world.viewers[a].longest_gap(since, world.now) < ms(200));
+    let now = world.now;
+    world.viewers[a].say(&FromPage::Leave {}, now);
+    world.run(ms(100));
+    assert!(world.listed.is_empty());
+    for token in [None, world.viewers[a].token.clone()] {
+        world.viewers[a].token = token;
+        let words = [hello(&world, a), line(&FromPage::Ping { t: 7.0 })].join("\n");
+        world.viewers[a].heard.clear();
+        world.post(a, &words);
+        world.run(ms(100));
+        assert_eq!((world.listed.len(), world.unanswered(), world.viewers[a].heard.len()), (0, 0, 0), "it has left");
+    }
+    // The same page comes again.
+    (world.viewers[a].attempt, world.viewers[a].token) = (attempt("fedcba9876543210"), None);
+    let words = first_words(&mut world, a);
+    world.post(a, &words);
+    let since = world.now;
+    assert!(world.run_until(s(3), |w| w.viewers[a].shown_since(since) > 10), "{}", world.home.status());
+}
+
+#[test]
+fn a_visit_that_home_has_ended_is_not_begun_again_by_a_late_post() {
+    let mut world = World::new();
+    let a = world.viewer(ordinary());
+    world.viewers[a].attempt = attempt("0123456789abcdef");
+    let words = first_words(&mut world, a);
+    world.reconnect(a);
+    world.run(s(2));
+    let now = world.now;
+    world.home.handle_decline_pressed(now);
+    world.run(ms(100));
+    world.post(a, &words);
+    world.run(ms(100));
+    assert_eq!(
+        (world.listed.len(), heard(&world, a, |m| matches!(m, FromHome::Bye { reason: ByeReason::Ended, .. }))),
+        (0, 2)
+    );
+}
+
+#[test]
+fn the_id_of_a_try_gives_nothing_that_the_key_does_not_give() {
+    let mut world = World::new();
+    let (a, b, stranger) = (world.viewer(ordinary()), world.viewer(ordinary()), world.viewer(ordinary()));
+    for viewer in [a, b, stranger] {
+        world.viewers[viewer].attempt = attempt("0123456789abcdef");
+    }
+    world.viewers[stranger].key = crate::keys::key(9999);
+    let words = first_words(&mut world, a);
+    world.post(a, &words);
+    world.run(s(2));
+    let since = world.now;
+    for viewer in [b, stranger] {
+        let words = first_words(&mut world, viewer);
+        world.post(viewer, &words);
+    }
+    world.run(s(2));
+    let tokens: Vec<_> = [a, b, stranger].map(|viewer| world.viewers[viewer].token.clone()).into();
+    assert!(tokens[0].is_some() && tokens[1].is_some() && tokens[0] != tokens[1], "another key, another visit");
+    assert_eq!((world.listed.len(), &tokens[2]), (2, &None));
+    assert!(world.viewers[a].longest_gap(since, world.now) < ms(200), "and nobody's picture stands still");
+    // What the key alone gives: a visit of its own.
+    world.viewers[a].attempt = None;
+    world.viewers[a].token = None;
+    let words = hello(&world, a);
+    world.post(a, &words);
+    world.run(ms(100));
+    assert_eq!(world.listed.len(), 3, "an old page has no id");
+}
+
+#[test]
+fn a_wrong_key_counts_once_however_often_a_page_says_it_and_every_other_guess_counts() {
+    let mut world = World::new();
+    let a = world.viewer(ordinary());
+    world.viewers[a].key = crate::keys::key(9999);
+    for wait in [ms(500), s(1), s(2)] {
+        let words = first_words(&mut world, a);
+        world.post(a, &words);
+        world.run(wait + ms(50));
+    }
+    // The fourth waits for 4 s. The page waits for 3, and says it over its socket.
+    world.viewers[a].attempt = attempt("0123456789abcdef");
+    let words = first_words(&mut world, a);
+    world.post(a, &words);
+    world.run(s(3));
+    world.viewers[a].heard.clear();
+    world.reconnect(a);
+    world.run(ms(950));
+    assert!(world.viewers[a].heard.is_empty());
+    world.run(ms(100));
+    let wrong = |m: &FromHome| matches!(m, FromHome::Error { code: ErrorCode::WrongKey, .. });
+    assert_eq!(heard(&world, a, wrong), 2, "both at once");
+    // The next guess waits for as long as if nothing had been said twice.
+    world.viewers[a].key = crate::keys::key(9998);
+    let words = hello(&world, a);
+    world.post(a, &words);
+    world.run(ms(7950));
+    assert_eq!(world.unanswered(), 1);
+    world.run(ms(100));
+    assert_eq!(world.unanswered(), 0);
+}
+
+#[test]
+fn an_id_that_is_none_is_answered_as_a_hello_that_is_none() {
+    let mut world = World::new();
+    let a = world.viewer(ordinary());
+    let long = format!("\"{}\"", "x".repeat(65));
+    for id in ["\"short\"", "7", "{}", "[]", "\"0123456789 abcdef\"", &long] {
+        let words = hello(&world, a).replace('}', &format!(",\"attempt\":{id}}}"));
+        world.post(a, &words);
+        world.run(ms(50));
+        assert_eq!((world.unanswered(), world.viewers[a].heard.len(), world.listed.len()), (0, 0, 0), "{id}");
+    }
 }

@@ -29,7 +29,7 @@ fn a_browser_without_h264_hears_home_and_is_heard() {
         assert!(world.run_until(s(5), |w| !w.viewers[a].sounds.is_empty()), "{}", world.home.status());
         let now = world.now;
         // A page that errs about its camera is not believed.
-        world.viewers[a].say(&FromPage::State { microphone: true, camera: true }, now);
+        world.viewers[a].say(&FromPage::State { microphone: true, camera: true, saves: false }, now);
         world.viewers[a].speak(now);
         world.run(s(20));
         assert!(world.last_error(a).is_none(), "{:?}", world.last_error(a));
@@ -128,7 +128,7 @@ fn an_offer_that_drops_the_picture_is_refused_and_the_picture_goes_on() {
         assert_ne!(lines, offer);
         let now = world.now;
         let sdp = lines.join("\r\n") + "\r\n";
-        world.viewers[a].say(&FromPage::Offer { pc: 1, rev, sdp, kbps: None }, now);
+        world.viewers[a].say(&FromPage::Offer { pc: 1, rev, sdp, kbps: None, saves: false }, now);
         // So long that checks with credentials which nobody has would have ended the connection.
         world.run(s(40));
         let Some(FromHome::Error { code, fatal, .. }) = world.last_error(a) else { panic!("it is refused") };
@@ -160,7 +160,7 @@ fn an_offer_with_neither_picture_nor_sound_for_home_is_refused() {
     for (pc, sdp) in (2..).zip([video, &audio]) {
         let now = world.now;
         let sdp = format!("{sdp}{fingerprint}\r\n");
-        world.viewers[a].say(&FromPage::Offer { pc, rev: 1, sdp, kbps: None }, now);
+        world.viewers[a].say(&FromPage::Offer { pc, rev: 1, sdp, kbps: None, saves: false }, now);
         world.run(s(1));
         let Some(FromHome::Error { code, message, fatal }) = world.last_error(a) else { panic!("it is refused") };
         assert_eq!((code, *fatal), (&ErrorCode::BadOffer, false));

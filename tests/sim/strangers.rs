@@ -27,7 +27,7 @@ fn a_wrong_key_hears_so_later_and_later_and_a_right_one_at_once() {
         world.viewers[a].address.set_ip(home_of_the_guesser);
         world.open_socket(a);
         let now = world.now;
-        let hello = FromPage::Hello { v: 1, key: format!("guess {guess}"), resume: None };
+        let hello = FromPage::Hello { v: 1, key: format!("guess {guess}"), resume: None, attempt: None };
         world.viewers[a].say(&hello, now);
         world.run(ms(wait - 100));
         assert!(world.viewers[a].heard.is_empty(), "nothing is said of home before the wait is over");
@@ -51,7 +51,7 @@ fn a_guesser_is_kept_on_the_line_until_it_is_told() {
         world.viewers[last].address.set_ip(home_of_the_guesser);
         world.open_socket(last);
         let now = world.now;
-        world.viewers[last].say(&FromPage::Hello { v: 1, key: "a guess".into(), resume: None }, now);
+        world.viewers[last].say(&FromPage::Hello { v: 1, key: "a guess".into(), resume: None, attempt: None }, now);
         world.run(ms(100));
     }
     for t in 1..=5 {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant, SystemTime};
 
 use intercom_core::call::home::SocketId;
-use intercom_core::call::protocol::{FromHome, FromPage};
+use intercom_core::call::protocol::{Attempt, FromHome, FromPage};
 use intercom_media::opus::has_fec;
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::media::{Direction, Frequency, MediaData, MediaKind, MediaTime, Mid};
@@ -76,9 +76,13 @@ pub struct Viewer {
     pub video: Video,
     /// What its page came at.
     pub kbps: Option<u32>,
+    /// Its device saves data.
+    pub saves: bool,
     /// For so many packets the next frame waits for those that are missing.
     pub reorder: usize,
     pub key: String,
+    /// What its page calls its try to connect; `None`: an old page.
+    pub attempt: Option<Attempt>,
     pub socket: Option<SocketId>,
     pub closed_by_home: Option<Instant>,
     /// Does not answer pings.
@@ -121,8 +125,10 @@ impl Viewer {
             far: None,
             video: Video::H264,
             kbps: Some(20_000),
+            saves: false,
             reorder: 150,
             key: keys::key(index as u64 + 1),
+            attempt: None,
             socket: None,
             closed_by_home: None,
             mute: false,
@@ -179,7 +185,7 @@ impl Viewer {
 
     pub fn hello(&mut self, now: Instant) {
         let resume = self.token.clone();
-        self.say(&FromPage::Hello { v: 1, key: self.key.clone(), resume }, now);
+        self.say(&FromPage::Hello { v: 1, key: self.key.clone(), resume, attempt: self.attempt.clone() }, now);
     }
 
     /// A new peer connection with the next number.
@@ -221,7 +227,8 @@ impl Viewer {
 
     pub fn say_offer(&mut self, now: Instant) {
         if let Some(c) = &self.connection {
-            let offer = FromPage::Offer { pc: self.pc, rev: c.rev, sdp: c.offer.clone(), kbps: self.kbps };
+            let offer =
+                FromPage::Offer { pc: self.pc, rev: c.rev, sdp: c.offer.clone(), kbps: self.kbps, saves: self.saves };
             self.say(&offer, now);
         }
     }

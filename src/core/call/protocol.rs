@@ -13,11 +13,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::people::register::Role;
 
+mod attempt;
 mod house;
 mod people;
+mod picture;
 
+pub use attempt::Attempt;
 pub use house::{FindingInfo, HomeInfo, HomeValues, HomeWish, NewsInfo, Origin, ReachInfo};
 pub use people::{CodeInfo, Entry, KnockInfo, NotDone, PeopleList, PersonInfo, PersonWish, VisitEntry, Wanted};
+pub use picture::RungName;
+
+pub use crate::rate::limits::LimitedBy;
 
 /// The version that this build speaks; a `hello` with another one is answered with `error` `version`.
 pub const VERSION: u32 = 1;
@@ -41,6 +47,9 @@ pub enum FromPage {
         /// The token of a visit that this page wants to go on with.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         resume: Option<String>,
+        /// Names this try of the page to connect.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attempt: Option<Attempt>,
     },
     /// Instead of `hello`: exchanges the one-use token of a code on the TV for a key; `hello` follows the answer.
     Pair {
@@ -62,6 +71,9 @@ pub enum FromPage {
         /// What the page itself came at, in kbit/s: a first guess of what the path carries.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         kbps: Option<u32>,
+        /// As in `state`.
+        #[serde(default, skip_serializing_if = "picture::is_false")]
+        saves: bool,
     },
     /// A trickled ICE candidate (RFC 8838) of peer connection `pc`; an empty text ends them.
     Candidate {
@@ -84,6 +96,9 @@ pub enum FromPage {
         microphone: bool,
         /// The camera is on.
         camera: bool,
+        /// The viewer's device saves data, and a small picture is to do.
+        #[serde(default, skip_serializing_if = "picture::is_false")]
+        saves: bool,
     },
     /// How loud viewers shall be at home from now on, in percent; home keeps within its limits.
     Volume {
@@ -336,6 +351,13 @@ pub enum FromHome {
         /// `full`, or `reduced` while the viewer's connection carries no more.
         rung: RungName,
     },
+    /// Which connection makes the picture small, when that has lasted, changes or is over.
+    Limit {
+        /// Most likely; `null`: none.
+        by: Option<LimitedBy>,
+        /// What the way to the viewer seems to carry, in kbit/s; 0: nobody knows.
+        kbps: u64,
+    },
     /// The answer to `snapshot`.
     Snapshot {
         /// A JPEG, in base64 (RFC 4648 section 4).
@@ -393,18 +415,6 @@ pub enum CameraState {
     Unplugged,
 }
 
-/// Which picture a viewer gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RungName {
-    /// Of the configured size.
-    Full,
-    /// A smaller one, since the viewer's path does not carry the full one.
-    Reduced,
-    /// In the preview: nothing but light and movement.
-    Frosted,
-}
-
 /// What was wrong with a message or a visit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -458,7 +468,10 @@ mod tests {
     #[test]
     fn messages_are_flat_objects_with_a_type() {
         let hello: FromPage = serde_json::from_str(r#"{"type":"hello","v":1,"key":"k"}"#).unwrap();
-        assert_eq!(hello, FromPage::Hello { v: 1, key: "k".into(), resume: None });
+        assert_eq!(hello, FromPage::Hello { v: 1, key: "k".into(), resume: None, attempt: None });
+        let named = r#"{"type":"hello","v":1,"key":"k","attempt":"0123456789abcdef"}"#;
+        assert_eq!(serde_json::to_string(&serde_json::from_str::<FromPage>(named).unwrap()).unwrap(), named);
+        assert!(serde_json::from_str::<FromPage>(&named.replace("cdef", "c")).is_err(), "too short for an id");
         let text = serde_json::to_string(&FromHome::Bye { reason: ByeReason::Restarting, until: None }).unwrap();
         assert_eq!(text, r#"{"type":"bye","reason":"restarting"}"#);
         let volume = serde_json::to_string(&FromHome::Volume { volume: Volume::default() }).unwrap();

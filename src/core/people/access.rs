@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::people::guessers::Guessers;
+use crate::people::guessers::{Guess, Guessers, Wrong};
 use crate::people::items::{Invited, NewKey, NewLink};
 use crate::people::keys::KeyId;
 use crate::people::register::{Link, People, Person, Role};
@@ -33,8 +33,8 @@ impl Access {
     }
 
     /// A wrong key came from `address`: how long its answer is held back.
-    pub fn handle_wrong(&mut self, address: IpAddr, now: Instant) -> Duration {
-        self.guessers.handle_wrong(address, now)
+    pub fn handle_wrong(&mut self, address: IpAddr, guess: Option<Guess>, now: Instant) -> Wrong {
+        self.guessers.handle_wrong(address, guess, now)
     }
 
     /// Whose device a link's token makes now (UTC since 1970), if anybody's.

@@ -18,6 +18,11 @@ impl Source {
             v4 => Source(v4),
         }
     }
+
+    /// Whether it is certainly another network: a household may have one address of each kind.
+    pub fn is_apart(self, other: Source) -> bool {
+        self.0.is_ipv4() == other.0.is_ipv4() && self != other
+    }
 }
 
 /// One of the places that are shared, as it is taken now.

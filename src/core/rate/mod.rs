@@ -24,6 +24,8 @@
 //! - Up to three encodes run at once ([`sharing`]). Viewers share one where none loses much by it. A single viewer has the first.
 //! - A frame that waits over 250 ms in the pacer is a jam: nothing is sent to that viewer until a keyframe fits
 //!   (`call/home/media.rs`).
+//! - A page hears which connection is most likely the narrow one, when its picture has been small for 8 s ([`limits`]). A device that saves data
+//!   gets 30 % of what the full size needs, and no probes beyond that (`call/home/limits.rs`).
 //! - Who sends nothing for 3 s while pictures are sent gets nothing until something comes (`call/home/visit.rs`).
 //!
 //! # Passthrough (`passthrough.rs`)
@@ -72,6 +74,7 @@
 pub mod cadence;
 pub mod delivery;
 pub mod encoding;
+pub mod limits;
 pub mod passthrough;
 pub mod path;
 pub mod playout;

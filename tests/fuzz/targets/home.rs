@@ -13,7 +13,7 @@ use intercom_core::call::home::{Curtain, Home, HomeConfig, HomeOutput, Mute, Soc
 use intercom_core::call::house::House;
 use intercom_core::call::items::{Checkup, EncodedAudio, EncodedVideo, EncoderName, ExchangeId, Recipients, VisitId};
 use intercom_core::call::peer::Identity;
-use intercom_core::call::protocol::{CameraState, FromHome, FromPage, HomeWish, PersonWish, Volume};
+use intercom_core::call::protocol::{Attempt, CameraState, FromHome, FromPage, HomeWish, PersonWish, Volume};
 use intercom_core::people::access::Access;
 use intercom_core::people::entering::{Entering, InQuietHours};
 use intercom_core::people::items::{InviteId, NewKey, NewLink};
@@ -181,7 +181,9 @@ impl<'a> Day<'a> {
             0..=2 => {
                 let key = key(self.any(&[1, 1, 2, 3, 4])).to_text();
                 let resume = self.dice.coin().then(|| self.any_token());
-                FromPage::Hello { v: self.any(&[1, 1, 1, 2]), key, resume }
+                let attempt = self.any(&[None, None, Some("0123456789abcdef"), Some("fedcba9876543210")]);
+                let attempt = attempt.and_then(|id| Attempt::try_from(id.to_owned()).ok());
+                FromPage::Hello { v: self.any(&[1, 1, 1, 2]), key, resume, attempt }
             }
             3 => {
                 // The code on the TV, or another token; a page's nonce, another page's, or none that counts.
@@ -198,7 +200,7 @@ impl<'a> Day<'a> {
             4..=6 => {
                 let sdp = (self.offer)(&mut self.dice);
                 let kbps = self.any(&[None, Some(0), Some(300), Some(u32::MAX)]);
-                FromPage::Offer { pc, rev: self.any(&[0, 1, 2, u32::MAX]), sdp, kbps }
+                FromPage::Offer { pc, rev: self.any(&[0, 1, 2, u32::MAX]), sdp, kbps, saves: self.dice.coin() }
             }
             7 => {
                 let addresses = ["192.0.2.1 40000", "10.0.0.1 8443", "::1 1", "0.0.0.0 0", "a.local 9", "224.0.0.1 5"];
@@ -209,7 +211,10 @@ impl<'a> Day<'a> {
                 }
             }
             8 => self.any(&[FromPage::Keyframe { pc }, FromPage::Snapshot {}]),
-            9 => FromPage::State { microphone: self.dice.coin(), camera: self.dice.coin() },
+            9 => {
+                let (microphone, camera, saves) = (self.dice.coin(), self.dice.coin(), self.dice.coin());
+                FromPage::State { microphone, camera, saves }
+            }
             10 => FromPage::Volume { percent: self.dice.byte() },
             11 => self.any(&[FromPage::Ping { t: f64::MAX }, FromPage::Answer {}, FromPage::Leave {}]),
             _ => self.owners_message(),

@@ -7,9 +7,10 @@ use subtle::ConstantTimeEq as _;
 
 use crate::call::home::{HELLO_WITHIN, Home, HomeOutput, PING_AFTER, SILENCE, SocketId, Why};
 use crate::call::items::{ExchangeId, VisitId};
-use crate::call::protocol::{ByeReason, ErrorCode, FromHome, MAX_HELLO, MAX_MESSAGE, VERSION};
+use crate::call::protocol::{Attempt, ByeReason, ErrorCode, FromHome, MAX_HELLO, MAX_MESSAGE, VERSION};
 use crate::people::entering::Admission;
 use crate::people::fairness::{self, Budget, Limits, Rate, Source};
+use crate::people::guessers::Guess;
 use crate::people::keys::KeyId;
 use crate::people::visits::Outcome;
 
@@ -146,12 +147,19 @@ impl Home {
         false
     }
 
-    pub(super) fn hello(&mut self, id: SocketId, v: u32, key: &str, resume: Option<&str>, now: Instant) {
+    pub(super) fn hello(
+        &mut self,
+        id: SocketId,
+        v: u32,
+        key: &str,
+        (resume, attempt): (Option<&str>, Option<Attempt>),
+        now: Instant,
+    ) {
         let Some(socket) = self.sockets.get(&id) else { return };
         let near = socket.near;
         let Some(key) = self.access.verify(key) else {
-            self.refuse(id, "key", now);
-            return;
+            let guess = attempt.map(|attempt| Guess::new(attempt.as_str(), key));
+            return self.refuse(id, "key", guess, now);
         };
         if v != VERSION {
             self.fail(id, ErrorCode::Version, "this page is of another version than home: reload it");
@@ -161,13 +169,19 @@ impl Home {
         let known = resume.and_then(|token| {
             self.visits.iter().position(|v| v.key == key && bool::from(v.token.as_bytes().ct_eq(token.as_bytes())))
         });
-        // Home ended that visit, and its page may have missed the goodbye.
-        if let Some(reason) = resume.and_then(|token| self.ended(token, key, now)) {
-            self.out.push_back(HomeOutput::Say(id, FromHome::Bye { reason, until: None }));
+        // That visit is over. Its page may have missed home's goodbye; or these are words of a page that has left.
+        if let Some(reason) = self.ended(key, resume, attempt.as_ref(), now) {
+            if let Some(reason) = reason {
+                self.out.push_back(HomeOutput::Say(id, FromHome::Bye { reason, until: None }));
+            }
             return self.close_socket(id);
         }
-        match known {
-            Some(index) => self.resume(index, id, now),
+        // Words of the same page that came another way, of which it has heard no answer: it knows of no visit yet.
+        let begun = attempt.as_ref().and_then(|_| {
+            self.visits.iter().position(|visit| visit.key == key && visit.attempt.as_ref() == attempt.as_ref())
+        });
+        match known.or(begun) {
+            Some(index) => self.resume(index, id, (known.is_some(), attempt), now),
             None => match self.admission(key, now) {
                 Admission::Refused(hours) => {
                     let until = Some(self.end_of(hours, now));
@@ -176,20 +190,23 @@ impl Home {
                     self.out.push_back(HomeOutput::Say(id, FromHome::Bye { reason: ByeReason::Resting, until }));
                     self.close_socket(id);
                 }
-                admission => self.admit(id, key, near, admission, now),
+                admission => self.admit(id, (key, attempt), near, admission, now),
             },
         }
     }
 
-    /// A wrong `what` was shown; the answer is held back, the longer the more was guessed.
-    pub(super) fn refuse(&mut self, id: SocketId, what: &str, now: Instant) {
+    /// A wrong `what` was shown; the answer is held back, the longer the more was guessed. The same `guess` again is answered with the
+    /// first one.
+    pub(super) fn refuse(&mut self, id: SocketId, what: &str, guess: Option<Guess>, now: Instant) {
         let Some(far) = self.sockets.get(&id).map(|socket| socket.far.ip()) else { return };
-        let wait = self.access.handle_wrong(far, now);
-        log::info!("wrong {what} from {far}, answered in {} ms", wait.as_millis());
-        self.set_stage(id, Stage::Refused { answer_at: now + wait });
+        let wrong = self.access.handle_wrong(far, guess, now);
+        let level = if wrong.counted { log::Level::Info } else { log::Level::Debug };
+        log::log!(level, "wrong {what} from {far}, answered in {} ms", wrong.wait.as_millis());
+        self.set_stage(id, Stage::Refused { answer_at: now + wrong.wait });
     }
 
-    fn resume(&mut self, index: usize, id: SocketId, now: Instant) {
+    /// Goes on with a visit; `named`: by its token, so that the page's connections still stand.
+    fn resume(&mut self, index: usize, id: SocketId, (named, attempt): (bool, Option<Attempt>), now: Instant) {
         let posted = self.is_post(id);
         let level = log_level(posted);
         let visit = &mut self.visits[index];
@@ -197,6 +214,7 @@ impl Home {
         let old = if posted && visit.socket.is_some() { None } else { visit.socket.replace(id) };
         visit.socket_lost = None;
         visit.socket_came = now;
+        visit.attempt = attempt.or(visit.attempt.take());
         let (visit_id, token) = (visit.id, visit.token.clone());
         let answer = visit.answer.clone().map(|sdp| FromHome::Answer { pc: visit.pc, rev: visit.rev, sdp });
         log::log!(level, "visit {}: signaling is back", visit_id.0);
@@ -204,20 +222,34 @@ impl Home {
             self.close_socket(old);
         }
         self.join(id, visit_id, now);
-        self.welcome(visit_id, id, token, true, now);
+        self.welcome(visit_id, id, token, named, now);
+        // It may have changed while nobody could be told.
+        let rung = self.visits[index].rung;
+        self.out.push_back(HomeOutput::Say(id, FromHome::Stream { rung }));
+        self.say_limit(index, id);
         if let Some(answer) = answer {
             self.out.push_back(HomeOutput::Say(id, answer));
         }
         self.visits_changed(now);
     }
 
-    fn admit(&mut self, id: SocketId, key: KeyId, near: SocketAddr, admission: Admission, now: Instant) {
+    fn admit(
+        &mut self,
+        id: SocketId,
+        (key, attempt): (KeyId, Option<Attempt>),
+        near: SocketAddr,
+        admission: Admission,
+        now: Instant,
+    ) {
         if let Err((code, why)) = self.take_seat(key, admission, now) {
             self.fail(id, code, why);
             self.close_socket(id);
             return;
         }
         let (visit_id, token) = self.begin_visit(id, key, near.ip(), admission, now);
+        if let Some(index) = self.index_of(visit_id) {
+            self.visits[index].attempt = attempt;
+        }
         self.join(id, visit_id, now);
         self.welcome(visit_id, id, token, false, now);
         self.visits_changed(now);
@@ -284,6 +316,7 @@ impl Home {
         let far = self.sockets.get(&id).map(|socket| socket.far.ip());
         if let (Some(far), Some(index)) = (far, self.index_of(visit)) {
             self.visits[index].from_outside = self.addresses.is_outside(far);
+            self.visits[index].network = Some(Source::of(far));
             if self.visits[index].is_met() {
                 self.note_origin(index, now);
             }

@@ -22,7 +22,7 @@ use crate::call::chimes::Chime;
 use crate::call::home::visit::Visit;
 use crate::call::home::{Home, HomeOutput, Why};
 use crate::call::items::{Door, Knock, News, NewsKind, VisitId};
-use crate::call::protocol::{ByeReason, Entry, FromHome, KnockInfo};
+use crate::call::protocol::{Attempt, ByeReason, Entry, FromHome, KnockInfo};
 use crate::people::entering::{Admission, Hours, admit};
 use crate::people::fairness::{Budget, Rate};
 use crate::people::keys::KeyId;
@@ -118,6 +118,19 @@ pub enum Curtain {
     Toggle,
 }
 
+/// A visit that is over.
+#[derive(Debug)]
+struct Ended {
+    key: KeyId,
+    token: String,
+    attempt: Option<Attempt>,
+    /// Why home ended it: its page may have missed the goodbye, and would come back by itself. `None`: the page left, and words of it may
+    /// still be on their way.
+    reason: Option<ByeReason>,
+    /// So long it is remembered.
+    until: Instant,
+}
+
 /// How the door stands.
 #[derive(Debug)]
 pub(super) struct DoorState {
@@ -130,9 +143,8 @@ pub(super) struct DoorState {
     /// Persons who were inside, and until when they come back without waiting.
     left: Vec<(u64, Instant)>,
     rings: Vec<(u64, Budget)>,
-    /// Visits that home ended, by token and key, why, and until when their pages hear of it: one may have missed the goodbye, and
-    /// would come back by itself.
-    ended: Vec<(String, KeyId, ByeReason, Instant)>,
+    /// Visits that are over and that nobody's words may begin again.
+    ended: Vec<Ended>,
     /// When who waited longest went away.
     head_left: Option<Instant>,
     news: Option<News>,
@@ -313,22 +325,39 @@ impl Home {
         }
     }
 
-    /// Why home ended the visit of this token, if it did, and the page may not know.
-    pub(super) fn ended(&mut self, token: &str, key: KeyId, now: Instant) -> Option<ByeReason> {
-        self.door.ended.retain(|(.., until)| now < *until);
-        let same = |known: &str| bool::from(known.as_bytes().ct_eq(token.as_bytes()));
-        self.door.ended.iter().find(|(known, whose, ..)| *whose == key && same(known)).map(|(_, _, reason, _)| *reason)
+    /// Whether the visit that these words of a page belong to is over, and why, if home ended it.
+    pub(super) fn ended(
+        &mut self,
+        key: KeyId,
+        token: Option<&str>,
+        attempt: Option<&Attempt>,
+        now: Instant,
+    ) -> Option<Option<ByeReason>> {
+        self.door.ended.retain(|ended| now < ended.until);
+        let same = |ended: &Ended| match token {
+            Some(token) => bool::from(ended.token.as_bytes().ct_eq(token.as_bytes())),
+            None => attempt.is_some() && ended.attempt.as_ref() == attempt,
+        };
+        self.door.ended.iter().find(|ended| ended.key == key && same(ended)).map(|ended| ended.reason)
+    }
+
+    /// The visit is over now, and stays so whatever words of its page are still on their way.
+    pub(super) fn remember_ended(&mut self, index: usize, reason: Option<ByeReason>, now: Instant) {
+        let Visit { key, token, attempt, .. } = &self.visits[index];
+        let ended =
+            Ended { key: *key, token: token.clone(), attempt: attempt.clone(), reason, until: now + BACK_WITHIN };
+        let known = &mut self.door.ended;
+        if known.len() >= MOST {
+            // Whom home has sent away is remembered before who left.
+            let oldest = known.iter().position(|ended| ended.reason.is_none()).unwrap_or(0);
+            known.remove(oldest);
+        }
+        known.push(ended);
     }
 
     /// Somebody's visit is over. Who left by themselves, or was lost, may come back for a while.
     pub(super) fn handle_left(&mut self, visit: &Visit, reason: Option<ByeReason>, now: Instant) {
         let (person, gate) = (visit.person, visit.gate);
-        if let Some(reason @ (ByeReason::Ended | ByeReason::Declined | ByeReason::NoAnswer)) = reason {
-            if self.door.ended.len() >= MOST {
-                self.door.ended.remove(0);
-            }
-            self.door.ended.push((visit.token.clone(), visit.key, reason, now + BACK_WITHIN));
-        }
         let sent_away = matches!(reason, Some(ByeReason::Ended | ByeReason::Declined | ByeReason::Revoked));
         self.door.left.retain(|(who, until)| *who != person && now < *until);
         if gate.is_inside() && !sent_away && self.door.left.len() < MOST {

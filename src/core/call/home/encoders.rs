@@ -165,6 +165,7 @@ impl Home {
         let desired = self.desired();
         for index in 0..self.visits.len() {
             let visit = &mut self.visits[index];
+            let desired = visit.sought(desired);
             visit.path.handle_timeout(now);
             visit.still_mode.handle_timeout(now);
             let still = visit.still_mode.handle_due(now) && visit.connected;
@@ -212,7 +213,7 @@ impl Home {
             // Who sees single pictures only does not make the others' worse, and has better ones for it.
             let moving = users.filter(|v| (v.encoder == name || v.gate.is_preview()) && !v.still_mode.is_still());
             let any_moving = moving.clone().next().is_some();
-            let left = moving.map(|v| v.path.usable().less(v.sound));
+            let left = moving.map(|v| v.room());
             let state = &mut self.encoders[name.index()];
             let wanted = used.then(|| match any_moving {
                 true => sharing::bitrate(state.least, state.max, left),
@@ -239,7 +240,7 @@ impl Home {
         let served = |v: &&mut Visit| v.gate.is_inside() && v.is_served();
         let mut visits: Vec<_> = self.visits.iter_mut().filter(served).collect();
         let rooms: Vec<(Bitrate, usize)> =
-            visits.iter().map(|v| (v.path.usable().less(v.sound).clamp(least, most), v.encoder.index())).collect();
+            visits.iter().map(|v| (v.room().clamp(least, most), v.encoder.index())).collect();
         for (visit, encoder) in visits.iter_mut().zip(self.sharing.update(&rooms, now)) {
             visit.encoder = EncoderName::ALL[encoder];
         }
@@ -250,7 +251,7 @@ impl Home {
         let most = self.desired();
         let visit = &mut self.visits[index];
         visit.path.begin(visit.path.start(), now);
-        let sought = visit.path.look_further(most);
+        let sought = visit.path.look_further(visit.sought(most));
         if let Some(peer) = &mut visit.peer {
             peer.set_desired(sought, now);
             peer.reset_estimate(visit.path.start(), now);

@@ -95,8 +95,8 @@ mod tests {
     fn enter(home: &mut Home, n: u8, now: Instant) -> SocketId {
         let id = SocketId(n.into());
         home.handle_socket_open(id, far(n), SocketAddr::from(([10, 0, 0, 1], 8443)), now);
-        say(home, id, &FromPage::Hello { v: 1, key: KEY.into(), resume: None }, now);
-        say(home, id, &FromPage::Offer { pc: 1, rev: 1, sdp: OFFER.into(), kbps: None }, now);
+        say(home, id, &FromPage::Hello { v: 1, key: KEY.into(), resume: None, attempt: None }, now);
+        say(home, id, &FromPage::Offer { pc: 1, rev: 1, sdp: OFFER.into(), kbps: None, saves: false }, now);
         let heard = heard(home, id);
         assert!(matches!(heard.last(), Some(FromHome::Answer { .. })), "{heard:?}");
         id
@@ -151,7 +151,7 @@ mod tests {
 
         let left: Vec<_> = home.visits.iter().map(|v| (v.socket, v.peer.is_some())).collect();
         assert_eq!(left, [(Some(first), true), (Some(third), true)]);
-        say(&mut home, third, &FromPage::Offer { pc: 2, rev: 1, sdp: OFFER.into(), kbps: None }, now);
+        say(&mut home, third, &FromPage::Offer { pc: 2, rev: 1, sdp: OFFER.into(), kbps: None, saves: false }, now);
         assert!(matches!(heard(&mut home, third).last(), Some(FromHome::Answer { pc: 2, .. })));
         // And anyone who failed may try again.
         enter(&mut home, 4, now);
@@ -162,8 +162,12 @@ mod tests {
         let now = start();
         type Way = fn(&mut Home, SocketId, Instant);
         let ways: [Way; 7] = [
-            |home, id, now| say(home, id, &FromPage::Offer { pc: 1, rev: 2, sdp: OFFER.into(), kbps: None }, now),
-            |home, id, now| say(home, id, &FromPage::Offer { pc: 2, rev: 1, sdp: OFFER.into(), kbps: None }, now),
+            |home, id, now| {
+                say(home, id, &FromPage::Offer { pc: 1, rev: 2, sdp: OFFER.into(), kbps: None, saves: false }, now)
+            },
+            |home, id, now| {
+                say(home, id, &FromPage::Offer { pc: 2, rev: 1, sdp: OFFER.into(), kbps: None, saves: false }, now)
+            },
             |home, id, now| say(home, id, &FromPage::Candidate { pc: 1, candidate: "candidate:1".into() }, now),
             |home, _, now| home.handle_video(&frame(now), now),
             |home, _, now| home.handle_timeout(now + Duration::from_secs(1)),

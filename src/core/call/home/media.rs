@@ -251,6 +251,7 @@ impl Home {
                         continue;
                     }
                     visit.capacity = Some(estimate);
+                    let desired = visit.sought(desired);
                     if let Some(sought) = visit.path.handle_estimate(estimate, desired, now)
                         && let Some(peer) = &mut visit.peer
                     {

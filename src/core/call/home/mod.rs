@@ -11,6 +11,7 @@ mod encoders;
 mod failure;
 mod house;
 mod levels;
+mod limits;
 mod media;
 mod news;
 mod orders;
@@ -310,6 +311,7 @@ impl Home {
         self.pairing_timeout(now);
         self.door_timeout(now);
         self.call_timeout(now);
+        self.limits_changed(now);
         self.out.extend(self.chimes.handle_timeout(now).map(HomeOutput::Chime));
     }
 
@@ -326,7 +328,8 @@ impl Home {
             let idle = visit.encode_until.map(|t| (t, Why::Idle(visit.id)));
             let still_mode = visit.still_mode.poll_timeout().map(|t| (t, Why::StillMode(visit.id)));
             let quiet = visit.quiet_deadline().map(|t| (t, Why::Quiet(visit.id)));
-            [peer, orphan, no_media, failed, path, probe, idle, still_mode, quiet].into_iter().flatten()
+            let limit = visit.limit.poll_timeout().map(|t| (t, Why::Limit(visit.id)));
+            [peer, orphan, no_media, failed, path, probe, idle, still_mode, quiet, limit].into_iter().flatten()
         });
         let encoders = self.encoders.iter().filter_map(|e| e.deadline());
         let pairing = self.pairing_deadline().map(|at| (at, Why::Pairing));
@@ -397,6 +400,9 @@ impl Home {
     /// Ends a visit: goodbye on its socket if there is a reason to tell, close of its media, and all traces gone.
     fn end_visit(&mut self, id: VisitId, reason: Option<ByeReason>, now: Instant) {
         let Some(index) = self.index_of(id) else { return };
+        if let Some(ByeReason::Ended | ByeReason::Declined | ByeReason::NoAnswer) = reason {
+            self.remember_ended(index, reason, now);
+        }
         if let Some(peer) = &mut self.visits[index].peer {
             peer.close(now);
             self.collect(index, now);
@@ -445,6 +451,7 @@ impl Home {
         self.update_conference();
         self.share_uplink(now);
         self.update_encoders(now);
+        self.limits_changed(now);
         self.door_changed(now);
     }
 }

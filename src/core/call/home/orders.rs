@@ -166,6 +166,8 @@ pub enum Why {
     Probe(VisitId),
     /// Nothing has come of a viewer for too long.
     Quiet(VisitId),
+    /// A page is to hear what limits its picture, or that nothing does any more.
+    Limit(VisitId),
     /// Somebody has waited long enough at the door, or home rings again.
     Door,
     /// Nobody has answered home's call.

@@ -11,6 +11,7 @@ use crate::call::home::admission::Stage;
 use crate::call::home::{HELLO_WITHIN, Home, HomeOutput, SocketId};
 use crate::call::items::{ExchangeId, For, PairingCode};
 use crate::call::protocol::{CodeInfo, ErrorCode, FromHome, NotDone, VERSION};
+use crate::people::guessers::Guess;
 use crate::people::items::NewKey;
 use crate::people::names;
 use crate::people::register::Role;
@@ -238,7 +239,7 @@ impl Home {
 
     pub(super) fn pair(&mut self, id: SocketId, v: u32, token: &str, nonce: &str, now: Instant) {
         if !NONCE.contains(&nonce.len()) {
-            return self.refuse(id, "code", now);
+            return self.refuse(id, "code", None, now);
         }
         let begun = self.exchanges.iter().position(|exchange| same(&exchange.token, token) && exchange.nonce == nonce);
         let of_code = self.pairing.as_ref().filter(|code| code.is_good(now) && same(&code.token, token));
@@ -246,7 +247,7 @@ impl Home {
         let of_link = self.access.invited(token, self.wall_at(now)).map(|invited| For::Person(invited.person));
         let (is_code, whom) = (of_code.is_some(), of_code.or(of_link));
         if begun.is_none() && whom.is_none() {
-            return self.refuse(id, "code", now);
+            return self.refuse(id, "code", Some(Guess::new(nonce, token)), now);
         }
         if v != VERSION {
             self.fail(id, ErrorCode::Version, "this page is of another version than home: reload it");

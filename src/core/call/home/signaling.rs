@@ -17,8 +17,8 @@ impl Home {
         let Some(socket) = self.sockets.get(&id) else { return };
         let message = serde_json::from_str::<FromPage>(text);
         match (&socket.stage, message) {
-            (Stage::Unauthenticated { .. }, Ok(FromPage::Hello { v, key, resume })) => {
-                self.hello(id, v, &key, resume.as_deref(), now);
+            (Stage::Unauthenticated { .. }, Ok(FromPage::Hello { v, key, resume, attempt })) => {
+                self.hello(id, v, &key, (resume.as_deref(), attempt), now);
             }
             (Stage::Unauthenticated { .. }, Ok(FromPage::Pair { v, token, nonce })) => {
                 self.pair(id, v, &token, &nonce, now)
@@ -49,7 +49,10 @@ impl Home {
             FromPage::Hello { .. } | FromPage::Pair { .. } => {
                 self.fail(id, ErrorCode::BadMessage, "hello was said already")
             }
-            FromPage::Offer { pc, rev, sdp, kbps } => self.offer(index, id, (pc, rev), (&sdp, kbps), now),
+            FromPage::Offer { pc, rev, sdp, kbps, saves } => {
+                self.handle_saving(index, saves, now);
+                self.offer(index, id, (pc, rev), (&sdp, kbps), now);
+            }
             FromPage::Candidate { pc, candidate } => self.candidate(index, pc, candidate, now),
             FromPage::Keyframe { pc } => {
                 if self.visits[index].pc == pc {
@@ -57,7 +60,8 @@ impl Home {
                 }
             }
             FromPage::Snapshot {} => self.viewer_wants_snapshot(index, now),
-            FromPage::State { microphone, camera } => {
+            FromPage::State { microphone, camera, saves } => {
+                self.handle_saving(index, saves, now);
                 let visit = &mut self.visits[index];
                 visit.microphone = microphone;
                 visit.camera = camera;
@@ -83,6 +87,7 @@ impl Home {
             FromPage::Leave {} => {
                 let visit = self.visits[index].id;
                 log::info!("visit {}: left", visit.0);
+                self.remember_ended(index, None, now);
                 self.end_visit(visit, None, now);
             }
         }
@@ -152,6 +157,7 @@ impl Home {
         let locals = self.locals_for(self.visits[index].near);
         // What is known of the path, from the connection before or from the page.
         let initial = self.visits[index].capacity.map_or_else(|| self.first_guess(kbps), |known| self.at_first(known));
+        let initial = self.visits[index].sought(initial);
         let (mut peer, answer) = Peer::answer(&self.identity, sdp, &locals, self.addresses.public, initial, now)?;
         if let Some(old) = &mut self.visits[index].peer {
             old.close(now);

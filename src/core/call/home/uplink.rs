@@ -27,7 +27,7 @@ impl Home {
         self.uplink.retain(|id| self.visits.iter().any(|visit| visit.id == id && visit.is_served()));
         let wish = |visit: &Visit| Wish {
             id: visit.id,
-            most: if visit.still_mode.is_resting() { voice } else { most },
+            most: if visit.still_mode.is_resting() { voice } else { visit.sought(most) },
             estimate: visit.path.estimate(),
         };
         let wishes: Vec<Wish<VisitId>> = self.visits.iter().map(wish).collect();

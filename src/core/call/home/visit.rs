@@ -11,9 +11,10 @@ use crate::call::home::house::HomeTold;
 use crate::call::home::{LONGEST_WITHOUT_MEDIA, NO_MEDIA_LIFE, ORPHAN_LIFE, SocketId};
 use crate::call::items::{EncoderName, ViewerInfo, VisitId};
 use crate::call::peer::{Peer, Report};
-use crate::call::protocol::{FromHome, RungName};
-use crate::people::fairness::{Budget, Rate};
+use crate::call::protocol::{Attempt, FromHome, RungName};
+use crate::people::fairness::{Budget, Rate, Source};
 use crate::people::keys::KeyId;
+use crate::rate::limits::Limit;
 use crate::rate::path::PathState;
 use crate::rate::playout::Playout;
 use crate::rate::speech::{Path, Protection};
@@ -39,6 +40,8 @@ const SNAPSHOTS: Rate = Rate { burst: 2.0, per_second: 1.0 };
 pub(super) struct Visit {
     pub id: VisitId,
     pub token: String,
+    /// What its page calls this try to connect.
+    pub attempt: Option<Attempt>,
     pub key: KeyId,
     /// Whose device it is.
     pub person: u64,
@@ -52,6 +55,8 @@ pub(super) struct Visit {
     pub home_told: Option<HomeTold>,
     /// Its newest socket came from beyond home's network.
     pub from_outside: bool,
+    /// Where that was.
+    pub network: Option<Source>,
     /// It is in the visit log.
     pub logged: bool,
     /// Links that it was given, by its own numbers of requests.
@@ -100,6 +105,10 @@ pub(super) struct Visit {
     pub sending: EncoderName,
     /// What its page was told of the picture's size.
     pub rung: RungName,
+    /// What it was told of what limits that.
+    pub limit: Limit,
+    /// Its device saves data: the picture takes no more than this.
+    pub saving: Option<Bitrate>,
     pub needs_keyframe: bool,
     pub playout: Playout,
     pub report: Option<Report>,
@@ -124,6 +133,7 @@ impl Visit {
         Visit {
             id,
             token,
+            attempt: None,
             key,
             person: 0,
             name: None,
@@ -131,6 +141,7 @@ impl Visit {
             people_told: None,
             home_told: None,
             from_outside: false,
+            network: None,
             logged: false,
             invited: Vec::new(),
             since: now,
@@ -163,6 +174,8 @@ impl Visit {
             encoder: EncoderName::First,
             sending: EncoderName::First,
             rung: RungName::Full,
+            limit: Limit::default(),
+            saving: None,
             needs_keyframe: true,
             playout: Playout::new(),
             report: None,
@@ -213,6 +226,18 @@ impl Visit {
     /// Encoders run for it: pictures flow, or are about to.
     pub fn is_served(&self) -> bool {
         self.peer.is_some() && self.pictured && !self.quiet && (self.connected || self.encode_until.is_some())
+    }
+
+    /// What the path offers the picture, or what that is to take of it.
+    pub fn room(&self) -> Bitrate {
+        let room = self.path.usable().less(self.sound);
+        self.saving.map_or(room, |most| room.min(most))
+    }
+
+    /// How far the estimator is to look, where it would be of use up to `most`: who saves data pays for each probe.
+    pub fn sought(&self, most: Bitrate) -> Bitrate {
+        let all = |saved: Bitrate| Bitrate::from_bps(saved.bps() + self.sound.bps()).percent(150);
+        self.saving.map_or(most, |saved| most.min(all(saved)))
     }
 
     /// Something comes of it; true if it had been quiet.
@@ -273,6 +298,8 @@ impl Visit {
             "entry": self.gate.word(),
             "pictured": self.pictured,
             "rung": self.rung,
+            "limited_by": self.limit.told(),
+            "saves": self.saving.is_some(),
             "estimate_kbps": self.path.estimate().map(|e| e.kbps()),
             "share_kbps": self.path.share().map(|share| share.kbps()),
             "redundancy": self.redundancy,
