@@ -21,6 +21,9 @@ use crate::yardstick::Yardstick;
 
 /// Keeps some of the frames that the page presents.
 const GRABS: &str = include_str!("grabs.js");
+/// What the page loaded and when, in ms from navigation, and when it was painted first.
+const LOADED: &str = "performance.getEntries().filter(e => /resource|paint/.test(e.entryType))
+  .map(e => [e.name, e.startTime, e.responseEnd, e.renderBlockingStatus])";
 /// In this size pictures are compared, whatever size they came in.
 const COMPARED: (usize, usize) = (640, 360);
 /// Rows of it that the strip and its edge cover.
@@ -282,7 +285,7 @@ impl Run {
             dropped: Some(udp.dropped as f64 / udp.sent.max(1) as f64),
             disturbed: steal > STEAL_LIMIT || other > OTHER_LIMIT,
             detail: json!({
-                "marks": page.eval("lab.marks"),  "steal_cores": steal, "other_cores": other, "cores": ours,
+                "marks": page.eval("lab.marks"), "loaded": page.eval(LOADED),  "steal_cores": steal, "other_cores": other, "cores": ours,
                 "presented": judged.presented, "read": judged.read, "missing": judged.missing, "bad_crc": judged.bad_crc,
                 "stats_before": before.stats, "stats_after": after.stats, "seconds": per_second(&since_navigation),
                 "udp": { "sent": udp.sent, "dropped": udp.dropped, "lost": udp.lost },
