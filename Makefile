@@ -17,7 +17,7 @@ help:
 	@echo 'make test-image  run all tests of the flashed image: pair, power cuts, updates, recovery, missing parts'
 	@echo 'make test-long  the same with thirty power cuts (SEED=N for other moments)'
 	@echo 'make fuzz     look for input that breaks something, guided by coverage, MINUTES=10 for each target (ONLY="offer call")'
-	@echo 'make bench    measure latency, rate, CPU and memory with a real browser, as one table'
+	@echo 'make bench    measure latency, rate, CPU and memory with a real browser, and bad paths beside libwebrtc, as tables (RUNS=5 ONLY="path of" SEED=N)'
 	@echo 'make bench-audio  measure echo, double talk and CPU of the sound in simulated rooms, as one table'
 	@echo 'make bench-image  print what of the image takes how much, and how it starts, phase by phase, as two tables'
 	@echo 'make image    build the image that is flashed, target/image/intercom-VERSION.img.zst'
@@ -97,7 +97,7 @@ style:
 	cargo fmt --all --check
 	shellcheck .ci/prepare .ci/run tests/run tests/fuzz/run tests/fuzz/engine/cc image-build/build image-build/debs image-build/steps/* image-build/initrd/init \
 		image-build/recovery/recovery image-build/overlay/usr/lib/intercom/* etc/deb/build etc/deb/p* etc/notices/build tests/guest/build tests/guest/visitor \
-		tests/guest/variant
+		tests/guest/variant tests/bench/yardstick/prepare
 
 # What the program is made of, by deny.toml, which also says why known vulnerabilities are asked for by hand.
 supply:
@@ -118,9 +118,10 @@ drivers:
 		cargo check --quiet --release --package intercom-drivers --no-default-features --features "$$feature"; \
 	done
 
+# Medians of three, or of `RUNS=5`. `ONLY=words` takes the lines that have these words in them: `ONLY='path of 300'`.
 bench:
 	@.ci/prepare test
-	cargo bench --bench browser
+	cargo bench --bench browser -- $(if $(RUNS),--runs $(RUNS)) $(if $(ONLY),--only '$(ONLY)') $(if $(SEED),--seed $(SEED))
 
 # Offline and faster than real time. `ONLY=words` takes the lines of the table that have these words in them.
 bench-audio:

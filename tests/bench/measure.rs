@@ -13,10 +13,10 @@ use crate::proc;
 use crate::str0m_viewer::Viewer;
 
 /// More CPU than this taken by other machines spoils a run; in cores.
-const STEAL_LIMIT: f64 = 0.05;
+pub const STEAL_LIMIT: f64 = 0.05;
 
 /// More CPU than this used by other programs spoils a run; in cores.
-const OTHER_LIMIT: f64 = 0.25;
+pub const OTHER_LIMIT: f64 = 0.25;
 
 /// Chromium's own share of a machine is so large that more of its viewers would only measure themselves.
 const CHROMIUM_VIEWERS: usize = 4;
@@ -300,7 +300,7 @@ fn once(plan: &Plan) -> Run {
 }
 
 /// Waits until Chromium has done with its own start, as a viewer's browser has long before the visit; 10 s at most.
-fn wait_until_quiet(chromium: &Chromium) {
+pub fn wait_until_quiet(chromium: &Chromium) {
     let step = Duration::from_millis(500);
     let mut before = proc::tree(chromium.pid()).cpu;
     for _ in 0..20 {

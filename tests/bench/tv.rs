@@ -8,8 +8,9 @@
 use std::collections::HashMap;
 use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
+use crate::footage::{read_strip, unix_ms};
 use crate::harness::chromium::{Chromium, Permission};
 use crate::harness::daemon::{Daemon, Setup};
 use crate::harness::frames::{STRIP, quantile};
@@ -175,10 +176,6 @@ fn read(record: &Path) -> Vec<(f64, Option<u64>)> {
     text.lines().filter_map(line).collect()
 }
 
-fn unix_ms() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |t| t.as_secs_f64() * 1000.0)
-}
-
 /// `--tv-reader FILE HEIGHT`: reads Y4M from stdin and notes each picture in FILE; HEIGHT is that of the viewer's
 /// picture in the middle of it.
 pub fn reader(record: &str, height: &str) -> io::Result<()> {
@@ -195,37 +192,7 @@ pub fn reader(record: &str, height: &str) -> io::Result<()> {
     loop {
         input.read_exact(&mut picture)?;
         let at = unix_ms();
-        let drawn = strip(&picture[6 + top * width..], width);
+        let drawn = read_strip(&picture[6 + top * width..], width).map(|(drawn, _)| drawn);
         writeln!(file, "{at:.3} {}", drawn.map_or("-".into(), |drawn| drawn.to_string()))?;
     }
-}
-
-/// When a picture was drawn, in ms of UNIX time, out of the strip at the top of its luma.
-fn strip(luma: &[u8], width: usize) -> Option<u64> {
-    let mean = |row: usize, column: usize| {
-        let span = |n: usize| {
-            let (from, to) = (n * width / 40, (n + 1) * width / 40);
-            let quarter = (to - from) / 4;
-            from + quarter..to - quarter
-        };
-        let pixels = span(row).flat_map(|y| span(column).map(move |x| u32::from(luma[y * width + x])));
-        let (sum, count) = pixels.fold((0, 0), |(sum, count), pixel| (sum + pixel, count + 1));
-        sum / count.max(1)
-    };
-    let sync: Vec<u32> = (0..8).map(|n| mean(n / 4, n % 4)).collect();
-    let ones = [0, 2, 5, 7].map(|n| sync[n]).iter().sum::<u32>() / 4;
-    let zeros = [1, 3, 4, 6].map(|n| sync[n]).iter().sum::<u32>() / 4;
-    if ones < zeros + 64 {
-        return None;
-    }
-    let mut bytes = [0u8; 9];
-    for n in 0..72 {
-        let bit = mean(n / 36, 4 + n % 36) > (ones + zeros) / 2;
-        bytes[n / 8] |= u8::from(bit) << (7 - n % 8);
-    }
-    let crc = bytes[..7].iter().fold(0xffffu16, |crc, &byte| {
-        (0..8).fold(crc ^ u16::from(byte) << 8, |crc, _| if crc & 0x8000 != 0 { crc << 1 ^ 0x1021 } else { crc << 1 })
-    });
-    let value = bytes[..7].iter().fold(0u64, |value, &byte| value << 8 | u64::from(byte));
-    (crc.to_be_bytes() == bytes[7..]).then_some(value >> 12)
 }

@@ -28,6 +28,8 @@ pub struct Setup {
     pub recorded: bool,
     /// Size of the TV, and a command that is it.
     pub tv: Option<((u32, u32), Vec<String>)>,
+    /// A command that is the camera, instead of the test card.
+    pub camera: Option<Vec<String>>,
     /// A command that is the microphone, instead of a tone.
     pub microphone: Option<Vec<String>>,
     /// `echo_cancellation`. No microphone here hears a loudspeaker; without it, what home says is what the path is given.
@@ -42,6 +44,7 @@ impl Default for Setup {
             public_address: None,
             recorded: true,
             tv: None,
+            camera: None,
             microphone: None,
             echo_cancellation: true,
         }
@@ -87,8 +90,8 @@ impl Daemon {
     }
 
     fn write_config(&self) {
-        let Setup { size: (width, height), max_viewers, public_address, recorded, tv, microphone, echo_cancellation } =
-            &self.setup;
+        let Setup { size: (width, height), max_viewers, public_address, recorded, tv, .. } = &self.setup;
+        let Setup { camera, microphone, echo_cancellation, .. } = &self.setup;
         let mut text = format!("[home]\nname = \"Test home\"\nstate_dir = \"{}\"\n", self.state_dir().display());
         if let Some(max) = max_viewers {
             text += &format!("max_viewers = {max}\n");
@@ -99,14 +102,15 @@ impl Daemon {
         }
         text += &format!("[video]\nwidth = {width}\nheight = {height}\n");
         text += &format!("[audio]\necho_cancellation = {echo_cancellation}\n");
-        text += "[camera]\ndriver = \"test-card\"\n";
-        text += &match microphone {
-            None => "[microphone]\ndriver = \"tone\"\n".to_owned(),
-            Some(command) => {
-                let command = serde_json::to_string(command).expect("JSON, which TOML's lists of texts are");
-                format!("[microphone]\ndriver = \"exec\"\n[microphone.exec]\ncommand = {command}\n")
-            }
-        };
+        for (device, stand_in, command) in [("camera", "test-card", camera), ("microphone", "tone", microphone)] {
+            text += &match command {
+                None => format!("[{device}]\ndriver = \"{stand_in}\"\n"),
+                Some(command) => {
+                    let command = serde_json::to_string(command).expect("JSON, which TOML's lists of texts are");
+                    format!("[{device}]\ndriver = \"exec\"\n[{device}.exec]\ncommand = {command}\n")
+                }
+            };
+        }
         if let Some(((width, height), command)) = tv {
             let command = serde_json::to_string(command).expect("JSON, which TOML's lists of texts are");
             text += &format!("[tv]\nwidth = {width}\nheight = {height}\n");

@@ -137,7 +137,7 @@ impl Namespace {
     /// Waits until the kernel has reported that a link is up. It may put that off for a second, and until then programs see a
     /// cable without a carrier. The link-local address comes with the report. A Chromium that starts too early gives no
     /// names to its addresses (mDNS), nor finds any, until the page is loaded again.
-    fn await_link(&self, device: &str) {
+    pub fn await_link(&self, device: &str) {
         super::wait(&format!("{device} is up"), Duration::from_secs(10), || {
             let all = try_run("ip", &["-n", &self.0.name, "-6", "addr", "show", "dev", device, "scope", "link"]);
             all.expect("ask for addresses").contains("inet6").then_some(())
