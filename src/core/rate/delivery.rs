@@ -45,8 +45,6 @@ pub struct Queue {
     pub mean: Duration,
     /// What came in that time.
     pub came: Bitrate,
-    /// Part of them that got lost, 0 to 1.
-    pub lost: f64,
 }
 
 /// What is known of one packet.
@@ -158,14 +156,11 @@ impl Delivery {
         let shortest = self.shortest[0].min(self.shortest[1]);
         let waited = |delay: f64| Duration::from_secs_f64((delay - shortest).clamp(0.0, 60.0));
         let (count, sum) = of_late().fold((0, 0.0), |(count, sum), (_, delay, _)| (count + 1, sum + delay));
-        let sent =
-            self.recent.iter().filter(|packet| newest.saturating_duration_since(packet.sent) <= TOLD_EVERY).count();
         let bytes: u64 = of_late().skip(1).map(|(_, _, bytes)| bytes).sum();
         Some(Queue {
             least: waited(of_late().map(|(_, delay, _)| delay).fold(f64::INFINITY, f64::min)),
             mean: waited(sum / f64::from(count)),
             came: Bitrate::from_bps((bytes as f64 * 8.0 / span) as u64),
-            lost: 1.0 - f64::from(count) / sent as f64,
         })
     }
 

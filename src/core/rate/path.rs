@@ -1,6 +1,5 @@
 //! What one viewer's path offers, and how far its estimator looks for more.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use intercom_base::units::Bitrate;
@@ -37,19 +36,14 @@ const MORE: u64 = 125;
 /// queue drains.
 const CARRIED: u64 = 90;
 const FULL_FOR: Duration = Duration::from_secs(3);
+/// As long as its queue is so long, so much of that is used, in percent: a keyframe that comes to a full queue is lost as well.
+const USED_DRAINING: u64 = 45;
+const LONG_QUEUE: Duration = Duration::from_millis(100);
 
 /// Of a pipe that several share, a path whose estimate is below this part of its share, in percent, begins anew with the share:
 /// the others had pushed it aside. Not oftener than this.
 const PUSHED_ASIDE: u64 = 75;
 const BEGINS_ANEW: Duration = Duration::from_secs(2);
-
-/// What came of late without a queue is what the path carries at least. An estimate below this part of it, in percent, took jitter for
-/// a queue, and begins anew with it.
-const TOO_LOW: u64 = 60;
-const OF_LATE: Duration = Duration::from_secs(10);
-/// What stands for less is no queue, unless so much gets lost: some routers drop at once what is too much.
-const NO_QUEUE: Duration = Duration::from_millis(30);
-const MUCH_LOST: f64 = 0.05;
 
 /// A share that differs by less, in percent, is the same.
 const SAME: u64 = 5;
@@ -67,13 +61,11 @@ pub struct PathState {
     pressed_until: Option<Instant>,
     /// It was full, and is taken to carry no more than this until then.
     full: Option<(Bitrate, Instant)>,
+    long_queue: bool,
     /// Its part of a pipe that it shares with other viewers.
     share: Option<Bitrate>,
     /// Nobody waits on that pipe, so that more can be looked for.
     steady: bool,
-    /// What came of late, averaged; and whether a queue stands now.
-    came: VecDeque<(Instant, Bitrate)>,
-    queued: bool,
     /// What the estimator was told that we would like to send, and what it had found before.
     sought: Bitrate,
     found: Bitrate,
@@ -88,10 +80,9 @@ impl PathState {
             estimate: None,
             pressed_until: None,
             full: None,
+            long_queue: false,
             share: None,
             steady: false,
-            came: VecDeque::new(),
-            queued: false,
             sought: start,
             found: start,
         }
@@ -120,31 +111,22 @@ impl PathState {
         !same
     }
 
-    /// What waits on it now, and what comes.
-    pub fn handle_queue(&mut self, queue: Queue, now: Instant) {
-        let average = self
-            .came
-            .back()
-            .map_or(queue.came, |(_, average)| Bitrate::from_bps((average.bps() * 3 + queue.came.bps()) / 4));
-        self.came.push_back((now, average));
-        while self.came.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > OF_LATE) {
-            self.came.pop_front();
-        }
-        self.queued = queue.least > NO_QUEUE || queue.lost > MUCH_LOST;
+    fn is_draining(&self) -> bool {
+        self.full.is_some() && self.long_queue
     }
 
-    /// What it is to begin anew with: its estimator is far below what the path carries, since other viewers have pushed it aside or
-    /// what it took for a queue was none.
+    /// What waits on it now, and what comes. Whether more or less of it may be used for that.
+    pub fn handle_queue(&mut self, queue: Queue) -> bool {
+        let was_draining = self.is_draining();
+        self.long_queue = queue.least > LONG_QUEUE;
+        was_draining != self.is_draining()
+    }
+
+    /// What it is to begin anew with, since others have pushed it aside on the pipe that they share.
     pub fn begins_anew(&self, now: Instant) -> Option<Bitrate> {
-        let estimate = self.estimate.filter(|_| self.full.is_none())?;
-        if now.saturating_duration_since(self.began) < BEGINS_ANEW {
-            return None;
-        }
-        if let Some(share) = self.share {
-            return (estimate < share.percent(PUSHED_ASIDE)).then_some(share);
-        }
-        let carried = self.came.iter().map(|(_, came)| *came).max()?;
-        (estimate < carried.percent(TOO_LOW) && !self.queued).then_some(carried)
+        let (share, estimate) = (self.share?, self.estimate?);
+        let since = now.saturating_duration_since(self.began);
+        (estimate < share.percent(PUSHED_ASIDE) && self.full.is_none() && since >= BEGINS_ANEW).then_some(share)
     }
 
     /// Whether it is worth to look for more than it is known to carry: up to `most`.
@@ -167,6 +149,7 @@ impl PathState {
     pub fn usable(&self) -> Bitrate {
         let carries = self.carries();
         carries.percent(match self.pressed_until {
+            _ if self.is_draining() => USED_DRAINING,
             Some(_) => USED_PRESSED,
             None if carries < VOICE => USED_BY_VOICE,
             None => USED,
@@ -193,7 +176,6 @@ impl PathState {
         let news = self.carries() > most;
         if news {
             self.full = Some((most, now + FULL_FOR));
-            self.came.clear();
         }
         news
     }
@@ -292,6 +274,15 @@ mod tests {
         assert!(path.handle_full(kbps(1000), now));
         assert_eq!((path.usable(), path.look_further(MOST)), (kbps(675), kbps(1350)));
         assert!(!path.handle_full(kbps(1000), now), "that is known");
+        let mut waits = |least: u64| {
+            let least = Duration::from_millis(least);
+            (path.handle_queue(Queue { least, mean: least, came: kbps(1000) }), path.usable())
+        };
+        assert_eq!(
+            [waits(50), waits(200), waits(150), waits(20)].map(|(_, usable)| usable.kbps()),
+            [675, 405, 405, 675]
+        );
+        assert_eq!([waits(200), waits(200), waits(20)].map(|(news, _)| news), [true, false, true]);
         path.handle_timeout(path.poll_timeout().unwrap());
         assert_eq!((path.usable(), path.poll_timeout()), (kbps(2250), None));
     }
@@ -345,28 +336,5 @@ mod tests {
         assert!(path.set_share(None, false));
         path.handle_estimate(kbps(2000), MOST, later);
         assert_eq!(path.usable(), kbps(1500));
-    }
-
-    #[test]
-    fn an_estimate_far_below_what_came_without_a_queue_begins_anew_with_that() {
-        let (now, step) = (Instant::now(), Duration::from_millis(200));
-        let queue = |least: u64, lost: f64| {
-            let least = Duration::from_millis(least);
-            Queue { least, mean: 2 * least, came: kbps(300), lost }
-        };
-        for (least, lost, anew) in [(5, 0.0, Some(kbps(300))), (80, 0.0, None), (5, 0.2, None)] {
-            let mut path = PathState::new(kbps(400), now);
-            path.handle_estimate(kbps(150), MOST, now);
-            (0..20).for_each(|n| path.handle_queue(queue(least, lost), now + n * step));
-            let later = now + 20 * step;
-            assert_eq!(path.begins_anew(later), anew, "{least} ms, {lost}");
-            path.handle_estimate(kbps(200), MOST, later);
-            assert_eq!(path.begins_anew(later), None, "not far below");
-            // What a full path carries is known.
-            path.handle_estimate(kbps(100), MOST, later);
-            path.handle_full(kbps(80), later);
-            path.handle_timeout(later + FULL_FOR);
-            assert_eq!(path.begins_anew(later + FULL_FOR), None);
-        }
     }
 }

@@ -276,7 +276,7 @@ mod tests {
             for (at, (id, waits, came)) in viewers.iter().enumerate() {
                 let (least, mean) = (*waits * MS * 8 / 10, *waits * MS);
                 let now = from + (n * 200 + 40 * at as u32) * MS;
-                uplink.handle_queue(*id, Queue { least, mean, came: kbps(*came), lost: 0.0 }, now);
+                uplink.handle_queue(*id, Queue { least, mean, came: kbps(*came) }, now);
             }
         }
         from + fifths * 200 * MS

@@ -17,8 +17,8 @@ impl Home {
             return false;
         }
         self.uplink.handle_queue(visit.id, queue, now);
-        self.visits[index].path.handle_queue(queue, now);
-        self.share_uplink(now)
+        let news = self.visits[index].path.handle_queue(queue);
+        self.share_uplink(now) || news
     }
 
     /// Gives each viewer its part of the pipe that they share, if they do. Whether that changes anything.
@@ -40,16 +40,9 @@ impl Home {
             let share = share.filter(|_| !visit.still_mode.is_resting());
             changed |= visit.path.set_share(share, steady);
             if let Some(carries) = visit.path.begins_anew(now) {
-                log::debug!("visit {}: its estimate is too low; it begins anew with {carries}", visit.id.0);
+                log::debug!("visit {}: others have pushed it aside; it begins anew with {carries}", visit.id.0);
                 visit.path.begin(carries, now);
-                if visit.path.share().is_some() {
-                    self.begin_path(index, now);
-                } else if let Some(peer) = &mut visit.peer {
-                    // On a thin path probes would be taken for a queue again: what lies beyond is looked for when it is time.
-                    visit.path.seek(carries);
-                    peer.set_desired(carries, now);
-                    peer.reset_estimate(carries, now);
-                }
+                self.begin_path(index, now);
                 changed = true;
             }
         }
