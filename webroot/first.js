@@ -451,7 +451,8 @@ function begin() {
 /** Plays without sound where the browser wants a tap first; player.js offers that tap. */
 function show(stream) {
   const video = document.getElementById('home');
-  if (!video || video.srcObject) return;
+  if (!video) return whenParsed('home', () => show(stream));
+  if (video.srcObject) return;
   video.srcObject = stream;
   const seen = () => {
     performance.mark('intercom-first-frame');
@@ -482,4 +483,14 @@ function loadAgainUnlessWhole() {
   const tries = Number(brief.get('intercom.tries'));
   brief.set('intercom.tries', String(tries + 1));
   setTimeout(() => location.reload(), Math.min(60000, 3000 * 2 ** tries));
+}
+
+/** Over a path that loses packets home may answer before the document has come as far as its picture. */
+function whenParsed(id, then) {
+  const observer = new MutationObserver(() => {
+    if (!document.getElementById(id)) return;
+    observer.disconnect();
+    then();
+  });
+  observer.observe(document, { childList: true, subtree: true });
 }

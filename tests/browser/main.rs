@@ -42,6 +42,7 @@ const ALONE: Lane = &[
     ("home_is_seen_before_any_permission", watching::picture),
     ("home_is_heard_at_its_pitch", watching::sound),
     ("the_rest_of_the_page_stays_away", watching::first_light),
+    ("home_answers_before_the_document_is_there", watching::answered_early),
     ("four_viewers_at_once", watching::four),
     ("feels_the_volume_at_home", feels::volume),
     ("feels_company", feels::company),

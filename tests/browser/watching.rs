@@ -109,6 +109,23 @@ pub fn first_light(lab: &mut Lab) {
     assert_eq!(page.eval("lab.sockets.length"), 1);
 }
 
+/// Home has answered and its pictures come before the document has come as far as the place for them, as over a path that loses
+/// packets; the rest of the page is not there to help.
+pub fn answered_early(lab: &mut Lab) {
+    let link = lab.home().link();
+    let page = lab.viewer(Permission::Undecided);
+    page.before_load(
+        "const find = Document.prototype.getElementById;
+         Document.prototype.getElementById = function (id) { return id === 'home' && !window.parsed ? null : find.call(this, id); };",
+    );
+    page.hold_back(&["/rest-"]);
+    page.open(&link);
+    page.wait_for("pictures that nobody shows", PATIENCE, "lab.stats().then(s => s.video?.packetsReceived > 100)");
+    assert_eq!(page.eval("document.querySelector('#home').srcObject"), serde_json::Value::Null);
+    page.run("window.parsed = true; document.body.append(document.createElement('p'))");
+    page.wait_coded_frames(30, PATIENCE);
+}
+
 /// Home's tone arrives at its pitch and unbroken; the page makes it heard after one tap where the browser asks
 /// for one.
 pub fn sound(lab: &mut Lab) {
