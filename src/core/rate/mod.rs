@@ -9,7 +9,8 @@
 //!   found. In its first 5 s they follow each other at once, later every 5 s, or after 1.5 s where the last one has found more.
 //! - What str0m tells of its estimate is an average of three seconds. So [`delivery`] makes the plain sum: what was sent in the
 //!   last 400 ms, what of it came, how late. If packets wait and less than 85 % come, the path carries what came. That counts
-//!   for 3 s, nothing lost is sent again, and the next frame is a keyframe. Less than half of it is used while its queue is over 100 ms.
+//!   for 3 s, nothing lost is sent again, and the next frame is a keyframe. Less than half of it is used while its
+//!   queue is over 100 ms. Where the estimate has fallen far below it by the end of that time, the path begins anew with it.
 //! - Viewers whose packets wait equally long at the same time wait in one queue: mostly that of home's own uplink ([`uplink`]). What
 //!   comes of all of them while it stands is what the pipe carries. Each gets an equal part of that, and begins anew with it where
 //!   the others had pushed it aside. Without a queue for 3 s the pipe is taken to carry 2 % a second more, and 25 % where all

@@ -62,6 +62,8 @@ pub struct PathState {
     /// It was full, and is taken to carry no more than this until then.
     full: Option<(Bitrate, Instant)>,
     long_queue: bool,
+    /// What it carried when it was full, once that is over.
+    carried: Option<Bitrate>,
     /// Its part of a pipe that it shares with other viewers.
     share: Option<Bitrate>,
     /// Nobody waits on that pipe, so that more can be looked for.
@@ -81,6 +83,7 @@ impl PathState {
             pressed_until: None,
             full: None,
             long_queue: false,
+            carried: None,
             share: None,
             steady: false,
             sought: start,
@@ -122,11 +125,16 @@ impl PathState {
         was_draining != self.is_draining()
     }
 
-    /// What it is to begin anew with, since others have pushed it aside on the pipe that they share.
-    pub fn begins_anew(&self, now: Instant) -> Option<Bitrate> {
-        let (share, estimate) = (self.share?, self.estimate?);
+    /// What it is to begin anew with: others have pushed it aside on the pipe that they share, or its estimator has fallen far below
+    /// what came while it was full.
+    pub fn begins_anew(&mut self, now: Instant) -> Option<Bitrate> {
+        let estimate = self.estimate.filter(|_| self.full.is_none())?;
         let since = now.saturating_duration_since(self.began);
-        (estimate < share.percent(PUSHED_ASIDE) && self.full.is_none() && since >= BEGINS_ANEW).then_some(share)
+        let carries = match self.share {
+            Some(share) => (since >= BEGINS_ANEW).then_some(share)?,
+            None => self.carried.take()?,
+        };
+        (estimate < carries.percent(PUSHED_ASIDE)).then_some(carries)
     }
 
     /// Whether it is worth to look for more than it is known to carry: up to `most`.
@@ -218,8 +226,8 @@ impl PathState {
         if self.pressed_until.is_some_and(|t| t <= now) {
             self.pressed_until = None;
         }
-        if self.full.is_some_and(|(_, until)| until <= now) {
-            self.full = None;
+        if let Some((most, _)) = self.full.take_if(|(_, until)| *until <= now) {
+            self.carried = Some(most);
         }
     }
 
@@ -323,7 +331,8 @@ mod tests {
             (kbps(600), kbps(920)),
             "the others wait behind its probes"
         );
-        assert!(!path.is_short_of(MOST) && path.begins_anew(now + BEGINS_ANEW).is_none());
+        assert!(!path.is_short_of(MOST));
+        assert!(path.begins_anew(now + BEGINS_ANEW).is_none());
         // Where nobody waits it may look further.
         assert!(!path.set_share(Some(kbps(800)), true));
         assert_eq!((path.is_short_of(MOST), path.look_further(MOST)), (true, kbps(1600)));
@@ -336,5 +345,20 @@ mod tests {
         assert!(path.set_share(None, false));
         path.handle_estimate(kbps(2000), MOST, later);
         assert_eq!(path.usable(), kbps(1500));
+    }
+
+    #[test]
+    fn what_came_while_it_was_full_is_what_it_begins_anew_with_once() {
+        let now = Instant::now();
+        for (estimate, anew) in [(200, Some(kbps(360))), (300, None)] {
+            let mut path = PathState::new(kbps(400), now);
+            path.handle_estimate(kbps(1000), MOST, now);
+            path.handle_full(kbps(400), now);
+            path.handle_estimate(kbps(estimate), MOST, now);
+            assert_eq!(path.begins_anew(now), None, "it is full");
+            let later = path.poll_timeout().unwrap();
+            path.handle_timeout(later);
+            assert_eq!((path.begins_anew(later), path.begins_anew(later)), (anew, None));
+        }
     }
 }

@@ -76,7 +76,9 @@ pub struct Connection {
     requests: u8,
     /// It stays behind the answer to the request at hand.
     keep: bool,
-    /// How fast it gets what it asks for, if it is not to take a thin path from the picture, and when it may get more.
+    /// How fast it gets what it asks for behind home's words, if it is not to take a thin path from the picture; and when it may
+    /// get more.
+    next_pace: Option<Pace>,
     pace: Option<Pace>,
     paced: Option<Instant>,
 }
@@ -149,6 +151,7 @@ impl Connection {
             received: Vec::new(),
             requests: 0,
             keep: false,
+            next_pace: None,
             pace: None,
             paced: None,
         })
@@ -447,6 +450,7 @@ impl Connection {
         match then {
             Then::Upgrade => return Ok(Step::Out(Next::Upgraded)),
             Then::Keep => {
+                self.pace = self.next_pace.take().or(self.pace);
                 self.stage = Stage::Head { scanned: 0 };
                 self.opened = now;
                 self.deadline = (now + context.timeouts.idle, Why::Request);

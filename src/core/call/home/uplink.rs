@@ -40,7 +40,7 @@ impl Home {
             let share = share.filter(|_| !visit.still_mode.is_resting());
             changed |= visit.path.set_share(share, steady);
             if let Some(carries) = visit.path.begins_anew(now) {
-                log::debug!("visit {}: others have pushed it aside; it begins anew with {carries}", visit.id.0);
+                log::debug!("visit {}: its estimate is far too low; it begins anew with {carries}", visit.id.0);
                 visit.path.begin(carries, now);
                 self.begin_path(index, now);
                 changed = true;

@@ -33,7 +33,7 @@ impl Connection {
             return Ok(Step::Go);
         };
         // Behind a proxy the path is another one.
-        self.pace = if self.way == Way::Direct { Pace::of(&lines, now) } else { None };
+        self.next_pace = if self.way == Way::Direct { Pace::of(&lines, now) } else { None };
         let (answer, receiver) = bounded(1);
         let reply = Reply { answer, wake: context.own_wake.clone() };
         let post = Post { peer: self.peer, local: self.local, lines, reply };
