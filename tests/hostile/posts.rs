@@ -2,8 +2,9 @@
 
 use std::io::{Read, Write};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use intercom::shell::clock;
 use intercom::shell::gateway::Timeouts;
 use intercom::shell::posts::Answer as Words;
 
@@ -86,7 +87,7 @@ fn over_a_thin_path_what_comes_behind_the_picture_takes_a_third_of_it() {
     stream.write_all(post(&front, "{\"type\":\"offer\",\"kbps\":1200}").as_bytes()).unwrap();
     home_says(&front, "answer", true);
     assert_eq!(one(&mut stream).body, b"answer");
-    let begun = Instant::now();
+    let begun = clock::now();
     stream.write_all(wish.as_bytes()).unwrap();
     let got = one(&mut stream);
     let (took, least) = (begun.elapsed(), Duration::from_secs_f64((got.body.len() as f64 - 7000.0) / 50_000.0));

@@ -43,8 +43,10 @@ pub struct Queue {
     pub least: Duration,
     /// How long they waited on the average.
     pub mean: Duration,
-    /// What came in that time.
+    /// What came of them, and what was sent, lost or not.
     pub came: Bitrate,
+    /// See `came`.
+    pub sent: Bitrate,
 }
 
 /// What is known of one packet.
@@ -68,6 +70,8 @@ pub struct Delivery {
     since: Instant,
     rests_until: Option<Instant>,
     told: Instant,
+    /// When the newest packet was sent that was told of.
+    told_of: Option<Instant>,
 }
 
 impl Delivery {
@@ -81,6 +85,7 @@ impl Delivery {
             since: now,
             rests_until: None,
             told: now,
+            told_of: None,
         }
     }
 
@@ -140,27 +145,35 @@ impl Delivery {
         Some(carried)
     }
 
-    /// What waits on the path now, if it is time to tell that.
+    /// What waits on the path now, if it is time to tell that, and if there is news of it.
     pub fn poll_queue(&mut self, now: Instant) -> Option<Queue> {
         if now.saturating_duration_since(self.told) < TOLD_EVERY {
             return None;
         }
         self.told = now;
         let newest = self.recent.back()?.sent;
+        if self.told_of.replace(newest).is_some_and(|told| newest <= told) {
+            return None;
+        }
         let of_late = || {
             let since = |packet: &&Packet| newest.saturating_duration_since(packet.sent) <= TOLD_EVERY;
-            self.recent.iter().filter(since).filter_map(|p| Some((p.came?, delay(p.sent, p.came?), p.bytes)))
+            self.recent.iter().filter(since)
         };
-        let (first, last) = (of_late().next()?, of_late().next_back()?);
-        let span = last.0.checked_duration_since(first.0).filter(|span| *span >= LEAST_SPAN)?.as_secs_f64();
+        let arrived = || of_late().filter_map(|p| Some((p.came?, delay(p.sent, p.came?), p.bytes)));
+        let (first, last) = (arrived().next()?, arrived().next_back()?);
+        let sent_for = newest.saturating_duration_since(of_late().next()?.sent);
+        let came_for = last.0.checked_duration_since(first.0).filter(|span| *span >= LEAST_SPAN)?;
+        // Nothing comes much faster than it was sent, whatever a viewer says.
+        let came_for = came_for.max(sent_for / 2).as_secs_f64();
         let shortest = self.shortest[0].min(self.shortest[1]);
         let waited = |delay: f64| Duration::from_secs_f64((delay - shortest).clamp(0.0, 60.0));
-        let (count, sum) = of_late().fold((0, 0.0), |(count, sum), (_, delay, _)| (count + 1, sum + delay));
-        let bytes: u64 = of_late().skip(1).map(|(_, _, bytes)| bytes).sum();
+        let (count, sum) = arrived().fold((0, 0.0), |(count, sum), (_, delay, _)| (count + 1, sum + delay));
+        let rate = |bytes: u64, seconds: f64| Bitrate::from_bps((bytes as f64 * 8.0 / seconds) as u64);
         Some(Queue {
-            least: waited(of_late().map(|(_, delay, _)| delay).fold(f64::INFINITY, f64::min)),
+            least: waited(arrived().map(|(_, delay, _)| delay).fold(f64::INFINITY, f64::min)),
             mean: waited(sum / f64::from(count)),
-            came: Bitrate::from_bps((bytes as f64 * 8.0 / span) as u64),
+            came: rate(arrived().skip(1).map(|(_, _, bytes)| bytes).sum(), came_for),
+            sent: rate(of_late().skip(1).map(|packet| packet.bytes).sum(), sent_for.as_secs_f64().max(0.001)),
         })
     }
 
@@ -312,6 +325,7 @@ mod tests {
         send(&mut delivery, now + 5000 * MS, 1000, 1200, 1000, u64::MAX);
         let queue = delivery.poll_queue(now + 6000 * MS).unwrap();
         assert!(queue.least > 100 * MS && queue.mean > queue.least && queue.mean < 250 * MS, "{queue:?}");
-        assert!(queue.came.kbps().abs_diff(1000) < 50, "{queue:?}");
+        assert!(queue.came.kbps().abs_diff(1000) < 50 && queue.sent.kbps().abs_diff(1200) < 50, "{queue:?}");
+        assert_eq!(delivery.poll_queue(now + 7000 * MS), None, "nothing new came");
     }
 }

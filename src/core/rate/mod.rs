@@ -13,8 +13,8 @@
 //!   queue is over 100 ms. Where the estimate has fallen far below it by the end of that time, the path begins anew with it.
 //! - Viewers whose packets wait equally long at the same time wait in one queue: mostly that of home's own uplink ([`uplink`]). What
 //!   comes of all of them while it stands is what the pipe carries. Each gets an equal part of that, and begins anew with it where
-//!   the others had pushed it aside. Without a queue for 3 s the pipe is taken to carry 2 % a second more, and 25 % where all
-//!   estimators have found 30 % more than their part. Whose packets wait alone gets what came through, and the others the rest.
+//!   the others had pushed it aside. Without a queue for 3 s the pipe is taken to carry 2 % a second more, and 25 % where each
+//!   estimator has found 30 % more than its part, or its viewer wants no more; at most what all want. Whose packets wait alone gets what came through, and the others the rest.
 //! - An encode has the bitrate that the slowest of its viewers can use beside the sound. It falls at once. It rises by 40 % a
 //!   second, in its first 5 s by 150 %.
 //! - An encode walks sizes by its bitrate ([`sizes`]): 1, ¾, ½, ⅜ and ¼ of the configured sides, down to `[video.reduced]`. `floor_kbps` is
@@ -24,7 +24,7 @@
 //! - A frame that waits over 250 ms in the pacer is a jam: nothing is sent to that viewer until a keyframe fits
 //!   (`call/home/media.rs`).
 //! - A page hears which connection is most likely the narrow one, when its picture has been small for 8 s ([`limits`]). A device that saves data
-//!   gets 30 % of what the full size needs, and no probes beyond that (`call/home/limits.rs`).
+//!   gets 30 % of what the full size needs, and probes that look half as far again at most (`call/home/limits.rs`).
 //! - Who sends nothing for 3 s while pictures are sent gets nothing until something comes (`call/home/visit.rs`).
 //!
 //! # Passthrough (`passthrough.rs`)

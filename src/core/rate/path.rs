@@ -284,7 +284,7 @@ mod tests {
         assert!(!path.handle_full(kbps(1000), now), "that is known");
         let mut waits = |least: u64| {
             let least = Duration::from_millis(least);
-            (path.handle_queue(Queue { least, mean: least, came: kbps(1000) }), path.usable())
+            (path.handle_queue(Queue { least, mean: least, came: kbps(1000), sent: kbps(1000) }), path.usable())
         };
         assert_eq!(
             [waits(50), waits(200), waits(150), waits(20)].map(|(_, usable)| usable.kbps()),

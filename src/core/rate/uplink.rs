@@ -6,6 +6,7 @@
 //! each gets an equal part, whatever its estimator says. Whose packets wait alone has a narrow place of its own besides, and gets
 //! no more than came through that; the others have the rest.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use intercom_base::units::Bitrate;
@@ -22,8 +23,9 @@ const ALIKE_PERCENT: u32 = 35;
 /// What was told of another viewer counts for so long.
 const FRESH: Duration = Duration::from_millis(350);
 
-/// So often the same is no accident. Each of two counts it when it is told of itself, and of the other.
-const SURE: u8 = 4;
+/// So often the same within so long is no accident.
+const SURE: u8 = 2;
+const WITHIN: Duration = Duration::from_secs(5);
 
 /// Whose packets wait alone has a narrow place of its own, too. It carries this part of what came then, in percent, and is taken to
 /// carry so much more each second, in percent.
@@ -34,6 +36,11 @@ const ALONE: u8 = 3;
 
 /// A new measure moves the old one by this part, in percent, if it is lower: a keyframe that drains says little.
 const DOWN: u64 = 25;
+
+/// But not below the most that came in so long: what is not sent cannot come, and a queue may be somebody else's. Unless less
+/// than this part of what is sent comes, in percent.
+const PROVEN_FOR: Duration = Duration::from_secs(30);
+const COMES: u64 = 90;
 
 /// Without a queue for so long the pipe is taken to carry more, by so many percent a second; and by so many where all who share it
 /// have found so much more than their share, in percent.
@@ -53,8 +60,9 @@ const LEFT_ALONE: Duration = Duration::from_secs(4);
 struct Member<K> {
     id: K,
     newest: Option<(Instant, Queue)>,
-    /// How often of late it waited with others, and not alone.
+    /// How often of late it waited with others, and not alone; and when it did last.
     together: u8,
+    matched: Option<Instant>,
     /// How often in a row it waited alone.
     alone: u8,
     /// What a narrow place of its own carried, and when that was seen.
@@ -67,25 +75,35 @@ impl<K> Member<K> {
     }
 
     /// Its packets waited while others' did not.
-    fn handle_alone(&mut self, came: Bitrate, now: Instant) {
+    fn handle_alone(&mut self, queue: Queue, now: Instant) {
         self.alone += 1;
         if self.alone < ALONE {
             return;
         }
         self.alone = 0;
-        if self.shares() {
-            let carries = came.percent(NARROW);
+        if !self.shares() {
+            self.together = 0;
+        } else if queue.came < queue.sent.percent(COMES) {
+            let carries = queue.came.percent(NARROW);
             self.narrow = Some((now, self.narrow(now).map_or(carries, |narrow| narrow.min(carries))));
-        } else {
+        }
+    }
+
+    /// Its packets waited as long as another's.
+    fn handle_alike(&mut self, now: Instant) {
+        let old = self.matched.replace(now).is_none_or(|at| now.saturating_duration_since(at) > WITHIN);
+        if old && !self.shares() {
             self.together = 0;
         }
+        self.alone = 0;
+        self.together = (self.together + 1).min(SURE);
     }
 
     /// What a narrow place of its own is taken to carry.
     fn narrow(&self, now: Instant) -> Option<Bitrate> {
         let (at, carries) = self.narrow?;
-        let wider = WIDENS * now.saturating_duration_since(at).min(LIFE).as_secs();
-        Some(carries.percent(100 + wider))
+        let since = now.saturating_duration_since(at);
+        (since < LIFE).then(|| carries.percent(100 + WIDENS * since.as_secs()))
     }
 
     fn fresh(&self, now: Instant) -> Option<Queue> {
@@ -107,6 +125,8 @@ pub struct Uplink<K> {
     members: Vec<Member<K>>,
     /// When its queue stood last, what it carries, and since when that is so.
     measured: Option<Measured>,
+    /// What came of all who share it while its queue stood, of late.
+    proven: VecDeque<(Instant, Bitrate)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -123,21 +143,21 @@ impl Measured {
         now.saturating_duration_since(self.at) >= STEADY
     }
 
-    /// It may carry more by now.
-    fn grow(&mut self, fast: bool, now: Instant) {
+    /// It may carry more by now: up to `most`, the sum of all wishes.
+    fn grow(&mut self, most: Bitrate, fast: bool, now: Instant) {
         let since = now.saturating_duration_since(self.grown).min(Duration::from_secs(1));
         self.grown = now;
-        if self.is_steady(now) {
+        if self.is_steady(now) && self.carries < most {
             let percent = if fast { GROWS_FAST } else { GROWS };
             let more = self.carries.bps() * percent * since.as_millis() as u64 / 100_000;
-            self.carries = Bitrate::from_bps(self.carries.bps() + more);
+            self.carries = Bitrate::from_bps(self.carries.bps() + more).min(most);
         }
     }
 }
 
 impl<K: Copy + Eq> Default for Uplink<K> {
     fn default() -> Uplink<K> {
-        Uplink { members: Vec::new(), measured: None }
+        Uplink { members: Vec::new(), measured: None, proven: VecDeque::new() }
     }
 }
 
@@ -147,6 +167,7 @@ impl<K: Copy + Eq> Uplink<K> {
         self.members.retain(|member| is_served(member.id));
         if self.members.is_empty() {
             self.measured = None;
+            self.proven.clear();
         }
     }
 
@@ -159,24 +180,23 @@ impl<K: Copy + Eq> Uplink<K> {
             self.members.iter_mut().for_each(|member| member.together = 0);
         }
         if queue.least < STANDS {
+            self.members[at].alone = 0;
             return;
         }
         let (mut with, mut less, mut others) = (0, 0, 0);
-        for member in self.members.iter_mut().filter(|member| member.id != id) {
+        for member in self.members.iter().filter(|member| member.id != id) {
             let Some(other) = member.fresh(now) else { continue };
             others += 1;
             less += usize::from(other.mean < queue.mean / 2);
-            if other.least >= STANDS / 2 && alike(other.mean, queue.mean) {
-                with += 1;
-                member.together = (member.together + 1).min(SURE);
-            }
+            with += usize::from(other.least >= STANDS / 2 && alike(other.mean, queue.mean));
         }
         let member = &mut self.members[at];
         if with > 0 {
-            member.alone = 0;
-            member.together = (member.together + 1).min(SURE);
+            member.handle_alike(now);
         } else if others > 0 && less == others {
-            member.handle_alone(queue.came, now);
+            member.handle_alone(queue, now);
+        } else {
+            member.alone = 0;
         }
         self.measure(now);
     }
@@ -189,7 +209,9 @@ impl<K: Copy + Eq> Uplink<K> {
             let Some(member) = self.members.iter().find(|member| member.id == viewer.id && member.shares()) else {
                 continue;
             };
-            open.push((at, member.narrow(now).map_or(viewer.most, |narrow| narrow.min(viewer.most))));
+            // Nobody pushes it aside in its own narrow place: there its own estimator finds what it carries.
+            let narrow = member.narrow(now).map(|narrow| narrow.max(viewer.estimate.unwrap_or(narrow)));
+            open.push((at, narrow.map_or(viewer.most, |narrow| narrow.min(viewer.most))));
         }
         let Some(measured) = self.measured.as_mut().filter(|_| !open.is_empty()) else { return shares };
         measured.alone = (open.len() == 1).then(|| measured.alone.unwrap_or(now));
@@ -200,7 +222,8 @@ impl<K: Copy + Eq> Uplink<K> {
         let has_room = |(at, most): &(usize, Bitrate)| {
             *most <= equal || viewers[*at].estimate.is_some_and(|found| found > equal.percent(ROOM))
         };
-        measured.grow(open.iter().all(has_room), now);
+        let all = Bitrate::from_bps(open.iter().map(|(_, most)| most.bps()).sum());
+        measured.grow(all, open.iter().all(has_room), now);
         open.sort_by_key(|(_, most)| *most);
         // Who wants least is served first: what that one leaves is the others'.
         let mut left = measured.carries.bps();
@@ -230,7 +253,7 @@ impl<K: Copy + Eq> Uplink<K> {
     fn at(&mut self, id: K) -> usize {
         self.members.iter().position(|member| member.id == id).unwrap_or_else(|| {
             let together = if self.next_share().is_some() { SURE } else { 0 };
-            self.members.push(Member { id, newest: None, together, alone: 0, narrow: None });
+            self.members.push(Member { id, newest: None, together, matched: None, alone: 0, narrow: None });
             self.members.len() - 1
         })
     }
@@ -243,14 +266,20 @@ impl<K: Copy + Eq> Uplink<K> {
         }
         let all: Option<Vec<Queue>> = sharing().map(|member| member.fresh(now)).collect();
         let Some(all) = all.filter(|all| all.iter().all(|queue| queue.least >= STANDS / 2)) else { return };
-        let came: u64 = all.iter().map(|queue| queue.came.bps()).sum();
-        let bps = match self.measured {
-            Some(Measured { carries, .. }) if came < carries.bps() => {
-                (carries.bps() * (100 - DOWN) + came * DOWN) / 100
+        let sum = |of: fn(&Queue) -> Bitrate| Bitrate::from_bps(all.iter().map(|queue| of(queue).bps()).sum());
+        let (came, sent) = (sum(|queue| queue.came), sum(|queue| queue.sent));
+        let is_narrow = came < sent.percent(COMES);
+        self.proven.retain(|(at, _)| !is_narrow && now.saturating_duration_since(*at) < PROVEN_FOR);
+        self.proven.push_back((now, came));
+        let proven = self.proven.iter().map(|(_, came)| *came).max().unwrap_or(came);
+        let carries = match self.measured {
+            Some(Measured { carries: old, .. }) if came < old => {
+                let lower = Bitrate::from_bps((old.bps() * (100 - DOWN) + came.bps() * DOWN) / 100);
+                lower.max(proven.min(old))
             }
             _ => came,
         };
-        self.measured = Some(Measured { at: now, carries: Bitrate::from_bps(bps), grown: now, alone: None });
+        self.measured = Some(Measured { at: now, carries, grown: now, alone: None });
     }
 }
 
@@ -276,7 +305,9 @@ mod tests {
             for (at, (id, waits, came)) in viewers.iter().enumerate() {
                 let (least, mean) = (*waits * MS * 8 / 10, *waits * MS);
                 let now = from + (n * 200 + 40 * at as u32) * MS;
-                uplink.handle_queue(*id, Queue { least, mean, came: kbps(*came) }, now);
+                // All that is sent comes, unless less does than before.
+                let sent = kbps(*came * if *waits > 80 { 2 } else { 1 });
+                uplink.handle_queue(*id, Queue { least, mean, came: kbps(*came), sent }, now);
             }
         }
         from + fifths * 200 * MS
@@ -345,20 +376,43 @@ mod tests {
         let (now, mut uplink) = (Instant::now(), Uplink::default());
         let now = wait(&mut uplink, now, 6, &[(1, 60, 500), (2, 60, 500)]);
         for (estimate, after_ten) in [(500, 560..590), (5000, 2000..3000)] {
-            let mut uplink = Uplink { members: Vec::new(), measured: uplink.measured };
+            let mut uplink = Uplink { measured: uplink.measured, ..Uplink::default() };
             wait(&mut uplink, now - 200 * MS, 1, &[(1, 0, 400), (2, 0, 400)]);
             uplink.members.iter_mut().for_each(|member| member.together = SURE);
             let shares = (0..=50).map(|n| shares(&mut uplink, &[1, 2], estimate, now + n * 200 * MS));
             let last = shares.last().unwrap();
             assert!(last.iter().all(|share| after_ten.contains(&share.unwrap())), "{estimate}: {last:?}");
         }
-        // A queue again: little by little down to what comes.
-        let now = wait(&mut uplink, now, 1, &[(1, 60, 300), (2, 60, 300)]);
+        // A queue again, but all comes: it may be somebody else's, and no more was sent.
+        let now = wait(&mut uplink, now, 20, &[(1, 60, 300), (2, 60, 300)]);
+        assert_eq!(shares(&mut uplink, &[1, 2], 0, now), [Some(500); 2]);
+        // Less comes than is sent: little by little down to that.
+        let now = wait(&mut uplink, now, 1, &[(1, 90, 300), (2, 90, 300)]);
         let once = shares(&mut uplink, &[1, 2], 0, now)[0];
         assert!(once < Some(500) && once > Some(300), "{once:?}");
-        let now = wait(&mut uplink, now, 10, &[(1, 60, 300), (2, 60, 300)]);
-        assert_eq!(shares(&mut uplink, &[1, 2], 0, now), [Some(300); 2]);
+        let now = wait(&mut uplink, now, 10, &[(1, 90, 300), (2, 90, 300)]);
+        assert!(shares(&mut uplink, &[1, 2], 0, now)[0] < Some(310));
         let now = wait(&mut uplink, now + LIFE, 1, &[(1, 0, 300), (2, 0, 300)]);
         assert_eq!(shares(&mut uplink, &[1, 2], 0, now), [None; 2]);
+    }
+
+    #[test]
+    fn a_pipe_that_carries_more_than_anybody_wants_does_not_grow_for_ever() {
+        let (now, mut uplink) = (Instant::now(), Uplink::default());
+        let now = wait(&mut uplink, now, 6, &[(1, 60, 500), (2, 60, 500)]);
+        let wishes = [1, 2].map(|id| Wish { id, most: kbps(50), estimate: Some(kbps(900)) });
+        for n in 0..1200 {
+            assert_eq!(uplink.shares(&wishes, now + n * 100 * MS), [Some(kbps(50)); 2]);
+        }
+    }
+
+    #[test]
+    fn a_match_now_and_then_is_an_accident() {
+        let (mut now, mut uplink) = (Instant::now(), Uplink::default());
+        for _ in 0..10 {
+            now = wait(&mut uplink, now, 1, &[(1, 40, 500), (2, 40, 500)]);
+            now = wait(&mut uplink, now, 30, &[(1, 1, 500), (2, 1, 500)]);
+            assert_eq!(shares(&mut uplink, &[1, 2], 0, now), [None; 2]);
+        }
     }
 }

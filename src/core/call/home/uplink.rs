@@ -39,7 +39,10 @@ impl Home {
             // Who has room for a voice alone tries from time to time whether there is more.
             let share = share.filter(|_| !visit.still_mode.is_resting());
             changed |= visit.path.set_share(share, steady);
-            if let Some(carries) = visit.path.begins_anew(now) {
+            if visit.is_served()
+                && !visit.still_mode.is_resting()
+                && let Some(carries) = visit.path.begins_anew(now)
+            {
                 log::debug!("visit {}: its estimate is far too low; it begins anew with {carries}", visit.id.0);
                 visit.path.begin(carries, now);
                 self.begin_path(index, now);

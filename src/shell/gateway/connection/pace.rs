@@ -44,14 +44,14 @@ impl Pace {
         (f64::from(AT_ONCE) - ahead).max(0.0) as usize
     }
 
-    /// So many bytes went; when the next packet may, if it may not now.
+    /// So many bytes went.
     pub fn handle_sent(&mut self, bytes: usize, now: Instant) {
         self.gone = self.gone.max(now) + self.time(bytes as u32);
     }
 
     /// When there is room for a packet.
     pub fn due(&self, now: Instant) -> Instant {
-        now.max(self.gone - self.time(AT_ONCE - PACKET))
+        self.gone.checked_sub(self.time(AT_ONCE - PACKET)).map_or(now, |due| due.max(now))
     }
 
     fn time(&self, bytes: u32) -> Duration {
