@@ -222,7 +222,7 @@ export class Peer {
 
   /** Says again all that home may have missed; home knows what it has already. */
   repeat() {
-    if (this.#sdp && !this.answered) this.#sendOffer();
+    if (this.#sdp && !this.answered && this.#early?.rev !== this.#rev) this.#sendOffer();
     for (const candidate of this.#local) this.#sendCandidate(candidate);
   }
 

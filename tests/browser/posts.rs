@@ -120,7 +120,7 @@ pub fn socket_comes_late(lab: &mut Lab) {
 }
 
 /// A browser that takes its time over the offer: the first words wait for it, though the socket is open long before, and go in a POST all
-/// the same.
+/// the same. It takes its time over applying the offer, too: home's answer is there before that, and nothing is offered again.
 pub fn late_offer(lab: &mut Lab) {
     let page = lab.viewer(Permission::Undecided);
     page.before_load(
@@ -128,6 +128,11 @@ pub fn late_offer(lab: &mut Lab) {
          RTCPeerConnection.prototype.createOffer = async function (...given) {
              await new Promise((resolve) => setTimeout(resolve, 1500));
              return offer.apply(this, given);
+         };
+         const apply = RTCPeerConnection.prototype.setLocalDescription;
+         RTCPeerConnection.prototype.setLocalDescription = async function (...given) {
+             await new Promise((resolve) => setTimeout(resolve, 500));
+             return apply.apply(this, given);
          };",
     );
     page.open(&lab.home().link());
