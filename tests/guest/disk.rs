@@ -85,17 +85,16 @@ impl Disk {
 
     /// The same, until it takes commands.
     pub fn start(&self) -> Machine {
-        let mut machine = self.power();
-        machine.answer_within(BOOT);
-        machine
+        Machine::ready(BOOT, || self.power())
     }
 
     /// The same without camera and sound, and nothing in its network's socket.
     pub fn start_bare(&self) -> Machine {
-        let mut machine = self.power_with(Parts { devices: false, ..Parts::default() });
-        machine.cable(false);
-        machine.answer_within(BOOT);
-        machine
+        Machine::ready(BOOT, || {
+            let machine = self.power_with(Parts { devices: false, ..Parts::default() });
+            machine.cable(false);
+            machine
+        })
     }
 
     /// Writes intercom.toml as a computer with the stick in it does.

@@ -63,8 +63,7 @@ pub fn disks(guest: &Path) {
     drop(machine);
 
     // As a stick that has written too much for its life: it can be read for years, and no more.
-    let mut machine = disk.power_with(Parts { read_only: true, ..Parts::default() });
-    machine.answer_within(BOOT);
+    let mut machine = Machine::ready(BOOT, || disk.power_with(Parts { read_only: true, ..Parts::default() }));
     told(&mut machine, covered);
     comes_back(&page, &disk);
     drop(machine);

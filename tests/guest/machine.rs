@@ -61,6 +61,7 @@ pub struct Machine {
     folder: TempDir,
     /// The guest's port 8443 as the host reaches it, TCP and UDP.
     pub port: u16,
+    began: Instant,
     /// How many USB sticks were plugged in so far.
     sticks: u32,
     /// Disk and visitor of an appliance.
@@ -69,20 +70,25 @@ pub struct Machine {
 
 impl Machine {
     /// Starts it with a screen of this kind (`VGA` for bochs-drm, `virtio-vga`), and waits until it takes commands.
-    ///
-    /// It was seen once that QEMU's emulation ended in the first seconds, before Debian's kernel had said a word. That is told, and it is
-    /// started again, once. What ends it behind the first words is the kernel's: on a busy host the emulated timer may tick too late for
-    /// its check, after which it panics, so none is made (`no_timer_check`).
     pub fn start(image: &Path, screen: &str) -> Machine {
-        let mut machine = Machine::begin(image, screen);
-        if let Err(gone) = machine.try_answer(BOOT, "boot") {
-            let silent = fs::metadata(machine.folder.path().join("console")).is_ok_and(|console| console.len() == 0);
-            assert!(silent, "{gone}");
-            eprintln!("!! started again: {gone}");
-            machine = Machine::begin(image, screen);
-            machine.answer_within(BOOT);
+        Machine::ready(BOOT, || Machine::begin(image, screen))
+    }
+
+    /// Switches a machine on, and waits until it takes commands.
+    ///
+    /// On a busy host QEMU's emulation of two processors now and then fails in the kernel's first seconds, one start in fifteen: the kernel
+    /// rewrites a branch of its own code (a static key), the other processor runs into that, and the kernel panics, or the emulation
+    /// ends without a word. Nothing of ours runs by then. That is told, and the machine is switched on again, twice at most. Another
+    /// panic of that kind is shut out: the emulated timer may tick too late for its check, so none is made (`no_timer_check`).
+    pub fn ready(limit: Duration, switch_on: impl Fn() -> Machine) -> Machine {
+        let mut tries = 1;
+        loop {
+            let mut machine = switch_on();
+            let Err(gone) = machine.try_answer(limit, "boot") else { return machine };
+            assert!(tries < 3 && machine.ended_unasked(), "{gone}");
+            eprintln!("!! switched on again: {gone}");
+            tries += 1;
         }
-        machine
     }
 
     fn begin(image: &Path, screen: &str) -> Machine {
@@ -169,7 +175,15 @@ impl Machine {
         let process = command.spawn().unwrap_or_else(|e| panic!("qemu-system-x86_64: {e}; install qemu-system-x86"));
         let shell = wait("QEMU's serial line", Duration::from_secs(30), || UnixStream::connect(at("shell")).ok());
         shell.set_read_timeout(Some(Duration::from_secs(1))).expect("a timeout");
-        Machine { process, shell: BufReader::new(shell), folder, port, sticks: 0, appliance: None }
+        Machine {
+            process,
+            shell: BufReader::new(shell),
+            folder,
+            port,
+            began: Instant::now(),
+            sticks: 0,
+            appliance: None,
+        }
     }
 
     /// Waits until the guest takes commands.
@@ -261,9 +275,7 @@ impl Machine {
     pub fn starts_again(mut self, limit: Duration) -> Machine {
         self.goes_down(limit);
         let (disk, visitor) = self.appliance.clone().expect("an appliance");
-        let mut next = Machine::appliance(&disk, &visitor, self.port, Parts::default());
-        next.answer_within(limit);
-        next
+        Machine::ready(limit, || Machine::appliance(&disk, &visitor, self.port, Parts::default()))
     }
 
     /// Waits until the machine starts once more by itself, and no longer.
@@ -333,6 +345,12 @@ impl Machine {
         format!("---- the guest's console\n{console}---- the intercom in the guest\n{log}")
     }
 
+    /// Whether nobody in the machine gave the order to end it: then its kernel panicked, or the emulation failed.
+    fn ended_unasked(&self) -> bool {
+        let console = fs::read(self.folder.path().join("console")).unwrap_or_default();
+        !String::from_utf8_lossy(&console).contains("reboot: ")
+    }
+
     /// Reads lines until the one that tells how the command went.
     fn answer(&mut self, limit: Duration, what: &str) -> (String, String) {
         self.try_answer(limit, what).unwrap_or_else(|gone| panic!("{gone}"))
@@ -351,9 +369,15 @@ impl Machine {
             match read {
                 Ok(0) => {
                     // A machine that is gone can be asked nothing more.
-                    let console = fs::read_to_string(self.folder.path().join("console")).unwrap_or_default();
+                    let console = fs::read(self.folder.path().join("console")).unwrap_or_default();
+                    let console = String::from_utf8_lossy(&console).into_owned();
+                    let words = console.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
                     let ended = self.process.wait();
-                    return Err(format!("the guest is gone: {what}; QEMU ended with {ended:?}\n{output}\n{console}"));
+                    let unasked = if self.ended_unasked() { ", unasked" } else { "" };
+                    let seconds = self.began.elapsed().as_secs();
+                    return Err(format!(
+                        "the guest is gone: {what}; QEMU ended with {ended:?} {seconds} s after its start{unasked}; the console's last words: {words:?}\n{output}\n{console}"
+                    ));
                 }
                 Ok(_) if line.ends_with(b"\n") => {
                     let text = String::from_utf8_lossy(&line).trim_end().to_owned();
