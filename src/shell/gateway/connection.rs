@@ -20,7 +20,6 @@ use rustls::ServerConnection;
 use tungstenite::WebSocket;
 use tungstenite::protocol::{Role, WebSocketConfig};
 
-use self::pace::Pace;
 use super::TlsStream;
 use super::head::{self, Head, LONGEST_HEAD, Method, Refusal};
 use super::origin::Way;
@@ -57,6 +56,7 @@ pub struct Context {
     pub wake: Wake,
     /// The gateway's own.
     pub own_wake: Wake,
+    pub paces: pace::Paces,
 }
 
 /// A connection.
@@ -76,10 +76,8 @@ pub struct Connection {
     requests: u8,
     /// It stays behind the answer to the request at hand.
     keep: bool,
-    /// How fast it gets what it asks for behind home's words, if it is not to take a thin path from the picture; and when it may
-    /// get more.
-    next_pace: Option<Pace>,
-    pace: Option<Pace>,
+    /// What it gets are home's words, which wait for nothing; and when it may get more of anything else.
+    words: bool,
     paced: Option<Instant>,
 }
 
@@ -151,8 +149,7 @@ impl Connection {
             received: Vec::new(),
             requests: 0,
             keep: false,
-            next_pace: None,
-            pace: None,
+            words: false,
             paced: None,
         })
     }
@@ -428,11 +425,17 @@ impl Connection {
             if left.is_empty() {
                 break;
             }
-            let left = &left[..self.pace.map_or(left.len(), |pace| left.len().min(pace.room(now)))];
-            if left.is_empty() {
-                self.paced = self.pace.map(|pace| pace.due(now));
-                return Ok(Step::Out(Next::Stay));
-            }
+            let urgent = self.words || *then == Then::Upgrade;
+            let room = if urgent { Ok(left.len()) } else { context.paces.room(self.peer.ip(), left.len(), now) };
+            let left = match room {
+                Ok(room) => &left[..room],
+                Err(due) => {
+                    self.paced = Some(due);
+                    // It is slow by our own doing.
+                    self.deadline.0 = self.deadline.0.max(now + context.timeouts.answer);
+                    return Ok(Step::Out(Next::Stay));
+                }
+            };
             let result = match &mut self.tls {
                 Some(tls) => tls.writer().write(left),
                 None => self.socket.write(left),
@@ -440,7 +443,7 @@ impl Connection {
             match result {
                 Ok(count) => {
                     *sent += count;
-                    self.pace.iter_mut().for_each(|pace| pace.handle_sent(count, now));
+                    context.paces.handle_sent(self.peer.ip(), if urgent { 0 } else { count }, now);
                 }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(Step::Out(Next::Stay)),
@@ -450,7 +453,7 @@ impl Connection {
         match then {
             Then::Upgrade => return Ok(Step::Out(Next::Upgraded)),
             Then::Keep => {
-                self.pace = self.next_pace.take().or(self.pace);
+                self.words = false;
                 self.stage = Stage::Head { scanned: 0 };
                 self.opened = now;
                 self.deadline = (now + context.timeouts.idle, Why::Request);

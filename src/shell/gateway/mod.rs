@@ -81,6 +81,7 @@ impl Gateway {
             posts: config.posts,
             wake: config.wake,
             own_wake: wake.clone(),
+            paces: Default::default(),
         };
         let pages = PagesServer::start(pages, context.pages_socket.clone())?;
         let stop = Arc::new(AtomicBool::new(false));

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use crossbeam_channel::{TryRecvError, bounded};
 
-use super::pace::Pace;
 use super::{Connection, Context, Stage, Step, Then, Why};
 use crate::shell::gateway::head::Refusal;
 use crate::shell::gateway::origin::Way;
@@ -33,7 +32,9 @@ impl Connection {
             return Ok(Step::Go);
         };
         // Behind a proxy the path is another one.
-        self.next_pace = if self.way == Way::Direct { Pace::of(&lines, now) } else { None };
+        if self.way == Way::Direct {
+            context.paces.handle_words(self.peer.ip(), &lines, now);
+        }
         let (answer, receiver) = bounded(1);
         let reply = Reply { answer, wake: context.own_wake.clone() };
         let post = Post { peer: self.peer, local: self.local, lines, reply };
@@ -56,6 +57,7 @@ impl Connection {
                 let then = if self.keep && answer.welcome { Then::Keep } else { Then::Close };
                 self.deadline = (now + context.timeouts.answer, Why::Answer);
                 self.reply(reply::words(&answer.lines, then == Then::Keep), then);
+                self.words = true;
             }
             Err(TryRecvError::Disconnected) => self.refuse(Refusal::Unavailable, true, context, now),
             Err(TryRecvError::Empty) => return Ok(Step::Out(Next::Stay)),
