@@ -22,6 +22,8 @@ pub struct Encoded {
     pub data: Arc<[u8]>,
     /// Whether a decoder can start here (IDR).
     pub keyframe: bool,
+    /// The average quantizer of its macroblocks (H.264, QP): 0 to 51, the lower the finer.
+    pub qp: u8,
 }
 
 /// Why a picture could not be encoded.
@@ -144,7 +146,11 @@ impl VideoEncoder {
         self.scratch.clear();
         stream.write_vec(&mut self.scratch);
         let keyframe = matches!(stream.frame_type(), FrameType::IDR);
-        Ok((!self.scratch.is_empty()).then(|| Encoded { data: Arc::from(&self.scratch[..]), keyframe }))
+        if self.scratch.is_empty() {
+            return Ok(None);
+        }
+        let qp = options::average_qp(&mut self.encoder).map_err(EncodeError::Option)?;
+        Ok(Some(Encoded { data: Arc::from(&self.scratch[..]), keyframe, qp }))
     }
 }
 

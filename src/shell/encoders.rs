@@ -234,6 +234,8 @@ struct EncoderThread {
     /// How old the newest frame was when it was first encoded: a repeat is as old, so that its time goes on evenly.
     age: Duration,
     last_captured: Option<Instant>,
+    /// Of the frame that was just encoded.
+    qp: Option<u8>,
     dropped: u64,
 }
 
@@ -253,6 +255,7 @@ impl EncoderThread {
             frost: Frost::new(),
             age: Duration::ZERO,
             last_captured: None,
+            qp: None,
             dropped: 0,
         }
     }
@@ -288,6 +291,9 @@ impl EncoderThread {
             if let Some(job) = plan.poll(now) {
                 drop(post);
                 let outcome = plan.running().map(|bitrate| self.encode(job, bitrate)).transpose()?;
+                if let (Some(qp), Some(bitrate)) = (self.qp.take(), plan.running()) {
+                    plan.handle_qp(qp, bitrate, clock::now());
+                }
                 if outcome == Some(Outcome::Lost) || (outcome == Some(Outcome::Dropped) && job.keyframe) {
                     plan.keyframe_still_owed(clock::now());
                 }
@@ -428,6 +434,7 @@ impl EncoderThread {
             // The encoder's own rate control left this frame out.
             return Ok(Outcome::Done);
         };
+        self.qp = (job.source != Source::Card).then_some(encoded.qp);
         let frame = EncodedVideo {
             encoder: self.name,
             full: (job.size.width, job.size.height) == (self.full.width, self.full.height),

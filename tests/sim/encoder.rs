@@ -74,6 +74,9 @@ impl FakeEncoder {
         // A keyframe is what the picture's size makes of it, within what the rate control does.
         let whole = f64::from(size.width * size.height) * KEYFRAME / 8.0;
         let bytes = if keyframe { whole.clamp(even * 2.0, even * 12.0) } else { even } as usize;
+        // An ordinary scene: good where it has what it needs.
+        let qp = 29.0 + 6.0 * (size.need.bps() as f64 / bitrate.bps() as f64).log2();
+        self.sizes.handle_qp(qp.round().clamp(14.0, 48.0) as u8, bitrate, now);
         self.frames += 1;
         self.keyframes += u64::from(keyframe);
         let data: Arc<[u8]> = access_unit(keyframe, number, bytes).into();

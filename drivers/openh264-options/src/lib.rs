@@ -6,8 +6,8 @@ use std::os::raw::c_int;
 
 use openh264::encoder::Encoder;
 use openh264_sys2::{
-    ENCODER_OPTION, ENCODER_OPTION_BITRATE, ENCODER_OPTION_MAX_BITRATE, LAYER_NUM, SBitrateInfo, SPATIAL_LAYER_0,
-    SPATIAL_LAYER_ALL,
+    ENCODER_OPTION, ENCODER_OPTION_BITRATE, ENCODER_OPTION_GET_STATISTICS, ENCODER_OPTION_MAX_BITRATE, LAYER_NUM,
+    SBitrateInfo, SEncoderStatistics, SPATIAL_LAYER_0, SPATIAL_LAYER_ALL,
 };
 
 /// OpenH264 refused an option; the number is its own (`CM_RETURN` in its header codec_app_def.h).
@@ -37,6 +37,18 @@ pub fn set_bitrate(encoder: &mut Encoder, bits_per_second: u32) -> Result<(), Re
 pub fn set_max_bitrate(encoder: &mut Encoder, bits_per_second: u32) -> Result<(), Refused> {
     // The limit of the whole does not move that of the one layer there is.
     set(encoder, ENCODER_OPTION_MAX_BITRATE, "max_bitrate", SPATIAL_LAYER_0, bits_per_second)
+}
+
+/// The average quantizer of the last frame: 0 to 51, the lower the finer.
+pub fn average_qp(encoder: &mut Encoder) -> Result<u8, Refused> {
+    let mut statistics = SEncoderStatistics::default();
+    // SAFETY: the option takes a pointer to one SEncoderStatistics, which is written during the call only.
+    let code = unsafe { encoder.raw_api().get_option(ENCODER_OPTION_GET_STATISTICS, (&raw mut statistics).cast()) };
+    if code == 0 {
+        Ok(u8::try_from(statistics.uiAverageFrameQP).unwrap_or(u8::MAX))
+    } else {
+        Err(Refused { option: "statistics", code })
+    }
 }
 
 fn set(

@@ -183,6 +183,11 @@ impl EncoderPlan {
         self.lost = true;
     }
 
+    /// A frame was encoded at this bitrate, with this quantizer (QP).
+    pub fn handle_qp(&mut self, qp: u8, bitrate: Bitrate, now: Instant) {
+        self.sizes.handle_qp(qp, bitrate, now);
+    }
+
     /// What to encode now; call again until `None`.
     pub fn poll(&mut self, now: Instant) -> Option<Job> {
         self.running?;

@@ -18,7 +18,7 @@
 //! - An encode has the bitrate that the slowest of its viewers can use beside the sound. It falls at once. It rises by 40 % a
 //!   second, in its first 5 s by 150 %.
 //! - An encode walks sizes by its bitrate ([`sizes`]): 1, ¾, ½, ⅜ and ¼ of the configured sides, down to `[video.reduced]`. `floor_kbps` is
-//!   what the full size needs; each other one needs bits in proportion to its pixels. A change is a keyframe. Down is at once. Up takes
+//!   what the full size needs of an ordinary scene; each other one needs bits in proportion to its pixels. What the scene takes is learned from the encoder's QP ([`demand`]): between a quarter and four times that. A change is a keyframe. Down is at once. Up takes
 //!   0.3 s in the first 8 s, then 3 s, and longer after a climb that did not hold.
 //! - Up to three encodes run at once ([`sharing`]). Viewers share one where none loses much by it. A single viewer has the first.
 //! - A frame that waits over 250 ms in the pacer is a jam: nothing is sent to that viewer until a keyframe fits
@@ -72,6 +72,7 @@
 
 pub mod cadence;
 pub mod delivery;
+pub mod demand;
 pub mod encoding;
 pub mod limits;
 pub mod passthrough;

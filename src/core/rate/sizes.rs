@@ -1,13 +1,17 @@
 //! How large an encoder's picture is at which bitrate.
 //!
 //! A picture with too few bits is a blur whatever its size. So below what the full size needs, the picture gets smaller in
-//! steps, and each step needs bits in proportion to its pixels. A change of size costs a keyframe: down is at once, since
-//! what the path does not carry waits in its queue; up waits until the bitrate has held.
+//! steps, and each step needs bits in proportion to its pixels, and to what the scene takes ([`demand`]). A change of size costs a
+//! keyframe: down is at once, since what the path does not carry waits in its queue; up waits until the bitrate has held.
+//!
+//! [`demand`]: crate::rate::demand
 
 use std::time::{Duration, Instant};
 
 use intercom_base::settings::Rung;
 use intercom_base::units::Bitrate;
+
+use crate::rate::demand::Demand;
 
 /// The sides of the steps, in eighths of the full picture's.
 const EIGHTHS: [u32; 5] = [8, 6, 4, 3, 2];
@@ -34,7 +38,7 @@ pub struct Size {
     pub width: u32,
     /// In pixels.
     pub height: u32,
-    /// The bitrate from which on it is worth having.
+    /// The bitrate from which on it is worth having, of an ordinary scene.
     pub need: Bitrate,
     /// Never more than this.
     pub max: Bitrate,
@@ -49,6 +53,7 @@ pub struct Sizes {
     /// Below this, frames are left out rather than quality.
     floor: Bitrate,
     at: usize,
+    demand: Demand,
     began: Option<Instant>,
     /// Since when the bitrate has been enough for a larger picture.
     ample_since: Option<Instant>,
@@ -72,7 +77,16 @@ impl Sizes {
         let every = (full.rate.fps() / least.rate.fps()).round() as u64;
         let Rung { width, height, floor, max, .. } = *least;
         steps.push(Size { width, height, need, max, every: every.max(1) });
-        Sizes { steps, floor, at: 0, began: None, ample_since: None, climbed: None, held: HELD }
+        Sizes {
+            steps,
+            floor,
+            at: 0,
+            demand: Demand::default(),
+            began: None,
+            ample_since: None,
+            climbed: None,
+            held: HELD,
+        }
     }
 
     /// The size that the picture has now.
@@ -99,39 +113,57 @@ impl Sizes {
         (self.began, self.ample_since, self.climbed, self.held) = (None, None, None, HELD);
     }
 
+    /// A frame of this size was encoded at this bitrate, with this quantizer (QP).
+    pub fn handle_qp(&mut self, qp: u8, bitrate: Bitrate, now: Instant) {
+        // Below its floor an encoder leaves frames out, and gives the others their bits.
+        self.demand.handle_qp(qp, bitrate.max(self.floor), self.size().need, now);
+    }
+
     /// A frame is to be encoded at this bitrate. Whether the size changed, so that it must be a keyframe.
     pub fn handle_bitrate(&mut self, bitrate: Bitrate, now: Instant) -> bool {
         let was = self.at;
+        self.walk(bitrate, now);
+        if self.at != was {
+            self.demand.handle_keyframe(now);
+        }
+        self.at != was
+    }
+
+    fn walk(&mut self, bitrate: Bitrate, now: Instant) {
         let Some(began) = self.began else {
             self.began = Some(now);
             self.at = self.fitting(bitrate, 100);
-            return self.at != was;
+            return;
         };
-        if bitrate < self.size().need.percent(KEPT) && !self.is_least() {
+        if bitrate < self.need(&self.size(), KEPT) && !self.is_least() {
             let early = self.climbed.take().is_some_and(|t| now.saturating_duration_since(t) < TOO_EARLY);
             self.held = if early { (self.held * 2).min(LONGEST_HELD) } else { HELD };
             self.ample_since = None;
             self.at = self.fitting(bitrate, 100).max(self.at + 1);
-            return true;
+            return;
         }
         let goal = self.fitting(bitrate, CLIMBED);
         if goal >= self.at {
             self.ample_since = None;
-            return false;
+            return;
         }
         let since = *self.ample_since.get_or_insert(now);
         let first = now.saturating_duration_since(began) < FIRST && self.held == HELD;
         if now.saturating_duration_since(since) < if first { HELD_AT_FIRST } else { self.held } {
-            return false;
+            return;
         }
         (self.at, self.ample_since, self.climbed) = (goal, None, Some(now));
-        true
+    }
+
+    /// So many percent of what a size needs of this scene; the highest bitrate is enough for any.
+    fn need(&self, size: &Size, percent: u64) -> Bitrate {
+        // Orders stop at the highest, and changes under 5 % are none.
+        self.demand.of(size.need).percent(percent).min(size.max.percent(95))
     }
 
     /// The largest size of whose need the bitrate is at least so many percent.
     fn fitting(&self, bitrate: Bitrate, percent: u64) -> usize {
-        // Orders stop at the highest, and changes under 5 % are none.
-        let fits = |size: &Size| bitrate >= size.need.percent(percent).min(size.max.percent(95));
+        let fits = |size: &Size| bitrate >= self.need(size, percent);
         self.steps.iter().position(fits).unwrap_or(self.steps.len() - 1)
     }
 }
@@ -201,6 +233,23 @@ mod tests {
         assert!(sizes.handle_bitrate(Bitrate::from_kbps(100), now + 9200 * MS));
         assert_eq!(sizes.size().width, 320);
         assert!(!sizes.is_full());
+    }
+
+    #[test]
+    fn a_lively_scene_gets_a_smaller_picture_and_a_calm_one_a_larger() {
+        let now = Instant::now();
+        for (takes, kbps, width) in [(2, 800, 640), (1, 800, 960), (4, 800, 480), (4, 2400, 1280)] {
+            let mut sizes = sizes();
+            let mut at = now;
+            for _ in 0..600 {
+                let bitrate = Bitrate::from_kbps(kbps);
+                sizes.handle_bitrate(bitrate, at);
+                let qp = 29.0 + 6.0 * (takes as f64 * sizes.size().need.bps() as f64 / bitrate.bps() as f64).log2();
+                sizes.handle_qp(qp.round() as u8, bitrate, at);
+                at += 33 * MS;
+            }
+            assert_eq!(sizes.size().width, width, "{takes} times the bits, {kbps} kbit/s");
+        }
     }
 
     #[test]
