@@ -154,6 +154,9 @@ impl VideoEncoder {
     }
 }
 
+/// Pixels of a picture that is small.
+const SMALL: u32 = 640 * 360;
+
 /// What OpenH264 is told. Each choice was measured on moving, noisy pictures of 640x480 and 1280x720.
 fn settings(rung: &Rung, bitrate: Bitrate) -> Result<EncoderConfig, EncodeError> {
     let bps = u32::try_from(bitrate.bps()).unwrap_or(u32::MAX);
@@ -165,7 +168,8 @@ fn settings(rung: &Rung, bitrate: Bitrate) -> Result<EncoderConfig, EncodeError>
         .rate_control_mode(RateControlMode::Bitrate)
         // A skipped frame is one picture less; a frame that overshoots is delay for all that follow.
         .skip_frames(true)
-        .complexity(Complexity::Low)
+        // Where a picture is small bits are scarce, and a third more of little CPU is little.
+        .complexity(if rung.width * rung.height <= SMALL { Complexity::Medium } else { Complexity::Low })
         .qp(QpRange::new(14, 48))
         // One thread: a second one gained nothing, and the machine has other work.
         .num_threads(1)

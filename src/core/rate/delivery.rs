@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use intercom_base::units::Bitrate;
 
+use crate::rate::dispersion::{Arrival, Dispersion};
+
 /// The packets that are looked at: those of so long, and at least so many that came over so long.
 const WINDOW: Duration = Duration::from_millis(400);
 const LEAST_PACKETS: usize = 16;
@@ -47,6 +49,8 @@ pub struct Queue {
     pub came: Bitrate,
     /// See `came`.
     pub sent: Bitrate,
+    /// What the narrowest place carries, as far as bursts tell.
+    pub carries: Option<Bitrate>,
 }
 
 /// What is known of one packet.
@@ -65,6 +69,7 @@ pub struct Delivery {
     first: u64,
     awaited: VecDeque<(Instant, u64)>,
     recent: VecDeque<Packet>,
+    dispersion: Dispersion,
     /// The shortest delays in seconds, on two clocks: of this time and of the one before.
     shortest: [f64; 2],
     since: Instant,
@@ -81,6 +86,7 @@ impl Delivery {
             first: 0,
             awaited: VecDeque::new(),
             recent: VecDeque::new(),
+            dispersion: Dispersion::default(),
             shortest: [f64::INFINITY; 2],
             since: now,
             rests_until: None,
@@ -126,6 +132,7 @@ impl Delivery {
             self.recent.push_back(Packet { sent, came, bytes });
             if let Some(came) = came {
                 self.shortest[0] = self.shortest[0].min(delay(sent, came));
+                self.dispersion.handle_arrival(Arrival { number, sent, came, bytes });
             }
         }
         if now.saturating_duration_since(self.since) >= SHORTEST_OF {
@@ -141,6 +148,7 @@ impl Delivery {
         }
         let carried = self.narrower()?;
         self.recent.clear();
+        self.dispersion.clear();
         self.rests_until = Some(now + DRAINS);
         Some(carried)
     }
@@ -174,6 +182,7 @@ impl Delivery {
             mean: waited(sum / f64::from(count)),
             came: rate(arrived().skip(1).map(|(_, _, bytes)| bytes).sum(), came_for),
             sent: rate(of_late().skip(1).map(|packet| packet.bytes).sum(), sent_for.as_secs_f64().max(0.001)),
+            carries: self.dispersion.carries(now),
         })
     }
 

@@ -13,6 +13,15 @@ const PRESSED_FOR: Duration = Duration::from_secs(2);
 /// is what keeps those steps from becoming delay.
 const USED: u64 = 75;
 const USED_PRESSED: u64 = 60;
+/// On a path whose queue has been empty between any two frames for so long, so much is used of what its narrowest place carries, as far
+/// as bursts tell, and of so much of the estimate: it follows what is sent.
+const USED_CALM: u64 = 90;
+const BEYOND_ESTIMATE: u64 = 135;
+const CALM_AFTER: Duration = Duration::from_millis(1500);
+const EMPTY_QUEUE: Duration = Duration::from_millis(8);
+/// And whose packets wait no longer on the average than so long, and than a packet before them takes.
+const SHORT_QUEUE: Duration = Duration::from_millis(15);
+const PACKET_BITS: u64 = 1250 * 8;
 
 /// Most of what a path below this carries is the voice, which comes evenly and makes no queue: more of it may be used.
 const VOICE: Bitrate = Bitrate::from_kbps(120);
@@ -40,6 +49,17 @@ const FULL_FOR: Duration = Duration::from_secs(3);
 const USED_DRAINING: u64 = 45;
 const LONG_QUEUE: Duration = Duration::from_millis(100);
 
+/// Where packets wait at least so long, report after report, what comes is all that the path carries: until it is calm again, or more
+/// comes, and at most for so long.
+const STANDING_QUEUE: Duration = Duration::from_millis(60);
+const EDGE_FOR: Duration = Duration::from_secs(6);
+/// Where so much of that comes, in percent, it carries more.
+const MORE_THAN_EDGE: u64 = 115;
+
+/// What came of late is carried, whatever the estimator makes of a probe that had to wait: so much of it, in percent, for so long.
+const PROVEN: u64 = 95;
+const PROVEN_FOR: Duration = Duration::from_secs(10);
+
 /// Of a pipe that several share, a path whose estimate is below this part of its share, in percent, begins anew with the share:
 /// the others had pushed it aside. Not oftener than this.
 const PUSHED_ASIDE: u64 = 75;
@@ -62,6 +82,16 @@ pub struct PathState {
     /// It was full, and is taken to carry no more than this until then.
     full: Option<(Bitrate, Instant)>,
     long_queue: bool,
+    /// Since when its queue has been empty time and again, and whether that is so for long enough.
+    empty_since: Option<Instant>,
+    calm: bool,
+    narrowest: Option<Bitrate>,
+    /// What came in the report before this, and whether a queue stood.
+    came: Option<(Bitrate, bool)>,
+    /// The most that came in two reports, until then.
+    proven: Option<(Bitrate, Instant)>,
+    /// What it carries by what came while a queue stood, until then.
+    edge: Option<(Bitrate, Instant)>,
     /// What it carried when it was full, once that is over.
     carried: Option<Bitrate>,
     /// Its part of a pipe that it shares with other viewers.
@@ -83,6 +113,12 @@ impl PathState {
             pressed_until: None,
             full: None,
             long_queue: false,
+            empty_since: None,
+            calm: false,
+            narrowest: None,
+            came: None,
+            proven: None,
+            edge: None,
             carried: None,
             share: None,
             steady: false,
@@ -119,10 +155,30 @@ impl PathState {
     }
 
     /// What waits on it now, and what comes. Whether more or less of it may be used for that.
-    pub fn handle_queue(&mut self, queue: Queue) -> bool {
-        let was_draining = self.is_draining();
+    pub fn handle_queue(&mut self, queue: Queue, now: Instant) -> bool {
+        let before = (self.is_draining(), self.calm_use(), self.edge);
+        let stands = queue.least > STANDING_QUEUE;
+        if let Some((came, stood)) = self.came.replace((queue.came, stands)) {
+            let came = Bitrate::from_bps((came.bps() + queue.came.bps()) / 2);
+            if stood && stands {
+                self.edge = Some((came, now + EDGE_FOR));
+                self.proven = None;
+            }
+            self.proven.take_if(|(most, until)| *most <= came || *until <= now);
+            self.proven.get_or_insert((came, now + PROVEN_FOR));
+        }
+        self.edge.take_if(|(edge, _)| queue.came > edge.percent(MORE_THAN_EDGE));
         self.long_queue = queue.least > LONG_QUEUE;
-        was_draining != self.is_draining()
+        let packet = Duration::from_secs(PACKET_BITS) / (queue.came.bps().clamp(PACKET_BITS, 1 << 31) as u32);
+        self.narrowest = queue.carries;
+        if queue.least < EMPTY_QUEUE && queue.mean < SHORT_QUEUE + packet {
+            let since = *self.empty_since.get_or_insert(now);
+            self.calm = now.saturating_duration_since(since) >= CALM_AFTER;
+            self.edge.take_if(|_| self.calm);
+        } else {
+            (self.empty_since, self.calm) = (None, false);
+        }
+        before != (self.is_draining(), self.calm_use(), self.edge)
     }
 
     /// What it is to begin anew with: others have pushed it aside on the pipe that they share, or its estimator has fallen far below
@@ -155,6 +211,9 @@ impl PathState {
 
     /// What may be used of it now.
     pub fn usable(&self) -> Bitrate {
+        if let Some(usable) = self.calm_use() {
+            return usable;
+        }
         let carries = self.carries();
         carries.percent(match self.pressed_until {
             _ if self.is_draining() => USED_DRAINING,
@@ -162,6 +221,19 @@ impl PathState {
             None if carries < VOICE => USED_BY_VOICE,
             None => USED,
         })
+    }
+
+    /// The same where no queue is near, if that is known.
+    fn calm_use(&self) -> Option<Bitrate> {
+        // Others' packets wait in the same queue, and count on its edge.
+        let known = self.calm && self.share.is_none() && self.full.is_none() && self.edge.is_none();
+        let estimate = self.estimate.filter(|_| known && self.pressed_until.is_none())?;
+        let proven = self.proven.map_or(Bitrate::from_bps(0), |(came, _)| came.percent(PROVEN));
+        let usable = match self.narrowest {
+            Some(narrowest) => narrowest.min(estimate.percent(BEYOND_ESTIMATE).max(proven)).percent(USED_CALM),
+            None => estimate.max(proven).percent(USED),
+        };
+        (estimate >= VOICE).then_some(usable)
     }
 
     /// What may be used where hardly more than the voice is sent, which comes evenly and makes no queue; if that is known.
@@ -182,6 +254,7 @@ impl PathState {
     pub fn handle_full(&mut self, carried: Bitrate, now: Instant) -> bool {
         let most = carried.percent(CARRIED);
         let news = self.carries() > most;
+        self.proven = None;
         if news {
             self.full = Some((most, now + FULL_FOR));
         }
@@ -191,7 +264,8 @@ impl PathState {
     /// What it is taken to carry now.
     fn carries(&self) -> Bitrate {
         let estimate = self.share.or(self.estimate).unwrap_or(self.start);
-        self.full.map_or(estimate, |(most, _)| estimate.min(most))
+        let edges = self.full.into_iter().chain(self.edge.filter(|_| self.share.is_none()));
+        edges.fold(estimate, |carries, (edge, _)| carries.min(edge))
     }
 
     /// Whether looking further has found so much that it is worth to look on soon.
@@ -226,6 +300,7 @@ impl PathState {
         if self.pressed_until.is_some_and(|t| t <= now) {
             self.pressed_until = None;
         }
+        self.edge.take_if(|(_, until)| *until <= now);
         if let Some((most, _)) = self.full.take_if(|(_, until)| *until <= now) {
             self.carried = Some(most);
         }
@@ -233,7 +308,8 @@ impl PathState {
 
     /// When more may be used without a new estimate.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.pressed_until.into_iter().chain(self.full.map(|(_, until)| until)).min()
+        let until = |edge: Option<(Bitrate, Instant)>| edge.map(|(_, until)| until);
+        [self.pressed_until, until(self.full), until(self.edge)].into_iter().flatten().min()
     }
 
     fn goal(&self, most: Bitrate) -> Bitrate {
@@ -253,6 +329,13 @@ mod tests {
     use super::*;
 
     const MOST: Bitrate = Bitrate::from_kbps(5000);
+    const QUEUE: Queue = Queue {
+        least: Duration::ZERO,
+        mean: Duration::ZERO,
+        came: Bitrate::from_kbps(700),
+        sent: Bitrate::from_kbps(1000),
+        carries: Some(Bitrate::from_kbps(1200)),
+    };
 
     fn kbps(kbps: u64) -> Bitrate {
         Bitrate::from_kbps(kbps)
@@ -284,7 +367,10 @@ mod tests {
         assert!(!path.handle_full(kbps(1000), now), "that is known");
         let mut waits = |least: u64| {
             let least = Duration::from_millis(least);
-            (path.handle_queue(Queue { least, mean: least, came: kbps(1000), sent: kbps(1000) }), path.usable())
+            (
+                path.handle_queue(Queue { least, mean: least, came: kbps(1000), sent: kbps(1000), carries: None }, now),
+                path.usable(),
+            )
         };
         assert_eq!(
             [waits(50), waits(200), waits(150), waits(20)].map(|(_, usable)| usable.kbps()),
@@ -292,7 +378,44 @@ mod tests {
         );
         assert_eq!([waits(200), waits(200), waits(20)].map(|(news, _)| news), [true, false, true]);
         path.handle_timeout(path.poll_timeout().unwrap());
+        assert_eq!(path.usable(), kbps(750), "so much came while a queue stood");
+        path.handle_timeout(path.poll_timeout().unwrap());
         assert_eq!((path.usable(), path.poll_timeout()), (kbps(2250), None));
+    }
+
+    #[test]
+    fn what_comes_while_a_queue_stands_is_what_it_carries_until_more_comes() {
+        let now = Instant::now();
+        let mut path = PathState::new(kbps(400), now);
+        path.handle_estimate(kbps(2000), MOST, now);
+        let mut waits = |least: u64, came: u64| {
+            let queue = Queue { least: Duration::from_millis(least), came: kbps(came), ..QUEUE };
+            (path.handle_queue(queue, now), path.usable().kbps())
+        };
+        assert_eq!([waits(80, 900), waits(20, 900), waits(80, 900)], [(false, 1500); 3], "for a moment it may");
+        assert_eq!([waits(80, 1100), waits(20, 1100)], [(true, 750), (false, 750)]);
+        assert_eq!(waits(20, 1200), (true, 1500));
+    }
+
+    #[test]
+    fn a_path_whose_queue_is_empty_between_frames_is_used_closer_to_its_edge() {
+        let now = Instant::now();
+        let mut path = PathState::new(kbps(400), now);
+        path.handle_estimate(kbps(1000), MOST, now);
+        let mut waits = |least: u64, at: u32| {
+            let queue = Queue { least: Duration::from_millis(least), ..QUEUE };
+            (path.handle_queue(queue, now + at * Duration::from_millis(100)), path.usable().kbps())
+        };
+        assert_eq!([waits(2, 0), waits(2, 8), waits(2, 16)], [(false, 750), (false, 750), (true, 1080)]);
+        assert_eq!([waits(20, 18), waits(2, 20), waits(2, 34)], [(true, 750), (false, 750), (false, 750)]);
+        assert_eq!(waits(2, 35), (true, 1080));
+        let mean = Duration::from_millis(30);
+        assert!(path.handle_queue(Queue { mean, ..QUEUE }, now + CALM_AFTER * 3), "each packet waits for others");
+        path.handle_queue(QUEUE, now + CALM_AFTER * 4);
+        path.handle_queue(QUEUE, now + CALM_AFTER * 5);
+        assert_eq!(path.usable().kbps(), 1080);
+        path.set_share(Some(kbps(1000)), true);
+        assert_eq!(path.usable(), kbps(750), "others wait behind it");
     }
 
     #[test]

@@ -20,6 +20,8 @@ const EIGHTHS: [u32; 5] = [8, 6, 4, 3, 2];
 const KEPT: u64 = 85;
 /// ... and climbed to when the bitrate is above this part of it, ...
 const CLIMBED: u64 = 115;
+/// A first picture of which nothing is known is small enough to come soon.
+const BEGUN: u64 = 105;
 /// ... for so long. In its first seconds an encode follows what is found out about the path at once.
 const HELD: Duration = Duration::from_secs(3);
 const HELD_AT_FIRST: Duration = Duration::from_millis(300);
@@ -132,7 +134,7 @@ impl Sizes {
     fn walk(&mut self, bitrate: Bitrate, now: Instant) {
         let Some(began) = self.began else {
             self.began = Some(now);
-            self.at = self.fitting(bitrate, 100);
+            self.at = self.fitting(bitrate, BEGUN);
             return;
         };
         if bitrate < self.need(&self.size(), KEPT) && !self.is_least() {

@@ -17,7 +17,7 @@ impl Home {
             return false;
         }
         self.uplink.handle_queue(visit.id, queue, now);
-        let news = self.visits[index].path.handle_queue(queue);
+        let news = self.visits[index].path.handle_queue(queue, now);
         self.share_uplink(now) || news
     }
 
