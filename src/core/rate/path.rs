@@ -16,6 +16,8 @@ const USED_PRESSED: u64 = 60;
 /// On a path whose queue has been empty between any two frames for so long, so much is used of what its narrowest place carries, as far
 /// as bursts tell, and of so much of the estimate: it follows what is sent.
 const USED_CALM: u64 = 90;
+/// Where bursts tell nothing, so much of the estimate.
+const USED_CALM_BLIND: u64 = 83;
 const BEYOND_ESTIMATE: u64 = 135;
 const CALM_AFTER: Duration = Duration::from_millis(1500);
 const EMPTY_QUEUE: Duration = Duration::from_millis(8);
@@ -231,7 +233,7 @@ impl PathState {
         let proven = self.proven.map_or(Bitrate::from_bps(0), |(came, _)| came.percent(PROVEN));
         let usable = match self.narrowest {
             Some(narrowest) => narrowest.min(estimate.percent(BEYOND_ESTIMATE).max(proven)).percent(USED_CALM),
-            None => estimate.max(proven).percent(USED),
+            None => estimate.max(proven).percent(USED_CALM_BLIND),
         };
         (estimate >= VOICE).then_some(usable)
     }
