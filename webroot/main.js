@@ -23,6 +23,9 @@ const LOUDER = 5;
 // Longer than what call.css moves then.
 const ARRIVAL_MS = 1000;
 
+// The document names an empty one: a browser asks for it at once, over a connection of its own, in front of the picture.
+document.querySelector('link[rel="icon"]').href = '/icon.svg';
+
 const home = document.getElementById('home');
 const player = new Player(home, { presented: (count) => visit.presented(count), changed: showPlayer });
 const framing = new Framing(home, document.getElementById('glow'));
