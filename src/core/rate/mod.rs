@@ -6,10 +6,10 @@
 //! - str0m estimates each viewer's path (GCC over transport-wide feedback). Three quarters of that are used, 85 % below 120 kbit/s, where most is the
 //!   voice; 60 % while frames queue up.
 //! - What a burst's packets are spread to tells what the narrowest place carries ([`dispersion`]). Where the queue has been empty between
-//!   frames for 1.5 s, 85 % of that is used, but not more than 115 % of the estimate. Where a queue of 40 ms stands, what comes is the
-//!   path's edge for 6 s.
+//!   frames for 1.5 s, 90 % of that is used, but not more than 120 % of the estimate; where bursts tell nothing, 83 % of the estimate. Where a queue of 60 ms stands, what comes is the
+//!   path's edge until it is calm again, 6 s at most.
 //! - A path begins with what the page says that it came at, or with 400 kbit/s. Probes look half as far again beyond what was
-//!   found. In its first 5 s they follow each other at once, later every 3 s, or after 1.5 s where the last one has found more.
+//!   found. In its first 5 s they follow each other at once, later every 5 s, or after 1.5 s where the last one has found more.
 //! - What str0m tells of its estimate is an average of three seconds. So [`delivery`] makes the plain sum: what was sent in the
 //!   last 400 ms, what of it came, how late. If packets wait and less than 85 % come, the path carries what came. That counts
 //!   for 3 s, nothing lost is sent again, and the next frame is a keyframe. Less than half of it is used while its

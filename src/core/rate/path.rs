@@ -19,6 +19,8 @@ const USED_CALM: u64 = 90;
 /// Where bursts tell nothing, so much of the estimate.
 const USED_CALM_BLIND: u64 = 83;
 const BEYOND_ESTIMATE: u64 = 135;
+/// An estimate of so much of it is all there is to find.
+const NO_MORE: u64 = 88;
 const CALM_AFTER: Duration = Duration::from_millis(1500);
 const EMPTY_QUEUE: Duration = Duration::from_millis(8);
 /// And whose packets wait no longer on the average than so long, and than a packet before them takes.
@@ -198,6 +200,8 @@ impl PathState {
     /// Whether it is worth to look for more than it is known to carry: up to `most`.
     pub fn is_short_of(&self, most: Bitrate) -> bool {
         let most = self.share.filter(|_| !self.steady).map_or(most, |share| most.min(share));
+        // Bursts tell that there is no more, and would tell if there were.
+        let most = self.narrowest.map_or(most, |narrowest| most.min(narrowest.percent(NO_MORE)));
         self.estimate.is_some_and(|estimate| estimate < most)
     }
 
@@ -411,6 +415,10 @@ mod tests {
         assert_eq!([waits(2, 0), waits(2, 8), waits(2, 16)], [(false, 750), (false, 750), (true, 1080)]);
         assert_eq!([waits(20, 18), waits(2, 20), waits(2, 34)], [(true, 750), (false, 750), (false, 750)]);
         assert_eq!(waits(2, 35), (true, 1080));
+        assert!(path.is_short_of(MOST));
+        path.handle_estimate(kbps(1100), MOST, now);
+        assert!(!path.is_short_of(MOST));
+        path.handle_estimate(kbps(1000), MOST, now);
         let mean = Duration::from_millis(30);
         assert!(path.handle_queue(Queue { mean, ..QUEUE }, now + CALM_AFTER * 3), "each packet waits for others");
         path.handle_queue(QUEUE, now + CALM_AFTER * 4);

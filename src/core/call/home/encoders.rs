@@ -16,7 +16,7 @@ use crate::rate::sizes::MOST_STRIDE;
 const KEYFRAME_DISTANCE: Duration = Duration::from_millis(500);
 
 /// How often the estimator of a viewer that gets less than the best is asked to look for more.
-pub(super) const PROBE_EVERY: Duration = Duration::from_secs(3);
+pub(super) const PROBE_EVERY: Duration = Duration::from_secs(5);
 
 /// And when it has just found more.
 pub(super) const PROBE_SOON: Duration = Duration::from_millis(1500);

@@ -11,8 +11,8 @@ use serde::Deserialize;
 /// A path that the page came over at less, in kbit/s, is thin.
 const THIN_KBPS: u32 = 2500;
 
-/// Part of such a path, as a divisor, that what the page asks for may take. The page tells less than the path carries.
-const PART: u32 = 2;
+/// Part of such a path, as a divisor, that what the page asks for may take.
+const PART: u32 = 3;
 
 /// And at least so much, in kbit/s: the controls come within ten seconds.
 const LEAST_KBPS: u32 = 40;
@@ -109,10 +109,10 @@ mod tests {
     use crate::shell::clock;
 
     #[test]
-    fn a_thin_paths_page_gets_half_of_what_it_tells_and_others_all() {
+    fn a_thin_paths_page_gets_a_third_of_it_and_others_all() {
         let now = clock::now();
         let pace = |words: &str| Pace::of(words, now).map(|pace| pace.bytes_per_second * 8 / 1000);
-        assert_eq!(pace("{\"type\":\"hello\"}\n{\"type\":\"offer\",\"kbps\":300}"), Some(150));
+        assert_eq!(pace("{\"type\":\"hello\"}\n{\"type\":\"offer\",\"kbps\":300}"), Some(100));
         assert_eq!((pace("{\"kbps\":30}"), pace("{\"kbps\":0}")), (Some(40), Some(40)));
         for other in ["", "\n\n", "{", "{\"kbps\":null}", "{\"kbps\":-4}", "{\"kbps\":9000}", "{\"type\":\"hello\"}"] {
             assert_eq!(pace(other), None, "{other}");
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn what_is_small_goes_at_once_and_the_rest_packet_by_packet() {
         let begun = clock::now();
-        let mut pace = Pace::of("{\"kbps\":200}", begun).unwrap();
+        let mut pace = Pace::of("{\"kbps\":300}", begun).unwrap();
         let (mut now, mut sent, mut turns) = (begun, 0, 0);
         while sent < 43_000 {
             let bytes = pace.room(now).min(43_000 - sent);
@@ -143,7 +143,7 @@ mod tests {
         let now = clock::now();
         let [thin, other] = [1, 2].map(|n| IpAddr::from([192, 0, 2, n]));
         let paces = Paces::default();
-        paces.handle_words(thin, "{\"kbps\":200}", now);
+        paces.handle_words(thin, "{\"kbps\":300}", now);
         assert_eq!((paces.room(thin, 9000, now), paces.room(thin, 10, now)), (Ok(AT_ONCE as usize), Ok(10)));
         // One connection takes it, and the next one has to wait.
         paces.handle_sent(thin, AT_ONCE as usize, now);
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(paces.room(thin, 9000, now + LASTS), Ok(9000));
         // Thousands of clients take no memory.
         for n in 0..1000u32 {
-            paces.handle_words(IpAddr::from(n.to_be_bytes()), "{\"kbps\":200}", now);
+            paces.handle_words(IpAddr::from(n.to_be_bytes()), "{\"kbps\":300}", now);
         }
         assert_eq!(paces.0.borrow().len(), MOST);
     }
