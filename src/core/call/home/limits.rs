@@ -10,7 +10,7 @@ use crate::call::home::{Home, HomeOutput, SocketId};
 use crate::call::protocol::FromHome;
 use crate::rate::limits::{Seen, limited_by};
 
-/// Whose device saves data gets this part of what the full picture needs, in percent: it has half its sides then.
+/// Whose device saves data gets this part of what the full picture needs, in percent: with an ordinary scene it has half its sides then.
 const SAVED: u64 = 30;
 
 impl Home {
