@@ -80,19 +80,76 @@ fn a_post_goes_on_the_connection_of_its_page_and_home_answers_on_it() {
 #[test]
 fn over_a_thin_path_what_comes_behind_the_picture_takes_a_third_of_it() {
     let front = front::open();
-    let document = String::from_utf8(get(&front, "/").body).unwrap();
-    let rest = document.split("<meta name=\"part\" content=\"").nth(1).and_then(|rest| rest.split_once('"')).unwrap().0;
-    let wish = format!("GET {rest} HTTP/1.1\r\nHost: {}\r\n{KEEP}Accept-Encoding: gzip\r\n\r\n", front.host());
+    let wish = part(&front);
     let mut stream = tls(&front);
-    stream.write_all(post(&front, "{\"type\":\"offer\",\"kbps\":1200}").as_bytes()).unwrap();
-    home_says(&front, "answer", true);
-    assert_eq!(one(&mut stream).body, b"answer");
+    tell(&front, &mut stream, 1200, true);
     let begun = clock::now();
     stream.write_all(wish.as_bytes()).unwrap();
     let got = one(&mut stream);
-    let (took, least) = (begun.elapsed(), Duration::from_secs_f64((got.body.len() as f64 - 7000.0) / 50_000.0));
-    assert!(least > Duration::from_millis(400) && took > least, "{took:?} for {} bytes", got.body.len());
+    assert_slow(&got, begun.elapsed());
     assert_eq!(got.body, ask(&front, wish.replace(KEEP, "")).body, "and is whole");
+}
+
+/// A browser asks over several connections.
+#[test]
+fn all_connections_of_a_thin_paths_page_share_that() {
+    let front = front::open();
+    let wish = part(&front);
+    tell(&front, &mut tls(&front), 1200, true);
+    let begun = clock::now();
+    let mut others = [0, 1].map(|_| tls(&front));
+    others.iter_mut().for_each(|stream| stream.write_all(wish.as_bytes()).unwrap());
+    let [first, second] = others.map(|mut stream| one(&mut stream));
+    assert_eq!(first.body, second.body);
+    assert_slow(&first, begun.elapsed() / 2);
+}
+
+/// Over the thinnest of paths a part takes seconds. The document stands in front of the next picture, and whoever home does not know
+/// shall slow nobody at the same address.
+#[test]
+fn the_document_waits_for_no_part_and_nobody_for_a_strangers_path() {
+    let front = front::open();
+    let wish = part(&front);
+    let slowly = Duration::from_secs(5);
+    tell(&front, &mut tls(&front), 1, false);
+    let begun = clock::now();
+    ask(&front, wish.replace(KEEP, ""));
+    assert!(begun.elapsed() < slowly, "a stranger's path is everybody's");
+
+    tell(&front, &mut tls(&front), 1, true);
+    let mut behind = tls(&front);
+    behind.write_all(wish.as_bytes()).unwrap();
+    behind.read_exact(&mut [0; 4000]).unwrap();
+    let begun = clock::now();
+    for _ in 0..4 {
+        assert_eq!(get(&front, "/").status, 200);
+    }
+    assert!(begun.elapsed() < slowly, "the document waits behind a part");
+    // A page that came fast is on another path.
+    tell(&front, &mut tls(&front), 9000, true);
+    let begun = clock::now();
+    ask(&front, wish.replace(KEEP, ""));
+    assert!(begun.elapsed() < slowly, "the old path's pace");
+}
+
+/// A wish for the largest part of the page.
+fn part(front: &Front) -> String {
+    let document = String::from_utf8(get(front, "/").body).unwrap();
+    let rest = document.split("<meta name=\"part\" content=\"").nth(1).and_then(|rest| rest.split_once('"')).unwrap().0;
+    format!("GET {rest} HTTP/1.1\r\nHost: {}\r\n{KEEP}Accept-Encoding: gzip\r\n\r\n", front.host())
+}
+
+/// Says that the page came at so much; home welcomes it or not.
+fn tell(front: &Front, stream: &mut Tls, kbps: u32, welcome: bool) {
+    stream.write_all(post(front, &format!("{{\"type\":\"offer\",\"kbps\":{kbps}}}")).as_bytes()).unwrap();
+    home_says(front, "answer", welcome);
+    assert_eq!(one(stream).body, b"answer");
+}
+
+/// It took as long as at a third of 1200 kbit/s, but for what goes at once.
+fn assert_slow(part: &Answer, took: Duration) {
+    let least = Duration::from_secs_f64((part.body.len() as f64 - 7000.0) / 50_000.0);
+    assert!(least > Duration::from_millis(400) && took > least, "{took:?} for {} bytes", part.body.len());
 }
 
 #[test]

@@ -76,8 +76,10 @@ pub struct Connection {
     requests: u8,
     /// It stays behind the answer to the request at hand.
     keep: bool,
-    /// What it gets are home's words, which wait for nothing; and when it may get more of anything else.
-    words: bool,
+    /// What its page says that it came at, in kbit/s, which counts once home welcomes it.
+    told: Option<u32>,
+    /// It is to get a part of the page, which leaves a thin path to the picture; and when it may get more of that.
+    part: bool,
     paced: Option<Instant>,
 }
 
@@ -149,7 +151,8 @@ impl Connection {
             received: Vec::new(),
             requests: 0,
             keep: false,
-            words: false,
+            told: None,
+            part: false,
             paced: None,
         })
     }
@@ -223,7 +226,7 @@ impl Connection {
         let Stage::Waiting(head) = &self.stage else { return Next::Stay };
         // 4 KiB for the answer's head.
         match Relay::open(&context.pages_socket, head, context.longest_page + 4096, self.keep) {
-            Ok(relay) => self.stage = Stage::Relaying(relay),
+            Ok(relay) => (self.part, self.stage) = (head.path() != "/", Stage::Relaying(relay)),
             Err(e) => {
                 log::debug!("pages: {e}");
                 let with_body = head.method == Method::Get;
@@ -425,16 +428,10 @@ impl Connection {
             if left.is_empty() {
                 break;
             }
-            let urgent = self.words || *then == Then::Upgrade;
-            let room = if urgent { Ok(left.len()) } else { context.paces.room(self.peer.ip(), left.len(), now) };
+            let room = if self.part { context.paces.room(self.peer.ip(), left.len(), now) } else { Ok(left.len()) };
             let left = match room {
                 Ok(room) => &left[..room],
-                Err(due) => {
-                    self.paced = Some(due);
-                    // It is slow by our own doing.
-                    self.deadline.0 = self.deadline.0.max(now + context.timeouts.answer);
-                    return Ok(Step::Out(Next::Stay));
-                }
+                Err(due) => return Ok(self.wait_for_room(due)),
             };
             let result = match &mut self.tls {
                 Some(tls) => tls.writer().write(left),
@@ -443,7 +440,7 @@ impl Connection {
             match result {
                 Ok(count) => {
                     *sent += count;
-                    context.paces.handle_sent(self.peer.ip(), if urgent { 0 } else { count }, now);
+                    context.paces.handle_sent(self.peer.ip(), if self.part { count } else { 0 }, now);
                 }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(Step::Out(Next::Stay)),
@@ -453,7 +450,7 @@ impl Connection {
         match then {
             Then::Upgrade => return Ok(Step::Out(Next::Upgraded)),
             Then::Keep => {
-                self.words = false;
+                self.part = false;
                 self.stage = Stage::Head { scanned: 0 };
                 self.opened = now;
                 self.deadline = (now + context.timeouts.idle, Why::Request);

@@ -5,9 +5,8 @@ use std::time::Instant;
 
 use crossbeam_channel::{TryRecvError, bounded};
 
-use super::{Connection, Context, Stage, Step, Then, Why};
+use super::{Connection, Context, Stage, Step, Then, Why, pace};
 use crate::shell::gateway::head::Refusal;
-use crate::shell::gateway::origin::Way;
 use crate::shell::gateway::progress::Next;
 use crate::shell::gateway::reply;
 use crate::shell::posts::{Post, Reply};
@@ -32,9 +31,7 @@ impl Connection {
             return Ok(Step::Go);
         };
         // Behind a proxy the path is another one.
-        if self.way == Way::Direct {
-            context.paces.handle_words(self.peer.ip(), &lines, now);
-        }
+        self.told = pace::told(&lines);
         let (answer, receiver) = bounded(1);
         let reply = Reply { answer, wake: context.own_wake.clone() };
         let post = Post { peer: self.peer, local: self.local, lines, reply };
@@ -55,9 +52,12 @@ impl Connection {
             Ok(answer) => {
                 // Who has shown no key that counts gets one answer a connection.
                 let then = if self.keep && answer.welcome { Then::Keep } else { Then::Close };
+                // A connection that stays is the page's own, with no proxy in between.
+                if let Some(kbps) = self.told.take().filter(|_| then == Then::Keep) {
+                    context.paces.handle_told(self.peer.ip(), kbps, now);
+                }
                 self.deadline = (now + context.timeouts.answer, Why::Answer);
                 self.reply(reply::words(&answer.lines, then == Then::Keep), then);
-                self.words = true;
             }
             Err(TryRecvError::Disconnected) => self.refuse(Refusal::Unavailable, true, context, now),
             Err(TryRecvError::Empty) => return Ok(Step::Out(Next::Stay)),
