@@ -62,6 +62,43 @@ fn each_path_gets_a_picture_that_moves_and_fits() {
     }
 }
 
+/// From Wi-Fi to mobile, or by another route: all packets take longer, and none waits.
+#[test]
+fn a_path_that_gets_longer_is_not_taken_for_a_full_one() {
+    for (kbps, longer) in [(600, 70), (1500, 80), (3000, 150)] {
+        let mut world = World::new();
+        let a = open(&mut world, path(kbps), Some(kbps));
+        world.run(s(15));
+        let before = order(&world, 0);
+        world.viewers[a].change_link(path_of(kbps, ms(30 + longer), 300));
+        for second in 0..20 {
+            world.run(s(1));
+            let now = order(&world, 0);
+            assert!(now > before / 2, "{kbps} kbit/s, {longer} ms longer: {before}, and {now} after {second} s");
+        }
+        assert!(order(&world, 0) > before * 3 / 4, "{kbps} kbit/s: {before}, and {} at last", order(&world, 0));
+    }
+}
+
+/// A provider who drops what is too much lets nothing wait.
+#[test]
+fn a_path_that_drops_instead_of_queueing_is_followed_when_it_narrows() {
+    for (wide, thin) in [(3000, 800), (1500, 500)] {
+        let mut world = World::new();
+        let a = open(&mut world, path(wide), Some(wide));
+        world.run(s(20));
+        world.viewers[a].change_link(path_of(thin, ms(30), 50));
+        world.run(s(4));
+        let since = world.now;
+        let (sent, came) = (world.viewers[a].sent.0, world.viewers[a].came.0);
+        world.run(s(10));
+        let lost = 100 - (world.viewers[a].came.0 - came) * 100 / (world.viewers[a].sent.0 - sent).max(1);
+        let fps = world.viewers[a].shown_since(since) / 10;
+        assert!(lost < 10 && fps > 15, "{wide} to {thin}: {lost} % lost, {fps} pictures a second");
+        assert!(order(&world, 0) < thin, "{wide} to {thin}: {}", order(&world, 0));
+    }
+}
+
 /// As in a crowded Wi-Fi: each packet is late by another time.
 #[test]
 fn a_path_whose_delay_jumps_is_not_taken_for_a_full_one() {

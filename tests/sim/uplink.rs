@@ -63,7 +63,8 @@ fn who_comes_late_has_as_much_of_homes_uplink_as_who_was_there_first() {
         let told = format!("{case}: {rates:?} kbit/s, {shown:?} pictures and {heard:?} packets of sound in 30 s");
         assert!(least * 100 > most * 75, "{told}");
         assert!(sum * 100 > kbps * 70, "{told}");
-        assert!(shown.iter().all(|shown| *shown > if kbps / count < 200 { 500 } else { 780 }), "{told}");
+        // With so little each second frame may be left out.
+        assert!(shown.iter().all(|shown| *shown > if kbps / count < 200 { 400 } else { 780 }), "{told}");
         assert!(heard.iter().all(|heard| *heard > 1480), "{told}");
     }
 }

@@ -49,6 +49,8 @@ pub struct Queue {
     pub came: Bitrate,
     /// See `came`.
     pub sent: Bitrate,
+    /// What part of them is lost.
+    pub lost: f64,
     /// What the narrowest place carries, as far as bursts tell.
     pub carries: Option<Bitrate>,
 }
@@ -107,6 +109,7 @@ impl Delivery {
             // A count that does not go on evenly begins anew.
             self.awaited.clear();
             self.recent.clear();
+            self.dispersion.clear();
             self.first = u64::from(number);
         }
         self.awaited.push_back((now, bytes as u64));
@@ -182,6 +185,7 @@ impl Delivery {
             mean: waited(sum / f64::from(count)),
             came: rate(arrived().skip(1).map(|(_, _, bytes)| bytes).sum(), came_for),
             sent: rate(of_late().skip(1).map(|packet| packet.bytes).sum(), sent_for.as_secs_f64().max(0.001)),
+            lost: 1.0 - f64::from(count) / of_late().count() as f64,
             carries: self.dispersion.carries(now),
         })
     }

@@ -14,6 +14,7 @@ const TOGETHER: Duration = Duration::from_millis(20);
 const SPREAD: u32 = 140;
 /// The viewer's clock ticks by quarters of a millisecond: less apart says nothing.
 const APART: Duration = Duration::from_micros(750);
+const WIDE: u64 = u64::MAX;
 /// Small packets say little.
 const LEAST_BYTES: u64 = 500;
 
@@ -51,9 +52,15 @@ impl Dispersion {
         let sent = packet.sent.saturating_duration_since(before.sent);
         let came = packet.came.saturating_duration_since(before.came);
         let pair = packet.number == before.number + 1 && packet.bytes >= LEAST_BYTES && sent <= TOGETHER;
+        if !pair {
+            return;
+        }
+        // Those of a wide place come as one. If most do, a gap between some is no narrow place: a radio or a modem that has its turn sends
+        // several at once.
+        let rate = if came < APART { WIDE } else { (packet.bytes as f64 * 8.0 / came.as_secs_f64()) as u64 };
         // What was sent as far apart as it came says how it was sent.
-        if pair && came >= APART && came >= sent * SPREAD / 100 {
-            self.pairs.push_back((packet.sent, (packet.bytes as f64 * 8.0 / came.as_secs_f64()) as u64));
+        if rate == WIDE || came >= sent * SPREAD / 100 {
+            self.pairs.push_back((packet.sent, rate));
             if self.pairs.len() > MOST {
                 self.pairs.pop_front();
             }
@@ -69,11 +76,13 @@ impl Dispersion {
         }
         rates.sort_unstable();
         let part = |quarters: usize| rates[rates.len() * quarters / 4];
-        (part(3) * 100 <= part(1) * AGREE).then(|| Bitrate::from_bps(part(2)))
+        (part(3) != WIDE && part(3).saturating_mul(100) <= part(1).saturating_mul(AGREE))
+            .then(|| Bitrate::from_bps(part(2)))
     }
 
     /// The path has changed.
     pub fn clear(&mut self) {
+        self.last = None;
         self.pairs.clear();
     }
 }
@@ -120,6 +129,19 @@ mod tests {
             let then = bursts(&mut dispersion, now, 3, count, kbps, false);
             assert_eq!(dispersion.carries(then), None, "{count} {kbps}");
         }
+    }
+
+    #[test]
+    fn a_wide_path_that_has_its_turn_each_ten_milliseconds_says_nothing() {
+        let now = Instant::now();
+        let mut dispersion = Dispersion::default();
+        for number in 0..600 {
+            // Of each ten packets one comes a turn later than the one before.
+            let came = now + Duration::from_millis(33 * (number / 10) + if number % 10 >= 6 { 10 } else { 0 });
+            let sent = now + Duration::from_millis(33 * (number / 10));
+            dispersion.handle_arrival(Arrival { number, sent, came, bytes: 1200 });
+        }
+        assert_eq!(dispersion.carries(now + Duration::from_secs(2)), None);
     }
 
     #[test]

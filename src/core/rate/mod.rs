@@ -77,6 +77,7 @@ pub mod cadence;
 pub mod delivery;
 pub mod demand;
 pub mod dispersion;
+pub mod edge;
 pub mod encoding;
 pub mod limits;
 pub mod passthrough;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use intercom_base::units::Bitrate;
 
 use crate::rate::delivery::Queue;
+use crate::rate::edge::Edge;
 
 /// While frames queue up, and for this long after, the path is used with more room.
 const PRESSED_FOR: Duration = Duration::from_secs(2);
@@ -13,19 +14,6 @@ const PRESSED_FOR: Duration = Duration::from_secs(2);
 /// is what keeps those steps from becoming delay.
 const USED: u64 = 75;
 const USED_PRESSED: u64 = 60;
-/// On a path whose queue has been empty between any two frames for so long, so much is used of what its narrowest place carries, as far
-/// as bursts tell, and of so much of the estimate: it follows what is sent.
-const USED_CALM: u64 = 90;
-/// Where bursts tell nothing, so much of the estimate.
-const USED_CALM_BLIND: u64 = 83;
-const BEYOND_ESTIMATE: u64 = 135;
-/// An estimate of so much of it is all there is to find.
-const NO_MORE: u64 = 88;
-const CALM_AFTER: Duration = Duration::from_millis(1500);
-const EMPTY_QUEUE: Duration = Duration::from_millis(8);
-/// And whose packets wait no longer on the average than so long, and than a packet before them takes.
-const SHORT_QUEUE: Duration = Duration::from_millis(15);
-const PACKET_BITS: u64 = 1250 * 8;
 
 /// Most of what a path below this carries is the voice, which comes evenly and makes no queue: more of it may be used.
 const VOICE: Bitrate = Bitrate::from_kbps(120);
@@ -53,17 +41,6 @@ const FULL_FOR: Duration = Duration::from_secs(3);
 const USED_DRAINING: u64 = 45;
 const LONG_QUEUE: Duration = Duration::from_millis(100);
 
-/// Where packets wait at least so long, report after report, what comes is all that the path carries: until it is calm again, or more
-/// comes, and at most for so long.
-const STANDING_QUEUE: Duration = Duration::from_millis(60);
-const EDGE_FOR: Duration = Duration::from_secs(6);
-/// Where so much of that comes, in percent, it carries more.
-const MORE_THAN_EDGE: u64 = 115;
-
-/// What came of late is carried, whatever the estimator makes of a probe that had to wait: so much of it, in percent, for so long.
-const PROVEN: u64 = 95;
-const PROVEN_FOR: Duration = Duration::from_secs(10);
-
 /// Of a pipe that several share, a path whose estimate is below this part of its share, in percent, begins anew with the share:
 /// the others had pushed it aside. Not oftener than this.
 const PUSHED_ASIDE: u64 = 75;
@@ -86,16 +63,8 @@ pub struct PathState {
     /// It was full, and is taken to carry no more than this until then.
     full: Option<(Bitrate, Instant)>,
     long_queue: bool,
-    /// Since when its queue has been empty time and again, and whether that is so for long enough.
-    empty_since: Option<Instant>,
-    calm: bool,
-    narrowest: Option<Bitrate>,
-    /// What came in the report before this, and whether a queue stood.
-    came: Option<(Bitrate, bool)>,
-    /// The most that came in two reports, until then.
-    proven: Option<(Bitrate, Instant)>,
-    /// What it carries by what came while a queue stood, until then.
-    edge: Option<(Bitrate, Instant)>,
+    /// By what waits on it.
+    edge: Edge,
     /// What it carried when it was full, once that is over.
     carried: Option<Bitrate>,
     /// Its part of a pipe that it shares with other viewers.
@@ -117,12 +86,7 @@ impl PathState {
             pressed_until: None,
             full: None,
             long_queue: false,
-            empty_since: None,
-            calm: false,
-            narrowest: None,
-            came: None,
-            proven: None,
-            edge: None,
+            edge: Edge::default(),
             carried: None,
             share: None,
             steady: false,
@@ -160,29 +124,10 @@ impl PathState {
 
     /// What waits on it now, and what comes. Whether more or less of it may be used for that.
     pub fn handle_queue(&mut self, queue: Queue, now: Instant) -> bool {
-        let before = (self.is_draining(), self.calm_use(), self.edge);
-        let stands = queue.least > STANDING_QUEUE;
-        if let Some((came, stood)) = self.came.replace((queue.came, stands)) {
-            let came = Bitrate::from_bps((came.bps() + queue.came.bps()) / 2);
-            if stood && stands {
-                self.edge = Some((came, now + EDGE_FOR));
-                self.proven = None;
-            }
-            self.proven.take_if(|(most, until)| *most <= came || *until <= now);
-            self.proven.get_or_insert((came, now + PROVEN_FOR));
-        }
-        self.edge.take_if(|(edge, _)| queue.came > edge.percent(MORE_THAN_EDGE));
+        let before = (self.is_draining(), self.usable());
+        self.edge.handle_queue(queue, now);
         self.long_queue = queue.least > LONG_QUEUE;
-        let packet = Duration::from_secs(PACKET_BITS) / (queue.came.bps().clamp(PACKET_BITS, 1 << 31) as u32);
-        self.narrowest = queue.carries;
-        if queue.least < EMPTY_QUEUE && queue.mean < SHORT_QUEUE + packet {
-            let since = *self.empty_since.get_or_insert(now);
-            self.calm = now.saturating_duration_since(since) >= CALM_AFTER;
-            self.edge.take_if(|_| self.calm);
-        } else {
-            (self.empty_since, self.calm) = (None, false);
-        }
-        before != (self.is_draining(), self.calm_use(), self.edge)
+        before != (self.is_draining(), self.usable())
     }
 
     /// What it is to begin anew with: others have pushed it aside on the pipe that they share, or its estimator has fallen far below
@@ -201,7 +146,7 @@ impl PathState {
     pub fn is_short_of(&self, most: Bitrate) -> bool {
         let most = self.share.filter(|_| !self.steady).map_or(most, |share| most.min(share));
         // Bursts tell that there is no more, and would tell if there were.
-        let most = self.narrowest.map_or(most, |narrowest| most.min(narrowest.percent(NO_MORE)));
+        let most = self.edge.no_more().map_or(most, |no_more| most.min(no_more));
         self.estimate.is_some_and(|estimate| estimate < most)
     }
 
@@ -232,14 +177,8 @@ impl PathState {
     /// The same where no queue is near, if that is known.
     fn calm_use(&self) -> Option<Bitrate> {
         // Others' packets wait in the same queue, and count on its edge.
-        let known = self.calm && self.share.is_none() && self.full.is_none() && self.edge.is_none();
-        let estimate = self.estimate.filter(|_| known && self.pressed_until.is_none())?;
-        let proven = self.proven.map_or(Bitrate::from_bps(0), |(came, _)| came.percent(PROVEN));
-        let usable = match self.narrowest {
-            Some(narrowest) => narrowest.min(estimate.percent(BEYOND_ESTIMATE).max(proven)).percent(USED_CALM),
-            None => estimate.max(proven).percent(USED_CALM_BLIND),
-        };
-        (estimate >= VOICE).then_some(usable)
+        let alone = self.share.is_none() && self.full.is_none() && self.pressed_until.is_none();
+        self.edge.usable(self.estimate.filter(|estimate| alone && *estimate >= VOICE)?)
     }
 
     /// What may be used where hardly more than the voice is sent, which comes evenly and makes no queue; if that is known.
@@ -260,7 +199,7 @@ impl PathState {
     pub fn handle_full(&mut self, carried: Bitrate, now: Instant) -> bool {
         let most = carried.percent(CARRIED);
         let news = self.carries() > most;
-        self.proven = None;
+        self.edge.handle_full();
         if news {
             self.full = Some((most, now + FULL_FOR));
         }
@@ -270,8 +209,8 @@ impl PathState {
     /// What it is taken to carry now.
     fn carries(&self) -> Bitrate {
         let estimate = self.share.or(self.estimate).unwrap_or(self.start);
-        let edges = self.full.into_iter().chain(self.edge.filter(|_| self.share.is_none()));
-        edges.fold(estimate, |carries, (edge, _)| carries.min(edge))
+        let standing = self.edge.standing().filter(|_| self.share.is_none());
+        self.full.map(|(most, _)| most).into_iter().chain(standing).fold(estimate, Bitrate::min)
     }
 
     /// Whether looking further has found so much that it is worth to look on soon.
@@ -306,7 +245,7 @@ impl PathState {
         if self.pressed_until.is_some_and(|t| t <= now) {
             self.pressed_until = None;
         }
-        self.edge.take_if(|(_, until)| *until <= now);
+        self.edge.handle_timeout(now);
         if let Some((most, _)) = self.full.take_if(|(_, until)| *until <= now) {
             self.carried = Some(most);
         }
@@ -314,8 +253,8 @@ impl PathState {
 
     /// When more may be used without a new estimate.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let until = |edge: Option<(Bitrate, Instant)>| edge.map(|(_, until)| until);
-        [self.pressed_until, until(self.full), until(self.edge)].into_iter().flatten().min()
+        let full = self.full.map(|(_, until)| until);
+        [self.pressed_until, full, self.edge.poll_timeout()].into_iter().flatten().min()
     }
 
     fn goal(&self, most: Bitrate) -> Bitrate {
@@ -335,13 +274,11 @@ mod tests {
     use super::*;
 
     const MOST: Bitrate = Bitrate::from_kbps(5000);
-    const QUEUE: Queue = Queue {
-        least: Duration::ZERO,
-        mean: Duration::ZERO,
-        came: Bitrate::from_kbps(700),
-        sent: Bitrate::from_kbps(1000),
-        carries: Some(Bitrate::from_kbps(1200)),
-    };
+    /// A report of 1000 kbit/s, of which `came` came and waited for so many milliseconds at least.
+    fn waits(least: u64, came: u64) -> Queue {
+        let least = Duration::from_millis(least);
+        Queue { least, mean: least, came: kbps(came), sent: kbps(1000), lost: 0.0, carries: None }
+    }
 
     fn kbps(kbps: u64) -> Bitrate {
         Bitrate::from_kbps(kbps)
@@ -371,61 +308,40 @@ mod tests {
         assert!(path.handle_full(kbps(1000), now));
         assert_eq!((path.usable(), path.look_further(MOST)), (kbps(675), kbps(1350)));
         assert!(!path.handle_full(kbps(1000), now), "that is known");
-        let mut waits = |least: u64| {
-            let least = Duration::from_millis(least);
-            (
-                path.handle_queue(Queue { least, mean: least, came: kbps(1000), sent: kbps(1000), carries: None }, now),
-                path.usable(),
-            )
-        };
+        let mut takes = |least: u64| (path.handle_queue(waits(least, 1000), now), path.usable());
         assert_eq!(
-            [waits(50), waits(200), waits(150), waits(20)].map(|(_, usable)| usable.kbps()),
+            [takes(50), takes(200), takes(150), takes(20)].map(|(_, usable)| usable.kbps()),
             [675, 405, 405, 675]
         );
-        assert_eq!([waits(200), waits(200), waits(20)].map(|(news, _)| news), [true, false, true]);
-        path.handle_timeout(path.poll_timeout().unwrap());
-        assert_eq!(path.usable(), kbps(750), "so much came while a queue stood");
-        path.handle_timeout(path.poll_timeout().unwrap());
-        assert_eq!((path.usable(), path.poll_timeout()), (kbps(2250), None));
+        assert_eq!([takes(200), takes(200), takes(20)].map(|(news, _)| news), [true, false, true]);
+        while let Some(due) = path.poll_timeout() {
+            path.handle_timeout(due);
+        }
+        assert_eq!(path.usable(), kbps(2250));
     }
 
     #[test]
-    fn what_comes_while_a_queue_stands_is_what_it_carries_until_more_comes() {
-        let now = Instant::now();
-        let mut path = PathState::new(kbps(400), now);
-        path.handle_estimate(kbps(2000), MOST, now);
-        let mut waits = |least: u64, came: u64| {
-            let queue = Queue { least: Duration::from_millis(least), came: kbps(came), ..QUEUE };
-            (path.handle_queue(queue, now), path.usable().kbps())
-        };
-        assert_eq!([waits(80, 900), waits(20, 900), waits(80, 900)], [(false, 1500); 3], "for a moment it may");
-        assert_eq!([waits(80, 1100), waits(20, 1100)], [(true, 750), (false, 750)]);
-        assert_eq!(waits(20, 1200), (true, 1500));
-    }
-
-    #[test]
-    fn a_path_whose_queue_is_empty_between_frames_is_used_closer_to_its_edge() {
+    fn its_edge_is_used_by_who_is_alone_there_and_looks_for_no_more_than_bursts_tell() {
         let now = Instant::now();
         let mut path = PathState::new(kbps(400), now);
         path.handle_estimate(kbps(1000), MOST, now);
-        let mut waits = |least: u64, at: u32| {
-            let queue = Queue { least: Duration::from_millis(least), ..QUEUE };
-            (path.handle_queue(queue, now + at * Duration::from_millis(100)), path.usable().kbps())
-        };
-        assert_eq!([waits(2, 0), waits(2, 8), waits(2, 16)], [(false, 750), (false, 750), (true, 1080)]);
-        assert_eq!([waits(20, 18), waits(2, 20), waits(2, 34)], [(true, 750), (false, 750), (false, 750)]);
-        assert_eq!(waits(2, 35), (true, 1080));
+        let calm = Queue { carries: Some(kbps(1200)), ..waits(2, 700) };
+        let told = [0, 800, 1600].map(|ms| path.handle_queue(calm, now + Duration::from_millis(ms)));
+        assert_eq!((told, path.usable()), ([false, false, true], kbps(1080)));
         assert!(path.is_short_of(MOST));
         path.handle_estimate(kbps(1100), MOST, now);
         assert!(!path.is_short_of(MOST));
-        path.handle_estimate(kbps(1000), MOST, now);
-        let mean = Duration::from_millis(30);
-        assert!(path.handle_queue(Queue { mean, ..QUEUE }, now + CALM_AFTER * 3), "each packet waits for others");
-        path.handle_queue(QUEUE, now + CALM_AFTER * 4);
-        path.handle_queue(QUEUE, now + CALM_AFTER * 5);
-        assert_eq!(path.usable().kbps(), 1080);
         path.set_share(Some(kbps(1000)), true);
         assert_eq!(path.usable(), kbps(750), "others wait behind it");
+        path.set_share(None, true);
+        // A queue of ours stands.
+        let later = now + Duration::from_secs(2);
+        assert!(path.handle_queue(waits(80, 600), later) && path.handle_queue(waits(80, 600), later));
+        assert_eq!((path.usable(), path.look_further(MOST)), (kbps(450), kbps(900)));
+        while let Some(due) = path.poll_timeout() {
+            path.handle_timeout(due);
+        }
+        assert_eq!(path.usable(), kbps(825), "that is long ago");
     }
 
     #[test]
