@@ -56,25 +56,35 @@ fn at_thirty_percent_loss_nearly_all_of_the_sound_gets_through() {
     }
     // Each packet and its twin both get lost in 9 of 100 cases; of those the next one brings most along.
     let mean = |part: fn(&(f64, f64)) -> f64| later.iter().map(part).sum::<f64>() / later.len() as f64;
-    assert!(mean(|heard| heard.0) > 0.85 && mean(|heard| heard.1) > 0.92, "{later:?}");
+    assert!(mean(|heard| heard.0) > 0.88 && mean(|heard| heard.1) > 0.94, "{later:?}");
+    assert!(later.iter().all(|(packets, _)| *packets > 0.8), "each packet brings the one before along: {later:?}");
 }
 
 #[test]
-fn at_sixty_four_kilobits_the_sound_comes_first() {
-    let narrow = NetemConfig::new().latency(ms(20)).link(LinkRate::kbps(64), DataSize::bytes(64_000 / 8 / 3));
-    let (world, a, heard) = listen(narrow, 60);
-    for (packets, all) in &heard[2..] {
-        assert!(*packets > 0.88 && *all > 0.92, "{heard:?}");
+fn where_there_is_room_for_little_more_than_the_voice_it_comes_first() {
+    for kbps in [50, 56, 64, 72] {
+        let narrow = NetemConfig::new().latency(ms(20)).link(LinkRate::kbps(kbps), third_of_a_second(kbps));
+        let (world, a, heard) = listen(narrow, 60);
+        // Now and then it is tried whether there is room for more. In between nothing is sent that would push the voice aside.
+        let whole = heard[2..].iter().filter(|(packets, _)| *packets > 0.99).count();
+        let ever = heard[2..].iter().all(|(packets, all)| *packets > 0.85 && *all > 0.88);
+        assert!(ever && whole >= 2, "{kbps} kbit/s: {heard:?}");
+        let shown = world.viewers[a].shown_since(world.start + s(10));
+        let some = if kbps < 56 { 0..50 } else { 5..50 };
+        assert!(some.contains(&shown), "{kbps} kbit/s: {shown} pictures in 50 s");
+        assert_eq!(world.home.status()["visits"][0]["still"], true, "{kbps} kbit/s");
     }
-    let (shown, since) = (&world.viewers[a], world.start + s(10));
-    assert!((1..50).contains(&shown.shown_since(since)), "{} pictures in 50 s", shown.shown_since(since));
-    assert_eq!(world.home.status()["visits"][0]["still"], true);
+}
+
+/// What fits into a queue.
+fn third_of_a_second(kbps: u64) -> DataSize {
+    DataSize::bytes(kbps as i64 * 1000 / 8 / 3)
 }
 
 #[test]
 fn when_a_path_is_wide_again_the_picture_moves_again() {
     let mut world = World::new();
-    let narrow = NetemConfig::new().latency(ms(20)).link(LinkRate::kbps(64), DataSize::bytes(64_000 / 8 / 3));
+    let narrow = NetemConfig::new().latency(ms(20)).link(LinkRate::kbps(64), third_of_a_second(64));
     let a = world.visit(narrow);
     world.run(s(20));
     assert_eq!(world.home.status()["visits"][0]["still"], true, "{}", world.home.status());

@@ -31,6 +31,11 @@ const OWN_FOR: Duration = Duration::from_secs(60);
 const QUEUE: Duration = Duration::from_millis(150);
 /// ... and so do those that are this late, for the queue may have been there from the first one on.
 const LATE: Duration = Duration::from_millis(500);
+/// Where even the packet of a report that waits least waits so long, a queue stands; where it waits shorter than that, there is none. It
+/// may come and go within such a time.
+const STANDS: Duration = Duration::from_millis(60);
+const EMPTY: Duration = Duration::from_millis(15);
+const SEEN_FOR: Duration = Duration::from_secs(5);
 /// What the encoder is told of loss at least, since the first lost word is not announced.
 const LEAST_PERCENT: u8 = 8;
 const MOST_PERCENT: u8 = 30;
@@ -49,6 +54,9 @@ pub struct Protection {
     /// The shortest round trip, and whether the last one was longer by a queue.
     best: Option<Duration>,
     queued: bool,
+    /// When a queue was last seen to stand, since when none was seen at all, and when that was last told.
+    stood: Option<Instant>,
+    empty: Option<(Instant, Instant)>,
 }
 
 impl Protection {
@@ -62,15 +70,27 @@ impl Protection {
         }
     }
 
-    /// Takes the loss of the last second or so. `alone` says that next to nothing but sound has been sent for a while:
-    /// what gets lost all the same is the path's own loss, though the estimate falls for it.
+    /// Takes what the packet of a report waited that waited least. A round trip tells of a queue only where one was seen without it.
+    pub fn handle_queue(&mut self, least: Duration, now: Instant) {
+        if least > STANDS {
+            self.stood = Some(now);
+            self.own = None;
+        }
+        self.empty = (least < EMPTY).then(|| (self.empty.map_or(now, |(since, _)| since), now));
+    }
+
+    /// Takes the loss of the last second or so. `alone` says that next to nothing but sound has been sent for a while: what gets lost all
+    /// the same is the path's own loss, though the estimate falls for it. So is what gets lost where nothing waits.
     pub fn handle_loss(&mut self, loss: f32, alone: bool, now: Instant) {
         if !loss.is_finite() {
             return;
         }
         self.recent.rotate_right(1);
         self.recent[0] = loss;
-        if alone && !self.queued && self.recent.iter().all(|loss| *loss >= REDUNDANT) {
+        let lately = |t: Instant| now.saturating_duration_since(t) < SEEN_FOR;
+        let alone = alone && !self.stood.is_some_and(lately);
+        let empty = self.empty.is_some_and(|(since, told)| !lately(since) && lately(told));
+        if (alone || empty) && !self.queued && self.recent.iter().all(|loss| *loss >= REDUNDANT) {
             self.own = Some(now);
         }
         let follow = if loss > self.loss { 0.5 } else { 0.15 };
@@ -257,6 +277,30 @@ mod tests {
         assert!(!protection.redundancy(narrow, now), "it was our own queue's loss");
         let now = seconds(&mut protection, 0.3, true, 4);
         assert!(!protection.redundancy(narrow, now), "and still is");
+        protection.handle_round_trip(Duration::from_millis(60));
+        protection.handle_queue(Duration::from_millis(20), now);
+        let now = seconds(&mut protection, 0.3, true, 4);
+        assert!(protection.redundancy(narrow, now), "no queue stands");
+        protection.handle_queue(Duration::from_millis(90), now);
+        assert!(!protection.redundancy(narrow, now), "one does, whatever the round trip");
+        let now = seconds(&mut protection, 0.3, true, 4);
+        assert!(!protection.redundancy(narrow, now));
+        let now = seconds(&mut protection, 0.3, true, 4);
+        assert!(protection.redundancy(narrow, now), "it is gone");
+        // Pictures are sent as well.
+        protection.handle_queue(Duration::from_millis(90), now);
+        for _ in 0..8 {
+            let now = seconds(&mut protection, 0.3, false, 1);
+            protection.handle_queue(Duration::from_millis(20), now);
+        }
+        let now = seconds(&mut protection, 0.3, false, 4);
+        assert!(!protection.redundancy(narrow, now), "they may be too much");
+        for _ in 0..8 {
+            let now = seconds(&mut protection, 0.3, false, 1);
+            protection.handle_queue(Duration::from_millis(2), now);
+        }
+        let now = seconds(&mut protection, 0.3, false, 1);
+        assert!(protection.redundancy(narrow, now), "nothing waits");
         seconds(&mut protection, 0.0, false, 10);
         assert!(wide(&protection), "ten seconds without loss");
         seconds(&mut protection, 0.0, false, 30);

@@ -21,6 +21,9 @@ const NOTHING: Bitrate = Bitrate::from_kbps(4);
 const SOONEST: Duration = Duration::from_secs(2);
 const LATEST: Duration = Duration::from_secs(20);
 
+/// Within a second of its rest the estimator climbs beyond what the voice takes, and sends padding. So it is put to rest again and again.
+const RESTS_AGAIN: Duration = Duration::from_millis(500);
+
 /// Queues have drained by then, and the reports of the time before have come.
 const QUIET_AFTER: Duration = Duration::from_secs(8);
 
@@ -50,6 +53,7 @@ pub struct StillMode {
     trial: Option<Instant>,
     next_trial: Option<Instant>,
     news: Option<Estimating>,
+    rest_again: Option<Instant>,
     last: Option<Instant>,
     /// The next picture was asked for.
     asked: Option<Instant>,
@@ -71,6 +75,7 @@ impl StillMode {
             trial: None,
             next_trial: None,
             news: None,
+            rest_again: None,
             last: None,
             asked: None,
             // 8 kB, until one has been seen.
@@ -167,9 +172,13 @@ impl StillMode {
             self.rest(now);
         } else if self.next_trial.is_some_and(|at| now >= at) {
             self.next_trial = None;
+            self.rest_again = None;
             self.trial = Some(now + TRIAL);
             self.room_since = None;
             self.news = Some(Estimating::Try);
+        } else if self.rest_again.is_some_and(|at| now >= at) {
+            self.rest_again = Some(now + RESTS_AGAIN);
+            self.news = Some(Estimating::Rest);
         }
     }
 
@@ -177,6 +186,7 @@ impl StillMode {
         self.trial = None;
         self.room_since = None;
         self.next_trial = Some(now + self.wait);
+        self.rest_again = Some(now + RESTS_AGAIN);
         self.news = Some(Estimating::Rest);
     }
 
@@ -186,7 +196,7 @@ impl StillMode {
             false => self.short_since.map(|t| t + SHORT_FOR),
             true => {
                 let ample = self.room_since.map(|t| t + ROOM_FOR);
-                [ample, self.trial, self.next_trial, self.ask_at()].into_iter().flatten().min()
+                [ample, self.trial, self.next_trial, self.rest_again, self.ask_at()].into_iter().flatten().min()
             }
         }
     }

@@ -13,8 +13,8 @@ use crate::call::peer::{PeerOutput, Pressure};
 use crate::call::protocol::{FromHome, RungName};
 use crate::rate::path::PathState;
 
-/// What the library takes for an estimate of nothing.
-const NOTHING: Bitrate = Bitrate::from_kbps(1);
+/// What the library takes for an estimate of nothing, and for too little to probe for.
+pub(super) const NOTHING: Bitrate = Bitrate::from_kbps(1);
 
 impl Home {
     /// A datagram came to `local` from `source`. Known sources go straight to their visit; from unknown ones only
@@ -245,9 +245,6 @@ impl Home {
                 PeerOutput::Estimate(estimate) => {
                     // What is estimated while next to nothing is sent would say that there is no more room.
                     if visit.still_mode.is_resting() {
-                        if estimate > self.speech_rate() {
-                            self.rest_estimator(index, now);
-                        }
                         continue;
                     }
                     visit.capacity = Some(estimate);

@@ -5,6 +5,7 @@ use std::time::Instant;
 use intercom_base::units::Bitrate;
 
 use crate::call::home::encoders::{HEADERS, least};
+use crate::call::home::media::NOTHING;
 use crate::call::home::visit::Visit;
 use crate::call::home::{Home, HomeOutput};
 use crate::call::items::{AudioIn, EncodedAudio};
@@ -93,20 +94,22 @@ impl Home {
         self.speech.ordered().map_or(self.config.audio, |speech| speech.bitrate)
     }
 
-    /// Below what the voice takes, the estimator sends no padding, which on a narrow path is what the voice would lose.
+    /// Below what the voice takes, the estimator sends no padding, and it sends no probes for what nobody wants: on a narrow path both are
+    /// what the voice would lose. To begin anew is to probe.
     pub(super) fn rest_estimator(&mut self, index: usize, now: Instant) {
         let rest = self.speech_rate().percent(60);
         let visit = &mut self.visits[index];
         visit.path.seek(rest);
         if let Some(peer) = &mut visit.peer {
-            peer.set_desired(rest, now);
+            peer.set_desired(NOTHING, now);
             peer.reset_estimate(rest, now);
         }
     }
 
-    /// Looks whether the path carries moving pictures by now.
+    /// Looks whether the path carries moving pictures by now. It begins with too little for them: what it only takes for granted is no
+    /// room.
     fn try_estimator(&mut self, index: usize, now: Instant) {
-        let (begin, goal) = (self.config.reduced.floor.percent(150), self.config.reduced.max);
+        let (begin, goal) = (self.speech_rate().percent(150), self.config.reduced.max);
         let visit = &mut self.visits[index];
         visit.path.seek(goal);
         if let Some(peer) = &mut visit.peer {

@@ -59,6 +59,7 @@ pub(super) struct Connection {
     video: Option<Track>,
     connected: bool,
     redundancy: bool,
+    voice_loss: Option<f32>,
     locals: Vec<Candidate>,
     checks: Checks,
     sequences: TransportSequences,
@@ -118,6 +119,7 @@ impl Connection {
             audio: None,
             video: None,
             connected: false,
+            voice_loss: None,
             redundancy: true,
             locals: candidates,
             checks: Checks::new(now),
@@ -425,12 +427,15 @@ impl Connection {
                 self.out.push_back(PeerOutput::Estimate(Bitrate::from_bps(estimate.as_u64())));
             }
             Event::PeerStats(stats) => {
-                if let Some(loss) = stats.egress_loss_fraction {
-                    self.out.push_back(PeerOutput::Loss(loss));
-                }
+                // Some viewers' feedback leaves out what was lost between two of their reports.
+                let told = [stats.egress_loss_fraction, self.voice_loss.take()].into_iter().flatten();
+                self.out.extend(told.reduce(f32::max).map(PeerOutput::Loss));
             }
-            Event::MediaEgressStats(stats) if self.reported() == Some(stats.mid) => {
-                if let (Some(loss), Some(remote)) = (stats.loss, &stats.remote) {
+            Event::MediaEgressStats(stats) => {
+                let is = |track: &Option<Track>| track.as_ref().is_some_and(|track| track.mid == stats.mid);
+                self.voice_loss = stats.loss.filter(|_| is(&self.audio)).or(self.voice_loss);
+                let tells = is(if self.pictured { &self.video } else { &self.audio });
+                if let (true, Some(loss), Some(remote)) = (tells, stats.loss, &stats.remote) {
                     let clock = if self.pictured { VIDEO_CLOCK } else { AUDIO_CLOCK };
                     let jitter = Duration::from_secs_f64(f64::from(remote.jitter) / clock as f64);
                     self.out.push_back(PeerOutput::Report(Report { loss, jitter, rtt: stats.rtt }));
@@ -480,12 +485,6 @@ impl Connection {
             }
             RawPacket::RtcpRx(_) | RawPacket::RtcpTx(_) => {}
         }
-    }
-
-    /// The track whose reports tell of the path.
-    fn reported(&self) -> Option<Mid> {
-        let track = if self.pictured { &self.video } else { &self.audio };
-        track.as_ref().map(|track| track.mid)
     }
 
     fn choose_payload_types(&mut self) {
