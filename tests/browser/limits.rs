@@ -32,7 +32,8 @@ pub fn saving(lab: &mut Lab) {
     let page = lab.viewer(Permission::Undecided);
     page.before_load(SAVES);
     page.size(390, 844, true);
-    let home = lab.home();
+    // Nobody else's picture is to be measured.
+    let home = Daemon::start(Setup::default());
     page.open(&home.link());
     page.wait_state("live", PATIENCE);
     just_watch(&page);
