@@ -241,7 +241,7 @@ impl EncoderPlan {
         self.due = false;
         self.ticks = 0;
         self.cadence.consumed();
-        let resized = self.running.is_some_and(|bitrate| self.sizes.handle_bitrate(bitrate, now));
+        let resized = self.running.is_some_and(|bitrate| self.sizes.handle_frame(bitrate, keyframe, now));
         let card = self.shows_card(now);
         let source = match &mut self.newest {
             Some(newest) if !card => {

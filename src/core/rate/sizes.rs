@@ -113,6 +113,7 @@ impl Sizes {
     /// Nobody looks any more: the next run begins anew.
     pub fn handle_stop(&mut self) {
         (self.began, self.ample_since, self.climbed, self.held) = (None, None, None, HELD);
+        self.demand = Demand::default();
     }
 
     /// A frame of this size was encoded at this bitrate, with this quantizer (QP).
@@ -121,14 +122,15 @@ impl Sizes {
         self.demand.handle_qp(qp, bitrate.max(self.floor), self.size().need, now);
     }
 
-    /// A frame is to be encoded at this bitrate. Whether the size changed, so that it must be a keyframe.
-    pub fn handle_bitrate(&mut self, bitrate: Bitrate, now: Instant) -> bool {
+    /// A frame, or a keyframe, is to be encoded at this bitrate. Whether the size changed, so that it must be a keyframe.
+    pub fn handle_frame(&mut self, bitrate: Bitrate, keyframe: bool, now: Instant) -> bool {
         let was = self.at;
         self.walk(bitrate, now);
-        if self.at != was {
+        let resized = self.at != was;
+        if keyframe || resized {
             self.demand.handle_keyframe(now);
         }
-        self.at != was
+        resized
     }
 
     fn walk(&mut self, bitrate: Bitrate, now: Instant) {
@@ -197,7 +199,7 @@ mod tests {
     fn run(sizes: &mut Sizes, kbps: u64, from: Instant, time: Duration) -> Vec<u32> {
         let mut widths = vec![];
         for n in 0..time.as_millis() as u32 / 33 {
-            sizes.handle_bitrate(Bitrate::from_kbps(kbps), from + n * 33 * MS);
+            sizes.handle_frame(Bitrate::from_kbps(kbps), false, from + n * 33 * MS);
             if widths.last() != Some(&sizes.size().width) {
                 widths.push(sizes.size().width);
             }
@@ -232,26 +234,49 @@ mod tests {
         run(&mut sizes, 2000, now, 100 * MS);
         assert_eq!(run(&mut sizes, 860, now + 1000 * MS, 5000 * MS), [1280]);
         assert_eq!(run(&mut sizes, 840, now + 9000 * MS, 100 * MS), [960]);
-        assert!(sizes.handle_bitrate(Bitrate::from_kbps(100), now + 9200 * MS));
+        assert!(sizes.handle_frame(Bitrate::from_kbps(100), false, now + 9200 * MS));
         assert_eq!(sizes.size().width, 320);
         assert!(!sizes.is_full());
     }
 
+    /// Shows a scene that takes so many times the bits of an ordinary one, at this bitrate, with a keyframe each `keyframes` frames.
+    /// A keyframe's bits are missing in the frames behind it.
+    fn show(sizes: &mut Sizes, takes: f64, kbps: u64, from: &mut Instant, seconds: u32, keyframes: u32) -> Vec<u32> {
+        let mut widths = vec![];
+        let bitrate = Bitrate::from_kbps(kbps);
+        for n in 0..seconds * 30 {
+            sizes.handle_frame(bitrate, n % keyframes == 0, *from);
+            let qp = 29.0 + 6.0 * (takes * sizes.size().need.bps() as f64 / bitrate.bps() as f64).log2();
+            let behind = if n % keyframes < 9 { 8.0 } else { 0.0 };
+            sizes.handle_qp((qp + behind).round() as u8, bitrate, *from);
+            if widths.last() != Some(&sizes.size().width) {
+                widths.push(sizes.size().width);
+            }
+            *from += 33 * MS;
+        }
+        widths
+    }
+
     #[test]
     fn a_lively_scene_gets_a_smaller_picture_and_a_calm_one_a_larger() {
-        let now = Instant::now();
-        for (takes, kbps, width) in [(2, 800, 640), (1, 800, 960), (4, 800, 480), (4, 2400, 1280)] {
+        for (takes, kbps, width) in [(2.0, 800, 640), (1.0, 800, 960), (4.0, 800, 480), (4.0, 2400, 1280)] {
             let mut sizes = sizes();
-            let mut at = now;
-            for _ in 0..600 {
-                let bitrate = Bitrate::from_kbps(kbps);
-                sizes.handle_bitrate(bitrate, at);
-                let qp = 29.0 + 6.0 * (takes as f64 * sizes.size().need.bps() as f64 / bitrate.bps() as f64).log2();
-                sizes.handle_qp(qp.round() as u8, bitrate, at);
-                at += 33 * MS;
-            }
-            assert_eq!(sizes.size().width, width, "{takes} times the bits, {kbps} kbit/s");
+            let widths = show(&mut sizes, takes, kbps, &mut Instant::now(), 20, 10_000);
+            assert_eq!(widths.last(), Some(&width), "{takes} times the bits, {kbps} kbit/s");
         }
+    }
+
+    #[test]
+    fn viewers_who_ask_for_keyframes_all_the_time_get_no_smaller_picture() {
+        let mut sizes = sizes();
+        assert_eq!(show(&mut sizes, 1.0, 800, &mut Instant::now(), 30, 15), [960]);
+    }
+
+    #[test]
+    fn a_scene_that_comes_and_goes_does_not_make_the_size_flap() {
+        let (mut sizes, now) = (sizes(), &mut Instant::now());
+        let changes: usize = (0..20).map(|n| show(&mut sizes, [1.0, 3.0][n % 2], 800, now, 6, 10_000).len() - 1).sum();
+        assert!((1..=14).contains(&changes), "{changes} in two minutes");
     }
 
     #[test]
@@ -276,11 +301,11 @@ mod tests {
         for _ in 0..4 {
             let since = at;
             while sizes.size().width < 1280 {
-                sizes.handle_bitrate(Bitrate::from_kbps(2000), now + at * MS);
+                sizes.handle_frame(Bitrate::from_kbps(2000), false, now + at * MS);
                 at += 100;
             }
             waits.push((at - since) / 1000);
-            sizes.handle_bitrate(Bitrate::from_kbps(300), now + at * MS);
+            sizes.handle_frame(Bitrate::from_kbps(300), false, now + at * MS);
         }
         assert_eq!(waits, [3, 6, 12, 24]);
     }
@@ -300,7 +325,11 @@ mod tests {
         let mut sizes = sizes();
         run(&mut sizes, 100, now, 20_000 * MS);
         sizes.handle_stop();
-        assert!(sizes.handle_bitrate(Bitrate::from_kbps(2000), now + 20_000 * MS));
+        assert!(sizes.handle_frame(Bitrate::from_kbps(2000), false, now + 20_000 * MS));
         assert!(sizes.is_full());
+        // With what the scene took before, it would be small.
+        show(&mut sizes, 4.0, 1200, &mut (now + 21_000 * MS), 10, 10_000);
+        sizes.handle_stop();
+        assert_eq!(run(&mut sizes, 1200, now + 40_000 * MS, 100 * MS), [1280]);
     }
 }
