@@ -17,6 +17,9 @@ use crate::harness::{TempDir, artefacts, wait};
 /// A guest runs some twenty times slower than its host.
 pub const BOOT: Duration = Duration::from_secs(240);
 
+/// By its own clock the kernel is alone for so long, in seconds.
+const KERNEL_ALONE: f64 = 10.0;
+
 /// Builds the guest if it must be built; the folder of kernel and initramfs.
 pub fn build() -> PathBuf {
     let binary = env!("CARGO_BIN_EXE_intercom");
@@ -345,10 +348,14 @@ impl Machine {
         format!("---- the guest's console\n{console}---- the intercom in the guest\n{log}")
     }
 
-    /// Whether nobody in the machine gave the order to end it: then its kernel panicked, or the emulation failed.
+    /// Whether nobody in the machine gave the order to end it, and nothing of ours ran in it yet: then the emulation failed.
     fn ended_unasked(&self) -> bool {
         let console = fs::read(self.folder.path().join("console")).unwrap_or_default();
-        !String::from_utf8_lossy(&console).contains("reboot: ")
+        let console = String::from_utf8_lossy(&console);
+        // The kernel's own seconds since it started.
+        let stamp = |line: &str| line.trim_start().strip_prefix('[')?.split(']').next()?.trim().parse::<f64>().ok();
+        let last = console.lines().rev().find_map(stamp);
+        !console.contains("reboot: ") && last.is_none_or(|seconds| seconds < KERNEL_ALONE)
     }
 
     /// Reads lines until the one that tells how the command went.

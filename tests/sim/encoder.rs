@@ -67,7 +67,8 @@ impl FakeEncoder {
             return None;
         }
         self.ticks = 0;
-        let keyframe = std::mem::take(&mut self.keyframe) | self.sizes.handle_bitrate(bitrate, now);
+        let asked = std::mem::take(&mut self.keyframe);
+        let keyframe = self.sizes.handle_frame(bitrate, asked, now) || asked;
         let size = self.sizes.size();
         let bitrate = bitrate.min(size.max).max(self.sizes.floor());
         let even = bitrate.bps() as f64 / 8.0 * self.period.as_secs_f64();
