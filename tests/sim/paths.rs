@@ -71,12 +71,16 @@ fn a_path_that_gets_longer_is_not_taken_for_a_full_one() {
         world.run(s(15));
         let before = order(&world, 0);
         world.viewers[a].change_link(path_of(kbps, ms(30 + longer), 300));
+        let mut later = Vec::new();
         for second in 0..20 {
             world.run(s(1));
-            let now = order(&world, 0);
+            later.push(order(&world, 0));
+            let now = later[second];
             assert!(now > before / 2, "{kbps} kbit/s, {longer} ms longer: {before}, and {now} after {second} s");
         }
-        assert!(order(&world, 0) > before * 3 / 4, "{kbps} kbit/s: {before}, and {} at last", order(&world, 0));
+        // For half a minute it is not taken for calm.
+        let mean = later[10..].iter().sum::<u64>() / 10;
+        assert!(mean > before * 7 / 10, "{kbps} kbit/s, {longer} ms longer: {before}, and {later:?}");
     }
 }
 

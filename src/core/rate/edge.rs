@@ -32,12 +32,15 @@ const NO_MORE: u64 = 88;
 
 /// A queue stands where packets wait at least so long, report after report. What comes then is the edge, until the path is calm, or so much
 /// more comes, and for so long at most. If the queue stands on although less is sent, it is not ours, or the path got longer: from then on it
-/// tells of an edge only where less comes than this part of what is sent, in percent.
+/// tells of an edge only where less comes of what is not lost than this part of it, in percent, and no less is sent than the edge that is known.
 const STANDING_QUEUE: Duration = Duration::from_millis(60);
-const EXCESS: u64 = 95;
+const DRAINED: Duration = Duration::from_millis(30);
+const EXCESS: u64 = 92;
 const DRAINS: Duration = Duration::from_secs(2);
 const MORE_THAN_EDGE: u64 = 115;
 const LASTS: Duration = Duration::from_secs(6);
+/// Reports that are further apart do not follow each other.
+const REPORTS: Duration = Duration::from_millis(600);
 
 /// A rate, and how long it is taken to hold.
 type Until = (Bitrate, Instant);
@@ -48,8 +51,8 @@ pub struct Edge {
     empty_since: Option<Instant>,
     calm: bool,
     narrowest: Option<Until>,
-    /// What came and was sent in the report before this, and whether a queue stood.
-    before: Option<(Queue, bool)>,
+    /// The report before this, whether a queue stood, and when that was.
+    before: Option<(Queue, bool, Instant)>,
     /// The most that came in two reports.
     proven: Option<Until>,
     /// What came while a queue stood, and whether that queue is one that is known.
@@ -64,20 +67,26 @@ impl Edge {
             self.narrowest = Some((narrowest, now + TOLD_FOR));
         }
         let stands = queue.least > STANDING_QUEUE;
-        if let Some((before, stood)) = self.before.replace((queue, stands)) {
+        let before = self.before.replace((queue, stands, now));
+        let lately = |at: Instant| now.saturating_duration_since(at) < REPORTS;
+        if let Some((before, stood, _)) = before.filter(|(_, _, at)| lately(*at)) {
             let mean = |what: fn(&Queue) -> Bitrate| Bitrate::from_bps((what(&before).bps() + what(&queue).bps()) / 2);
             let (came, sent) = (mean(|queue| queue.came), mean(|queue| queue.sent));
             self.proven.take_if(|(most, _)| *most <= came);
             self.proven.get_or_insert((came, now + PROVEN_FOR));
-            let known = std::mem::replace(&mut self.known, stood && stands);
-            let excess = came < sent.percent(EXCESS);
-            if stood && stands && (!known || excess) {
+            let lost = ((before.lost + queue.lost) * 50.0) as u64;
+            let excess = came < sent.percent(EXCESS.saturating_sub(lost));
+            // What less is sent than is carried does not make the queue.
+            let below = self.standing.is_some_and(|(edge, _)| queue.sent < edge);
+            if stood && stands && !below && (!self.known || excess) {
                 self.standing = Some((came, now + if excess { LASTS } else { DRAINS }));
                 self.proven = None;
-            } else if stood && !stands {
-                // It has drained: it was ours.
-                self.standing = self.standing.map(|(edge, _)| (edge, now + LASTS));
             }
+            self.known |= stood && stands;
+        }
+        if queue.least < DRAINED && std::mem::take(&mut self.known) {
+            // It was ours.
+            self.standing = self.standing.map(|(edge, _)| (edge, now + LASTS));
         }
         self.standing.take_if(|(edge, _)| queue.came > edge.percent(MORE_THAN_EDGE));
         let lost = queue.lost > LOST;
@@ -233,10 +242,26 @@ mod tests {
         assert_eq!(edge.standing(), Some(kbps(900)), "now it grows by us");
         let mut edge = Edge::default();
         take(&mut edge, now, &[report(90, 1000); 5]);
-        take(&mut edge, now, &[report(40, 1000); 20]);
+        take(&mut edge, now, &[report(20, 1000); 20]);
         assert_eq!(edge.standing(), Some(kbps(1000)), "it has drained, and was ours");
-        take(&mut edge, now, &[report(40, 1000); 12]);
+        take(&mut edge, now, &[report(20, 1000); 12]);
         assert_eq!(edge.standing(), None, "long ago");
+    }
+
+    #[test]
+    fn a_longer_path_that_loses_or_jitters_is_not_used_less_and_less() {
+        for least in [[80, 80], [55, 66], [65, 25]] {
+            let now = &mut Instant::now();
+            let mut edge = Edge::default();
+            let (mut sent, mut lowest) = (1000, 1000);
+            for n in 0..200 {
+                let report = Queue { sent: kbps(sent), lost: 0.08, ..report(least[n / 2 % 2], sent * 92 / 100) };
+                take(&mut edge, now, &[report]);
+                sent = edge.standing().map_or(1000, |edge| edge.kbps() * 3 / 4);
+                lowest = lowest.min(sent);
+            }
+            assert!(lowest > 600, "{least:?}: {lowest}");
+        }
     }
 
     #[test]

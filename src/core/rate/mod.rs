@@ -9,7 +9,7 @@
 //!   frames for 1.5 s and at most 5 % are lost, 90 % of that is used, but not more than 120 % of the estimate or 85 % of what came at most in
 //!   10 s. Where bursts tell nothing, 83 % of the estimate is used ([`edge`]).
 //! - Where a queue of 60 ms stands, what comes is the path's edge for 2 s, and for 6 s more once the queue has drained. A queue that stands on
-//!   although less is sent is others', or the path got longer: it tells of an edge only where less than 95 % of what is sent comes.
+//!   although less is sent is others', or the path got longer: it tells of an edge only where less than 92 % of what is not lost comes.
 //! - A path begins with what the page says that it came at, or with 400 kbit/s. Probes look half as far again beyond what was
 //!   found. In its first 5 s they follow each other at once, later every 5 s, or after 1.5 s where the last one has found more.
 //! - What str0m tells of its estimate is an average of three seconds. So [`delivery`] makes the plain sum: what was sent in the
@@ -68,9 +68,9 @@
 //!   1. the smallest picture leaves frames out, down to a quarter of them (`encoding.rs`);
 //!   2. only still pictures are sent, as there is room: one in 2 to 20 s (`stills.rs`);
 //!   3. nothing but sound, where less than 4 kbit/s are left for pictures.
-//! - In steps 2 and 3 the estimator rests too, since its probes and its padding would take what the voice needs. It is set back every 0.5 s, before it
-//!   sends any. It tries again after 10 to 80 s, for 4 s.
-//! - Loss belongs to the path itself where it goes on while next to nothing is sent, and where no packet has waited for 5 s. Then redundancy stays
+//! - In steps 2 and 3 the estimator rests too, since its probes and its padding would take what the voice needs. It is set back every 0.2 s, before it
+//!   estimates anything. It tries again after 10 to 80 s, for 4 s.
+//! - Loss belongs to the path itself where it goes on while next to nothing is sent, and where packets have waited less than 15 ms on the average for 5 s. Then redundancy stays
 //!   on, whatever the estimate says. Where a queue stands, the loss is ours.
 //!
 //! The page does the same in the other direction (`webroot/uplink.js`).

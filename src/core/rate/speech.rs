@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use intercom_base::units::Bitrate;
 
 use crate::call::items::Speech;
+use crate::rate::delivery::Queue;
 
 /// IP, UDP, RTP with its extensions and SRTP: 64 bytes of each of fifty packets a second. The estimator, which counts
 /// what is inside, does not see them.
@@ -31,8 +32,8 @@ const OWN_FOR: Duration = Duration::from_secs(60);
 const QUEUE: Duration = Duration::from_millis(150);
 /// ... and so do those that are this late, for the queue may have been there from the first one on.
 const LATE: Duration = Duration::from_millis(500);
-/// Where even the packet of a report that waits least waits so long, a queue stands; where it waits shorter than that, there is none. It
-/// may come and go within such a time.
+/// Where even the packet of a report that waits least waits so long, a queue stands; where all wait shorter than this on the average, there
+/// is none. It may come and go within such a time.
 const STANDS: Duration = Duration::from_millis(60);
 const EMPTY: Duration = Duration::from_millis(15);
 const SEEN_FOR: Duration = Duration::from_secs(5);
@@ -55,6 +56,7 @@ pub struct Protection {
     best: Option<Duration>,
     queued: bool,
     /// When a queue was last seen to stand, since when none was seen at all, and when that was last told.
+    stands: bool,
     stood: Option<Instant>,
     empty: Option<(Instant, Instant)>,
 }
@@ -70,13 +72,16 @@ impl Protection {
         }
     }
 
-    /// Takes what the packet of a report waited that waited least. A round trip tells of a queue only where one was seen without it.
-    pub fn handle_queue(&mut self, least: Duration, now: Instant) {
-        if least > STANDS {
+    /// Takes what waits on the path now. A round trip tells of a queue only where one was seen without it.
+    pub fn handle_queue(&mut self, queue: &Queue, now: Instant) {
+        let stands = queue.least > STANDS;
+        // A radio that falls silent for a moment is no queue.
+        if stands && std::mem::replace(&mut self.stands, stands) {
             self.stood = Some(now);
             self.own = None;
         }
-        self.empty = (least < EMPTY).then(|| (self.empty.map_or(now, |(since, _)| since), now));
+        self.stands = stands;
+        self.empty = (queue.mean < EMPTY).then(|| (self.empty.map_or(now, |(since, _)| since), now));
     }
 
     /// Takes the loss of the last second or so. `alone` says that next to nothing but sound has been sent for a while: what gets lost all
@@ -215,6 +220,11 @@ mod tests {
         Path { estimate: Some(Bitrate::from_kbps(kbps)), loss, redundancy: false }
     }
 
+    fn queue(ms: u64) -> Queue {
+        let (waits, any) = (Duration::from_millis(ms), Bitrate::from_kbps(100));
+        Queue { least: waits, mean: waits, came: any, sent: any, lost: 0.3, carries: None }
+    }
+
     fn rate(paths: &[Path]) -> (u64, u8) {
         let speech = choose(MAX, paths.iter().copied());
         (speech.bitrate.kbps(), speech.loss_percent)
@@ -278,26 +288,28 @@ mod tests {
         let now = seconds(&mut protection, 0.3, true, 4);
         assert!(!protection.redundancy(narrow, now), "and still is");
         protection.handle_round_trip(Duration::from_millis(60));
-        protection.handle_queue(Duration::from_millis(20), now);
+        protection.handle_queue(&queue(20), now);
         let now = seconds(&mut protection, 0.3, true, 4);
         assert!(protection.redundancy(narrow, now), "no queue stands");
-        protection.handle_queue(Duration::from_millis(90), now);
+        protection.handle_queue(&queue(90), now);
+        protection.handle_queue(&queue(90), now);
         assert!(!protection.redundancy(narrow, now), "one does, whatever the round trip");
         let now = seconds(&mut protection, 0.3, true, 4);
         assert!(!protection.redundancy(narrow, now));
         let now = seconds(&mut protection, 0.3, true, 4);
         assert!(protection.redundancy(narrow, now), "it is gone");
         // Pictures are sent as well.
-        protection.handle_queue(Duration::from_millis(90), now);
+        protection.handle_queue(&queue(90), now);
+        protection.handle_queue(&queue(90), now);
         for _ in 0..8 {
             let now = seconds(&mut protection, 0.3, false, 1);
-            protection.handle_queue(Duration::from_millis(20), now);
+            protection.handle_queue(&queue(20), now);
         }
         let now = seconds(&mut protection, 0.3, false, 4);
         assert!(!protection.redundancy(narrow, now), "they may be too much");
         for _ in 0..8 {
             let now = seconds(&mut protection, 0.3, false, 1);
-            protection.handle_queue(Duration::from_millis(2), now);
+            protection.handle_queue(&queue(2), now);
         }
         let now = seconds(&mut protection, 0.3, false, 1);
         assert!(protection.redundancy(narrow, now), "nothing waits");

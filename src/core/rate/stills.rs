@@ -21,8 +21,9 @@ const NOTHING: Bitrate = Bitrate::from_kbps(4);
 const SOONEST: Duration = Duration::from_secs(2);
 const LATEST: Duration = Duration::from_secs(20);
 
-/// Within a second of its rest the estimator climbs beyond what the voice takes, and sends padding. So it is put to rest again and again.
-const RESTS_AGAIN: Duration = Duration::from_millis(500);
+/// After half a second of reports the estimator climbs beyond what the voice takes, and sends padding. So it is put to rest before that, again
+/// and again.
+const RESTS_AGAIN: Duration = Duration::from_millis(200);
 
 /// Queues have drained by then, and the reports of the time before have come.
 const QUIET_AFTER: Duration = Duration::from_secs(8);

@@ -57,12 +57,16 @@ impl Home {
         {
             self.out.push_back(HomeOutput::Speech(speech));
         }
-        let bitrate = self.speech_rate();
+        let (bitrate, curtain) = (self.speech_rate(), self.door.curtain);
         for index in 0..self.visits.len() {
             let visit = &mut self.visits[index];
             let path: Path = visit.sound_path(now);
             visit.sound = path.cost(bitrate);
             visit.redundancy = path.redundancy;
+            if visit.quiet || curtain {
+                // Nobody looks, and the estimator has been put to rest.
+                continue;
+            }
             let room = visit.path.usable_by_voice().map(|usable| usable.less(visit.sound).percent(100 - HEADERS));
             let was = visit.still_mode.is_still();
             visit.still_mode.handle_room(room, true, now);

@@ -12,7 +12,7 @@ impl Home {
     /// What waits on the way to a visit. Whether that changes what somebody gets.
     pub(super) fn handle_queue(&mut self, index: usize, queue: Queue, now: Instant) -> bool {
         let visit = &mut self.visits[index];
-        visit.protection.handle_queue(queue.least, now);
+        visit.protection.handle_queue(&queue, now);
         // A voice alone fills no queue.
         if !visit.is_served() || !visit.gate.is_inside() || visit.still_mode.is_resting() {
             return false;
