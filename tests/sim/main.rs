@@ -12,6 +12,7 @@ mod feels;
 mod house;
 mod keys;
 mod limits;
+mod losses;
 mod measures;
 mod misread;
 mod network;

@@ -8,6 +8,7 @@ mod answer;
 mod checks;
 mod config;
 mod connection;
+mod duplicates;
 mod offer;
 mod output;
 mod transport_cc;
@@ -161,6 +162,11 @@ impl Peer {
     /// No video packet that was sent so far is sent again: what was lost of it would only be in the way of the next keyframe.
     pub fn forget_sent(&mut self, now: Instant) {
         self.within(now, |connection| connection.forget_sent(now));
+    }
+
+    /// How many copies of each video packet are sent from now on, at most two (RFC 7198).
+    pub fn set_copies(&mut self, copies: u8, now: Instant) {
+        self.within(now, |connection| connection.set_copies(copies, now));
     }
 
     /// How the path keeps up with our video, from how long it has been waiting in the pacer.

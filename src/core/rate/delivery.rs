@@ -35,6 +35,9 @@ const SHORTEST_OF: Duration = Duration::from_secs(30);
 /// Packets whose feedback is awaited: some seconds' worth.
 const AWAITED: usize = 4096;
 
+/// A packet that came so long after a later one was overtaken.
+const OVERTAKEN: Duration = Duration::from_millis(2);
+
 /// What waits is told this often.
 const TOLD_EVERY: Duration = Duration::from_millis(200);
 
@@ -51,6 +54,8 @@ pub struct Queue {
     pub sent: Bitrate,
     /// What part of them is lost.
     pub lost: f64,
+    /// What part of them came after one that was sent later: a copy of each, where packets are sent twice and one is lost.
+    pub overtaken: f64,
     /// What the narrowest place carries, as far as bursts tell.
     pub carries: Option<Bitrate>,
 }
@@ -180,12 +185,14 @@ impl Delivery {
         let waited = |delay: f64| Duration::from_secs_f64((delay - shortest).clamp(0.0, 60.0));
         let (count, sum) = arrived().fold((0, 0.0), |(count, sum), (_, delay, _)| (count + 1, sum + delay));
         let rate = |bytes: u64, seconds: f64| Bitrate::from_bps((bytes as f64 * 8.0 / seconds) as u64);
+        let all = of_late().count() as f64;
         Some(Queue {
             least: waited(arrived().map(|(_, delay, _)| delay).fold(f64::INFINITY, f64::min)),
             mean: waited(sum / f64::from(count)),
             came: rate(arrived().skip(1).map(|(_, _, bytes)| bytes).sum(), came_for),
             sent: rate(of_late().skip(1).map(|packet| packet.bytes).sum(), sent_for.as_secs_f64().max(0.001)),
-            lost: 1.0 - f64::from(count) / of_late().count() as f64,
+            lost: 1.0 - f64::from(count) / all,
+            overtaken: overtaken(of_late().filter_map(|packet| packet.came)) as f64 / all,
             carries: self.dispersion.carries(now),
         })
     }
@@ -222,6 +229,17 @@ impl Delivery {
         let went = rate((last.0 - first.0) as u64, sent_for.max(0.001));
         (carried < sent * CAME && came < went * CAME).then(|| Bitrate::from_bps((carried * 8.0) as u64))
     }
+}
+
+/// How many of these, in the order of sending, came clearly after one that was sent later.
+fn overtaken(came: impl DoubleEndedIterator<Item = Instant>) -> usize {
+    let mut first: Option<Instant> = None;
+    let is_overtaken = |came: &Instant| {
+        let overtaken = first.is_some_and(|first| *came > first + OVERTAKEN);
+        first = Some(first.map_or(*came, |first| first.min(*came)));
+        overtaken
+    };
+    came.rev().filter(is_overtaken).count()
 }
 
 /// From sending to coming, on two clocks: only differences mean anything.
@@ -307,6 +325,24 @@ mod tests {
                 assert_eq!(delivery.handle_feedback(batch.drain(..), at + 200 * MS), None, "{n}");
             }
         }
+    }
+
+    #[test]
+    fn what_comes_as_a_copy_was_overtaken() {
+        let now = Instant::now();
+        let mut delivery = Delivery::new(now);
+        let mut batch = vec![];
+        for n in 0..200u32 {
+            let at = now + n * 5 * MS;
+            let number = delivery.near();
+            delivery.handle_sent(number as u16, 1000, at);
+            // One in ten comes behind the two after it; jitter moves the others, without changing their order by much.
+            let late = if n.is_multiple_of(10) { 12 * MS } else { Duration::from_micros(u64::from(n % 3) * 900) };
+            batch.push((number, Some(at + 30 * MS + late)));
+        }
+        assert_eq!(delivery.handle_feedback(batch.into_iter(), now + 1100 * MS), None);
+        let queue = delivery.poll_queue(now + 1100 * MS).unwrap();
+        assert!((0.08..0.12).contains(&queue.overtaken), "{queue:?}");
     }
 
     #[test]

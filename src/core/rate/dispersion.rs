@@ -43,12 +43,20 @@ pub struct Arrival {
 pub struct Dispersion {
     last: Option<Arrival>,
     pairs: VecDeque<(Instant, u64)>,
+    /// The last packet is the later one of the last pair.
+    paired: bool,
 }
 
 impl Dispersion {
     /// A packet came.
     pub fn handle_arrival(&mut self, packet: Arrival) {
         let Some(before) = self.last.replace(packet) else { return };
+        let paired = std::mem::take(&mut self.paired);
+        // What came after the next one is a copy, sent later than those around it.
+        if packet.came < before.came {
+            self.pairs.truncate(self.pairs.len() - usize::from(paired));
+            return;
+        }
         let sent = packet.sent.saturating_duration_since(before.sent);
         let came = packet.came.saturating_duration_since(before.came);
         let pair = packet.number == before.number + 1 && packet.bytes >= LEAST_BYTES && sent <= TOGETHER;
@@ -61,6 +69,7 @@ impl Dispersion {
         // What was sent as far apart as it came says how it was sent.
         if rate == WIDE || came >= sent * SPREAD / 100 {
             self.pairs.push_back((packet.sent, rate));
+            self.paired = true;
             if self.pairs.len() > MOST {
                 self.pairs.pop_front();
             }
@@ -82,8 +91,7 @@ impl Dispersion {
 
     /// The path has changed.
     pub fn clear(&mut self) {
-        self.last = None;
-        self.pairs.clear();
+        *self = Dispersion::default();
     }
 }
 
@@ -119,6 +127,25 @@ mod tests {
             assert!(found.abs_diff(kbps) <= kbps / 50, "{kbps} {other}: {found}");
             assert_eq!(dispersion.carries(then + LASTS), None, "long ago");
         }
+    }
+
+    #[test]
+    fn copies_that_come_in_place_of_what_was_lost_say_nothing() {
+        let now = Instant::now();
+        let (mut dispersion, mut number) = (Dispersion::default(), 0);
+        let ms = |ms: u64| Duration::from_millis(ms);
+        for n in 0..90u32 {
+            let sent = now + Duration::from_secs(1) * n / 30;
+            for place in 0..4 {
+                // 8 Mbit/s; one in four comes as a copy.
+                let late = if u64::from(n % 4) == place { ms(10) } else { ms(0) };
+                let came = sent + ms(50 + place) + late;
+                dispersion.handle_arrival(Arrival { number, sent, came, bytes: 1000 });
+                number += 1;
+            }
+        }
+        let found = dispersion.carries(now + ms(3000)).map(|rate| rate.kbps());
+        assert!(found.is_some_and(|found| found.abs_diff(8000) < 200), "{found:?}");
     }
 
     #[test]

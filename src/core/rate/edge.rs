@@ -155,7 +155,7 @@ mod tests {
     /// A report in which even the packet that waited least waited so long; 1000 kbit/s were sent.
     fn report(least: u64, came: u64) -> Queue {
         let least = Duration::from_millis(least);
-        Queue { least, mean: least, came: kbps(came), sent: kbps(1000), lost: 0.0, carries: None }
+        Queue { least, mean: least, came: kbps(came), sent: kbps(1000), lost: 0.0, overtaken: 0.0, carries: None }
     }
 
     fn bursts(carries: u64) -> Queue {

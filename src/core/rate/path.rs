@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use intercom_base::units::Bitrate;
 
+use crate::rate::climb::Climb;
 use crate::rate::delivery::Queue;
 use crate::rate::edge::Edge;
 
@@ -65,6 +66,8 @@ pub struct PathState {
     long_queue: bool,
     /// By what waits on it.
     edge: Edge,
+    /// By what it loses.
+    climb: Climb,
     /// What it carried when it was full, once that is over.
     carried: Option<Bitrate>,
     /// Its part of a pipe that it shares with other viewers.
@@ -87,6 +90,7 @@ impl PathState {
             full: None,
             long_queue: false,
             edge: Edge::default(),
+            climb: Climb::new(now),
             carried: None,
             share: None,
             steady: false,
@@ -97,7 +101,7 @@ impl PathState {
 
     /// It is looked at from the beginning, and taken to carry `start`.
     pub fn begin(&mut self, start: Bitrate, now: Instant) {
-        *self = PathState { share: self.share, ..PathState::new(start, now) };
+        *self = PathState { share: self.share, climb: self.climb.clone(), ..PathState::new(start, now) };
     }
 
     /// Its part of a pipe that it shares with others, if it does.
@@ -126,18 +130,22 @@ impl PathState {
     pub fn handle_queue(&mut self, queue: Queue, now: Instant) -> bool {
         let before = (self.is_draining(), self.usable());
         self.edge.handle_queue(queue, now);
+        self.climb.handle_queue(&queue, now);
         self.long_queue = queue.least > LONG_QUEUE;
         before != (self.is_draining(), self.usable())
     }
 
-    /// What it is to begin anew with: others have pushed it aside on the pipe that they share, or its estimator has fallen far below
-    /// what came while it was full.
-    pub fn begins_anew(&mut self, now: Instant) -> Option<Bitrate> {
+    /// What it is to begin anew with, where up to `most` is of use: others have pushed it aside on the pipe that they share, or its estimator
+    /// has fallen far below what came while it was full, or takes the path's own losses for a full one.
+    pub fn begins_anew(&mut self, most: Bitrate, now: Instant) -> Option<Bitrate> {
         let estimate = self.estimate.filter(|_| self.full.is_none())?;
         let since = now.saturating_duration_since(self.began);
         let carries = match self.share {
             Some(share) => (since >= BEGINS_ANEW).then_some(share)?,
-            None => self.carried.take()?,
+            None => match self.carried.take() {
+                Some(carried) => carried,
+                None => return self.climb.next(estimate, most, now),
+            },
         };
         (estimate < carries.percent(PUSHED_ASIDE)).then_some(carries)
     }
@@ -277,7 +285,7 @@ mod tests {
     /// A report of 1000 kbit/s, of which `came` came and waited for so many milliseconds at least.
     fn waits(least: u64, came: u64) -> Queue {
         let least = Duration::from_millis(least);
-        Queue { least, mean: least, came: kbps(came), sent: kbps(1000), lost: 0.0, carries: None }
+        Queue { least, mean: least, came: kbps(came), sent: kbps(1000), lost: 0.0, overtaken: 0.0, carries: None }
     }
 
     fn kbps(kbps: u64) -> Bitrate {
@@ -381,16 +389,16 @@ mod tests {
             "the others wait behind its probes"
         );
         assert!(!path.is_short_of(MOST));
-        assert!(path.begins_anew(now + BEGINS_ANEW).is_none());
+        assert!(path.begins_anew(MOST, now + BEGINS_ANEW).is_none());
         // Where nobody waits it may look further.
         assert!(!path.set_share(Some(kbps(800)), true));
         assert_eq!((path.is_short_of(MOST), path.look_further(MOST)), (true, kbps(1600)));
         path.handle_estimate(kbps(300), MOST, now);
-        assert_eq!((path.usable(), path.begins_anew(now)), (kbps(600), None), "not at once");
+        assert_eq!((path.usable(), path.begins_anew(MOST, now)), (kbps(600), None), "not at once");
         let later = now + BEGINS_ANEW;
-        assert_eq!(path.begins_anew(later), Some(kbps(800)));
+        assert_eq!(path.begins_anew(MOST, later), Some(kbps(800)));
         path.begin(kbps(800), later);
-        assert_eq!((path.begins_anew(later), path.share()), (None, Some(kbps(800))));
+        assert_eq!((path.begins_anew(MOST, later), path.share()), (None, Some(kbps(800))));
         assert!(path.set_share(None, false));
         path.handle_estimate(kbps(2000), MOST, later);
         assert_eq!(path.usable(), kbps(1500));
@@ -404,10 +412,10 @@ mod tests {
             path.handle_estimate(kbps(1000), MOST, now);
             path.handle_full(kbps(400), now);
             path.handle_estimate(kbps(estimate), MOST, now);
-            assert_eq!(path.begins_anew(now), None, "it is full");
+            assert_eq!(path.begins_anew(MOST, now), None, "it is full");
             let later = path.poll_timeout().unwrap();
             path.handle_timeout(later);
-            assert_eq!((path.begins_anew(later), path.begins_anew(later)), (anew, None));
+            assert_eq!((path.begins_anew(MOST, later), path.begins_anew(MOST, later)), (anew, None));
         }
     }
 }

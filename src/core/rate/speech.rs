@@ -222,7 +222,7 @@ mod tests {
 
     fn queue(ms: u64) -> Queue {
         let (waits, any) = (Duration::from_millis(ms), Bitrate::from_kbps(100));
-        Queue { least: waits, mean: waits, came: any, sent: any, lost: 0.3, carries: None }
+        Queue { least: waits, mean: waits, came: any, sent: any, lost: 0.3, overtaken: 0.0, carries: None }
     }
 
     fn rate(paths: &[Path]) -> (u64, u8) {

@@ -307,7 +307,11 @@ mod tests {
                 let now = from + (n * 200 + 40 * at as u32) * MS;
                 // All that is sent comes, unless less does than before.
                 let sent = kbps(*came * if *waits > 80 { 2 } else { 1 });
-                uplink.handle_queue(*id, Queue { least, mean, came: kbps(*came), sent, lost: 0.0, carries: None }, now);
+                uplink.handle_queue(
+                    *id,
+                    Queue { least, mean, came: kbps(*came), sent, lost: 0.0, overtaken: 0.0, carries: None },
+                    now,
+                );
             }
         }
         from + fifths * 200 * MS

@@ -11,6 +11,7 @@ use crate::call::home::{Home, HomeOutput, ROUTES_PER_VISIT};
 use crate::call::items::{AudioIn, EncodedVideo, EncoderName, ViewerFrame, VisitId};
 use crate::call::peer::{PeerOutput, Pressure};
 use crate::call::protocol::{FromHome, RungName};
+use crate::rate::duplication::Duplication;
 use crate::rate::path::PathState;
 
 /// What the library takes for an estimate of nothing, and for too little to probe for.
@@ -72,6 +73,7 @@ impl Home {
                     peer.reset_estimate(NOTHING, now);
                     peer.forget_sent(now);
                 }
+                self.duplicate(index, now, Duplication::forget);
                 self.collect(index, now);
                 self.visits_changed(now);
             }
@@ -268,6 +270,7 @@ impl Home {
                         log::debug!("visit {}: the path is full, and carries {carried}", id.0);
                         peer.forget_sent(now);
                         visit.needs_keyframe = true;
+                        self.duplicate(index, now, |duplication| duplication.handle_congestion(now));
                         // The keyframe is to be as small as the path is now.
                         self.update_encoders(now);
                         let encoder = self.visits[index].sending;

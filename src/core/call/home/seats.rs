@@ -9,6 +9,7 @@ use crate::call::items::VisitId;
 use crate::call::protocol::{ByeReason, ErrorCode};
 use crate::people::entering::Admission;
 use crate::people::keys::KeyId;
+use crate::rate::duplication::Duplication;
 
 impl Home {
     /// Makes room for one more visit of `key`, if there is none.
@@ -66,7 +67,7 @@ impl Home {
         let id = VisitId(self.next_visit);
         self.next_visit += 1;
         let token = self.token();
-        let begin = (self.first_guess(None), self.still_mode());
+        let begin = (self.first_guess(None), self.still_mode(), Duplication::new(self.config.full.floor));
         let mut visit = Visit::new(id, token.clone(), key, near, begin, now);
         visit.socket = Some(socket);
         visit.socket_lost = None;

@@ -190,6 +190,7 @@ impl Home {
         visit.set_connected(false, now);
         visit.needs_keyframe = true;
         visit.path = PathState::new(initial, now);
+        visit.duplication.forget();
         if pictured {
             self.begin_path(index, now);
         }

@@ -6,6 +6,7 @@ use crate::call::home::Home;
 use crate::call::home::visit::Visit;
 use crate::call::items::VisitId;
 use crate::rate::delivery::Queue;
+use crate::rate::duplication::Duplication;
 use crate::rate::uplink::Wish;
 
 impl Home {
@@ -18,8 +19,27 @@ impl Home {
             return false;
         }
         self.uplink.handle_queue(visit.id, queue, now);
-        let news = self.visits[index].path.handle_queue(queue, now);
+        let visit = &mut self.visits[index];
+        let mut news = visit.path.handle_queue(queue, now);
+        let round_trip = visit.report.and_then(|report| report.rtt);
+        let room = visit.room_for_copies();
+        news |= self.duplicate(index, now, |duplication| duplication.handle_queue(&queue, round_trip, room, now));
         self.share_uplink(now) || news
+    }
+
+    /// Something is known of how often a visit's packets are to be sent. Whether that changes it.
+    pub(super) fn duplicate(&mut self, index: usize, now: Instant, learns: impl FnOnce(&mut Duplication)) -> bool {
+        let visit = &mut self.visits[index];
+        let before = visit.duplication.copies();
+        learns(&mut visit.duplication);
+        let copies = visit.duplication.copies();
+        if copies != before {
+            log::debug!("visit {}: copies of each of its packets: {copies}", visit.id.0);
+            if let Some(peer) = &mut visit.peer {
+                peer.set_copies(copies, now);
+            }
+        }
+        copies != before
     }
 
     /// Gives each viewer its part of the pipe that they share, if they do. Whether that changes anything.
@@ -42,9 +62,9 @@ impl Home {
             changed |= visit.path.set_share(share, steady);
             if visit.is_served()
                 && !visit.still_mode.is_resting()
-                && let Some(carries) = visit.path.begins_anew(now)
+                && let Some(carries) = visit.path.begins_anew(visit.sought(most), now)
             {
-                log::debug!("visit {}: its estimate is far too low; it begins anew with {carries}", visit.id.0);
+                log::debug!("visit {}: its estimate is wrong; it begins anew with {carries}", visit.id.0);
                 visit.path.begin(carries, now);
                 self.begin_path(index, now);
                 changed = true;

@@ -14,6 +14,7 @@ use crate::call::peer::{Peer, Report};
 use crate::call::protocol::{Attempt, FromHome, RungName};
 use crate::people::fairness::{Budget, Rate, Source};
 use crate::people::keys::KeyId;
+use crate::rate::duplication::Duplication;
 use crate::rate::limits::Limit;
 use crate::rate::path::PathState;
 use crate::rate::playout::Playout;
@@ -94,6 +95,8 @@ pub(super) struct Visit {
     pub path: PathState,
     /// What the path does to sound, and what the sound takes of it.
     pub protection: Protection,
+    /// How often video packets are sent.
+    pub duplication: Duplication,
     pub sound: Bitrate,
     pub redundancy: bool,
     /// What the path carried when that was last known.
@@ -127,7 +130,7 @@ impl Visit {
         token: String,
         key: KeyId,
         near: IpAddr,
-        (start, still_mode): (Bitrate, StillMode),
+        (start, still_mode, duplication): (Bitrate, StillMode, Duplication),
         now: Instant,
     ) -> Visit {
         Visit {
@@ -167,6 +170,7 @@ impl Visit {
             camera: false,
             path: PathState::new(start, now),
             protection: Protection::default(),
+            duplication,
             sound: Bitrate::from_kbps(0),
             redundancy: false,
             capacity: None,
@@ -230,8 +234,15 @@ impl Visit {
 
     /// What the path offers the picture, or what that is to take of it.
     pub fn room(&self) -> Bitrate {
-        let room = self.path.usable().less(self.sound);
+        let room = self.duplication.picture(self.path.usable().less(self.sound));
         self.saving.map_or(room, |most| room.min(most))
+    }
+
+    /// What picture and copies of its packets may take, where copies may be sent at all: whoever shares a pipe or saves data has none to
+    /// spare.
+    pub fn room_for_copies(&self) -> Bitrate {
+        let alone = self.path.share().is_none() && self.saving.is_none() && self.path.estimate().is_some();
+        if alone { self.path.usable().less(self.sound) } else { Bitrate::from_kbps(0) }
     }
 
     /// How far the estimator is to look, where it would be of use up to `most`: who saves data pays for each probe.
@@ -303,6 +314,7 @@ impl Visit {
             "estimate_kbps": self.path.estimate().map(|e| e.kbps()),
             "share_kbps": self.path.share().map(|share| share.kbps()),
             "redundancy": self.redundancy,
+            "copies": self.duplication.copies(),
             "still": self.still_mode.is_still(),
             "path_loss": self.protection.loss(),
             "loss": self.report.map(|r| r.loss),

@@ -66,8 +66,14 @@ pub(super) fn pick_video<'a>(offered: impl Iterator<Item = &'a PayloadParams>) -
     usable.min_by_key(|(_, profile)| (profile >> 8 != 0x42_e0, profile >> 16 != 0x42)).map(|(pt, _)| pt)
 }
 
+/// Our candidates: each address of ours, and the one that the outside knows us by.
+pub(super) fn candidates(locals: &[SocketAddr], public: Option<SocketAddr>) -> Vec<Candidate> {
+    let host = |address: &SocketAddr| Candidate::host(*address, Protocol::Udp).ok();
+    locals.iter().filter_map(host).chain(reflexive(locals, public)).collect()
+}
+
 /// The address that the outside knows us by, if it is none of our own.
-pub(super) fn reflexive(locals: &[SocketAddr], public: Option<SocketAddr>) -> Option<Candidate> {
+fn reflexive(locals: &[SocketAddr], public: Option<SocketAddr>) -> Option<Candidate> {
     let public = public?;
     let base = locals.iter().find(|a| a.is_ipv4() == public.is_ipv4() && !a.ip().is_loopback())?;
     (!locals.contains(&public)).then(|| Candidate::server_reflexive(public, *base, Protocol::Udp).ok()).flatten()

@@ -19,7 +19,8 @@ use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc};
 
 use super::answer;
 use super::checks::Checks;
-use super::config::{Identity, config, pick_video, reflexive};
+use super::config::{Identity, candidates, config, pick_video};
+use super::duplicates::Duplicates;
 use super::offer::{Form, Offer};
 use super::output::{OfferError, PeerOutput, PlayoutDelay, Pressure, Report, Transmit};
 use super::transport_cc::TransportSequences;
@@ -64,6 +65,7 @@ pub(super) struct Connection {
     checks: Checks,
     sequences: TransportSequences,
     delivery: Delivery,
+    duplicates: Duplicates,
 }
 
 impl Connection {
@@ -97,19 +99,8 @@ impl Connection {
         now: Instant,
     ) -> Connection {
         let mut rtc = config(identity, initial).build(now);
-        let mut candidates = Vec::new();
-        for address in locals {
-            if let Ok(candidate) = Candidate::host(*address, Protocol::Udp)
-                && rtc.add_local_candidate(candidate.clone()).is_some()
-            {
-                candidates.push(candidate);
-            }
-        }
-        if let Some(candidate) = reflexive(locals, public)
-            && rtc.add_local_candidate(candidate.clone()).is_some()
-        {
-            candidates.push(candidate);
-        }
+        let mut taken = candidates(locals, public);
+        taken.retain(|candidate| rtc.add_local_candidate(candidate.clone()).is_some());
         Connection {
             rtc,
             origin: now,
@@ -121,10 +112,11 @@ impl Connection {
             connected: false,
             voice_loss: None,
             redundancy: true,
-            locals: candidates,
+            locals: taken,
             checks: Checks::new(now),
             sequences: TransportSequences::default(),
             delivery: Delivery::new(now),
+            duplicates: Duplicates::default(),
         }
     }
 
@@ -195,9 +187,7 @@ impl Connection {
     }
 
     pub fn set_addresses(&mut self, locals: &[SocketAddr], public: Option<SocketAddr>, now: Instant) -> Vec<String> {
-        let mut wanted: Vec<Candidate> =
-            locals.iter().filter_map(|a| Candidate::host(*a, Protocol::Udp).ok()).collect();
-        wanted.extend(reflexive(locals, public));
+        let wanted = candidates(locals, public);
         let (kept, gone): (Vec<_>, Vec<_>) =
             self.locals.drain(..).partition(|c| wanted.iter().any(|w| w.addr() == c.addr() && w.kind() == c.kind()));
         self.locals = kept;
@@ -247,10 +237,13 @@ impl Connection {
             log::debug!("peer timeout: {error}");
         }
         self.drain(now);
+        while let Some(copy) = self.duplicates.poll(now) {
+            self.out.push_back(PeerOutput::Transmit(copy));
+        }
     }
 
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timeout
+        self.timeout.map(|at| self.duplicates.poll_timeout().map_or(at, |copy| at.min(copy)))
     }
 
     pub fn poll_output(&mut self) -> Option<PeerOutput> {
@@ -338,6 +331,14 @@ impl Connection {
         self.drain(now);
     }
 
+    pub fn set_copies(&mut self, copies: u8, now: Instant) {
+        let Some(mid) = self.video.as_ref().map(|t| t.mid) else { return };
+        if let Some(stream) = self.rtc.direct_api().stream_tx_by_mid(mid, None) {
+            self.duplicates.set(*stream.ssrc(), copies);
+        }
+        self.drain(now);
+    }
+
     pub fn pressure(&mut self, now: Instant) -> Pressure {
         let Some(mid) = self.video.as_ref().map(|t| t.mid) else { return Pressure::None };
         let mut api = self.rtc.direct_api();
@@ -374,11 +375,10 @@ impl Connection {
                 }
                 Ok(Output::Transmit(t)) => {
                     if self.checks.may_send(t.destination, &t.contents) {
-                        self.out.push_back(PeerOutput::Transmit(Transmit {
-                            source: t.source,
-                            destination: t.destination,
-                            contents: t.contents.into(),
-                        }));
+                        let (source, destination) = (t.source, t.destination);
+                        let transmit = Transmit { source, destination, contents: t.contents.into() };
+                        self.duplicates.handle_sent(&transmit, now);
+                        self.out.push_back(PeerOutput::Transmit(transmit));
                     }
                 }
                 Ok(Output::Event(event)) => self.handle_event(event, now),
