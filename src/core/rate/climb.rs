@@ -89,10 +89,8 @@ impl Climb {
         }
         self.empty_since.get_or_insert(now);
         self.sent = queue.sent;
-        // Of a packet whose copy came, its lateness tells.
-        let lost = (queue.lost + queue.overtaken).clamp(0.0, 1.0);
-        self.lost += (lost - self.lost) * FOLLOWS;
-        self.lost_now += (lost - self.lost_now) * FOLLOWS_FAST;
+        self.lost += (queue.lost - self.lost) * FOLLOWS;
+        self.lost_now += (queue.lost - self.lost_now) * FOLLOWS_FAST;
         self.loses_since = (self.lost_now >= LOST_NOW).then(|| self.loses_since.unwrap_or(now));
     }
 

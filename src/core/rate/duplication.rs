@@ -116,8 +116,9 @@ impl Duplication {
 
     /// Takes what was lost without a queue. Whether copies, if any are sent, make up for some of it.
     fn learn(&mut self, queue: &Queue, now: Instant) -> bool {
-        // Of a packet whose copy came, its lateness tells.
-        self.lost += ((queue.lost + queue.overtaken).clamp(0.0, 1.0) - self.lost) * FOLLOWS;
+        // Of a packet whose copy came, its lateness tells. Without copies one may overtake another all the same, and none is lost.
+        let overtaken = if self.copies > 0 { queue.overtaken } else { 0.0 };
+        self.lost += (queue.lost + overtaken - self.lost) * FOLLOWS;
         for (last, still) in self.last_lost.iter_mut().zip(LOST_STILL) {
             if self.lost >= still {
                 *last = Some(now);
@@ -226,6 +227,18 @@ mod tests {
             assert_eq!(path.run(&mut duplication, &mut now, 5), copies, "{lost} {round_trip}");
             assert_eq!(path.run(&mut duplication, &mut now, 120), copies, "and go on: {lost} {round_trip}");
         }
+    }
+
+    #[test]
+    fn packets_that_overtake_each_other_are_not_lost() {
+        let (mut duplication, mut now) = (Duplication::new(NEED), Instant::now());
+        let (ms, any) = (Duration::from_millis(1), Bitrate::from_kbps(2000));
+        let queue = Queue { least: ms, mean: ms, came: any, sent: any, lost: 0.0, overtaken: 0.2, carries: None };
+        for _ in 0..100 {
+            now += TICK;
+            duplication.handle_queue(&queue, Some(200 * ms), WIDE, now);
+        }
+        assert_eq!(duplication.copies(), 0);
     }
 
     #[test]

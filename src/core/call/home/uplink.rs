@@ -16,7 +16,7 @@ impl Home {
         visit.protection.handle_queue(&queue, now);
         // A voice alone fills no queue.
         if !visit.is_served() || !visit.gate.is_inside() || visit.still_mode.is_resting() {
-            return false;
+            return self.duplicate(index, now, Duplication::forget);
         }
         self.uplink.handle_queue(visit.id, queue, now);
         let visit = &mut self.visits[index];

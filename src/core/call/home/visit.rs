@@ -241,7 +241,7 @@ impl Visit {
     /// What picture and copies of its packets may take, where copies may be sent at all: whoever shares a pipe or saves data has none to
     /// spare.
     pub fn room_for_copies(&self) -> Bitrate {
-        let alone = self.path.share().is_none() && self.saving.is_none() && self.path.estimate().is_some();
+        let alone = self.path.share().is_none() && self.saving.is_none();
         if alone { self.path.usable().less(self.sound) } else { Bitrate::from_kbps(0) }
     }
 
