@@ -36,7 +36,7 @@ const SENT: u64 = 45;
 /// part is left, in percent, was of no use. After either and after a queue there are no steps for so long, and twice as long each time.
 const MORE_LOST: f64 = 0.05;
 const HELD: u64 = 60;
-const RESTS: Duration = Duration::from_secs(20);
+const RESTS: Duration = Duration::from_secs(5);
 const RESTS_MOST: Duration = Duration::from_secs(320);
 
 /// The state for one viewer's path.
@@ -183,9 +183,9 @@ mod tests {
         let mut climbs = |seconds| run(&mut climb, &mut now, seconds, 0.1, 700, true);
         // Each ends some three seconds after it began.
         assert_eq!(climbs(5), [500, 1000]);
-        assert!(climbs(15).is_empty(), "it rests");
-        assert_eq!(climbs(10), [500, 1000]);
-        assert!(climbs(30).is_empty(), "for longer");
+        assert!(climbs(2).is_empty(), "it rests");
+        assert_eq!(climbs(8), [500, 1000]);
+        assert!(climbs(4).is_empty(), "for longer");
         assert_eq!(climbs(12), [500, 1000]);
     }
 
@@ -193,6 +193,6 @@ mod tests {
     fn a_step_that_loses_more_is_taken_back() {
         let mut now = Instant::now();
         let mut climb = Climb::new(now);
-        assert_eq!(run(&mut climb, &mut now, 15, 0.05, 700, false), [500, 1000, 2000, 1000]);
+        assert_eq!(run(&mut climb, &mut now, 9, 0.05, 700, false), [500, 1000, 2000, 1000]);
     }
 }

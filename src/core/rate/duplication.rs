@@ -15,11 +15,11 @@ use crate::rate::delivery::Queue;
 /// where it takes long, two do.
 const LOST: f64 = 0.01;
 const LOST_MUCH: f64 = 0.04;
-/// Where copies are sent, this part of the losses is seen: of the last packets of a frame the copies come like themselves.
-const SEEN: f64 = 0.6;
+/// Where copies are sent, about this part of the losses is seen: of the last packets of a frame the copies come like themselves.
+const SEEN: f64 = 0.85;
 const FAR: Duration = Duration::from_millis(40);
 /// The first copy goes on until the path has lost less than this for so long, and the second one.
-const LOST_STILL: [f64; 2] = [0.003, 0.015];
+const LOST_STILL: [f64; 2] = [0.003, 0.025];
 const CALM: Duration = Duration::from_secs(20);
 
 /// Packets that wait no longer than this lie in no queue of ours: jitter alone may take some time.

@@ -42,7 +42,7 @@
 //! - They end at once where packets wait for 60 ms, and begin again 15 s to 4 minutes later; where they make up for nothing; and 20 s after
 //!   the last losses. A copy that makes up for a loss comes after packets that were sent later: by that the losses are still seen.
 //! - The estimator takes losses for a full path. Where 2.5 % and more are lost for 4 s (1 s at first), home doubles the estimate by steps as long
-//!   as nothing waits and what is lost stays the same part ([`climb`]). A step that fails is taken back; the next is tried 20 s to 5
+//!   as nothing waits and what is lost stays the same part ([`climb`]). A step that fails is taken back; the next is tried 5 s to 5
 //!   minutes later.
 //!
 //! # Passthrough (`passthrough.rs`)
